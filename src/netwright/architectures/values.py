@@ -1,0 +1,35 @@
+"""Architectures as JSON, and the fingerprint by which two of them are the same.
+
+Any value that is made of dataclasses, mappings, sequences, strings, numbers, booleans and None is an architecture, so
+a user's space may return a plain dictionary.
+"""
+
+import hashlib
+import json
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from netwright.errors import SpaceError
+
+
+def to_json(architecture: Any) -> Any:
+    """The architecture as JSON values; a dataclass becomes an object whose "type" is the class's name."""
+    if architecture is None or isinstance(architecture, bool | int | float | str):
+        return architecture
+    if is_dataclass(architecture) and not isinstance(architecture, type):
+        members = {field.name: to_json(getattr(architecture, field.name)) for field in fields(architecture)}
+        return {"type": type(architecture).__name__, **members}
+    if isinstance(architecture, dict) and all(isinstance(key, str) for key in architecture):
+        return {key: to_json(value) for key, value in architecture.items()}
+    if isinstance(architecture, list | tuple):
+        return [to_json(value) for value in architecture]
+    raise SpaceError(
+        f"an architecture holds {architecture!r} of type {type(architecture).__name__}, which has no JSON form; "
+        "build it of dataclasses, dicts with string keys, lists, tuples, strings, numbers, booleans and None"
+    )
+
+
+def fingerprint(architecture: Any) -> str:
+    """16 hexadecimal digits that are equal for equal architectures on every machine and in every version."""
+    canonical = json.dumps(to_json(architecture), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]

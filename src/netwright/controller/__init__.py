@@ -1,0 +1,1 @@
+"""The policy network that writes architectures, and how it learns. Knows spaces, never children."""

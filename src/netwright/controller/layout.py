@@ -1,0 +1,93 @@
+"""Known sequences as index arrays, so that their log-probability is one LSTM call instead of one per decision.
+
+The input after a `Choice` is the embedding of the option taken. The input after a `Subset` is the mean of the *inputs*
+(not the states) at the selected anchors, so all inputs are known beforehand: X = E + S X, where E holds embeddings and
+the strictly lower triangular S the means. One triangular solve gives X.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from netwright.spaces.decisions import Choice
+from netwright.spaces.programs import Performance
+
+ZERO_ROW, START_ROW, FIRST_FREE_ROW = 0, 1, 2
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass
+class ChoiceTerms:
+    """Where one decision name was asked, what was taken, and what was allowed there."""
+
+    sequences: list[int] = field(default_factory=list)
+    steps: list[int] = field(default_factory=list)
+    actions: list[int] = field(default_factory=list)
+    allowed: list[tuple[bool, ...]] = field(default_factory=list)
+
+
+@dataclass
+class SubsetTerms:
+    """For each sequence, the steps at which one `Subset` name was asked and the positions selected there."""
+
+    steps: list[list[int]]
+    selected: list[list[tuple[int, ...]]]
+
+
+class Layout:
+    """Index arrays of m performances, padded to the longest.
+
+    `rows` [m, T]: the row of the table of embeddings that is the input of each step (zeros after a non-empty Subset);
+    `mixing` [m, T, T]: the matrix S, or None where no Subset selected anything.
+    """
+
+    def __init__(self, performances: Sequence[Performance]) -> None:
+        num_sequences, longest = len(performances), max(len(p.actions) for p in performances)
+        self.choices: dict[str, ChoiceTerms] = defaultdict(ChoiceTerms)
+        self.subsets: dict[str, SubsetTerms] = {}
+        self.first_row: dict[str, int] = {}
+        """Decision name -> its first row in the table: zeros, start, then the blocks of the names in this order."""
+        self.rows: Indices = np.full((num_sequences, longest), ZERO_ROW, dtype=np.int64)
+        self.mixing: npt.NDArray[np.float32] | None = None
+        self._next_row = FIRST_FREE_ROW
+        self.rows[:, 0] = START_ROW
+        for sequence, performance in enumerate(performances):
+            self._place(sequence, performance, num_sequences, longest)
+
+    def _place(self, sequence: int, performance: Performance, num_sequences: int, longest: int) -> None:
+        last = len(performance.actions) - 1
+        for step, (decision, action) in enumerate(zip(performance.decisions, performance.actions, strict=True)):
+            name = decision.name
+            if isinstance(decision, Choice):
+                assert isinstance(action, int)
+                first = self._block(name, len(decision.options))
+                terms = self.choices[name]
+                terms.sequences.append(sequence)
+                terms.steps.append(step)
+                terms.actions.append(action)
+                terms.allowed.append(decision.allowed)
+                if step < last:
+                    self.rows[sequence, step + 1] = first + action
+                continue
+            assert isinstance(action, tuple)
+            first = self._block(name, 1)
+            if name not in self.subsets:
+                self.subsets[name] = SubsetTerms([[] for _ in range(num_sequences)], [[] for _ in range(num_sequences)])
+            steps = self.subsets[name].steps[sequence]
+            if step < last and not action:
+                self.rows[sequence, step + 1] = first
+            elif step < last:
+                if self.mixing is None:
+                    self.mixing = np.zeros((num_sequences, longest, longest), dtype=np.float32)
+                self.mixing[sequence, step + 1, [steps[j] for j in action]] = 1 / len(action)
+            steps.append(step)
+            self.subsets[name].selected[sequence].append(action)
+
+    def _block(self, name: str, num_rows: int) -> int:
+        if name not in self.first_row:
+            self.first_row[name] = self._next_row
+            self._next_row += num_rows
+        return self.first_row[name]

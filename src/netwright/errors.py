@@ -1,0 +1,43 @@
+"""Every error that netwright raises for its users, and the line that names the nearest right spelling.
+
+A message says what is wrong, with the actual value, what was expected, and what to do.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class NetwrightError(Exception):
+    """The base of all errors below; `exit_code` is what the command line returns."""
+
+    exit_code = 2
+
+
+class ConfigError(NetwrightError):
+    """A setting, name or option that cannot be used."""
+
+
+class SpaceError(NetwrightError):
+    """A search space, or a list of actions, that breaks the rules of a space."""
+
+
+class DataError(NetwrightError):
+    """A data file or folder that is missing, truncated, foreign or corrupted."""
+
+
+class StoreError(NetwrightError):
+    """A run folder or its store that cannot be read, written or continued."""
+
+
+class RunError(NetwrightError):
+    """A search that had to stop; what was finished is kept."""
+
+    exit_code = 1
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """One sentence for a mistyped `name`: the nearest right one, else all of them."""
+    names = sorted(known)
+    nearest = get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else "known: " + ", ".join(names)
+    return f"unknown {kind} {name!r}; {hint}"

@@ -1,0 +1,1 @@
+"""Where children run: in this process or in worker processes."""

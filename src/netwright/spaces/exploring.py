@@ -1,0 +1,164 @@
+"""What can be done with any space without a controller: sample it, list it, count it, change one decision."""
+
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from netwright.spaces.decisions import Action, Actions, Choice, Decision, Subset
+from netwright.spaces.programs import Performance, Space
+
+MAX_COUNTED_LEAVES = 1_000_000
+
+
+def random_action(decision: Decision, rng: random.Random) -> Action:
+    """An action drawn uniformly: each allowed option alike, each earlier place with probability 1/2."""
+    if isinstance(decision, Choice):
+        return rng.choice(decision.allowed_actions)
+    return tuple(position for position in range(decision.of) if rng.random() < 0.5)
+
+
+def sample(space: Space, rng: random.Random) -> Performance:
+    """A complete performance with every decision drawn uniformly (the paper's random search, section 4.2)."""
+    performance = space.start()
+    while performance.decision is not None:
+        performance.act(random_action(performance.decision, rng))
+    return performance
+
+
+def possible_actions(decision: Decision) -> Iterator[Action]:
+    """Every action that `decision` can be answered with: options by index, subsets counted in binary."""
+    if isinstance(decision, Choice):
+        yield from decision.allowed_actions
+    else:
+        for bits in range(2**decision.of):
+            yield tuple(position for position in range(decision.of) if bits >> position & 1)
+
+
+def num_possible_actions(decision: Decision) -> int:
+    """How many actions `possible_actions` gives."""
+    return sum(decision.allowed) if isinstance(decision, Choice) else int(2**decision.of)
+
+
+def enumerate_space(space: Space) -> Iterator[Performance]:
+    """Every complete performance of a small space, once each, in lexicographic order of the actions."""
+
+    def continuations(prefix: Actions) -> Iterator[Performance]:
+        performance = space.start()
+        for action in prefix:
+            performance.act(action)
+        if performance.decision is None:
+            yield performance
+            return
+        for action in possible_actions(performance.decision):
+            yield from continuations((*prefix, action))
+
+    yield from continuations(())
+
+
+@dataclass(frozen=True)
+class Size:
+    """The number of complete action sequences of a space. `low` and `high` bound it where it is an estimate."""
+
+    value: int
+    exact: bool
+    low: int
+    high: int
+
+    def __str__(self) -> str:
+        if self.exact:
+            return f"{self.value:,}" if self.value < 10**9 else f"{_scientific(self.value)} (exact)"
+        return f"about {_scientific(self.value)} ({_scientific(self.low)} to {_scientific(self.high)})"
+
+
+def _scientific(value: int) -> str:
+    """Two significant digits of a whole number that may be too large for a float."""
+    digits = str(value)
+    return f"{digits[0]}.{digits[1:2] or '0'}e{len(digits) - 1}"
+
+
+def size_of(space: Space, *, num_probes: int = 2000, seed: int = 0, max_leaves: int = MAX_COUNTED_LEAVES) -> Size:
+    """The size of a space.
+
+    By its own formula where it has one; else counted, up to `max_leaves`; else estimated without bias from
+    `num_probes` random performances, each the product of its branching factors (Knuth 1975), with the interval of
+    three standard errors. The interval is honest only where probes differ little; a long thin branch can hide.
+    """
+    if space.traits.size is not None:
+        exact = space.traits.size(**space.parameters)
+        return Size(exact, True, exact, exact)
+    counted = _count(space, max_leaves)
+    if counted is not None:
+        return Size(counted, True, counted, counted)
+    rng = random.Random(seed)
+    probes = [math.prod(map(num_possible_actions, sample(space, rng).decisions)) for _ in range(num_probes)]
+    mean = sum(probes) // num_probes
+    # Whole numbers throughout: these products leave the range of floats.
+    error = math.isqrt(sum((probe - mean) ** 2 for probe in probes) // (num_probes - 1) // num_probes)
+    return Size(mean, False, max(mean - 3 * error, 1), mean + 3 * error)
+
+
+def _count(space: Space, limit: int) -> int | None:
+    """The number of leaves, or None when there are more than `limit`; gives up early on a deep space."""
+    rng = random.Random(0)
+    probes = [math.prod(map(num_possible_actions, sample(space, rng).decisions)) for _ in range(20)]
+    if min(probes) > 100 * limit:
+        return None
+    counted = 0
+    for _ in enumerate_space(space):
+        counted += 1
+        if counted > limit:
+            return None
+    return counted
+
+
+def mutate(space: Space, actions: Actions, rng: random.Random) -> Performance:
+    """Change one decision, chosen at random among those with an alternative, and repair what no longer fits.
+
+    A `Choice` gets another allowed option, a `Subset` one place flipped. Every later decision keeps its old answer
+    (found by name and occurrence) where that is still possible and is drawn anew elsewhere.
+    """
+    old = space.replay(actions)
+    changeable = [i for i, decision in enumerate(old.decisions) if num_possible_actions(decision) > 1]
+    if not changeable:
+        return old
+    position = rng.choice(changeable)
+    remembered = _by_name_and_occurrence(old)
+    performance = space.start()
+    occurrences: dict[str, int] = {}
+    while performance.decision is not None:
+        decision, index = performance.decision, len(performance.actions)
+        occurrence = occurrences.get(decision.name, 0)
+        occurrences[decision.name] = occurrence + 1
+        if index < position:
+            performance.act(actions[index])
+        elif index == position:
+            performance.act(_another_action(decision, actions[index], rng))
+        else:
+            performance.act(_repaired(decision, remembered.get((decision.name, occurrence)), rng))
+    return performance
+
+
+def _by_name_and_occurrence(performance: Performance) -> dict[tuple[str, int], Action]:
+    counts: dict[str, int] = {}
+    remembered: dict[tuple[str, int], Action] = {}
+    for decision, action in zip(performance.decisions, performance.actions, strict=True):
+        remembered[decision.name, counts.get(decision.name, 0)] = action
+        counts[decision.name] = counts.get(decision.name, 0) + 1
+    return remembered
+
+
+def _another_action(decision: Decision, action: Action, rng: random.Random) -> Action:
+    if isinstance(decision, Choice):
+        return rng.choice([other for other in decision.allowed_actions if other != action])
+    assert isinstance(action, tuple)
+    return tuple(sorted(set(action) ^ {rng.randrange(decision.of)}))
+
+
+def _repaired(decision: Decision, old: Action | None, rng: random.Random) -> Action:
+    """The old action, cut to what is possible now; a new random one where there is none."""
+    if isinstance(decision, Subset) and isinstance(old, tuple):
+        return tuple(position for position in old if position < decision.of)
+    if isinstance(decision, Choice) and isinstance(old, int) and old in decision.allowed_actions:
+        return old
+    return random_action(decision, rng)

@@ -1,0 +1,1 @@
+"""Who chooses: one file per way of searching, all with propose / observe / state / restore."""

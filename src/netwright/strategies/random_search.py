@@ -1,0 +1,37 @@
+"""Random search: every decision uniform, nothing learned (the control experiment of Zoph & Le 2017, section 4.2)."""
+
+import random
+from collections.abc import Sequence
+
+from netwright.spaces.exploring import sample
+from netwright.spaces.programs import Space
+from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update, derive_seed
+
+
+class RandomSearch:
+    """Uniform sampling on the same terms as every other strategy; implements `Strategy`."""
+
+    def __init__(self, space: Space, *, seed: int) -> None:
+        self._space, self._seed = space, seed
+
+    def propose(self, ticket: Ticket) -> list[Proposal]:
+        """Independent uniform samples, each from its own generator."""
+        proposals = []
+        for index in range(ticket.size):
+            space = self._space.at(ticket.first + index)
+            rng = random.Random(derive_seed(self._seed, "random", ticket.replica, ticket.round, index))
+            performance = sample(space, rng)
+            proposals.append(Proposal(space.parameters, tuple(performance.actions), performance.architecture))
+        return proposals
+
+    def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
+        """Report the batch; learn nothing."""
+        rewards = [trial.reward for trial in trials if trial.reward is not None]
+        return Update(ticket.round, {"mean_reward": sum(rewards) / len(rewards)} if rewards else {})
+
+    def state(self) -> StrategyState:
+        """Nothing to remember: tickets determine everything."""
+        return StrategyState()
+
+    def restore(self, state: StrategyState) -> None:
+        """Nothing to restore."""

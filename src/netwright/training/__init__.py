@@ -1,0 +1,1 @@
+"""The training loops and the choices that make them fast."""

@@ -1,0 +1,1 @@
+"""Published architectures as values."""
