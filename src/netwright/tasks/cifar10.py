@@ -81,8 +81,8 @@ def find_cifar10(folder: Path | None, *, verify: bool) -> Path:
     if verify:
         for path, found in _unofficial_files(batches):
             raise DataError(
-                f"{path} has md5 {found}, the official file has {OFFICIAL_MD5[path.name]}; replace {batches} by a new "
-                "download (one in the cache: delete it), or pass --no-verify-data if it is knowingly another copy"
+                f"{path} has md5 {found}, the official file has {OFFICIAL_MD5[path.name]}; {_renew(batches)}, "
+                "or pass --no-verify-data if it is knowingly another copy"
             )
     return batches
 
@@ -105,7 +105,7 @@ def _check_sizes(batches: Path) -> None:
     missing = [name for name in OFFICIAL_MD5 if not (batches / name).is_file()]
     if missing:
         raise DataError(
-            f"{batches} lacks {', '.join(missing)}; expected all of {', '.join(OFFICIAL_MD5)}; unpack {ARCHIVE} again"
+            f"{batches} lacks {', '.join(missing)}; expected all of {', '.join(OFFICIAL_MD5)}; {_renew(batches)}"
         )
     least = IMAGES_PER_BATCH * BYTES_PER_IMAGE
     for name in (*_TRAIN_BATCHES, "test_batch"):
@@ -113,8 +113,14 @@ def _check_sizes(batches: Path) -> None:
         if size < least:
             raise DataError(
                 f"{batches / name} is truncated: it has {size:,} bytes, its images alone need {least:,}; "
-                f"unpack {ARCHIVE} again"
+                f"{_renew(batches)}"
             )
+
+
+def _renew(batches: Path) -> str:
+    if batches.parent == _cache():
+        return f"delete {batches}, the next run puts a new copy there"
+    return f"replace {batches} by a new download"
 
 
 def _unofficial_files(batches: Path) -> Iterator[tuple[Path, str]]:

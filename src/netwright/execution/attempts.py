@@ -1,0 +1,42 @@
+"""One job from start to end, whatever happens: the same wherever children run."""
+
+import time
+import traceback
+from types import TracebackType
+
+from netwright.execution.interface import Evaluate
+from netwright.trials import Failure, FailureKind, Job, Measurement, Outcome
+
+
+class NotFinite(ArithmeticError):
+    """Raised by a training loop whose loss is no number any more."""
+
+
+def attempt(evaluate: Evaluate, job: Job) -> Outcome:
+    """Evaluate `job`; an exception becomes a failure with its kind and traceback."""
+    begun = time.perf_counter()
+    measurement: Measurement | None = None
+    failure: Failure | None = None
+    try:
+        measurement = evaluate(job)
+    except NotFinite as error:
+        failure = Failure(FailureKind.NOT_FINITE, str(error))
+    except Exception as error:  # a child may fail in any way; the search goes on
+        kind = FailureKind.OUT_OF_MEMORY if _is_out_of_memory(error) else FailureKind.EXCEPTION
+        trace = "".join(traceback.format_exception(error.with_traceback(_without_this_frame(error))))
+        failure = Failure(kind, f"{type(error).__name__}: {error}".splitlines()[0], trace)
+    return Outcome(job.number, measurement, failure, time.perf_counter() - begun)
+
+
+def _without_this_frame(error: Exception) -> TracebackType | None:
+    """The traceback from the user's code on."""
+    return error.__traceback__.tb_next if error.__traceback__ else None
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Torch raises a plain RuntimeError when the CPU's memory is exhausted, and its own kind on a GPU."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+    )

@@ -1,0 +1,33 @@
+"""Where children run, as the search loop sees it."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from netwright.trials import Job, Measurement, Outcome
+
+Evaluate = Callable[[Job], Measurement]
+"""Trains one child: a function of (architecture, seed) that opens its data at the first call. May raise."""
+
+
+class Executor(Protocol):
+    """Runs jobs and hands back their outcomes in the order in which they end.
+
+        for job in step.jobs:
+            executor.submit(job)
+        for outcome in executor.wait():
+            step = core.receive(outcome)
+
+    An executor never raises what a child raises: that is an `Outcome` with a failure. Used from one thread.
+    """
+
+    def submit(self, job: Job) -> None:
+        """Accept a job; returns at once."""
+
+    def wait(self) -> Sequence[Outcome]:
+        """Block until at least one submitted job has ended; return all that have."""
+
+    def now(self) -> float:
+        """Seconds on the clock by which outcomes are timed; a simulator's need not be the wall's."""
+
+    def close(self) -> None:
+        """Stop everything at once; jobs under way are given up."""

@@ -1,0 +1,108 @@
+"""Children in persistent worker processes on this machine: pebble's pool on loky's way of starting processes.
+
+Pebble kills a worker at a time limit and replaces one that died; loky's processes start afresh (no fork of threads, no
+re-import of an unguarded script). Everything sent is pickled by value where it has to be, so that functions and classes
+of a script or notebook arrive.
+"""
+
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import CancelledError
+from typing import Any
+
+import cloudpickle
+import pebble
+from loky.backend.context import get_context
+
+from netwright.execution.attempts import attempt
+from netwright.execution.interface import Evaluate
+from netwright.trials import Failure, FailureKind, Job, Outcome
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+class LocalExecutor:
+    """Implements `Executor` with `workers` processes of `threads` threads each.
+
+    A job that takes longer than `time_limit` seconds ends as a failure and its worker is replaced.
+    """
+
+    def __init__(self, evaluate: Evaluate, *, workers: int, time_limit: float | None = None, threads: int = 1) -> None:
+        self._time_limit = time_limit
+        self._ended: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self._pool = pebble.ProcessPool(
+            max_workers=workers,
+            context=get_context("loky"),
+            initializer=_start_worker,
+            initargs=(cloudpickle.dumps(evaluate), os.getpid(), threads),
+        )
+
+    def submit(self, job: Job) -> None:
+        """Hand the job to the pool."""
+        future = self._pool.schedule(_work, args=(cloudpickle.dumps(job),), timeout=self._time_limit)
+        submitted = time.monotonic()
+        future.add_done_callback(lambda ended: self._collect(job, ended, submitted))
+
+    def _collect(self, job: Job, future: Any, submitted: float) -> None:
+        """Called in a thread of the pool when a job has ended in whatever way."""
+        try:
+            outcome = future.result()
+        except CancelledError:
+            return
+        except TimeoutError:
+            limit = self._time_limit or 0.0
+            failure = Failure(FailureKind.TIME_LIMIT, f"stopped after {limit:g} seconds")
+            outcome = Outcome(job.number, None, failure, limit)
+        except BaseException as error:  # the worker died, or its answer could not be read
+            failure = Failure(FailureKind.WORKER_LOST, f"{type(error).__name__}: {error}")
+            outcome = Outcome(job.number, None, failure, time.monotonic() - submitted)
+        self._ended.put(outcome)
+
+    def wait(self) -> Sequence[Outcome]:
+        """Block for the next outcome; return it with all others that are there."""
+        outcomes = [self._ended.get()]
+        while not self._ended.empty():
+            outcomes.append(self._ended.get())
+        return outcomes
+
+    def now(self) -> float:
+        """Seconds on this machine's clock."""
+        return time.monotonic()
+
+    def close(self) -> None:
+        """Kill the workers."""
+        self._pool.stop()
+        self._pool.join()
+
+
+_evaluate: Evaluate | None = None
+"""In a worker: what to call, received once."""
+
+
+def _start_worker(pickled: bytes, parent: int, threads: int) -> None:
+    global _evaluate
+    # The terminal sends Ctrl-C to the whole group; the parent decides what becomes of its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_exit_with, args=(parent,), daemon=True).start()
+    # Before the numerical libraries are imported by what is unpickled: they read these once.
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    _evaluate = cloudpickle.loads(pickled)
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(threads)
+
+
+def _exit_with(parent: int) -> None:
+    """A worker whose parent was killed would train to the end of its child for nobody."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def _work(pickled: bytes) -> Outcome:
+    assert _evaluate is not None
+    return attempt(_evaluate, cloudpickle.loads(pickled))

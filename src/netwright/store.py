@@ -1,0 +1,331 @@
+"""A run on disk: one SQLite file in the run's folder, written in whole transactions, by one process at a time.
+
+    with Store.create(folder, document) as store:   # or Store.open(folder)
+        store.commit(step.trials, step.updates, step.state)
+
+What a commit holds is there after `kill -9`; a commit that did not finish leaves nothing behind.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import filelock
+
+from netwright.architectures.values import to_json
+from netwright.errors import RunError, StoreError
+from netwright.spaces.programs import Space
+from netwright.trials import FailureKind, Proposal, StrategyState, Trial, TrialState, Update
+
+FORMAT = 1
+"""Raised by one when an older netwright could not read what this one writes."""
+FILE_NAME, LOCK_NAME = "run.sqlite", "run.lock"
+APPLICATION_ID = 0x6E77_7274
+"""Marks the file as netwright's ("nwrt")."""
+
+SCHEMA = """
+CREATE TABLE documents (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE trials (
+    number INTEGER PRIMARY KEY, state TEXT NOT NULL, parameters TEXT NOT NULL, actions TEXT NOT NULL,
+    architecture TEXT NOT NULL, policy_version INTEGER NOT NULL, reward REAL, metrics TEXT NOT NULL, seconds REAL,
+    reused_from INTEGER, error TEXT, failure_kind TEXT);
+CREATE TABLE updates (round INTEGER PRIMARY KEY, metrics TEXT NOT NULL);
+CREATE TABLE strategy (id INTEGER PRIMARY KEY CHECK (id = 0), "values" TEXT NOT NULL, tensors BLOB NOT NULL);
+CREATE TABLE confirmations (
+    fingerprint TEXT NOT NULL, repeat INTEGER NOT NULL, metrics TEXT NOT NULL, seconds REAL NOT NULL, error TEXT,
+    PRIMARY KEY (fingerprint, repeat));
+"""
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """One retraining of an architecture with a fresh seed; `metrics` is empty where `error` says why it failed."""
+
+    fingerprint: str
+    repeat: int
+    metrics: Mapping[str, Any]
+    seconds: float
+    error: str | None = None
+
+
+class Store:
+    """The file of one run. `folder` is None for a run that is kept in memory only."""
+
+    def __init__(self, connection: sqlite3.Connection, folder: Path | None, lock: filelock.BaseFileLock | None) -> None:
+        self.folder = folder
+        self._connection, self._lock = connection, lock
+
+    @classmethod
+    def in_memory(cls, documents: Mapping[str, Any]) -> Self:
+        """A store that is gone with the process."""
+        store = cls(sqlite3.connect(":memory:", isolation_level=None), None, None)
+        store._initialise(documents)
+        return store
+
+    @classmethod
+    def create(cls, folder: Path, documents: Mapping[str, Any]) -> Self:
+        """A new store in `folder`, which is made where it is missing; JSON `documents` describe the run."""
+        if folder.exists() and not folder.is_dir():
+            raise StoreError(f"{folder} is a file, not a folder; choose another --out")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"cannot make the run folder {folder}: {error.strerror}; choose another --out") from None
+        lock = _locked(folder)
+        with _explained(folder):
+            # Made whole under another name first: a run folder holds a complete store or none.
+            unfinished = folder / (FILE_NAME + ".new")
+            unfinished.unlink(missing_ok=True)
+            with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
+                cls(connection, folder, None)._initialise(documents)
+            unfinished.replace(folder / FILE_NAME)
+            return cls(_connect(folder / FILE_NAME), folder, lock)
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """The store of an existing run, for writing; `StoreError` while another process writes it."""
+        _require(folder)
+        lock = _locked(folder)
+        try:
+            with _explained(folder):
+                store = cls(_connect(folder / FILE_NAME), folder, lock)
+                store._check_format()
+        except BaseException:
+            lock.release()
+            raise
+        return store
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """The store of an existing run, for reading, also while a search writes it."""
+        _require(folder)
+        path = folder / FILE_NAME
+        with _explained(folder):
+            # A finished run on a read-only disk has no side files, and SQLite could not make them there.
+            side_files = path.with_name(path.name + "-wal").exists()
+            uri = f"{path.resolve().as_uri()}?mode=ro{'' if side_files else '&immutable=1'}"
+            store = cls(sqlite3.connect(uri, uri=True, isolation_level=None), folder, None)
+            store._check_format()
+        return store
+
+    def _initialise(self, documents: Mapping[str, Any]) -> None:
+        with self._transaction() as cursor:
+            for statement in SCHEMA.split(";"):
+                cursor.execute(statement)
+            cursor.executemany(
+                "INSERT INTO documents VALUES (?, ?)", [(name, json.dumps(value)) for name, value in documents.items()]
+            )
+            cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            cursor.execute(f"PRAGMA user_version = {FORMAT}")
+
+    def _check_format(self) -> None:
+        path = self.folder / FILE_NAME if self.folder else FILE_NAME
+        if self._connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            raise StoreError(f"{path} is an SQLite file, but not one of netwright's; choose another folder")
+        found = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if found > FORMAT:
+            raise StoreError(
+                f"{path} was written by a newer netwright (store format {found}, this one reads up to {FORMAT}); "
+                "upgrade netwright to continue it. The file was not touched"
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Cursor]:
+        with _explained(self.folder), closing(self._connection.cursor()) as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                yield cursor
+                cursor.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    cursor.execute("ROLLBACK")
+                raise
+
+    def commit(
+        self, trials: Iterable[Trial], updates: Iterable[Update] = (), state: StrategyState | None = None
+    ) -> None:
+        """Write changed trials, new updates and the strategy's state in one transaction."""
+        with self._transaction() as cursor:
+            cursor.executemany("REPLACE INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(_row, trials))
+            cursor.executemany(
+                "INSERT INTO updates VALUES (?, ?)",
+                [(each.round, json.dumps(dict(each.metrics))) for each in updates],
+            )
+            if state is not None:
+                cursor.execute(
+                    "REPLACE INTO strategy VALUES (0, ?, ?)", (json.dumps(dict(state.values)), state.tensors)
+                )
+
+    def confirm(self, confirmation: Confirmation) -> None:
+        """Write one retraining."""
+        row = confirmation
+        with self._transaction() as cursor:
+            cursor.execute(
+                "REPLACE INTO confirmations VALUES (?, ?, ?, ?, ?)",
+                (row.fingerprint, row.repeat, json.dumps(dict(row.metrics)), row.seconds, row.error),
+            )
+
+    def write_document(self, name: str, value: Any) -> None:
+        """Set one of the documents that describe the run."""
+        with self._transaction() as cursor:
+            cursor.execute("REPLACE INTO documents VALUES (?, ?)", (name, json.dumps(value)))
+
+    def document(self, name: str) -> Any:
+        """One of the documents that describe the run."""
+        rows = self._rows("SELECT value FROM documents WHERE name = ?", (name,))
+        if not rows:
+            raise StoreError(f"{self.folder} lacks its {name}: the run was never completely created; remove the folder")
+        return json.loads(rows[0]["value"])
+
+    def trials(self, space: Space | None = None) -> list[Trial]:
+        """Every trial by number; architectures are rebuilt by the run's `space` where it is given, else left as JSON."""
+        rows = self._rows("SELECT * FROM trials ORDER BY number")
+        with _explained(self.folder):
+            return [_trial(row, space) for row in rows]
+
+    def updates(self) -> list[Update]:
+        """What learning each batch did, in order."""
+        rows = self._rows("SELECT * FROM updates ORDER BY round")
+        return [Update(row["round"], json.loads(row["metrics"])) for row in rows]
+
+    def strategy_state(self) -> StrategyState | None:
+        """The strategy's state at the last commit that changed it."""
+        rows = self._rows('SELECT "values", tensors FROM strategy')
+        return StrategyState(json.loads(rows[0]["values"]), rows[0]["tensors"]) if rows else None
+
+    def confirmations(self) -> list[Confirmation]:
+        """All retrainings, by architecture and repeat."""
+        rows = self._rows("SELECT * FROM confirmations ORDER BY fingerprint, repeat")
+        return [
+            Confirmation(row["fingerprint"], row["repeat"], json.loads(row["metrics"]), row["seconds"], row["error"])
+            for row in rows
+        ]
+
+    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
+        with _explained(self.folder), closing(self._connection.cursor()) as cursor:
+            cursor.row_factory = sqlite3.Row
+            return cursor.execute(query, values).fetchall()
+
+    def close(self) -> None:
+        """Close the file and let the next writer in."""
+        self._connection.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def exists(folder: Path) -> bool:
+    """Whether `folder` holds a run."""
+    return (folder / FILE_NAME).is_file()
+
+
+def is_being_written(folder: Path) -> bool:
+    """Whether a process holds the run's lock at this moment."""
+    lock = filelock.FileLock(folder / LOCK_NAME)
+    try:
+        lock.acquire(blocking=False)
+    except (filelock.Timeout, OSError):
+        return (folder / LOCK_NAME).exists()
+    lock.release()
+    return False
+
+
+def _require(folder: Path) -> None:
+    if not exists(folder):
+        what = "is a file, not a run folder" if folder.is_file() else "holds no run"
+        raise StoreError(f"{folder} {what}; expected a folder with {FILE_NAME}, as `netwright search` makes it")
+
+
+def _locked(folder: Path) -> filelock.BaseFileLock:
+    lock = filelock.FileLock(folder / LOCK_NAME)
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        raise StoreError(
+            f"another process is writing {folder}; wait for it, stop it, or choose another --out"
+        ) from None
+    except OSError as error:
+        raise StoreError(f"cannot write in {folder}: {error.strerror}; choose another --out") from None
+    return lock
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    # In WAL mode NORMAL survives the death of the process at any moment; a power cut may cost the last commits.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    return connection
+
+
+@contextmanager
+def _explained(folder: Path | None) -> Iterator[None]:
+    """SQLite's errors in the user's terms."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+            raise RunError(
+                f"the disk that holds {folder} is full or failing ({error}); every trial finished before is "
+                "kept: free some space and run the same command again"
+            ) from error
+        raise StoreError(f"cannot use {_file(folder)}: {error}") from error
+    except (sqlite3.DatabaseError, ValueError, KeyError) as error:
+        raise StoreError(
+            f"{_file(folder)} is corrupted or no netwright store ({error}); restore it from a copy, or start "
+            "the run anew in another --out. The file was not touched"
+        ) from error
+
+
+def _file(folder: Path | None) -> str:
+    return str(folder / FILE_NAME) if folder else "the store in memory"
+
+
+def _row(trial: Trial) -> tuple[Any, ...]:
+    proposal = trial.proposal
+    return (
+        trial.number,
+        trial.state,
+        json.dumps(dict(proposal.parameters)),
+        json.dumps(proposal.actions),
+        json.dumps(to_json(proposal.architecture)),
+        proposal.policy_version,
+        trial.reward,
+        json.dumps(dict(trial.metrics)),
+        trial.seconds,
+        trial.reused_from,
+        trial.error,
+        trial.failure_kind,
+    )
+
+
+def _trial(row: sqlite3.Row, space: Space | None) -> Trial:
+    parameters = json.loads(row["parameters"])
+    actions = tuple(tuple(action) if isinstance(action, list) else action for action in json.loads(row["actions"]))
+    if space is None:
+        architecture = json.loads(row["architecture"])
+    else:
+        architecture = space.with_parameters(**parameters).replay(actions).architecture
+    return Trial(
+        row["number"],
+        Proposal(parameters, actions, architecture, row["policy_version"]),
+        TrialState(row["state"]),
+        row["reward"],
+        json.loads(row["metrics"]),
+        row["seconds"],
+        row["reused_from"],
+        row["error"],
+        FailureKind(row["failure_kind"]) if row["failure_kind"] else None,
+    )
