@@ -1,1 +1,55 @@
-"""netwright writes neural networks: architecture search with reinforcement learning (Zoph & Le, 2017)."""
+"""netwright writes neural networks: architecture search with reinforcement learning (Zoph & Le, 2017).
+
+import netwright as nw
+
+@nw.space
+def my_space(num_layers: int = 3):
+    widths = []
+    for _ in range(num_layers):
+        widths.append((yield nw.Choice("width", (8, 16, 32))))
+    return {"widths": widths}
+
+results = nw.search(my_space(), evaluate=lambda network: -sum(network["widths"]), num_trials=100)
+results.best.proposal.architecture
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from netwright import zoo as zoo
+from netwright.architectures.convolutional import ConvLayer as ConvLayer
+from netwright.architectures.convolutional import ConvNet as ConvNet
+from netwright.spaces.checking import check_space as check_space
+from netwright.spaces.decisions import Choice as Choice
+from netwright.spaces.decisions import Subset as Subset
+from netwright.spaces.programs import Schedule as Schedule
+from netwright.spaces.programs import Space as Space
+from netwright.spaces.programs import space as space
+
+if TYPE_CHECKING:
+    from netwright.children.building import build as build
+    from netwright.config import ImageSettings as ImageSettings
+    from netwright.config import RandomSettings as RandomSettings
+    from netwright.config import ReinforceSettings as ReinforceSettings
+    from netwright.config import RunConfig as RunConfig
+    from netwright.searching import search as search
+
+# Imported at first use, because they bring torch, which takes a second.
+_LATER = {
+    "build": "netwright.children.building",
+    "search": "netwright.searching",
+    "ImageSettings": "netwright.config",
+    "RandomSettings": "netwright.config",
+    "ReinforceSettings": "netwright.config",
+    "RunConfig": "netwright.config",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    raise AttributeError(f"module 'netwright' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_LATER]

@@ -35,6 +35,12 @@ class RunError(NetwrightError):
     exit_code = 1
 
 
+class ChildError(NetwrightError):
+    """A child whose training went astray; in a search this is a failed trial."""
+
+    exit_code = 1
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """One sentence for a mistyped `name`: the nearest right one, else all of them."""
     names = sorted(known)

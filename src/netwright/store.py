@@ -183,7 +183,7 @@ class Store:
         return json.loads(rows[0]["value"])
 
     def trials(self, space: Space | None = None) -> list[Trial]:
-        """Every trial by number; architectures are rebuilt by the run's `space` where it is given, else left as JSON."""
+        """Every trial by number; architectures are rebuilt by `space` where it is given, else left as JSON."""
         rows = self._rows("SELECT * FROM trials ORDER BY number")
         with _explained(self.folder):
             return [_trial(row, space) for row in rows]

@@ -4,12 +4,9 @@ import time
 import traceback
 from types import TracebackType
 
+from netwright.errors import ChildError
 from netwright.execution.interface import Evaluate
 from netwright.trials import Failure, FailureKind, Job, Measurement, Outcome
-
-
-class NotFinite(ArithmeticError):
-    """Raised by a training loop whose loss is no number any more."""
 
 
 def attempt(evaluate: Evaluate, job: Job) -> Outcome:
@@ -19,7 +16,7 @@ def attempt(evaluate: Evaluate, job: Job) -> Outcome:
     failure: Failure | None = None
     try:
         measurement = evaluate(job)
-    except NotFinite as error:
+    except ChildError as error:
         failure = Failure(FailureKind.NOT_FINITE, str(error))
     except Exception as error:  # a child may fail in any way; the search goes on
         kind = FailureKind.OUT_OF_MEMORY if _is_out_of_memory(error) else FailureKind.EXCEPTION

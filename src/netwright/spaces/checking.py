@@ -57,7 +57,7 @@ def check_space(space: Space, *, num_samples: int = 200, seed: int = 0) -> Space
         _check_repeatable(space, performance)
         lengths.append(len(performance.actions))
         prints.add(fingerprint(performance.architecture))
-    size = size_of(space, max_leaves=20_000)
+    size = size_of(space, max_leaves=2_000)
     return SpaceReport(space.name, size, min(lengths), max(lengths), tuple(names), len(prints), num_samples)
 
 

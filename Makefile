@@ -1,0 +1,50 @@
+# netwright: `make search` shows what it does, `make test` shows that it works.
+# A processor-only machine with Linux saves gigabytes by the wheels without CUDA:
+#     make search PIP_OPTIONS="--extra-index-url https://download.pytorch.org/whl/cpu"
+
+PYTHON ?= python3
+PIP_OPTIONS ?=
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+.PHONY: help install search test test-slow check format lock benchmarks clean
+
+help:            ## show this list
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+install: $(INSTALLED)  ## create .venv with netwright and everything it needs, in the tested versions
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet $(PIP_OPTIONS) --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+search: install  ## search networks for handwritten digits: about 2 minutes, no download
+	$(BIN)/netwright search digits
+
+test: install    ## every test that takes at most a minute
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: install  ## the long tests too
+	$(BIN)/python -m pytest
+
+check: install   ## format, lint, types, layer contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install  ## rewrite the sources in the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+benchmarks: install  ## what the documentation claims to be fast
+	$(BIN)/python benchmarks/controller.py
+	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/children.py
+
+lock: install    ## write the installed versions to constraints.txt
+	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu//' > constraints.txt
+
+clean:           ## remove what the other targets made
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,3 @@
+"""The command line."""
+
+from netwright.cli.app import main as main

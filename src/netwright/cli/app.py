@@ -1,0 +1,276 @@
+"""The commands. Each says what it does and leaves the doing to `running` and `results`.
+
+Modules that bring torch are imported inside the commands: `--help` and a mistyped option answer at once.
+"""
+
+import functools
+import json
+import signal
+from collections.abc import Callable
+from enum import StrEnum
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from netwright.errors import NetwrightError
+
+app = typer.Typer(
+    name="netwright",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=(
+        "Write neural networks with reinforcement learning: a controller writes architectures, they are trained, and "
+        "how well they do teaches the controller.\n\nStart with [bold]netwright search digits[/] (a minute, nothing "
+        "to download)."
+    ),
+)
+
+
+class StrategyName(StrEnum):
+    """What `--strategy` takes."""
+
+    reinforce = "reinforce"
+    random = "random"
+
+
+RunArgument = Annotated[
+    Path, typer.Argument(metavar="RUN", help="A run's folder, as --out named it.", show_default=False)
+]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", "-o", help="The run's folder. [dim]Default: runs/RECIPE-STRATEGY-seedS[/]")
+]
+TrialsOption = Annotated[
+    int | None,
+    typer.Option("--trials", min=1, help="How many architectures to try in all. [dim]Default: the recipe's[/]"),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Children trained at once. [dim]Default: one per core, or one on a GPU[/]"),
+]
+DataOption = Annotated[Path | None, typer.Option("--data", help="The folder with the data set's official files.")]
+VerifyOption = Annotated[
+    bool,
+    typer.Option("--verify-data/--no-verify-data", help="Whether data files must have the official checksums."),
+]
+
+
+def reporting(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn netwright's errors and Ctrl-C into a message and an exit code."""
+
+    @functools.wraps(command)
+    def reported(*args: Any, **kwargs: Any) -> None:
+        signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            command(*args, **kwargs)
+        except NetwrightError as error:
+            Console(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            folder = kwargs.get("run") or kwargs.get("out")
+            hint = f": netwright resume {folder}" if folder else " by the same command"
+            Console(stderr=True).print(f"\nInterrupted. Every finished trial is kept; go on{hint}", highlight=False)
+            raise typer.Exit(130) from None
+
+    return reported
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+@app.callback(invoke_without_command=True)
+def netwright(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+) -> None:
+    """The command without a subcommand; typer takes its help text from `app` above."""
+    if show_version:
+        print(f"netwright {version('netwright')}")
+        raise typer.Exit
+
+
+@app.command()
+@reporting
+def search(
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            metavar="RECIPE", help="A name from `netwright recipes`, or FILE.py:FUNCTION.", show_default=False
+        ),
+    ],
+    trials: TrialsOption = None,
+    workers: WorkersOption = None,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same search.")] = 0,
+    strategy: Annotated[
+        StrategyName | None, typer.Option("--strategy", help="Who chooses. [dim]Default: the recipe's[/]")
+    ] = None,
+    out: OutOption = None,
+    data: DataOption = None,
+    verify: VerifyOption = True,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, for example evaluate.epochs=3. Repeatable."),
+    ] = None,
+    top: Annotated[int, typer.Option("--top", min=1, help="How many architectures the table shows.")] = 10,
+) -> None:
+    """Search for architectures, or go on with a search.
+
+    The run is kept in its folder after every trial. The same command goes on where it stopped, whatever stopped it;
+    a higher --trials extends it.
+
+        netwright search digits
+        netwright search digits --strategy random --trials 200
+        netwright search cifar10-quick --data FOLDER --set evaluate.epochs=5 -o runs/mine
+    """
+    from netwright.recipes import config_of
+    from netwright.running import Place, continued, default_workers
+    from netwright.searching import strategy_settings
+
+    config = config_of(recipe).changed(seed=seed)
+    if strategy is not None and strategy != config.strategy.name:
+        config = config.changed(strategy=strategy_settings(strategy))
+    config = config.with_settings(settings or [])
+    name = recipe.rpartition(":")[2]
+    folder = out or Path("runs") / f"{name}-{config.strategy.name}-seed{seed}"
+    config = continued(config, folder, num_trials=trials)
+    place = Place(workers or default_workers(config), data.resolve() if data else None, verify)
+    _run(config, folder, place, top)
+
+
+@app.command()
+@reporting
+def resume(
+    run: RunArgument,
+    trials: TrialsOption = None,
+    workers: WorkersOption = None,
+    data: DataOption = None,
+    top: Annotated[int, typer.Option("--top", min=1, help="How many architectures the table shows.")] = 10,
+) -> None:
+    """Go on with a run, with the settings that it was started with."""
+    from dataclasses import replace
+
+    from netwright.running import read_config
+
+    config, place = read_config(run)
+    if trials is not None:
+        config = config.changed(num_trials=trials)
+    place = replace(place, workers=workers or place.workers, data=data.resolve() if data else place.data)
+    _run(config, run, place, top)
+
+
+def _run(config: Any, folder: Path, place: Any, top: int) -> None:
+    from netwright.cli.tables import print_results
+    from netwright.progress import make_watch
+    from netwright.running import is_complete, run_search
+
+    in_flight = (config.lag + 1) * config.batch_size
+    if place.workers > in_flight:
+        Console(stderr=True).print(
+            f"[yellow]Warning:[/] at most (lag + 1) x batch_size = {in_flight} children are in flight, so "
+            f"{place.workers - in_flight} of {place.workers} workers will idle; raise --set lag=... in a new run",
+            highlight=False,
+        )
+    complete = is_complete(config, folder)
+    with make_watch(live=None, talkative=True) as watch:
+        results = run_search(config, folder, place, watch)
+    console = Console()
+    print_results(console, results, top, folder)
+    if complete:
+        console.print(
+            f"This run was finished already. To extend it: netwright resume {folder} --trials {2 * config.num_trials}; "
+            f"to start over: remove {folder} or choose another --out.",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+@app.command()
+@reporting
+def show(
+    run: RunArgument,
+    top: Annotated[int, typer.Option("--top", min=1, help="How many architectures to show.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything about the run as one JSON document.")] = False,
+) -> None:
+    """Show what a run has found, also while it goes on."""
+    from netwright.cli.tables import print_results
+    from netwright.results import Results
+    from netwright.store import Store
+
+    with Store.read(run) as store:
+        results = Results.of(store)
+    if as_json:
+        print(json.dumps(results.to_json()))
+    else:
+        print_results(Console(), results, top, run)
+
+
+@app.command()
+@reporting
+def confirm(
+    run: RunArgument,
+    top: Annotated[
+        int | None, typer.Option("--top", min=1, help="How many architectures. [dim]Default: the recipe's[/]")
+    ] = None,
+    num_seeds: Annotated[
+        int | None, typer.Option("--num-seeds", min=1, help="Retrainings of each. [dim]Default: the recipe's[/]")
+    ] = None,
+    trial: Annotated[
+        list[int] | None, typer.Option("--trial", help="Retrain this trial instead of the best ones. Repeatable.")
+    ] = None,
+    workers: WorkersOption = None,
+    data: DataOption = None,
+) -> None:
+    """Retrain the best architectures with fresh seeds on the same split.
+
+    The best of many noisy trainings is partly luck. The means printed here are not, and can be quoted.
+    """
+    from dataclasses import replace
+
+    from netwright.cli.tables import print_results
+    from netwright.progress import make_watch
+    from netwright.running import read_config, run_confirmation
+
+    _, place = read_config(run)
+    place = replace(place, workers=workers or place.workers, data=data.resolve() if data else place.data)
+    with make_watch(live=None, talkative=True) as watch:
+        results = run_confirmation(run, top=top, num_seeds=num_seeds, numbers=trial or (), place=place, watch=watch)
+    print_results(Console(), results, max(top or 0, len(results.confirmed)), run)
+
+
+@app.command()
+@reporting
+def recipes() -> None:
+    """List every recipe: what it searches and what it costs."""
+    from netwright.cli.tables import print_table
+    from netwright.recipes import RECIPES
+    from netwright.spaces.exploring import size_of
+
+    rows = []
+    for name, recipe in RECIPES.items():
+        what, _, cost = (recipe.__doc__ or "").partition("\n")
+        config = recipe()
+        last = config.space.at(config.num_trials - 1)
+        rows.append([name, f"{config.num_trials:,}", str(size_of(last)), what.strip(), cost.strip()])
+    print_table(Console(), ["recipe", "trials", "architectures", "what it searches", "what it costs"], rows)
+
+
+@app.command()
+@reporting
+def doctor(data: DataOption = None) -> None:
+    """Say what a bug report needs: versions, devices, threads, bfloat16, data found, write access."""
+    from netwright.cli.diagnosis import findings
+
+    console = Console(soft_wrap=True)
+    for subject, finding in findings(data):
+        console.print(f"[bold]{subject:13}[/] {escape(finding)}", highlight=False)
+
+
+def main() -> None:
+    """The entry point of the `netwright` command."""
+    app(prog_name="netwright")

@@ -1,0 +1,68 @@
+"""What `netwright doctor` finds out about this machine."""
+
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+
+from netwright.errors import NetwrightError
+from netwright.running import hardware
+from netwright.tasks.cifar10 import find_cifar10
+from netwright.training.speed import has_fast_bfloat16
+
+PACKAGES = ("netwright", "torch", "numpy", "pydantic", "typer", "rich", "pebble", "loky", "cloudpickle", "safetensors")
+
+
+def findings(data: Path | None) -> Iterator[tuple[str, str]]:
+    """(subject, finding) pairs, cheap ones first."""
+    yield "python", f"{platform.python_version()} on {platform.platform()} ({sys.executable})"
+    yield "packages", ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
+    yield "hardware", hardware()
+    cores = len(os.sched_getaffinity(0))
+    yield "threads", f"{cores} cores usable by this process, torch uses {torch.get_num_threads()} threads by default"
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            free, total = torch.cuda.mem_get_info(index)
+            yield f"GPU {index}", f"{torch.cuda.get_device_name(index)}, {free >> 20:,} of {total >> 20:,} MiB free"
+    else:
+        yield "GPU", "none: children are trained on the processor"
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    yield (
+        "bfloat16",
+        "in hardware, used by default" if has_fast_bfloat16(device) else "not in hardware: float32 is used",
+    )
+    yield "digits", "found (scikit-learn's, embedded)"
+    yield "CIFAR-10", _cifar10(data)
+    yield (
+        "write access",
+        f"{Path.cwd()}: {_writable(Path.cwd())}; {tempfile.gettempdir()}: {_writable(tempfile.gettempdir())}",
+    )
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "missing"
+
+
+def _cifar10(folder: Path | None) -> str:
+    if folder is None and not os.environ.get("NETWRIGHT_DATA"):
+        return "will be downloaded at first use (170 MB); or pass --data FOLDER or set NETWRIGHT_DATA"
+    try:
+        return f"found, official files, in {find_cifar10(folder, verify=True)}"
+    except NetwrightError as problem:
+        return str(problem)
+
+
+def _writable(folder: Path | str) -> str:
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return "yes"
+    except OSError as error:
+        return f"NO ({error.strerror})"

@@ -1,0 +1,94 @@
+"""The table of the best architectures and the words below it, for a terminal and for a file."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from netwright.results import Results, described
+from netwright.trials import TrialState
+
+
+def print_table(console: Console, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A framed table in a terminal; elsewhere aligned plain columns, two spaces apart, nothing cut off."""
+    if console.is_terminal:
+        table = Table(*headers, header_style="bold", row_styles=("", "dim"))
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+        return
+    widths = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
+    for row in (headers, *rows):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        console.print(line.rstrip(), soft_wrap=True, highlight=False, markup=False)
+
+
+def print_results(console: Console, results: Results, top: int, folder: object) -> None:
+    """What a run has found: the `top` best architectures, what was confirmed, what failed."""
+    counts = {state: sum(trial.state is state for trial in results.trials) for state in TrialState}
+    reused = sum(trial.reused_from is not None for trial in results.trials)
+    data = f" on {results.data_name}" if results.data_name else ""
+    console.print(
+        f"{results.recipe}{data}, seed {results.seed}: {results.state}, {counts[TrialState.DONE]} of "
+        f"{results.config['num_trials']} trials measured"
+        + (f" ({reused} reused, having the architecture of an earlier one)" if reused else "")
+        + (f", {counts[TrialState.FAILED]} failed" if counts[TrialState.FAILED] else ""),
+        highlight=False,
+        soft_wrap=True,
+    )
+    ranking = results.top(top)
+    if not ranking:
+        console.print("Nothing has been measured yet.")
+        return
+    metric = results.score_name.replace("_", " ")
+    confirmed = bool(results.confirmed)
+    headers = [
+        "rank",
+        "trial",
+        *(["confirmed"] if confirmed else []),
+        f"search's {metric}",
+        "parameters",
+        "architecture",
+    ]
+    rows = []
+    for rank, trial in enumerate(ranking, 1):
+        retrained = results.confirmed.get(trial.fingerprint)
+        parameters = trial.metrics.get("num_parameters")
+        rows.append(
+            [
+                str(rank),
+                str(trial.number),
+                *([str(retrained) if retrained else "-"] if confirmed else []),
+                f"{trial.metrics[results.score_name]:.4f}",
+                f"{parameters:,}" if parameters else "-",
+                described(trial.proposal.architecture),
+            ]
+        )
+    print_table(console, headers, rows)
+    _print_notes(console, results, metric, folder)
+
+
+def _print_notes(console: Console, results: Results, metric: str, folder: object) -> None:
+    notes = []
+    if any(trial.proposal.architecture for trial in results.trials[:1]) and _has_layers(results):
+        notes.append(
+            "3x5x24: 24 filters, 3 high and 5 wide; <0,2>: reads layers 0 and 2, <> the image; else the layer before."
+        )
+    if results.confirmed:
+        notes.append(f"confirmed: mean ± deviation of the {metric} over fresh seeds on the same split, to be quoted.")
+        notes.append(
+            f"search's {metric}: the one training that the search saw, optimistic where it was picked for being high."
+        )
+    else:
+        notes.append(
+            f"search's {metric}: picked for being high, so optimistic. For honest means: netwright confirm {folder}"
+        )
+    failures = [trial for trial in results.trials if trial.state is TrialState.FAILED]
+    if failures:
+        notes.append(f"first failure, trial {failures[0].number}: {(failures[0].error or '').splitlines()[0]}")
+    for note in notes:
+        console.print(note, style="dim", highlight=False, soft_wrap=True, markup=False)
+
+
+def _has_layers(results: Results) -> bool:
+    return "filter_height" in str(results.trials[0].proposal.architecture)

@@ -1,0 +1,169 @@
+"""Every setting of a run on one screen: its default, its unit, where it comes from.
+
+A recipe is a function that returns a `RunConfig`. It is frozen, refuses unknown names, goes to JSON and back, and is
+stored with the run. Components never see it: they take plain keyword arguments.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, PositiveInt, ValidationError
+
+from netwright.errors import ConfigError, unknown
+from netwright.spaces.programs import Space
+from netwright.spaces.references import reference, resolve, space_from_json, space_to_json
+
+SpaceField = Annotated[
+    Space,
+    PlainValidator(lambda value: value if isinstance(value, Space) else space_from_json(value)),
+    PlainSerializer(space_to_json),
+]
+FunctionField = Annotated[
+    Callable[..., Any],
+    PlainValidator(lambda value: value if callable(value) else resolve(value)),
+    PlainSerializer(reference),
+]
+NonNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Settings(BaseModel):
+    """What all groups of settings share."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class ReinforceSettings(Settings):
+    """The controller and its learning (paper, sections 3.2 and 4.1)."""
+
+    name: Literal["reinforce"] = "reinforce"
+    learning_rate: Positive = 0.0006  # Adam's; paper, CIFAR-10
+    hidden_size: PositiveInt = 35  # units per layer; paper
+    num_layers: PositiveInt = 2  # paper; the slides have 1 of 128 units
+    init_range: Positive = 0.08  # weights U(-0.08, 0.08); paper
+    baseline_decay: Fraction = 0.95  # per batch; not in the paper, Zoph et al. 2018
+    entropy_weight: NonNegative = 0.0  # relative to the reward's scale; none in the paper
+    temperature: Positive = 1.0  # above 1 adds noise to the samples; none in the paper
+
+
+class RandomSettings(Settings):
+    """Random search: nothing to set."""
+
+    name: Literal["random"] = "random"
+
+
+class ImageSettings(Settings):
+    """How a child is trained on images and judged (paper, section 4.1)."""
+
+    kind: Literal["images"] = "images"
+    task: str = "cifar10"
+    num_train: PositiveInt | None = None  # images; None is all that validation leaves
+    num_validation: PositiveInt = 5000  # images; paper
+    split_seed: int = 0
+    epochs: PositiveInt = 50  # paper
+    batch_size: PositiveInt = 64  # DenseNet's; the paper names no other
+    learning_rate: Positive = 0.1  # paper
+    schedule: Literal["constant", "step", "cosine"] = "step"  # DenseNet's: / 10 at 1/2 and 3/4
+    momentum: Fraction = 0.9  # Nesterov; paper
+    weight_decay: NonNegative = 0.0001  # paper
+    upsample: PositiveInt | None = 40  # pixels, then a random crop; Zoph et al. 2018. None is no cropping
+    flips: bool = True  # left and right, half of the time; paper
+    last_epochs: PositiveInt = 5  # the score is the best validation accuracy of the last ones; paper
+    exponent: Positive = 3.0  # reward = score ** exponent; paper. The slides say 2
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the hardware has it
+    channels_last: bool = True
+
+
+class FunctionSettings(Settings):
+    """A user's own function: architecture -> reward."""
+
+    kind: Literal["function"] = "function"
+    function: FunctionField
+
+
+class ConfirmSettings(Settings):
+    """Retraining the best architectures with fresh seeds on the same split."""
+
+    top: PositiveInt = 5
+    num_seeds: PositiveInt = 3
+    at_end: bool = False  # do it at the end of `netwright search`
+
+
+class RunConfig(Settings):
+    """One search, complete."""
+
+    recipe: str = "python"
+    space: SpaceField
+    evaluate: Annotated[ImageSettings | FunctionSettings, Field(discriminator="kind")]
+    strategy: Annotated[ReinforceSettings | RandomSettings, Field(discriminator="name")] = ReinforceSettings()
+    num_trials: PositiveInt = 12_800  # paper, CIFAR-10
+    seed: int = 0
+    batch_size: PositiveInt = 8  # the paper's m: architectures per update
+    lag: Annotated[int, Field(ge=0)] = 1  # updates by which a batch may be drawn early; 0 is textbook REINFORCE
+    reuse: bool = True  # a duplicate takes the measurement of the first trial with its architecture
+    failure_reward: float = 0.0  # what a child that failed is worth
+    time_limit_seconds: Positive | None = None  # per child
+    confirm: ConfirmSettings = ConfirmSettings()
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """The config that `to_json` wrote; `ConfigError` names every setting that does not fit."""
+        try:
+            return cls.model_validate(document)
+        except ValidationError as error:
+            problems = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+            raise ConfigError("; ".join(problems)) from None
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values from which `from_json` makes an equal config."""
+        document: dict[str, Any] = json.loads(self.model_dump_json())
+        return document
+
+    def changed(self, **changes: Any) -> Self:
+        """A copy with some settings replaced, checked again."""
+        return self.from_json({**dict(self), **changes})
+
+    def with_settings(self, assignments: Sequence[str]) -> Self:
+        """A copy with `KEY=VALUE` assignments applied, as `netwright search --set` takes them.
+
+        Keys are dotted: `evaluate.epochs=3`, `space.num_layers=8`, `lag=0`. Values are JSON, or else plain strings.
+        """
+        document = self.to_json()
+        for assignment in assignments:
+            key, separator, text = assignment.partition("=")
+            known = [name for name, _ in flattened(document)]
+            if not separator:
+                raise ConfigError(f"--set {assignment}: expected KEY=VALUE, for example --set lag=0")
+            if key not in known:
+                raise ConfigError(f"--set {assignment}: {unknown('setting', key, known)}")
+            *parents, leaf = key.split(".")
+            group = document
+            for parent in parents:
+                group = group[parent]["parameters"] if parent == "space" else group[parent]
+            try:
+                group[leaf] = json.loads(text)
+            except json.JSONDecodeError:
+                group[leaf] = text
+        return self.from_json(document)
+
+
+def flattened(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted name, value) of every setting that `--set` can change, from a config's JSON."""
+    for name, value in document.items():
+        if name == "space":
+            yield from ((f"space.{parameter}", setting) for parameter, setting in value["parameters"].items())
+        elif isinstance(value, Mapping):
+            yield from flattened(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """The names of all settings in which two configs' JSON differ, with both values; the trial limit may differ."""
+    ours, theirs = dict(flattened(stored)), dict(flattened(wanted))
+    ours["space"], theirs["space"] = stored["space"]["program"], wanted["space"]["program"]
+    names = [name for name in {**ours, **theirs} if name != "num_trials" and ours.get(name) != theirs.get(name)]
+    return [f"{name}: {ours.get(name)!r} in the run, now {theirs.get(name)!r}" for name in names]

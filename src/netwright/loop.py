@@ -1,0 +1,121 @@
+"""The search loop, and the parts that a config names put together for it."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from netwright.config import FunctionSettings, ReinforceSettings, RunConfig
+from netwright.controller.baseline import MovingAverageBaseline
+from netwright.controller.parameters import AdamParameters
+from netwright.controller.policy import Controller
+from netwright.core import SearchCore, Step
+from netwright.errors import RunError
+from netwright.execution.interface import Evaluate, Executor
+from netwright.rewards import AccuracyReward, Reward, ValueReward
+from netwright.store import Store
+from netwright.strategies.interface import Strategy
+from netwright.strategies.random_search import RandomSearch
+from netwright.strategies.reinforce import Reinforce
+from netwright.training.image_child import ImageChild
+from netwright.training.speed import Speed
+from netwright.training.user_function import UserFunction
+from netwright.trials import FailureKind, Trial, TrialState
+
+NUM_HOPELESS = 3
+"""A search whose first trials all raise is stopped after this many: the mistake is in the code and not in a child."""
+
+LOOP_SETTINGS = {"kind", "task", "num_train", "num_validation", "split_seed", "last_epochs", "exponent"}
+SPEED_SETTINGS = {"device", "precision", "channels_last"}
+
+
+def drive(
+    core: SearchCore, executor: Executor, store: Store, on_step: Callable[[Step], None] = lambda step: None
+) -> None:
+    """Run a search to its end. Every step is durable before its jobs start; stopping anywhere loses no trial."""
+
+    def settle(step: Step) -> None:
+        store.commit(step.trials, step.updates, step.state)
+        for job in step.jobs:
+            executor.submit(job)
+        on_step(step)
+
+    settle(core.start())
+    while not core.finished:
+        for outcome in executor.wait():
+            settle(core.receive(outcome))
+            _stop_if_hopeless(core.trials[: core.num_trials])
+
+
+def _stop_if_hopeless(trials: Sequence[Trial]) -> None:
+    ended = [trial for trial in trials if trial.state.finished and trial.reused_from is None]
+    if len(ended) == NUM_HOPELESS and all(trial.failure_kind is FailureKind.EXCEPTION for trial in ended):
+        raise RunError(
+            f"the first {NUM_HOPELESS} trials all failed, so the search was stopped. Mend the cause and start again in "
+            f"another --out, or run the same command again to go on all the same. Trial {ended[0].number}:\n"
+            f"{ended[0].error}"
+        )
+
+
+def make_core(config: RunConfig, store: Store) -> SearchCore:
+    """The search that `config` describes, as far as `store` says it has come."""
+    core = SearchCore(
+        make_strategy(config),
+        make_reward(config),
+        num_trials=config.num_trials,
+        seed=config.seed,
+        batch_size=config.batch_size,
+        lag=config.lag,
+        failure_reward=config.failure_reward,
+        reuse=config.reuse,
+    )
+    core.restore(store.trials(config.space), len(store.updates()), store.strategy_state())
+    return core
+
+
+def make_strategy(config: RunConfig) -> Strategy:
+    """The strategy with its settings."""
+    settings = config.strategy
+    if not isinstance(settings, ReinforceSettings):
+        return RandomSearch(config.space, seed=config.seed)
+    controller = Controller(
+        seed=config.seed,
+        hidden_size=settings.hidden_size,
+        num_layers=settings.num_layers,
+        init_range=settings.init_range,
+        temperature=settings.temperature,
+    )
+    parameters = AdamParameters(
+        seed=config.seed,
+        init_range=settings.init_range,
+        learning_rate=settings.learning_rate,
+        baseline=MovingAverageBaseline(settings.baseline_decay),
+    )
+    return Reinforce(config.space, controller, parameters, seed=config.seed, entropy_weight=settings.entropy_weight)
+
+
+def make_reward(config: RunConfig) -> Reward:
+    """From measurement to reward."""
+    settings = config.evaluate
+    if isinstance(settings, FunctionSettings):
+        return ValueReward()
+    return AccuracyReward(settings.last_epochs, settings.exponent)
+
+
+def make_evaluate(config: RunConfig, folder: Path | None) -> Evaluate:
+    """What workers call; `folder` is where the task's files are."""
+    settings = config.evaluate
+    if isinstance(settings, FunctionSettings):
+        return UserFunction(settings.function)
+    return ImageChild(
+        task=settings.task,
+        folder=folder,
+        num_train=settings.num_train,
+        num_validation=settings.num_validation,
+        split_seed=settings.split_seed,
+        training=settings.model_dump(exclude=LOOP_SETTINGS | SPEED_SETTINGS),
+        speed=Speed(**settings.model_dump(include=SPEED_SETTINGS)),
+    )
+
+
+def num_done(trials: Sequence[Trial]) -> int:
+    """How many trials were measured."""
+    return sum(trial.state is TrialState.DONE for trial in trials)

@@ -1,0 +1,202 @@
+"""What a person sees while a search runs: a bar and the networks as they are trained, or plain lines in a log."""
+
+import statistics
+import sys
+import time
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.text import Text
+
+from netwright.config import RunConfig
+from netwright.core import SearchCore, Step
+from netwright.results import described
+from netwright.running import Place
+from netwright.trials import Trial, TrialState
+
+NUM_RECENT = 50
+"""The mean reward is taken over so many trials, so that it shows what the controller does now."""
+
+
+class Tally:
+    """Counts that every kind of progress shows."""
+
+    def __init__(self, core: SearchCore, config: RunConfig) -> None:
+        self.total = config.num_trials
+        trials = core.trials[: self.total]
+        self.ended = sum(trial.state.finished for trial in trials)
+        self.rewards = [trial.reward for trial in trials if trial.reward is not None]
+        self.best = max(self.rewards, default=None)
+        self._begun, self._ended_before = time.monotonic(), self.ended
+
+    def take(self, step: Step) -> list[Trial]:
+        """Count the trials of a step that have ended; return them by number."""
+        ended = sorted(
+            (trial for trial in step.trials if trial.state.finished and trial.number < self.total),
+            key=lambda trial: trial.number,
+        )
+        self.ended += len(ended)
+        self.rewards += [trial.reward for trial in ended if trial.reward is not None]
+        self.best = max(self.rewards, default=None)
+        return ended
+
+    @property
+    def recent(self) -> float | None:
+        """Mean reward of the last trials."""
+        return statistics.fmean(self.rewards[-NUM_RECENT:]) if self.rewards else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the pace since this start."""
+        since = self.ended - self._ended_before
+        return (time.monotonic() - self._begun) / since * (self.total - self.ended) if since else None
+
+
+def clock(seconds: float | None) -> str:
+    """Seconds as 1:02:03, or dashes where unknown."""
+    if seconds is None:
+        return "-:--"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
+
+
+def number(value: float | None) -> str:
+    """Four significant digits, or a dash."""
+    return "-" if value is None else f"{value:.4g}"
+
+
+class LiveProgress(AbstractContextManager["LiveProgress"]):
+    """For a terminal: every trained network on a line of its own, and a bar below; implements `Watch`."""
+
+    def __init__(self, console: Console, *, talkative: bool) -> None:
+        self._console, self._talkative = console, talkative
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[numbers]}"),
+            console=console,
+            transient=True,
+        )
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def begin(self, core: SearchCore, config: RunConfig, place: Place) -> None:
+        """Show the bar."""
+        self._tally = Tally(core, config)
+        workers = "in this process" if place.workers is None else f"on {place.workers} workers"
+        if self._talkative:
+            self._console.print(f"[bold]{config.recipe}[/]: {config.strategy.name}, seed {config.seed}, {workers}")
+            if self._tally.ended:
+                self._console.print(f"going on after {self._tally.ended} of {self._tally.total} trials")
+        self._task = self._progress.add_task("trials", total=self._tally.total, numbers="")
+        self._refresh()
+
+    def step(self, step: Step) -> None:
+        """Print what has been trained and move the bar."""
+        for trial in self._tally.take(step):
+            if self._talkative:
+                self._console.print(_line(trial), overflow="ellipsis", no_wrap=True)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        tally = self._tally
+        numbers = f"best {number(tally.best)}  mean {number(tally.recent)}  left {clock(tally.seconds_left)}"
+        self._progress.update(self._task, completed=tally.ended, numbers=numbers)
+
+    def confirming(self, ended: int, total: int) -> None:
+        """Show a second bar for retrainings."""
+        if not hasattr(self, "_confirming"):
+            self._confirming = self._progress.add_task("retraining the best", total=total, numbers="")
+        self._progress.update(self._confirming, completed=ended)
+
+
+def _line(trial: Trial) -> Text:
+    """One trained network: number, reward, how it went, its layers."""
+    if trial.state is TrialState.DONE:
+        how = f"= {trial.reused_from}" if trial.reused_from is not None else f"{trial.seconds or 0:.1f} s"
+        text = Text(f"{trial.number:6}  reward {number(trial.reward):7} {how:>8}  ")
+    else:
+        text = Text(f"{trial.number:6}  {trial.state} {(trial.error or '').splitlines()[0]}  ", style="red")
+    return text.append(described(trial.proposal.architecture), style="dim")
+
+
+class PlainProgress(AbstractContextManager["PlainProgress"]):
+    """For a log: a line of key=value about every tenth of the way, on standard error; implements `Watch`."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing to put away."""
+
+    def begin(self, core: SearchCore, config: RunConfig, place: Place) -> None:
+        """Say what starts."""
+        self._tally = Tally(core, config)
+        self._shown = self._tally.ended * 10 // self._tally.total
+        self._say(
+            f"search recipe={config.recipe} strategy={config.strategy.name} seed={config.seed} "
+            f"workers={place.workers} trials={self._tally.ended}/{self._tally.total}"
+        )
+
+    def step(self, step: Step) -> None:
+        """Say how far it is."""
+        tally = self._tally
+        tally.take(step)
+        tenths = tally.ended * 10 // tally.total
+        if tenths > self._shown:
+            self._shown = tenths
+            self._say(
+                f"trials={tally.ended}/{tally.total} best={number(tally.best)} mean={number(tally.recent)} "
+                f"seconds_left={number(tally.seconds_left)}"
+            )
+
+    def confirming(self, ended: int, total: int) -> None:
+        """Say that retraining starts and ends."""
+        if ended in (0, total) and total:
+            self._say(f"retrained={ended}/{total}")
+
+    def _say(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+
+class Silence(AbstractContextManager["Silence"]):
+    """Shows nothing; implements `Watch`."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing to put away."""
+
+    def begin(self, core: SearchCore, config: RunConfig, place: Place) -> None:
+        """Nothing."""
+
+    def step(self, step: Step) -> None:
+        """Nothing."""
+
+    def confirming(self, ended: int, total: int) -> None:
+        """Nothing."""
+
+
+def make_watch(*, live: bool | None, talkative: bool) -> LiveProgress | PlainProgress | Silence:
+    """Progress for where standard error goes: live in a terminal, plain lines (if `talkative`) or nothing elsewhere.
+
+    `live` decides where it is not None.
+    """
+    console = Console(stderr=True)
+    if console.is_terminal if live is None else live:
+        return LiveProgress(console, talkative=talkative)
+    return PlainProgress() if talkative else Silence()

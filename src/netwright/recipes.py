@@ -1,0 +1,121 @@
+"""Complete searches by name. A recipe is a function that returns a `RunConfig`; write your own like these.
+
+The first line of a docstring says what is searched, the second what it costs; `netwright recipes` prints both.
+"""
+
+from collections.abc import Callable
+
+from netwright.config import ConfirmSettings, ImageSettings, ReinforceSettings, RunConfig
+from netwright.errors import ConfigError, unknown
+from netwright.spaces.convolutional import convolutional
+from netwright.spaces.programs import Schedule
+from netwright.spaces.references import load_function
+
+DEPTH = {"num_layers": Schedule(start=6, step=2, interval=1600)}
+"""The paper's depth schedule: 6 layers at first, 20 at sample 12,799 (section 4.1)."""
+
+
+def digits() -> RunConfig:
+    """4-layer networks for scikit-learn's 8x8 digits, nothing to download, confirmed at the end.
+
+    About 2 minutes on 2 cores.
+    """
+    return RunConfig(
+        recipe="digits",
+        space=convolutional(4, filter_sizes=(1, 3, 5), num_filters=(4, 8, 16, 24)),
+        evaluate=ImageSettings(
+            task="digits",
+            num_validation=500,
+            epochs=6,
+            batch_size=32,
+            learning_rate=0.1,
+            schedule="cosine",
+            upsample=10,
+            flips=False,
+            last_epochs=2,
+        ),
+        strategy=ReinforceSettings(learning_rate=0.01),
+        num_trials=96,
+        confirm=ConfirmSettings(top=5, num_seeds=3, at_end=True),
+    )
+
+
+def cifar10() -> RunConfig:
+    """The paper's first experiment on CIFAR-10: stride 1, skip connections, 6 to 20 layers, reward cubed.
+
+    12,800 children of 50 epochs: the paper had 800 GPUs; years on a laptop.
+    """
+    return RunConfig(recipe="cifar10", space=convolutional().with_parameters(**DEPTH), evaluate=ImageSettings())
+
+
+def cifar10_strides() -> RunConfig:
+    """The second experiment: stride heights and widths {1, 2, 3} are predicted too.
+
+    As cifar10, with somewhat cheaper children.
+    """
+    return cifar10().changed(recipe="cifar10-strides", space=convolutional(strides=(1, 2, 3)).with_parameters(**DEPTH))
+
+
+def cifar10_pooling() -> RunConfig:
+    """The third experiment: 13 predicted layers of 3 convolutions each, 2 max-pools, filters {6, 12, 24, 36}.
+
+    As cifar10. Widen what it finds with --set space.more_filters=40.
+    """
+    space = convolutional(13, num_filters=(6, 12, 24, 36), block_size=3, pool_after=(13, 24))
+    return cifar10().changed(recipe="cifar10-pooling", space=space)
+
+
+def cifar10_slides() -> RunConfig:
+    """The first experiment as the slides tell it: reward squared, a controller of one layer with 128 units.
+
+    As cifar10.
+    """
+    return cifar10().changed(
+        recipe="cifar10-slides",
+        evaluate=ImageSettings(exponent=2.0),
+        strategy=ReinforceSettings(hidden_size=128, num_layers=1),
+    )
+
+
+def cifar10_quick() -> RunConfig:
+    """Small networks with two max-pools on a fifth of CIFAR-10, for a laptop.
+
+    About 10 minutes on 2 cores.
+    """
+    return RunConfig(
+        recipe="cifar10-quick",
+        space=convolutional(5, num_filters=(8, 16, 24, 32), skip_connections=False, pool_after=(1, 3)),
+        evaluate=ImageSettings(
+            num_train=8000,
+            num_validation=2000,
+            epochs=3,
+            batch_size=64,
+            learning_rate=0.1,
+            schedule="cosine",
+            last_epochs=1,
+        ),
+        strategy=ReinforceSettings(learning_rate=0.01),
+        num_trials=48,
+    )
+
+
+RECIPES: dict[str, Callable[[], RunConfig]] = {
+    "digits": digits,
+    "cifar10": cifar10,
+    "cifar10-strides": cifar10_strides,
+    "cifar10-pooling": cifar10_pooling,
+    "cifar10-slides": cifar10_slides,
+    "cifar10-quick": cifar10_quick,
+}
+
+
+def config_of(recipe: str) -> RunConfig:
+    """The config of a recipe by name or as FILE.py:FUNCTION; `ConfigError` where there is none."""
+    if ".py:" in recipe:
+        made = load_function(recipe)()
+        if not isinstance(made, RunConfig):
+            raise ConfigError(f"{recipe} returned {type(made).__name__}; a recipe returns a netwright.RunConfig")
+        return made.changed(recipe=recipe)
+    if recipe not in RECIPES:
+        raise ConfigError(unknown("recipe", recipe, RECIPES) + " (or FILE.py:FUNCTION for your own)")
+    return RECIPES[recipe]()

@@ -1,0 +1,157 @@
+"""What a run has found, for people and for programs: the ranking, the confirmed means, the JSON document."""
+
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from netwright.architectures.convolutional import ConvNet, convnet_from_json
+from netwright.architectures.values import to_json
+from netwright.errors import RunError
+from netwright.store import Confirmation, Store, is_being_written
+from netwright.trials import Trial, TrialState
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """Scores of one architecture retrained with fresh seeds: unlike a search's maximum, not picked for being high."""
+
+    scores: tuple[float, ...]
+    num_failed: int = 0
+
+    @property
+    def mean(self) -> float:
+        """The mean score; NaN where every retraining failed."""
+        return statistics.fmean(self.scores) if self.scores else math.nan
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation between seeds; 0 for a single one."""
+        return statistics.stdev(self.scores) if len(self.scores) > 1 else 0.0
+
+    def __str__(self) -> str:
+        failed = f", {self.num_failed} failed" if self.num_failed else ""
+        return f"{self.mean:.4f} ± {self.deviation:.4f} (n={len(self.scores)}{failed})"
+
+
+@dataclass(frozen=True)
+class Results:
+    """A run as it stands on disk."""
+
+    recipe: str
+    seed: int
+    state: str
+    """finished, running or interrupted."""
+    data_name: str | None
+    score_name: str
+    config: dict[str, Any]
+    trials: tuple[Trial, ...]
+    """Those below the trial limit."""
+    confirmed: dict[str, Confirmed]
+    """By fingerprint."""
+
+    @classmethod
+    def of(cls, store: Store, *, running: bool | None = None, trials: Sequence[Trial] | None = None) -> "Results":
+        """Read everything from `store`.
+
+        `running` says whether a search is under way, and `trials` what the trials are, where the caller knows; read
+        from the store their architectures are JSON.
+        """
+        config, about = store.document("config"), store.document("about")
+        trials = tuple(store.trials() if trials is None else trials)[: config["num_trials"]]
+        finished = len(trials) == config["num_trials"] and all(trial.state.finished for trial in trials)
+        if running is None:
+            running = store.folder is not None and not finished and is_being_written(store.folder)
+        state = "finished" if finished else "running" if running else "interrupted"
+        confirmed = confirmed_scores(store.confirmations(), about["score_name"])
+        return cls(
+            config["recipe"], config["seed"], state, about["data"], about["score_name"], config, trials, confirmed
+        )
+
+    def ranking(self) -> list[Trial]:
+        """Measured trials, the first of every architecture: confirmed ones by mean score first, then by reward."""
+        first = {trial.fingerprint: trial for trial in reversed(self.trials) if trial.state is TrialState.DONE}
+        return sorted(first.values(), key=self._rank, reverse=True)
+
+    def top(self, count: int) -> list[Trial]:
+        """The best `count` trials of different architectures."""
+        return self.ranking()[:count]
+
+    @property
+    def best(self) -> Trial:
+        """The best trial by confirmed mean, or else by its reward (optimistic). `RunError` if there is none."""
+        if not (found := self.top(1)):
+            raise RunError("no trial was measured, so none is the best; .trials and their .error say why")
+        return found[0]
+
+    def _rank(self, trial: Trial) -> tuple[bool, float, int]:
+        confirmed = self.confirmed.get(trial.fingerprint)
+        # Not comparable with one another: a confirmed mean is honest, a single reward is optimistic.
+        if confirmed is not None and confirmed.scores:
+            return True, confirmed.mean, -trial.number
+        return False, trial.reward or 0.0, -trial.number
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `netwright show --json`."""
+        ranking = self.ranking()
+        best = None
+        if ranking:
+            confirmed = self.confirmed.get(ranking[0].fingerprint)
+            best = trial_to_json(ranking[0], self.state)
+            best["confirmed"] = None if confirmed is None else {
+                "metric": self.score_name, "mean": confirmed.mean, "deviation": confirmed.deviation,
+                "scores": list(confirmed.scores),
+            }  # fmt: skip
+        return {
+            "recipe": self.recipe,
+            "seed": self.seed,
+            "state": self.state,
+            "data": self.data_name,
+            "config": self.config,
+            "trials": [trial_to_json(trial, self.state) for trial in self.trials],
+            "best": best,
+        }
+
+
+def confirmed_scores(confirmations: Sequence[Confirmation], score_name: str) -> dict[str, Confirmed]:
+    """Retrainings gathered by architecture."""
+    grouped: dict[str, list[Confirmation]] = defaultdict(list)
+    for confirmation in confirmations:
+        grouped[confirmation.fingerprint].append(confirmation)
+    return {
+        fingerprint: Confirmed(
+            tuple(each.metrics[score_name] for each in group if each.error is None),
+            sum(each.error is not None for each in group),
+        )
+        for fingerprint, group in grouped.items()
+    }
+
+
+def trial_to_json(trial: Trial, run_state: str = "finished") -> dict[str, Any]:
+    """A trial as `netwright show --json` lists it; nothing is running in a run that nobody runs."""
+    orphaned = trial.state is TrialState.RUNNING and run_state != "running"
+    return {
+        "number": trial.number,
+        "state": str(TrialState.QUEUED if orphaned else trial.state),
+        "reward": trial.reward,
+        "actions": [list(action) if isinstance(action, tuple) else action for action in trial.proposal.actions],
+        "parameters": dict(trial.proposal.parameters),
+        "architecture": to_json(trial.proposal.architecture),
+        "metrics": dict(trial.metrics),
+        "seconds": trial.seconds,
+        "policy_version": trial.proposal.policy_version,
+        "reused_from": trial.reused_from,
+        "error": trial.error,
+    }
+
+
+def described(architecture: Any) -> str:
+    """An architecture on one line: `3x5x24` is a 3 high, 5 wide filter 24 times, `<0,2>` the layers that it reads."""
+    document = to_json(architecture)
+    if isinstance(document, dict) and document.get("type") == ConvNet.__name__:
+        return str(convnet_from_json(document))
+    if isinstance(document, dict):
+        return ", ".join(f"{key}={value}" for key, value in document.items() if key != "type")
+    return str(document)

@@ -1,0 +1,224 @@
+"""A run from its first command to its last: made, continued, driven, confirmed; for Python and the command line."""
+
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from netwright.config import FunctionSettings, RunConfig, differences
+from netwright.confirming import best_trials, confirm, trials_numbered
+from netwright.core import SearchCore, Step
+from netwright.errors import ConfigError, StoreError
+from netwright.execution.in_process import InProcessExecutor
+from netwright.execution.interface import Evaluate, Executor
+from netwright.execution.local import LocalExecutor
+from netwright.loop import drive, make_core, make_evaluate, make_reward
+from netwright.results import Results
+from netwright.store import Store, exists
+from netwright.tasks.catalog import open_task, prepare_task
+
+
+@dataclass(frozen=True)
+class Place:
+    """What may differ from one start of a run to the next: it changes no result."""
+
+    workers: int | None = None
+    """Processes; None runs children in this one."""
+    data: Path | None = None
+    """The folder with the task's files, where they are not to be found or downloaded."""
+    verify: bool = True
+    """Whether files must be the official ones."""
+
+    def to_json(self) -> dict[str, Any]:
+        """For the store."""
+        return {"workers": self.workers, "data": str(self.data) if self.data else None, "verify": self.verify}
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "Place":
+        """What `to_json` wrote."""
+        data = document["data"]
+        return cls(document["workers"], Path(data) if data else None, document["verify"])
+
+
+class Watch(Protocol):
+    """Looks on while a run goes on."""
+
+    def begin(self, core: SearchCore, config: RunConfig, place: Place) -> None:
+        """The search is about to start, or to go on."""
+
+    def step(self, step: Step) -> None:
+        """Something was made durable."""
+
+    def confirming(self, ended: int, total: int) -> None:
+        """So many of the retrainings have ended."""
+
+
+def default_workers(config: RunConfig) -> int:
+    """One per core that this process may use; one on a GPU. Never more than there can be children in flight."""
+    cores = 1 if torch.cuda.is_available() else len(os.sched_getaffinity(0))
+    return max(1, min(cores, (config.lag + 1) * config.batch_size))
+
+
+def read_config(folder: Path) -> tuple[RunConfig, Place]:
+    """The settings of a stored run."""
+    with Store.read(folder) as store:
+        return RunConfig.from_json(store.document("config")), Place.from_json(store.document("place"))
+
+
+def continued(config: RunConfig, folder: Path, *, num_trials: int | None) -> RunConfig:
+    """`config` as a run in `folder` goes on with it, if there is one there.
+
+    `num_trials` None keeps the run's own limit. `ConfigError` names every setting that differs from the stored run's.
+    """
+    if exists(folder):
+        with Store.read(folder) as store:
+            stored = store.document("config")
+        if stored["recipe"] != config.recipe:
+            raise ConfigError(
+                f"{folder} holds a run of recipe {stored['recipe']!r}, not {config.recipe!r}; choose another --out"
+            )
+        if changed := differences(stored, config.to_json()):
+            raise ConfigError(
+                f"{folder} holds a run with other settings: {'; '.join(changed)}. Go on with "
+                f"`netwright resume {folder}`, or choose another --out"
+            )
+        num_trials = num_trials or stored["num_trials"]
+    return config if num_trials is None else config.changed(num_trials=num_trials)
+
+
+def run_search(config: RunConfig, folder: Path | None, place: Place, watch: Watch) -> Results:
+    """Search to the end, starting anew or going on with the run in `folder`; None keeps nothing on disk.
+
+    Stopping it at any moment (Ctrl-C, `kill -9`) loses no finished trial; the same call goes on.
+    """
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise StoreError(f"{folder} is a file, not a folder; choose another --out")
+    data_name, data_folder = _look_at_data(config, place)
+    with _open_store(config, folder, place, data_name) as store:
+        core = make_core(config, store)
+        if core.finished and not _confirmations_missing(config, store):
+            return Results.of(store, running=False, trials=core.trials)
+        executor = make_executor(config, make_evaluate(config, data_folder), place)
+        try:
+            watch.begin(core, config, place)
+            drive(core, executor, store, watch.step)
+            if config.confirm.at_end:
+                _confirm(core, config, store, executor, watch)
+        finally:
+            executor.close()
+        return Results.of(store, running=False, trials=core.trials)
+
+
+def run_confirmation(
+    folder: Path, *, top: int | None, num_seeds: int | None, numbers: Sequence[int], place: Place, watch: Watch
+) -> Results:
+    """Retrain the `top` architectures of a stored run, or the trials `numbers`, with `num_seeds` fresh seeds each."""
+    config, _ = read_config(folder)
+    changes = {"top": top or config.confirm.top, "num_seeds": num_seeds or config.confirm.num_seeds}
+    config = config.changed(confirm=config.confirm.model_copy(update=changes))
+    _, data_folder = _look_at_data(config, place)
+    with Store.open(folder) as store:
+        executor = make_executor(config, make_evaluate(config, data_folder), place)
+        try:
+            _confirm(make_core(config, store), config, store, executor, watch, numbers)
+        finally:
+            executor.close()
+        return Results.of(store, running=False)
+
+
+def is_complete(config: RunConfig, folder: Path) -> bool:
+    """Whether the run in `folder`, if any, has nothing left to do for `config`."""
+    if not exists(folder):
+        return False
+    with Store.read(folder) as store:
+        trials = store.trials()[: config.num_trials]
+        ended = len(trials) == config.num_trials and all(trial.state.finished for trial in trials)
+        return ended and not _confirmations_missing(config, store)
+
+
+def make_executor(config: RunConfig, evaluate: Evaluate, place: Place) -> Executor:
+    """Worker processes, or this process where none are asked for."""
+    if place.workers is None:
+        return InProcessExecutor(evaluate)
+    return LocalExecutor(evaluate, workers=place.workers, time_limit=config.time_limit_seconds)
+
+
+def _confirm(
+    core: SearchCore,
+    config: RunConfig,
+    store: Store,
+    executor: Executor,
+    watch: Watch,
+    numbers: Sequence[int] = (),
+) -> None:
+    trials = core.trials[: config.num_trials]
+    confirm(
+        trials_numbered(trials, numbers) if numbers else best_trials(trials, config.confirm.top),
+        config=config,
+        reward=make_reward(config),
+        store=store,
+        executor=executor,
+        num_seeds=config.confirm.num_seeds,
+        on_result=watch.confirming,
+    )
+
+
+def _confirmations_missing(config: RunConfig, store: Store) -> bool:
+    if not config.confirm.at_end:
+        return False
+    stored = {(each.fingerprint, each.repeat) for each in store.confirmations()}
+    best = best_trials(store.trials()[: config.num_trials], config.confirm.top)
+    return any((trial.fingerprint, n) not in stored for trial in best for n in range(config.confirm.num_seeds))
+
+
+def _open_store(config: RunConfig, folder: Path | None, place: Place, data_name: str | None) -> Store:
+    documents = {"config": config.to_json(), "place": place.to_json(), "about": _about(config, data_name)}
+    if folder is None:
+        return Store.in_memory(documents)
+    if not exists(folder):
+        return Store.create(folder, documents)
+    store = Store.open(folder)
+    try:
+        for name in ("config", "place"):
+            if store.document(name) != documents[name]:
+                store.write_document(name, documents[name])
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _look_at_data(config: RunConfig, place: Place) -> tuple[str | None, Path | None]:
+    """Open the task's data once here, so that a bad file is found before any worker starts."""
+    if isinstance(config.evaluate, FunctionSettings):
+        return None, None
+    folder = prepare_task(config.evaluate.task, place.data, verify=place.verify)
+    return open_task(config.evaluate.task, folder, verify=False).name, folder
+
+
+def _about(config: RunConfig, data_name: str | None) -> dict[str, Any]:
+    """What made the run, for whoever reads its numbers later."""
+    return {
+        "data": data_name,
+        "score_name": make_reward(config).score_name,
+        "command": sys.argv,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {name: version(name) for name in ("netwright", "torch", "numpy")}
+        | {"python": platform.python_version()},
+        "hardware": hardware(),
+    }
+
+
+def hardware() -> str:
+    """The processor and the GPU in words."""
+    capability = torch.backends.cpu.get_cpu_capability()
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    name = torch.cpu.get_capabilities().get("cpu_name", platform.processor())
+    return f"{name} ({capability}, {os.cpu_count()} cores){gpu}"

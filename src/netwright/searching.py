@@ -1,0 +1,82 @@
+"""`nw.search`: a search from Python, for a user's own space and own function."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from netwright.config import FunctionSettings, RandomSettings, ReinforceSettings, RunConfig
+from netwright.errors import ConfigError, unknown
+from netwright.progress import make_watch
+from netwright.results import Results
+from netwright.running import Place, continued, run_search
+from netwright.spaces.checking import check_space
+from netwright.spaces.programs import Space
+from netwright.trials import TrialState
+
+STRATEGIES: dict[str, type[ReinforceSettings] | type[RandomSettings]] = {
+    "reinforce": ReinforceSettings,
+    "random": RandomSettings,
+}
+
+
+def strategy_settings(strategy: "str | ReinforceSettings | RandomSettings") -> ReinforceSettings | RandomSettings:
+    """The settings that a strategy's name stands for; settings pass through."""
+    if not isinstance(strategy, str):
+        return strategy
+    if strategy not in STRATEGIES:
+        raise ConfigError(unknown("strategy", strategy, STRATEGIES))
+    return STRATEGIES[strategy]()
+
+
+def search(
+    space: Space | Callable[[], Space],
+    evaluate: Callable[[Any], float],
+    *,
+    num_trials: int,
+    strategy: str | ReinforceSettings | RandomSettings = "reinforce",
+    workers: int | None = None,
+    seed: int = 0,
+    out: str | Path | None = None,
+    batch_size: int = 8,
+    lag: int = 1,
+    time_limit_seconds: float | None = None,
+    progress: bool | None = None,
+) -> Results:
+    """Search `space` for the architecture with the highest `evaluate(architecture)`.
+
+    Evaluates in this process, or in `workers` processes. With `out`, a folder, every trial is kept on disk and the same
+    call goes on where an earlier one stopped. `progress` shows a bar; None shows it in a terminal.
+
+    Returns `Results`: `.best` and `.top(k)` are trials with `.proposal.architecture`, `.reward` and `.metrics`.
+
+    A trial that raises, or returns NaN, fails and counts as reward 0; a warning carries the first traceback. When the
+    first trials all raise, the search stops with `RunError`. `ConfigError` and `SpaceError` name a wrong argument.
+    """
+    space = space if isinstance(space, Space) else space()
+    check_space(space, num_samples=20)
+    config = RunConfig.from_json(
+        {
+            "space": space,
+            "evaluate": FunctionSettings(function=evaluate),
+            "strategy": strategy_settings(strategy),
+            "num_trials": num_trials,
+            "seed": seed,
+            "batch_size": batch_size,
+            "lag": lag,
+            "time_limit_seconds": time_limit_seconds,
+        }
+    )
+    if workers is not None and workers < 1:
+        raise ConfigError(f"workers is a number of processes, 1 or more, or None for this process; got {workers}")
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        config = continued(config, folder, num_trials=num_trials)
+    with make_watch(live=progress, talkative=False) as watch:
+        results = run_search(config, folder, Place(workers=workers), watch)
+    failed = [trial for trial in results.trials if trial.state is TrialState.FAILED]
+    if failed:
+        warnings.warn(
+            f"{len(failed)} of {num_trials} trials failed; trial {failed[0].number}: {failed[0].error}", stacklevel=2
+        )
+    return results

@@ -1,0 +1,43 @@
+"""The evaluation of one architecture on images: build, train, measure. This is what workers call."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from netwright.children.building import build
+from netwright.children.convolutional import initialise, num_parameters
+from netwright.tasks.catalog import open_task
+from netwright.tasks.images import ImageSplit, split_images
+from netwright.training.images import train_classifier
+from netwright.training.speed import Speed
+from netwright.trials import Job, Measurement
+
+
+@dataclass(frozen=True)
+class ImageChild:
+    """An `Evaluate`: call it with a job. Opens its data at the first call, in the process where that happens.
+
+    `training` holds the keyword arguments of `train_classifier` beside network, split, seed and speed.
+    """
+
+    task: str
+    folder: Path | None
+    num_train: int | None
+    num_validation: int
+    split_seed: int
+    training: dict[str, Any]
+    speed: Speed = field(default_factory=Speed)
+
+    @cached_property
+    def split(self) -> ImageSplit:
+        """The images, divided into training and validation."""
+        data = open_task(self.task, self.folder, verify=False)
+        return split_images(data, num_validation=self.num_validation, num_train=self.num_train, seed=self.split_seed)
+
+    def __call__(self, job: Job) -> Measurement:
+        """Train the job's architecture from its seed; a function of both alone."""
+        network = build(job.architecture, self.split.num_classes, self.split.train_images.shape[1])
+        initialise(network, job.seed)
+        metrics = train_classifier(network, self.split, seed=job.seed, speed=self.speed, **self.training)
+        return Measurement({**metrics, "num_parameters": num_parameters(network)})

@@ -1,0 +1,101 @@
+"""The loop that trains a child on images: plain, visible, one epoch after the other."""
+
+import math
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from netwright.errors import ChildError
+from netwright.tasks.images import ImageSplit
+from netwright.training.pixels import evaluation_view, training_view
+from netwright.training.speed import Speed
+
+LearningRateSchedule = Literal["constant", "step", "cosine"]
+
+
+def learning_rate_at(progress: float, *, peak: float, schedule: LearningRateSchedule) -> float:
+    """The learning rate after the fraction `progress` of training, in 0..1.
+
+    "step" divides by 10 at 1/2 and again at 3/4 (DenseNet, whose settings the paper takes over), "cosine" falls to 0.
+    """
+    if schedule == "step":
+        return peak * (1.0 if progress < 0.5 else 0.1 if progress < 0.75 else 0.01)
+    if schedule == "cosine":
+        return peak * 0.5 * (1 + math.cos(math.pi * progress))
+    return peak
+
+
+def train_classifier(
+    network: nn.Module,
+    split: ImageSplit,
+    *,
+    seed: int,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    schedule: LearningRateSchedule,
+    momentum: float,
+    weight_decay: float,
+    upsample: int | None,
+    flips: bool,
+    speed: Speed,
+    on_epoch: Callable[[int, float], None] = lambda epoch, accuracy: None,
+) -> dict[str, Any]:
+    """Train `network` in place with Nesterov momentum and measure it on the validation images after every epoch.
+
+    Returns `validation_accuracies` (0..1) and `training_losses` (nats per image), one entry per epoch. Order and
+    augmentation come from `seed`. Raises `ChildError` when the loss is no number any more.
+    """
+    device = speed.torch_device
+    network.to(device, memory_format=speed.memory_format)  # type: ignore[call-overload]
+    images, labels = split.train_images.to(device), split.train_labels.to(device)
+    optimizer = torch.optim.SGD(
+        network.parameters(), lr=learning_rate, momentum=momentum, weight_decay=weight_decay, nesterov=momentum > 0
+    )
+    generator = torch.Generator().manual_seed(seed)
+    steps_per_epoch = math.ceil(len(images) / batch_size)
+    accuracies: list[float] = []
+    losses: list[float] = []
+    for epoch in range(epochs):
+        network.train()
+        order = torch.randperm(len(images), generator=generator).to(device)
+        summed_loss = torch.zeros((), device=device)
+        for step, picked in enumerate(order.split(batch_size)):
+            progress = (epoch + step / steps_per_epoch) / epochs
+            optimizer.param_groups[0]["lr"] = learning_rate_at(progress, peak=learning_rate, schedule=schedule)
+            batch = training_view(images[picked], upsample=upsample, flips=flips, generator=generator)
+            with speed.arithmetic():
+                logits = network(batch.contiguous(memory_format=speed.memory_format))
+            loss = functional.cross_entropy(logits.float(), labels[picked])
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            summed_loss += loss.detach() * len(picked)
+        mean_loss = float(summed_loss) / len(images)  # the one synchronisation with a GPU in an epoch
+        if not math.isfinite(mean_loss):
+            raise ChildError(f"the training loss is {mean_loss} in epoch {epoch + 1}")
+        accuracy = measure_accuracy(
+            network, split.validation_images, split.validation_labels, upsample=upsample, speed=speed
+        )
+        losses.append(mean_loss)
+        accuracies.append(accuracy)
+        on_epoch(epoch, accuracy)
+    return {"validation_accuracies": accuracies, "training_losses": losses}
+
+
+@torch.no_grad()
+def measure_accuracy(
+    network: nn.Module, images: Tensor, labels: Tensor, *, upsample: int | None, speed: Speed, batch_size: int = 500
+) -> float:
+    """The fraction of uint8 `images` [N, C, H, W] that the network classifies correctly, without augmentation."""
+    network.eval()
+    correct = 0
+    for batch, expected in zip(images.split(batch_size), labels.split(batch_size), strict=True):
+        pixels = evaluation_view(batch.to(speed.torch_device), upsample=upsample)
+        with speed.arithmetic():
+            logits = network(pixels.contiguous(memory_format=speed.memory_format))
+        correct += int((logits.argmax(dim=1).cpu() == expected).sum())
+    return correct / len(images)
