@@ -212,12 +212,13 @@ class Controller:
         steps = [anchors + [0] * (num_anchors - len(anchors)) for anchors in terms.steps]
         states_MAH = states_TMH[torch.tensor(steps), torch.arange(len(steps)).unsqueeze(1)]
         logits_MP = pair_scores(self.weights, name, states_MAH) / self.temperature
-        asked_MP = torch.tensor([[i < len(anchors) for i in later] for anchors in terms.steps])
+        asked_MP = torch.tensor([[i < len(anchors) for i in later] for anchors in terms.steps], dtype=torch.bool)
         taken_MP = torch.tensor(
             [
                 [i < len(selected) and j in selected[i] for i, j in zip(later, earlier, strict=True)]
                 for selected in terms.selected
-            ]
+            ],
+            dtype=torch.bool,  # said, since with a single anchor there is no pair to tell it from
         )
         log_p = functional.logsigmoid(torch.where(taken_MP, logits_MP, -logits_MP))
         entropy = bernoulli_entropy(logits_MP)

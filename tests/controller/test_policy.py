@@ -1,0 +1,142 @@
+import random
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+
+from controller.brute_force import log_prob_and_entropy
+from controller.spaces_to_try import layers, small
+from netwright.controller.policy import Controller
+from netwright.errors import ConfigError, SpaceError
+from netwright.spaces.convolutional import convolutional
+from netwright.spaces.decisions import Choice, Subset
+from netwright.spaces.exploring import enumerate_space, sample
+
+
+def controller_for(space, **settings):
+    """A controller that has met every decision and is far from uniform."""
+    controller = Controller(seed=3, **{"hidden_size": 6, "init_range": 1.0, **settings})
+    for performance in random_performances(space, 20):
+        controller.log_probs([performance])
+    return controller
+
+
+def random_performances(space, count, seed=0):
+    rng = random.Random(seed)
+    return [sample(space, rng) for _ in range(count)]
+
+
+def as_numpy(controller):
+    return {name: weight.detach().double().numpy() for name, weight in controller.weights.items()}
+
+
+@pytest.mark.parametrize(
+    "space",
+    [small(), layers(), convolutional(3, strides=(1, 2), may_end=True)],
+    ids=lambda space: space.factory.__name__,
+)
+@pytest.mark.parametrize("settings", [{}, {"temperature": 2.5}, {"num_layers": 1, "hidden_size": 9}], ids=str)
+def test_log_prob_and_entropy_equal_a_step_by_step_computation(space, settings):
+    controller = controller_for(space, **settings)
+    performances = random_performances(space, 12)
+    log_probs, entropies = controller.log_probs(performances)
+    weights = as_numpy(controller)
+    extra = {"num_layers": settings.get("num_layers", 2), "temperature": settings.get("temperature", 1.0)}
+    expected = np.array([log_prob_and_entropy(weights, performance, **extra) for performance in performances])
+    np.testing.assert_allclose(log_probs.detach().numpy(), expected[:, 0], rtol=2e-5, atol=1e-5)
+    np.testing.assert_allclose(entropies.detach().numpy(), expected[:, 1], rtol=2e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("space", [small(), layers(3)], ids=lambda space: space.factory.__name__)
+def test_probabilities_of_all_sequences_sum_to_one(space):
+    controller = controller_for(space)
+    log_probs, _ = controller.log_probs(list(enumerate_space(space)))
+    assert float(log_probs.detach().double().exp().sum()) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 3.0])
+def test_samples_are_as_frequent_as_their_probability_says(temperature):
+    controller = controller_for(small(), temperature=temperature)
+    leaves = list(enumerate_space(small()))
+    log_probs, _ = controller.log_probs(leaves)
+    expected = {
+        tuple(leaf.actions): float(p) for leaf, p in zip(leaves, log_probs.detach().double().exp(), strict=True)
+    }
+    count, batch = 8000, 40
+    seen = Counter()
+    for start in range(0, count, batch):
+        performances = [small().start() for _ in range(batch)]
+        controller.sample(performances, [np.random.default_rng([1, start + i]) for i in range(batch)])
+        seen.update(tuple(performance.actions) for performance in performances)
+    common = {actions: p for actions, p in expected.items() if p * count >= 5}
+    chi_square = sum((seen[actions] - p * count) ** 2 / (p * count) for actions, p in common.items())
+    # Mean of chi-square is its degrees of freedom, variance twice that: five deviations above would be a miracle.
+    degrees = len(common)
+    assert degrees > 20
+    assert chi_square < degrees + 5 * (2 * degrees) ** 0.5
+    assert set(seen) <= set(expected)
+
+
+def test_a_sequence_does_not_depend_on_its_neighbours():
+    controller = controller_for(layers(5))
+    together = [layers(5).start() for _ in range(6)]
+    controller.sample(together, [np.random.default_rng(i) for i in range(6)])
+    for index, performance in enumerate(together):
+        alone = layers(5).start()
+        controller.sample([alone], [np.random.default_rng(index)])
+        assert alone.actions == performance.actions
+
+
+def test_sequences_of_one_batch_may_have_different_depths():
+    controller = Controller(seed=0)
+    performances = [layers(depth).start() for depth in (2, 5, 3)]
+    controller.sample(performances, [np.random.default_rng(i) for i in range(3)])
+    together, _ = controller.log_probs(performances)
+    alone = torch.cat([controller.log_probs([performance])[0] for performance in performances])
+    torch.testing.assert_close(together, alone)
+
+
+def test_weights_start_uniform_in_the_papers_range_and_do_not_depend_on_the_order_of_meeting():
+    decisions = [Choice("a", (1, 2)), Subset("s", of=0), Choice("b", (1, 2, 3))]
+    first, second, other = Controller(seed=5), Controller(seed=5), Controller(seed=6)
+    for controller, order in ((first, decisions), (second, decisions[::-1]), (other, decisions)):
+        for decision in order:
+            controller.meet(decision)
+    everything = torch.cat([weight.detach().flatten() for weight in first.weights.values()])
+    assert everything.abs().max() <= 0.08
+    assert float(everything.std()) == pytest.approx(0.16 / 12**0.5, rel=0.02)
+    for name, weight in first.weights.items():
+        assert torch.equal(weight, second.weights[name])
+        assert not torch.equal(weight, other.weights[name])
+
+
+def test_the_papers_controller_has_its_size():
+    controller = Controller(seed=0)
+    shapes = {name: tuple(weight.shape) for name, weight in controller.weights.items()}
+    assert shapes["lstm/weight_hh_l0"] == shapes["lstm/weight_hh_l1"] == (4 * 35, 35)
+    assert "lstm/weight_hh_l2" not in shapes
+
+
+def test_making_and_sampling_leave_the_users_random_numbers_alone():
+    before = torch.get_rng_state()
+    controller = Controller(seed=0)
+    controller.sample([small().start()], [np.random.default_rng(0)])
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_name_with_two_meanings_is_refused():
+    controller = Controller(seed=0)
+    controller.meet(Choice("a", (1, 2)))
+    with pytest.raises(SpaceError, match="check_space"):
+        controller.meet(Choice("a", (1, 2, 3)))
+    with pytest.raises(SpaceError, match="check_space"):
+        controller.meet(Subset("a", of=0))
+    controller.meet(Subset("s", of=0))
+    with pytest.raises(SpaceError, match="check_space"):
+        controller.meet(Choice("s", (1, 2)))
+
+
+def test_a_temperature_of_zero_is_refused():
+    with pytest.raises(ConfigError, match="temperature"):
+        Controller(seed=0, temperature=0)
