@@ -3,10 +3,12 @@
 The first line of a docstring says what is searched, the second what it costs; `netwright recipes` prints both.
 """
 
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 from netwright.config import ConfirmSettings, ImageSettings, ReinforceSettings, RunConfig
-from netwright.errors import ConfigError, unknown
+from netwright.errors import ConfigError, NetwrightError, unknown
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.programs import Schedule
 from netwright.spaces.references import load_function
@@ -59,7 +61,7 @@ def cifar10_strides() -> RunConfig:
 def cifar10_pooling() -> RunConfig:
     """The third experiment: 13 predicted layers of 3 convolutions each, 2 max-pools, filters {6, 12, 24, 36}.
 
-    As cifar10. Widen what it finds with --set space.more_filters=40.
+    As cifar10. The paper then adds 40 filters to every layer: ConvNet.widened(40).
     """
     space = convolutional(13, num_filters=(6, 12, 24, 36), block_size=3, pool_after=(13, 24))
     return cifar10().changed(recipe="cifar10-pooling", space=space)
@@ -112,10 +114,16 @@ RECIPES: dict[str, Callable[[], RunConfig]] = {
 def config_of(recipe: str) -> RunConfig:
     """The config of a recipe by name or as FILE.py:FUNCTION; `ConfigError` where there is none."""
     if ".py:" in recipe:
-        made = load_function(recipe)()
+        try:
+            made = load_function(recipe)()
+        except NetwrightError:
+            raise
+        except Exception:  # whatever a user's file raises
+            raise ConfigError(f"{recipe} could not be used; it raised\n{traceback.format_exc()}") from None
         if not isinstance(made, RunConfig):
             raise ConfigError(f"{recipe} returned {type(made).__name__}; a recipe returns a netwright.RunConfig")
-        return made.changed(recipe=recipe)
+        path, _, function = recipe.rpartition(":")
+        return made.changed(recipe=f"{Path(path).resolve()}:{function}")
     if recipe not in RECIPES:
         raise ConfigError(unknown("recipe", recipe, RECIPES) + " (or FILE.py:FUNCTION for your own)")
     return RECIPES[recipe]()

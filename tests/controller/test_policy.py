@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 import torch
 
-from controller.brute_force import log_prob_and_entropy
-from controller.spaces_to_try import layers, small
 from netwright.controller.policy import Controller
 from netwright.errors import ConfigError, SpaceError
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.decisions import Choice, Subset
 from netwright.spaces.exploring import enumerate_space, sample
+from oracles.brute_force import log_prob_and_entropy
+from oracles.spaces_to_try import layers, small
 
 
 def controller_for(space, **settings):

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from controller.brute_force import log_prob_and_entropy
-from controller.spaces_to_try import small
 from netwright.architectures.values import fingerprint
 from netwright.controller.parameters import Pulled
 from netwright.controller.policy import Controller
 from netwright.spaces.exploring import enumerate_space
 from netwright.strategies.reinforce import Reinforce
 from netwright.trials import Proposal, Ticket, Trial, TrialState
+from oracles.brute_force import log_prob_and_entropy
+from oracles.spaces_to_try import small
 
 SPACE = small()
 LEAVES = list(enumerate_space(SPACE))

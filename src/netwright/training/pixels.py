@@ -18,9 +18,8 @@ def whiten(images: Tensor) -> Tensor:
     its lower bound of 1/sqrt(pixels) on the deviation, which keeps an empty image from a division by zero.
     """
     pixels = images.float()
-    mean = pixels.mean(dim=(1, 2, 3), keepdim=True)
-    deviation = pixels.std(dim=(1, 2, 3), keepdim=True, correction=0)
-    return (pixels - mean) / deviation.clamp(min=images[0].numel() ** -0.5)
+    variance, mean = torch.var_mean(pixels, dim=(1, 2, 3), keepdim=True, correction=0)
+    return (pixels - mean) * variance.clamp(min=1 / images[0].numel()).rsqrt()
 
 
 def upsampled(images: Tensor, size: int) -> Tensor:

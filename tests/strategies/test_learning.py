@@ -1,0 +1,63 @@
+"""Does the controller learn? Against random search, at the same number of trials, over several seeds."""
+
+import statistics
+
+import pytest
+from synthetic import measured_quality, true_quality
+
+from netwright.config import FunctionSettings, RandomSettings, ReinforceSettings, RunConfig
+from netwright.execution.in_process import InProcessExecutor
+from netwright.loop import drive, make_core
+from netwright.spaces.convolutional import convolutional
+from netwright.store import Store
+from netwright.training.user_function import UserFunction
+
+
+def mean_quality_of_the_last(strategy, seed, *, space, trials, last=80):
+    config = RunConfig(
+        space=space,
+        evaluate=FunctionSettings(function=measured_quality),
+        strategy=strategy,
+        num_trials=trials,
+        seed=seed,
+    )
+    store = Store.in_memory({})
+    core = make_core(config, store)
+    drive(core, InProcessExecutor(UserFunction(measured_quality)), store)
+    return statistics.fmean(true_quality(trial.proposal.architecture) for trial in core.trials[trials - last : trials])
+
+
+@pytest.mark.parametrize(
+    ("settings", "num_layers", "trials"),
+    [
+        (ReinforceSettings(), 15, 1200),
+        (ReinforceSettings(learning_rate=0.005, temperature=1.5, entropy_weight=0.0001), 8, 640),
+        (ReinforceSettings(learning_rate=0.005, num_layers=1), 8, 640),
+    ],
+    ids=["the paper's", "noisy", "one layer"],
+)
+def test_reinforce_ends_clearly_above_random_search(settings, num_layers, trials):
+    space = convolutional(num_layers)
+    differences = [
+        mean_quality_of_the_last(settings, seed, space=space, trials=trials)
+        - mean_quality_of_the_last(RandomSettings(), seed, space=space, trials=trials)
+        for seed in range(3)
+    ]
+    # Three seeds: every one above, and the mean above by more than twice its standard error.
+    assert min(differences) > 0
+    assert statistics.fmean(differences) > 2 * statistics.stdev(differences) / 3**0.5
+
+
+def test_an_entropy_bonus_keeps_the_policy_more_random():
+    def entropy_at_the_end(weight):
+        config = RunConfig(
+            space=convolutional(4),
+            evaluate=FunctionSettings(function=measured_quality),
+            strategy=ReinforceSettings(learning_rate=0.01, entropy_weight=weight),
+            num_trials=400,
+        )
+        store = Store.in_memory({})
+        drive(make_core(config, store), InProcessExecutor(UserFunction(measured_quality)), store)
+        return store.updates()[-1].metrics["entropy"]
+
+    assert entropy_at_the_end(0.05) > entropy_at_the_end(0.0) + 1
