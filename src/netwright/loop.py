@@ -18,7 +18,7 @@ from netwright.strategies.reinforce import Reinforce
 from netwright.training.image_child import ImageChild
 from netwright.training.speed import Speed
 from netwright.training.user_function import UserFunction
-from netwright.trials import FailureKind, Trial, TrialState
+from netwright.trials import FailureKind, Trial
 
 NUM_HOPELESS = 3
 """A search whose first trials all raise is stopped after this many: the mistake is in the code and not in a child."""
@@ -32,22 +32,29 @@ def drive(
 ) -> None:
     """Run a search to its end. Every step is durable before its jobs start; stopping anywhere loses no trial."""
 
+    first_ended = [trial for trial in core.trials if _was_trained(trial)][:NUM_HOPELESS]
+
     def settle(step: Step) -> None:
         store.commit(step.trials, step.updates, step.state)
         for job in step.jobs:
             executor.submit(job)
         on_step(step)
+        if len(first_ended) < NUM_HOPELESS:
+            first_ended.extend(trial for trial in step.trials if _was_trained(trial))
+            _stop_if_hopeless(first_ended)
 
     settle(core.start())
     while not core.finished:
         for outcome in executor.wait():
             settle(core.receive(outcome))
-            _stop_if_hopeless(core.trials[: core.num_trials])
 
 
-def _stop_if_hopeless(trials: Sequence[Trial]) -> None:
-    ended = [trial for trial in trials if trial.state.finished and trial.reused_from is None]
-    if len(ended) == NUM_HOPELESS and all(trial.failure_kind is FailureKind.EXCEPTION for trial in ended):
+def _was_trained(trial: Trial) -> bool:
+    return trial.state.finished and trial.reused_from is None
+
+
+def _stop_if_hopeless(ended: Sequence[Trial]) -> None:
+    if len(ended) >= NUM_HOPELESS and all(trial.failure_kind is FailureKind.EXCEPTION for trial in ended):
         raise RunError(
             f"the first {NUM_HOPELESS} trials all failed, so the search was stopped. Mend the cause and start again in "
             f"another --out, or run the same command again to go on all the same. Trial {ended[0].number}:\n"
@@ -114,8 +121,3 @@ def make_evaluate(config: RunConfig, folder: Path | None) -> Evaluate:
         training=settings.model_dump(exclude=LOOP_SETTINGS | SPEED_SETTINGS),
         speed=Speed(**settings.model_dump(include=SPEED_SETTINGS)),
     )
-
-
-def num_done(trials: Sequence[Trial]) -> int:
-    """How many trials were measured."""
-    return sum(trial.state is TrialState.DONE for trial in trials)

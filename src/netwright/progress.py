@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.text import Text
 
@@ -97,7 +98,9 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
         self._tally = Tally(core, config)
         workers = "in this process" if place.workers is None else f"on {place.workers} workers"
         if self._talkative:
-            self._console.print(f"[bold]{config.recipe}[/]: {config.strategy.name}, seed {config.seed}, {workers}")
+            self._console.print(
+                f"[bold]{escape(config.recipe)}[/]: {config.strategy.name}, seed {config.seed}, {workers}"
+            )
             if self._tally.ended:
                 self._console.print(f"going on after {self._tally.ended} of {self._tally.total} trials")
         self._task = self._progress.add_task("trials", total=self._tally.total, numbers="")

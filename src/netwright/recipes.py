@@ -80,24 +80,18 @@ def cifar10_slides() -> RunConfig:
 
 
 def cifar10_quick() -> RunConfig:
-    """Small networks with two max-pools on a fifth of CIFAR-10, for a laptop.
+    """5-layer networks with skip connections and two max-pools on a fifth of CIFAR-10, for a laptop.
 
-    About 10 minutes on 2 cores.
+    About 8 minutes on 2 cores.
     """
     return RunConfig(
         recipe="cifar10-quick",
-        space=convolutional(5, num_filters=(8, 16, 24, 32), skip_connections=False, pool_after=(1, 3)),
+        space=convolutional(5, num_filters=(8, 16, 24, 32), pool_after=(1, 3)),
         evaluate=ImageSettings(
-            num_train=8000,
-            num_validation=2000,
-            epochs=3,
-            batch_size=64,
-            learning_rate=0.1,
-            schedule="cosine",
-            last_epochs=1,
+            num_train=8000, num_validation=2000, epochs=4, learning_rate=0.05, schedule="cosine", last_epochs=1
         ),
         strategy=ReinforceSettings(learning_rate=0.01),
-        num_trials=48,
+        num_trials=64,
     )
 
 

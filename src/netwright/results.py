@@ -60,15 +60,17 @@ class Results:
         from the store their architectures are JSON.
         """
         config, about = store.document("config"), store.document("about")
-        trials = tuple(store.trials() if trials is None else trials)[: config["num_trials"]]
-        finished = len(trials) == config["num_trials"] and all(trial.state.finished for trial in trials)
-        if running is None:
-            running = store.folder is not None and not finished and is_being_written(store.folder)
-        state = "finished" if finished else "running" if running else "interrupted"
-        confirmed = confirmed_scores(store.confirmations(), about["score_name"])
-        return cls(
-            config["recipe"], config["seed"], state, about["data"], about["score_name"], config, trials, confirmed
-        )
+        all_trials = store.trials() if trials is None else trials
+        with store.understood():
+            trials, score_name = tuple(all_trials[: config["num_trials"]]), about["score_name"]
+            if any(trial.state is TrialState.DONE and score_name not in trial.metrics for trial in trials):
+                raise KeyError(score_name)
+            finished = len(trials) == config["num_trials"] and all(trial.state.finished for trial in trials)
+            if running is None:
+                running = store.folder is not None and not finished and is_being_written(store.folder)
+            state = "finished" if finished else "running" if running else "interrupted"
+            confirmed = confirmed_scores(store.confirmations(), score_name)
+            return cls(config["recipe"], config["seed"], state, about["data"], score_name, config, trials, confirmed)
 
     def ranking(self) -> list[Trial]:
         """Measured trials, the first of every architecture: confirmed ones by mean score first, then by reward."""
@@ -100,7 +102,7 @@ class Results:
         if ranking:
             confirmed = self.confirmed.get(ranking[0].fingerprint)
             best = trial_to_json(ranking[0], self.state)
-            best["confirmed"] = None if confirmed is None else {
+            best["confirmed"] = None if confirmed is None or not confirmed.scores else {
                 "metric": self.score_name, "mean": confirmed.mean, "deviation": confirmed.deviation,
                 "scores": list(confirmed.scores),
             }  # fmt: skip

@@ -21,6 +21,7 @@ from netwright.execution.interface import Evaluate, Executor
 from netwright.execution.local import LocalExecutor
 from netwright.loop import drive, make_core, make_evaluate, make_reward
 from netwright.results import Results
+from netwright.spaces.references import load_file
 from netwright.store import Store, exists
 from netwright.tasks.catalog import open_task, prepare_task
 
@@ -67,9 +68,13 @@ def default_workers(config: RunConfig) -> int:
 
 
 def read_config(folder: Path) -> tuple[RunConfig, Place]:
-    """The settings of a stored run."""
-    with Store.read(folder) as store:
-        return RunConfig.from_json(store.document("config")), Place.from_json(store.document("place"))
+    """The settings of a stored run; a recipe of the user's own is loaded from the file where it was."""
+    with Store.read(folder) as store, store.understood():
+        config, place = store.document("config"), Place.from_json(store.document("place"))
+        path, _, function = config["recipe"].rpartition(":")
+    if path.endswith(".py") and function:
+        load_file(Path(path))
+    return RunConfig.from_json(config), place
 
 
 def continued(config: RunConfig, folder: Path, *, num_trials: int | None) -> RunConfig:
@@ -78,18 +83,18 @@ def continued(config: RunConfig, folder: Path, *, num_trials: int | None) -> Run
     `num_trials` None keeps the run's own limit. `ConfigError` names every setting that differs from the stored run's.
     """
     if exists(folder):
-        with Store.read(folder) as store:
+        with Store.read(folder) as store, store.understood():
             stored = store.document("config")
-        if stored["recipe"] != config.recipe:
-            raise ConfigError(
-                f"{folder} holds a run of recipe {stored['recipe']!r}, not {config.recipe!r}; choose another --out"
-            )
-        if changed := differences(stored, config.to_json()):
-            raise ConfigError(
-                f"{folder} holds a run with other settings: {'; '.join(changed)}. Go on with "
-                f"`netwright resume {folder}`, or choose another --out"
-            )
-        num_trials = num_trials or stored["num_trials"]
+            if stored["recipe"] != config.recipe:
+                raise ConfigError(
+                    f"{folder} holds a run of recipe {stored['recipe']!r}, not {config.recipe!r}; choose another --out"
+                )
+            if changed := differences(stored, config.to_json()):
+                raise ConfigError(
+                    f"{folder} holds a run with other settings: {'; '.join(changed)}. Go on with "
+                    f"`netwright resume {folder}`, or choose another --out"
+                )
+            num_trials = num_trials or stored["num_trials"]
     return config if num_trials is None else config.changed(num_trials=num_trials)
 
 

@@ -53,8 +53,10 @@ def search(
     A trial that raises, or returns NaN, fails and counts as reward 0; a warning carries the first traceback. When the
     first trials all raise, the search stops with `RunError`. `ConfigError` and `SpaceError` name a wrong argument.
     """
-    space = space if isinstance(space, Space) else space()
+    space = space if isinstance(space, Space) or not callable(space) else space()
     check_space(space, num_samples=20)
+    if not callable(evaluate):
+        raise ConfigError(f"evaluate is a function of an architecture that returns a number; got {evaluate!r}")
     config = RunConfig.from_json(
         {
             "space": space,
@@ -69,6 +71,8 @@ def search(
     )
     if workers is not None and workers < 1:
         raise ConfigError(f"workers is a number of processes, 1 or more, or None for this process; got {workers}")
+    if workers is None and time_limit_seconds is not None:
+        raise ConfigError("time_limit_seconds needs processes that can be stopped; pass workers=1 or more")
     folder = None if out is None else Path(out)
     if folder is not None:
         config = continued(config, folder, num_trials=num_trials)

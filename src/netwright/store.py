@@ -9,7 +9,7 @@ What a commit holds is there after `kill -9`; a commit that did not finish leave
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -77,14 +77,18 @@ class Store:
         except OSError as error:
             raise StoreError(f"cannot make the run folder {folder}: {error.strerror}; choose another --out") from None
         lock = _locked(folder)
-        with _explained(folder):
-            # Made whole under another name first: a run folder holds a complete store or none.
-            unfinished = folder / (FILE_NAME + ".new")
-            unfinished.unlink(missing_ok=True)
-            with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
-                cls(connection, folder, None)._initialise(documents)
-            unfinished.replace(folder / FILE_NAME)
-            return cls(_connect(folder / FILE_NAME), folder, lock)
+        try:
+            with _explained(folder):
+                # Made whole under another name first: a run folder holds a complete store or none.
+                unfinished = folder / (FILE_NAME + ".new")
+                unfinished.unlink(missing_ok=True)
+                with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
+                    cls(connection, folder, None)._initialise(documents)
+                unfinished.replace(folder / FILE_NAME)
+                return cls(_connect(folder / FILE_NAME), folder, lock)
+        except BaseException:
+            lock.release()
+            raise
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -95,6 +99,7 @@ class Store:
             with _explained(folder):
                 store = cls(_connect(folder / FILE_NAME), folder, lock)
                 store._check_format()
+                store._check_structure()
         except BaseException:
             lock.release()
             raise
@@ -125,14 +130,24 @@ class Store:
 
     def _check_format(self) -> None:
         path = self.folder / FILE_NAME if self.folder else FILE_NAME
-        if self._connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-            raise StoreError(f"{path} is an SQLite file, but not one of netwright's; choose another folder")
-        found = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if found > FORMAT:
-            raise StoreError(
-                f"{path} was written by a newer netwright (store format {found}, this one reads up to {FORMAT}); "
-                "upgrade netwright to continue it. The file was not touched"
-            )
+        with ExitStack() as refused:
+            refused.callback(self._connection.close)
+            if self._connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+                raise StoreError(f"{path} is an SQLite file, but not one of netwright's; choose another folder")
+            found = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            if found > FORMAT:
+                raise StoreError(
+                    f"{path} was written by a newer netwright (store format {found}, this one reads up to {FORMAT}); "
+                    "upgrade netwright to continue it. The file was not touched"
+                )
+            refused.pop_all()
+
+    def _check_structure(self) -> None:
+        """What is written to a damaged file may be lost with it."""
+        (found,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            self._connection.close()
+            raise sqlite3.DatabaseError(found)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Cursor]:
@@ -180,34 +195,48 @@ class Store:
         rows = self._rows("SELECT value FROM documents WHERE name = ?", (name,))
         if not rows:
             raise StoreError(f"{self.folder} lacks its {name}: the run was never completely created; remove the folder")
-        return json.loads(rows[0]["value"])
+        with self.understood():
+            return json.loads(rows[0]["value"])
 
     def trials(self, space: Space | None = None) -> list[Trial]:
         """Every trial by number; architectures are rebuilt by `space` where it is given, else left as JSON."""
         rows = self._rows("SELECT * FROM trials ORDER BY number")
-        with _explained(self.folder):
+        with self.understood():
             return [_trial(row, space) for row in rows]
 
     def updates(self) -> list[Update]:
         """What learning each batch did, in order."""
         rows = self._rows("SELECT * FROM updates ORDER BY round")
-        return [Update(row["round"], json.loads(row["metrics"])) for row in rows]
+        with self.understood():
+            return [Update(row["round"], json.loads(row["metrics"])) for row in rows]
 
     def strategy_state(self) -> StrategyState | None:
         """The strategy's state at the last commit that changed it."""
         rows = self._rows('SELECT "values", tensors FROM strategy')
-        return StrategyState(json.loads(rows[0]["values"]), rows[0]["tensors"]) if rows else None
+        with self.understood():
+            return StrategyState(json.loads(rows[0]["values"]), rows[0]["tensors"]) if rows else None
 
     def confirmations(self) -> list[Confirmation]:
         """All retrainings, by architecture and repeat."""
         rows = self._rows("SELECT * FROM confirmations ORDER BY fingerprint, repeat")
-        return [
-            Confirmation(row["fingerprint"], row["repeat"], json.loads(row["metrics"]), row["seconds"], row["error"])
-            for row in rows
-        ]
+        with self.understood():
+            return [
+                Confirmation(
+                    row["fingerprint"], row["repeat"], json.loads(row["metrics"]), row["seconds"], row["error"]
+                )
+                for row in rows
+            ]
+
+    @contextmanager
+    def understood(self) -> Iterator[None]:
+        """Damage that SQLite does not see, met while making sense of what was read, as `StoreError`."""
+        try:
+            yield
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise _corrupted(self.folder, repr(error)) from error
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
-        with _explained(self.folder), closing(self._connection.cursor()) as cursor:
+        with self.understood(), _explained(self.folder), closing(self._connection.cursor()) as cursor:
             cursor.row_factory = sqlite3.Row
             return cursor.execute(query, values).fetchall()
 
@@ -262,10 +291,13 @@ def _locked(folder: Path) -> filelock.BaseFileLock:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA journal_mode = WAL")
-    # In WAL mode NORMAL survives the death of the process at any moment; a power cut may cost the last commits.
-    connection.execute("PRAGMA synchronous = NORMAL")
+    with ExitStack() as refused:
+        connection = sqlite3.connect(path, isolation_level=None)
+        refused.callback(connection.close)
+        connection.execute("PRAGMA journal_mode = WAL")
+        # In WAL mode NORMAL survives the death of the process at any moment; a power cut may cost the last commits.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        refused.pop_all()
     return connection
 
 
@@ -282,11 +314,15 @@ def _explained(folder: Path | None) -> Iterator[None]:
                 "kept: free some space and run the same command again"
             ) from error
         raise StoreError(f"cannot use {_file(folder)}: {error}") from error
-    except (sqlite3.DatabaseError, ValueError, KeyError) as error:
-        raise StoreError(
-            f"{_file(folder)} is corrupted or no netwright store ({error}); restore it from a copy, or start "
-            "the run anew in another --out. The file was not touched"
-        ) from error
+    except sqlite3.DatabaseError as error:
+        raise _corrupted(folder, str(error)) from error
+
+
+def _corrupted(folder: Path | None, reason: str) -> StoreError:
+    return StoreError(
+        f"{_file(folder)} is corrupted or no netwright store ({reason}); restore it from a copy, or start "
+        "the run anew in another --out. The file was not touched"
+    )
 
 
 def _file(folder: Path | None) -> str:

@@ -22,7 +22,7 @@ class ConvLayer:
     stride_height: int = 1
     stride_width: int = 1
     pool: int = 1
-    """Edge and stride of the max-pooling window."""
+    """Edge and stride of the max-pooling window, which shrinks this output and all earlier maps that are read later."""
 
     def __str__(self) -> str:
         strided = (self.stride_height, self.stride_width) != (1, 1)
@@ -43,6 +43,10 @@ class ConvNet:
             positive = (layer.filter_height, layer.filter_width, layer.num_filters, layer.stride_height)
             if min(*positive, layer.stride_width, layer.pool) < 1:
                 raise SpaceError(f"layer {index}: sizes, strides and filters are 1 or more; got {layer}")
+            if layer.filter_height % 2 == 0 or layer.filter_width % 2 == 0:
+                raise SpaceError(
+                    f"layer {index}: filter heights and widths are odd, so that a map keeps its size; got {layer}"
+                )
             if list(layer.inputs) != sorted(set(layer.inputs)) or any(not 0 <= j < index for j in layer.inputs):
                 raise SpaceError(
                     f"layer {index}: inputs must be ascending indices in 0..{index - 1}; got {layer.inputs}"

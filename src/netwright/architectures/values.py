@@ -6,6 +6,7 @@ a user's space may return a plain dictionary.
 
 import hashlib
 import json
+import math
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ from netwright.errors import SpaceError
 
 def to_json(architecture: Any) -> Any:
     """The architecture as JSON values; a dataclass becomes an object whose "type" is the class's name."""
+    if isinstance(architecture, float) and not math.isfinite(architecture):
+        raise SpaceError(f"an architecture holds {architecture!r}, a number that JSON does not have")
     if architecture is None or isinstance(architecture, bool | int | float | str):
         return architecture
     if is_dataclass(architecture) and not isinstance(architecture, type):

@@ -67,6 +67,8 @@ def reporting(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def reported(*args: Any, **kwargs: Any) -> None:
         signal.signal(signal.SIGTERM, _interrupt)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _interrupt)
         try:
             command(*args, **kwargs)
         except NetwrightError as error:
@@ -75,14 +77,20 @@ def reporting(command: Callable[..., None]) -> Callable[..., None]:
         except KeyboardInterrupt:
             folder = kwargs.get("run") or kwargs.get("out")
             hint = f": netwright resume {folder}" if folder else " by the same command"
-            Console(stderr=True).print(f"\nInterrupted. Every finished trial is kept; go on{hint}", highlight=False)
+            message = f"\nInterrupted. Every finished trial is kept; go on{hint}"
+            Console(stderr=True, soft_wrap=True).print(message, highlight=False, markup=False)
             raise typer.Exit(130) from None
 
     return reported
 
 
+class _Interrupted(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM. After a plain KeyboardInterrupt in code made by `exec`, as imports are full of, Python ends
+    the process by SIGINT instead of with our exit code, whoever caught it."""
+
+
 def _interrupt(number: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt
+    raise _Interrupted
 
 
 @app.callback(invoke_without_command=True)
@@ -186,6 +194,7 @@ def _run(config: Any, folder: Path, place: Any, top: int) -> None:
             f"This run was finished already. To extend it: netwright resume {folder} --trials {2 * config.num_trials}; "
             f"to start over: remove {folder} or choose another --out.",
             highlight=False,
+            markup=False,
             soft_wrap=True,
         )
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from netwright.results import Results, described
@@ -14,7 +15,7 @@ def print_table(console: Console, headers: Sequence[str], rows: Sequence[Sequenc
     if console.is_terminal:
         table = Table(*headers, header_style="bold", row_styles=("", "dim"))
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*map(escape, row))
         console.print(table)
         return
     widths = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
@@ -34,6 +35,7 @@ def print_results(console: Console, results: Results, top: int, folder: object) 
         + (f" ({reused} reused, having the architecture of an earlier one)" if reused else "")
         + (f", {counts[TrialState.FAILED]} failed" if counts[TrialState.FAILED] else ""),
         highlight=False,
+        markup=False,
         soft_wrap=True,
     )
     ranking = results.top(top)

@@ -18,19 +18,24 @@ def attempt(evaluate: Evaluate, job: Job) -> Outcome:
         measurement = evaluate(job)
     except ChildError as error:
         failure = Failure(FailureKind.NOT_FINITE, str(error))
-    except Exception as error:  # a child may fail in any way; the search goes on
+    except (Exception, SystemExit) as error:  # a child may fail in any way; the search goes on
         kind = FailureKind.OUT_OF_MEMORY if _is_out_of_memory(error) else FailureKind.EXCEPTION
         trace = "".join(traceback.format_exception(error.with_traceback(_without_this_frame(error))))
-        failure = Failure(kind, f"{type(error).__name__}: {error}".splitlines()[0], trace)
+        failure = Failure(kind, _storable(f"{type(error).__name__}: {error}".splitlines()[0]), _storable(trace))
     return Outcome(job.number, measurement, failure, time.perf_counter() - begun)
 
 
-def _without_this_frame(error: Exception) -> TracebackType | None:
+def _without_this_frame(error: BaseException) -> TracebackType | None:
     """The traceback from the user's code on."""
     return error.__traceback__.tb_next if error.__traceback__ else None
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def _storable(text: str) -> str:
+    """Half a surrogate pair, as in the name of a file that is not UTF-8, can be neither stored nor printed."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
     """Torch raises a plain RuntimeError when the CPU's memory is exhausted, and its own kind on a GPU."""
     return (
         isinstance(error, MemoryError)

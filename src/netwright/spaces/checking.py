@@ -9,7 +9,7 @@ import cloudpickle
 
 from netwright.architectures.values import fingerprint
 from netwright.errors import SpaceError
-from netwright.spaces.decisions import Choice, Decision, Option
+from netwright.spaces.decisions import Choice, Decision, Option, identities
 from netwright.spaces.exploring import Size, sample, size_of
 from netwright.spaces.programs import Performance, Space
 
@@ -57,6 +57,8 @@ def check_space(space: Space, *, num_samples: int = 200, seed: int = 0) -> Space
         _check_repeatable(space, performance)
         lengths.append(len(performance.actions))
         prints.add(fingerprint(performance.architecture))
+    if max(lengths) == 0:
+        raise SpaceError(f"space {space.name} asks no decision, so there is nothing to search")
     size = size_of(space, max_leaves=2_000)
     return SpaceReport(space.name, size, min(lengths), max(lengths), tuple(names), len(prints), num_samples)
 
@@ -65,7 +67,7 @@ def _check_options(decision: Decision, seen: dict[str, tuple[Option, ...] | None
     """One name has one full option list, since it has one softmax; a mask by `allowed` does not change the list."""
     options = decision.options if isinstance(decision, Choice) else None
     earlier = seen.setdefault(decision.name, options)
-    if earlier != options:
+    if (earlier and identities(earlier)) != (options and identities(options)):
         described = [f"options {o}" if o is not None else "a Subset" for o in (earlier, options)]
         raise SpaceError(
             f"decision {decision.name!r} was asked with {described[0]} and with {described[1]}; give them two "

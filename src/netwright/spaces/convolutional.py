@@ -27,6 +27,8 @@ def _answers(
     **_: Any,
 ) -> Iterable[Answer]:
     """The way back: each predicted layer is the first convolution of its block."""
+    if not isinstance(network, ConvNet):
+        raise SpaceError(f"the convolutional space is one of ConvNets; got {network!r}")
     predicted = network.layers[::block_size]
     for index, layer in enumerate(predicted):
         yield layer.filter_height
@@ -79,14 +81,16 @@ def convolutional(
     `strides` with one entry is fixed, with several it is predicted for height and width. `anchors` places the
     skip connections of a layer before or after its number of filters (the paper's figure 4 shows both).
     `may_end` asks after every layer whether the network ends there. Each predicted layer becomes `block_size`
-    densely connected convolutions, a 2x2 max-pooling follows each convolution numbered (from 1) in `pool_after`,
-    and `more_filters` are added to every layer, as in the paper's third experiment.
+    densely connected convolutions, a 2x2 max-pooling follows each convolution that is numbered (from 1) in
+    `pool_after`, and `more_filters` are added to every layer, as in the paper's third experiment.
 
     Deviation: how the three convolutions of a block are joined is not published. Here each reads the block's inputs
     and all earlier convolutions of the block, and the block's last convolution is what later blocks can select.
     """
-    if num_layers < 1 or block_size < 1:
-        raise SpaceError(f"num_layers and block_size are 1 or more; got {num_layers} and {block_size}")
+    if not isinstance(num_layers, int) or num_layers < 1 or block_size < 1:
+        raise SpaceError(f"num_layers and block_size are 1 or more; got {num_layers!r} and {block_size!r}")
+    if not strides:
+        raise SpaceError("strides has no entry; give (1,) for fixed stride 1")
     layers: list[ConvLayer] = []
     for index in range(num_layers):
         filter_height = yield Choice("filter_height", filter_sizes)

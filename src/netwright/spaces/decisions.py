@@ -13,6 +13,13 @@ Answer = Option | tuple[int, ...]
 """What the space's program receives: the option itself, or the selected positions."""
 
 
+def identities(options: Sequence[Option]) -> tuple[tuple[type, Option], ...]:
+    """What tells options apart: type and value, as in JSON, since True == 1 in Python. `TypeError` if unhashable."""
+    told_apart = tuple((type(option), option) for option in options)
+    hash(told_apart)
+    return told_apart
+
+
 @dataclass(frozen=True, init=False)
 class Choice:
     """Choose one of `options`.
@@ -31,12 +38,17 @@ class Choice:
             raise SpaceError(f"a Choice needs a name, a non-empty string; got {name!r}")
         if not options:
             raise SpaceError(f"Choice {name!r} has no options; give at least one")
-        # True == 1 in Python: options are told apart by type and value, as JSON tells them apart.
-        distinct = {(type(option), option) for option in options}
-        if len(distinct) < len(options):
+        try:
+            distinct = identities(options)
+            selected = distinct if allowed is None else identities(allowed)
+        except TypeError:
+            raise SpaceError(
+                f"Choice {name!r}: options are strings, numbers, booleans and None; got {options}, allowed={allowed}"
+            ) from None
+        if len(set(distinct)) < len(options):
             raise SpaceError(f"Choice {name!r} lists an option twice: {options}")
-        mask = tuple(allowed is None or option in allowed for option in options)
-        if allowed is not None and (not any(mask) or any(option not in options for option in allowed)):
+        mask = tuple(identity in selected for identity in distinct)
+        if allowed is not None and (not any(mask) or not set(selected) <= set(distinct)):
             raise SpaceError(
                 f"Choice {name!r}: allowed={tuple(allowed)} must be a non-empty selection of its options {options}"
             )
@@ -93,18 +105,20 @@ class Subset:
 
     def answer(self, action: Action) -> tuple[int, ...]:
         """The selected positions; `SpaceError` where `action` is no ascending tuple of positions in 0..of-1."""
-        if isinstance(action, int) or list(action) != sorted(set(action)):
+        if not isinstance(action, tuple) or any(type(position) is not int for position in action):
+            raise SpaceError(f"action {action!r} for Subset {self.name!r}: expected a tuple of whole numbers")
+        if list(action) != sorted(set(action)):
             raise SpaceError(f"action {action!r} for Subset {self.name!r}: expected an ascending tuple of positions")
         outside = [position for position in action if not 0 <= position < self.of]
         if outside:
             raise SpaceError(
                 f"position {outside[0]} is out of range for Subset {self.name!r}: {self.of} places can be selected"
             )
-        return tuple(action)
+        return action
 
     def action(self, answer: object) -> tuple[int, ...]:
         """The recorded action of the positions `answer`, in any order."""
-        if not isinstance(answer, tuple | list | set | frozenset):
+        if not isinstance(answer, tuple | list | set | frozenset) or any(type(place) is not int for place in answer):
             raise SpaceError(f"{self.name} = {answer!r} is not a tuple of positions")
         return self.answer(tuple(sorted(answer)))
 

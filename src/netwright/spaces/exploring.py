@@ -4,6 +4,7 @@ import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
 from netwright.spaces.decisions import Action, Actions, Choice, Decision, Subset
 from netwright.spaces.programs import Performance, Space
@@ -42,18 +43,26 @@ def num_possible_actions(decision: Decision) -> int:
 
 def enumerate_space(space: Space) -> Iterator[Performance]:
     """Every complete performance of a small space, once each, in lexicographic order of the actions."""
-
-    def continuations(prefix: Actions) -> Iterator[Performance]:
+    actions: list[Action] = []
+    untried: list[Iterator[Action]] = []  # for each of `actions`, what may still stand in its place
+    while True:
         performance = space.start()
-        for action in prefix:
+        for action in actions:
             performance.act(action)
-        if performance.decision is None:
-            yield performance
+        while performance.decision is not None:
+            untried.append(possible_actions(performance.decision))
+            actions.append(next(untried[-1]))
+            performance.act(actions[-1])
+        yield performance
+        while untried:
+            following = next(untried[-1], None)
+            if following is not None:
+                actions[-1] = following
+                break
+            untried.pop()
+            actions.pop()
+        else:
             return
-        for action in possible_actions(performance.decision):
-            yield from continuations((*prefix, action))
-
-    yield from continuations(())
 
 
 @dataclass(frozen=True)
@@ -73,8 +82,7 @@ class Size:
 
 def _scientific(value: int) -> str:
     """Two significant digits of a whole number that may be too large for a float."""
-    digits = str(value)
-    return f"{digits[0]}.{digits[1:2] or '0'}e{len(digits) - 1}"
+    return f"{Decimal(value):.1e}".replace("e+", "e")
 
 
 def size_of(space: Space, *, num_probes: int = 2000, seed: int = 0, max_leaves: int = MAX_COUNTED_LEAVES) -> Size:
@@ -84,6 +92,7 @@ def size_of(space: Space, *, num_probes: int = 2000, seed: int = 0, max_leaves: 
     `num_probes` random performances, each the product of its branching factors (Knuth 1975), with the interval of
     three standard errors. The interval is honest only where probes differ little; a long thin branch can hide.
     """
+    space.start()  # refuses a Schedule, and what the program itself refuses, before a formula reckons with it
     if space.traits.size is not None:
         exact = space.traits.size(**space.parameters)
         return Size(exact, True, exact, exact)

@@ -26,7 +26,7 @@ from netwright.spaces.decisions import Action, Actions, Answer, Choice, Decision
 
 P = ParamSpec("P")
 Program = Callable[..., Generator[Decision, Any, Any]]
-MAX_DECISIONS = 100_000
+MAX_DECISIONS = 10_000
 """A performance that asks more often is taken for one that never ends."""
 
 

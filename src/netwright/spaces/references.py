@@ -1,8 +1,10 @@
 """Spaces and functions as JSON: by the name under which they can be found again, "module:name"."""
 
+import contextlib
 import importlib
 import importlib.util
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -28,7 +30,8 @@ def resolve(name: str) -> Any:
     """
     module_name, _, path = name.partition(":")
     if module_name.startswith("netwright."):
-        importlib.import_module(module_name)
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(module_name)
     found: Any = sys.modules.get(module_name)
     for part in path.split("."):
         found = getattr(found, part, None)
@@ -56,9 +59,9 @@ def load_file(path: Path) -> ModuleType:
     sys.modules[path.stem] = module
     try:
         spec.loader.exec_module(module)
-    except BaseException:
+    except Exception as error:  # whatever stands in the user's file
         del sys.modules[path.stem]
-        raise
+        raise ConfigError(f"{path} cannot be loaded:\n{traceback.format_exc(limit=-1)}") from error
     cloudpickle.register_pickle_by_value(module)
     return module
 
@@ -85,20 +88,27 @@ def _value(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
+def _restored(value: Any) -> Any:
+    """The way back from `_value`; JSON has no tuples, and spaces are equal by value."""
+    if isinstance(value, dict) and value.keys() == {"schedule"}:
+        return Schedule(**value["schedule"])
+    return tuple(map(_restored, value)) if isinstance(value, list) else value
+
+
 def space_from_json(document: Mapping[str, Any]) -> Space:
-    """The space that `space_to_json` wrote; `SpaceError` for anything else."""
+    """The space that `space_to_json` wrote; `SpaceError` or, for a program not found, `ConfigError` for all else."""
     try:
-        name, parameters = document["program"], dict(document["parameters"])
-    except (KeyError, TypeError, ValueError):
+        name = document["program"]
+        parameters = {key: _restored(value) for key, value in document["parameters"].items()}
+        if not isinstance(name, str):
+            raise TypeError(name)
+    except (KeyError, TypeError, AttributeError):
         raise SpaceError(
             f'not the JSON of a space: {document!r}; expected {{"program": ..., "parameters": ...}}'
         ) from None
     factory = resolve(name)
     if not isinstance(getattr(factory, "traits", None), Traits):
         raise SpaceError(f"{name} is not a space; decorate its generator function with @nw.space")
-    for key, value in parameters.items():
-        if isinstance(value, dict) and value.keys() == {"schedule"}:
-            parameters[key] = Schedule(**value["schedule"])
     space = factory(**parameters)
     assert isinstance(space, Space)
     return space

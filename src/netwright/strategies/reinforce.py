@@ -21,6 +21,9 @@ class Reinforce:
     in flight, and applied to the newest weights. With one batch in flight this is textbook REINFORCE; with more it is
     the delayed gradient of the paper's asynchronous scheme. Under newer weights the estimate would be biased and the
     baseline no longer neutral.
+
+    Deviation: one process with a fixed lag stands in the place of the paper's 100 replicas and 20 parameter servers,
+    so that a seed determines a search.
     """
 
     def __init__(

@@ -16,6 +16,8 @@ class Speed:
 
     bfloat16 applies to convolutions and products only; weights, their updates and the statistics of batch normalisation
     stay in float32. `channels_last` stores images as [N, H, W, C], which convolutions prefer.
+
+    Deviation: the paper's children were computed in float32, as far as is known.
     """
 
     device: Device = "auto"
