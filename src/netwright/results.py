@@ -149,11 +149,20 @@ def trial_to_json(trial: Trial, run_state: str = "finished") -> dict[str, Any]:
     }
 
 
-def described(architecture: Any) -> str:
-    """An architecture on one line: `3x5x24` is a 3 high, 5 wide filter 24 times, `<0,2>` the layers that it reads."""
+def as_convnet(architecture: Any) -> ConvNet | None:
+    """The architecture, or its JSON, as a ConvNet; None where it is something else."""
     document = to_json(architecture)
     if isinstance(document, dict) and document.get("type") == ConvNet.__name__:
-        return str(convnet_from_json(document))
+        return convnet_from_json(document)
+    return None
+
+
+def described(architecture: Any) -> str:
+    """An architecture on one line: `3x5x24` is a 3 high, 5 wide filter 24 times, `<0,2>` the layers that it reads."""
+    network = as_convnet(architecture)
+    if network is not None:
+        return str(network)
+    document = to_json(architecture)
     if isinstance(document, dict):
         return ", ".join(f"{key}={value}" for key, value in document.items() if key != "type")
     return str(document)

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from netwright.results import Results, described
+from netwright.results import Results, as_convnet, described
 from netwright.trials import TrialState
 
 
@@ -72,9 +72,10 @@ def print_results(console: Console, results: Results, top: int, folder: object) 
 
 def _print_notes(console: Console, results: Results, metric: str, folder: object) -> None:
     notes = []
-    if any(trial.proposal.architecture for trial in results.trials[:1]) and _has_layers(results):
+    if as_convnet(results.trials[0].proposal.architecture) is not None:
         notes.append(
-            "3x5x24: 24 filters, 3 high and 5 wide; <0,2>: reads layers 0 and 2, <> the image; else the layer before."
+            "3x5x24: 24 filters, 3 high and 5 wide; /2x1: strides; p: pooled; <0,2>: reads layers 0 and 2; "
+            "<>: reads the image; else the layer before."
         )
     if results.confirmed:
         notes.append(f"confirmed: mean ± deviation of the {metric} over fresh seeds on the same split, to be quoted.")
@@ -90,7 +91,3 @@ def _print_notes(console: Console, results: Results, metric: str, folder: object
         notes.append(f"first failure, trial {failures[0].number}: {(failures[0].error or '').splitlines()[0]}")
     for note in notes:
         console.print(note, style="dim", highlight=False, soft_wrap=True, markup=False)
-
-
-def _has_layers(results: Results) -> bool:
-    return "filter_height" in str(results.trials[0].proposal.architecture)
