@@ -27,6 +27,7 @@ FunctionField = Annotated[
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Settings(BaseModel):
@@ -60,7 +61,7 @@ class ImageSettings(Settings):
     kind: Literal["images"] = "images"
     task: str = "cifar10"
     num_train: PositiveInt | None = None  # images; None is all that validation leaves
-    num_validation: PositiveInt = 5000  # images; paper
+    num_validation: PositiveInt | Share = 5000  # images; paper. Below 1: that share of every class
     split_seed: int = 0
     epochs: PositiveInt = 50  # paper
     batch_size: PositiveInt = 64  # DenseNet's; the paper names no other
@@ -68,7 +69,7 @@ class ImageSettings(Settings):
     schedule: Literal["constant", "step", "cosine"] = "step"  # DenseNet's: / 10 at 1/2 and 3/4
     momentum: Fraction = 0.9  # Nesterov; paper
     weight_decay: NonNegative = 0.0001  # paper
-    upsample: PositiveInt | None = 40  # pixels, then a random crop; Zoph et al. 2018. None is no cropping
+    upsample: PositiveInt | None = 40  # pixels of the longer side, then a crop; Zoph et al. 2018. None is none
     flips: bool = True  # left and right, half of the time; paper
     last_epochs: PositiveInt = 5  # the score is the best validation accuracy of the last ones; paper
     exponent: Positive = 3.0  # reward = score ** exponent; paper. The slides say 2

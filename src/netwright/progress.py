@@ -3,6 +3,7 @@
 import statistics
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
@@ -93,7 +94,7 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
     ) -> None:
         self._progress.stop()
 
-    def begin(self, core: SearchCore, config: RunConfig, place: Place) -> None:
+    def begin(self, core: SearchCore, config: RunConfig, place: Place, data_notes: Sequence[str]) -> None:
         """Show the bar."""
         self._tally = Tally(core, config)
         workers = "in this process" if place.workers is None else f"on {place.workers} workers"
@@ -101,6 +102,8 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
             self._console.print(
                 f"[bold]{escape(config.recipe)}[/]: {config.strategy.name}, seed {config.seed}, {workers}"
             )
+            for note in data_notes:
+                self._console.print(f"data: {note}", highlight=False, markup=False, soft_wrap=True)
             if self._tally.ended:
                 self._console.print(f"going on after {self._tally.ended} of {self._tally.total} trials")
         self._task = self._progress.add_task("trials", total=self._tally.total, numbers="")
@@ -146,7 +149,7 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
     ) -> None:
         """Nothing to put away."""
 
-    def begin(self, core: SearchCore, config: RunConfig, place: Place) -> None:
+    def begin(self, core: SearchCore, config: RunConfig, place: Place, data_notes: Sequence[str]) -> None:
         """Say what starts."""
         self._tally = Tally(core, config)
         self._shown = self._tally.ended * 10 // self._tally.total
@@ -154,6 +157,8 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
             f"search recipe={config.recipe} strategy={config.strategy.name} seed={config.seed} "
             f"workers={place.workers} trials={self._tally.ended}/{self._tally.total}"
         )
+        for note in data_notes:
+            self._say(f"data: {note}")
 
     def step(self, step: Step) -> None:
         """Say how far it is."""
@@ -184,7 +189,7 @@ class Silence(AbstractContextManager["Silence"]):
     ) -> None:
         """Nothing to put away."""
 
-    def begin(self, core: SearchCore, config: RunConfig, place: Place) -> None:
+    def begin(self, core: SearchCore, config: RunConfig, place: Place, data_notes: Sequence[str]) -> None:
         """Nothing."""
 
     def step(self, step: Step) -> None:

@@ -45,6 +45,8 @@ class Results:
     state: str
     """finished, running or interrupted."""
     data_name: str | None
+    data_notes: tuple[str, ...]
+    """What was changed in the data before anything was trained on it."""
     score_name: str
     config: dict[str, Any]
     trials: tuple[Trial, ...]
@@ -70,7 +72,18 @@ class Results:
                 running = store.folder is not None and not finished and is_being_written(store.folder)
             state = "finished" if finished else "running" if running else "interrupted"
             confirmed = confirmed_scores(store.confirmations(), score_name)
-            return cls(config["recipe"], config["seed"], state, about["data"], score_name, config, trials, confirmed)
+            data_notes = tuple(about.get("data_notes", ()))
+            return cls(
+                config["recipe"],
+                config["seed"],
+                state,
+                about["data"],
+                data_notes,
+                score_name,
+                config,
+                trials,
+                confirmed,
+            )
 
     def ranking(self) -> list[Trial]:
         """Measured trials, the first of every architecture: confirmed ones by mean score first, then by reward."""
@@ -111,6 +124,7 @@ class Results:
             "seed": self.seed,
             "state": self.state,
             "data": self.data_name,
+            "data_notes": list(self.data_notes),
             "config": self.config,
             "trials": [trial_to_json(trial, self.state) for trial in self.trials],
             "best": best,

@@ -15,7 +15,7 @@ import torch
 from netwright.config import FunctionSettings, RunConfig, differences
 from netwright.confirming import best_trials, confirm, trials_numbered
 from netwright.core import SearchCore, Step
-from netwright.errors import ConfigError, StoreError
+from netwright.errors import ConfigError, DataError, StoreError
 from netwright.execution.in_process import InProcessExecutor
 from netwright.execution.interface import Evaluate, Executor
 from netwright.execution.local import LocalExecutor
@@ -24,6 +24,7 @@ from netwright.results import Results
 from netwright.spaces.references import load_file
 from netwright.store import Store, exists
 from netwright.tasks.catalog import open_task, prepare_task
+from netwright.tasks.images import ImageData
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Place:
     workers: int | None = None
     """Processes; None runs children in this one."""
     data: Path | None = None
-    """The folder with the task's files, where they are not to be found or downloaded."""
+    """The folder with the task's files, where they are not to be found or downloaded, or a user's own images."""
     verify: bool = True
     """Whether files must be the official ones."""
 
@@ -51,8 +52,8 @@ class Place:
 class Watch(Protocol):
     """Looks on while a run goes on."""
 
-    def begin(self, core: SearchCore, config: RunConfig, place: Place) -> None:
-        """The search is about to start, or to go on."""
+    def begin(self, core: SearchCore, config: RunConfig, place: Place, data_notes: Sequence[str]) -> None:
+        """The search is about to start, or to go on; `data_notes` say what was changed in the data."""
 
     def step(self, step: Step) -> None:
         """Something was made durable."""
@@ -105,14 +106,14 @@ def run_search(config: RunConfig, folder: Path | None, place: Place, watch: Watc
     """
     if folder is not None and folder.exists() and not folder.is_dir():
         raise StoreError(f"{folder} is a file, not a folder; choose another --out")
-    data_name, data_folder = _look_at_data(config, place)
-    with _open_store(config, folder, place, data_name) as store:
+    data, data_folder = look_at_data(config, place)
+    with _open_store(config, folder, place, data) as store:
         core = make_core(config, store)
         if core.finished and not _confirmations_missing(config, store):
             return Results.of(store, running=False, trials=core.trials)
         executor = make_executor(config, make_evaluate(config, data_folder), place)
         try:
-            watch.begin(core, config, place)
+            watch.begin(core, config, place, data.notes if data else ())
             drive(core, executor, store, watch.step)
             if config.confirm.at_end:
                 _confirm(core, config, store, executor, watch)
@@ -128,8 +129,9 @@ def run_confirmation(
     config, _ = read_config(folder)
     changes = {"top": top or config.confirm.top, "num_seeds": num_seeds or config.confirm.num_seeds}
     config = config.changed(confirm=config.confirm.model_copy(update=changes))
-    _, data_folder = _look_at_data(config, place)
+    data, data_folder = look_at_data(config, place)
     with Store.open(folder) as store:
+        _check_same_data(store, data)
         executor = make_executor(config, make_evaluate(config, data_folder), place)
         try:
             _confirm(make_core(config, store), config, store, executor, watch, numbers)
@@ -183,14 +185,15 @@ def _confirmations_missing(config: RunConfig, store: Store) -> bool:
     return any((trial.fingerprint, n) not in stored for trial in best for n in range(config.confirm.num_seeds))
 
 
-def _open_store(config: RunConfig, folder: Path | None, place: Place, data_name: str | None) -> Store:
-    documents = {"config": config.to_json(), "place": place.to_json(), "about": _about(config, data_name)}
+def _open_store(config: RunConfig, folder: Path | None, place: Place, data: ImageData | None) -> Store:
+    documents = {"config": config.to_json(), "place": place.to_json(), "about": _about(config, data)}
     if folder is None:
         return Store.in_memory(documents)
     if not exists(folder):
         return Store.create(folder, documents)
     store = Store.open(folder)
     try:
+        _check_same_data(store, data)
         for name in ("config", "place"):
             if store.document(name) != documents[name]:
                 store.write_document(name, documents[name])
@@ -200,18 +203,29 @@ def _open_store(config: RunConfig, folder: Path | None, place: Place, data_name:
     return store
 
 
-def _look_at_data(config: RunConfig, place: Place) -> tuple[str | None, Path | None]:
-    """Open the task's data once here, so that a bad file is found before any worker starts."""
+def _check_same_data(store: Store, data: ImageData | None) -> None:
+    """Numbers measured on different data do not belong in one run."""
+    begun_with, name = store.document("about")["data"], data.name if data else None
+    if begun_with != name:
+        raise DataError(
+            f"{store.folder} was searched on {begun_with}, and now the data is {name}; give it the same data, or "
+            "choose another --out"
+        )
+
+
+def look_at_data(config: RunConfig, place: Place) -> tuple[ImageData | None, Path | None]:
+    """Open the task's data once here, so that a bad file is found before any worker starts; and where it lies."""
     if isinstance(config.evaluate, FunctionSettings):
         return None, None
     folder = prepare_task(config.evaluate.task, place.data, verify=place.verify)
-    return open_task(config.evaluate.task, folder, verify=False).name, folder
+    return open_task(config.evaluate.task, folder, verify=False), folder
 
 
-def _about(config: RunConfig, data_name: str | None) -> dict[str, Any]:
+def _about(config: RunConfig, data: ImageData | None) -> dict[str, Any]:
     """What made the run, for whoever reads its numbers later."""
     return {
-        "data": data_name,
+        "data": data.name if data else None,
+        "data_notes": data.notes if data else (),
         "score_name": make_reward(config).score_name,
         "command": sys.argv,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

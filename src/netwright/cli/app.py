@@ -54,7 +54,10 @@ WorkersOption = Annotated[
     int | None,
     typer.Option("--workers", min=1, help="Children trained at once. [dim]Default: one per core, or one on a GPU[/]"),
 ]
-DataOption = Annotated[Path | None, typer.Option("--data", help="The folder with the data set's official files.")]
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", help="The data set's official files, or your own images: a folder of classes, or an .npz."),
+]
 VerifyOption = Annotated[
     bool,
     typer.Option("--verify-data/--no-verify-data", help="Whether data files must have the official checksums."),
@@ -134,20 +137,22 @@ def search(
 
         netwright search digits
         netwright search digits --strategy random --trials 200
+        netwright search images --data FOLDER        (your own: one sub-folder of images for each class)
         netwright search cifar10-quick --data FOLDER --set evaluate.epochs=5 -o runs/mine
     """
     from netwright.recipes import config_of
     from netwright.running import Place, continued, default_workers
     from netwright.searching import strategy_settings
 
-    config = config_of(recipe).changed(seed=seed)
+    data = data.resolve() if data else None
+    config = config_of(recipe, data).changed(seed=seed)
     if strategy is not None and strategy != config.strategy.name:
         config = config.changed(strategy=strategy_settings(strategy))
     config = config.with_settings(settings or [])
     name = recipe.rpartition(":")[2]
     folder = out or Path("runs") / f"{name}-{config.strategy.name}-seed{seed}"
     config = continued(config, folder, num_trials=trials)
-    place = Place(workers or default_workers(config), data.resolve() if data else None, verify)
+    place = Place(workers or default_workers(config), data, verify)
     _run(config, folder, place, top)
 
 

@@ -89,5 +89,6 @@ def _print_notes(console: Console, results: Results, metric: str, folder: object
     failures = [trial for trial in results.trials if trial.state is TrialState.FAILED]
     if failures:
         notes.append(f"first failure, trial {failures[0].number}: {(failures[0].error or '').splitlines()[0]}")
+    notes += [f"data: {note}" for note in results.data_notes]
     for note in notes:
         console.print(note, style="dim", highlight=False, soft_wrap=True, markup=False)

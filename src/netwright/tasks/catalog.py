@@ -15,11 +15,12 @@ from netwright.errors import ConfigError, unknown
 from netwright.tasks.cifar10 import find_cifar10, load_cifar10
 from netwright.tasks.digits import load_digits
 from netwright.tasks.images import ImageData
+from netwright.tasks.own_images import find_images, load_images
 
 
 @dataclass(frozen=True)
 class Task:
-    """How to locate the files of a task and how to read them; both take a folder and whether to verify."""
+    """How to locate the files of a task and how to read them; both take a path and whether to verify."""
 
     find: Callable[[Path | None, bool], Path | None]
     load: Callable[[Path | None, bool], ImageData]
@@ -31,6 +32,7 @@ TASKS = {
         load=lambda folder, verify: load_cifar10(folder, verify=verify),
     ),
     "digits": Task(find=lambda _folder, _verify: None, load=lambda _folder, _verify: load_digits()),
+    "images": Task(find=lambda path, _verify: find_images(path), load=lambda path, _verify: load_images(path)),
 }
 
 

@@ -13,7 +13,8 @@ class ImageData:
     """A data set in memory.
 
     Images are uint8 of shape [images, channels, height, width], labels int64 of shape [images] in
-    0..len(class_names)-1. `name` is printed beside every number measured on the data.
+    0..len(class_names)-1. `name` is printed beside every number measured on the data; `notes` say what was changed in
+    it, a line each.
     """
 
     name: str
@@ -22,6 +23,7 @@ class ImageData:
     test_images: Tensor
     test_labels: Tensor
     class_names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,19 +37,26 @@ class ImageSplit:
     num_classes: int
 
 
-def split_images(data: ImageData, *, num_validation: int, seed: int, num_train: int | None = None) -> ImageSplit:
+def split_images(
+    data: ImageData, *, num_validation: int | float, seed: int, num_train: int | None = None
+) -> ImageSplit:
     """Take `num_validation` random training images for validation and the rest, or `num_train` of it, for training.
 
-    The same seed gives the same division. Paper: 5,000 of CIFAR-10's 50,000 (section 4.1).
+    A fraction below 1 is that share of every class. The same seed gives the same division. Paper: 5,000 of CIFAR-10's
+    50,000 (section 4.1).
     """
     available = len(data.train_images)
+    if isinstance(num_validation, float):
+        validation, rest = share_of_every_class(data.train_labels, num_validation, seed=seed)
+        order, num_validation = torch.cat([validation, rest]), len(validation)
+    else:
+        order = torch.randperm(available, generator=torch.Generator().manual_seed(seed))
     wanted = num_validation + (1 if num_train is None else num_train)
     if wanted > available:
         raise DataError(
             f"{data.name} has {available:,} training images, too few for {num_validation:,} validation "
             f"and {num_train or 1:,} training images; lower evaluate.num_validation or evaluate.num_train"
         )
-    order = torch.randperm(available, generator=torch.Generator().manual_seed(seed))
     validation = order[:num_validation]
     train = order[num_validation:] if num_train is None else order[num_validation : num_validation + num_train]
     return ImageSplit(
@@ -57,3 +66,16 @@ def split_images(data: ImageData, *, num_validation: int, seed: int, num_train: 
         data.train_labels[validation],
         len(data.class_names),
     )
+
+
+def share_of_every_class(labels: Tensor, share: float, *, seed: int) -> tuple[Tensor, Tensor]:
+    """Indices of a random `share` of every class, and those of the rest, both in random order.
+
+    Each side has at least one image of every class that has two.
+    """
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
+    chosen = torch.zeros(len(labels), dtype=torch.bool)
+    for label in labels.unique():
+        members = order[labels[order] == label]
+        chosen[members[: min(max(1, round(share * len(members))), len(members) - 1)]] = True
+    return order[chosen[order]], order[~chosen[order]]

@@ -24,7 +24,7 @@ class ImageChild:
     task: str
     folder: Path | None
     num_train: int | None
-    num_validation: int
+    num_validation: int | float
     split_seed: int
     training: dict[str, Any]
     speed: Speed = field(default_factory=Speed)

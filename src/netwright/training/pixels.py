@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from netwright.errors import ConfigError
+
 
 def whiten(images: Tensor) -> Tensor:
     """uint8 [B, C, H, W] -> float32 with mean 0 and standard deviation 1 in every image.
@@ -23,8 +25,13 @@ def whiten(images: Tensor) -> Tensor:
 
 
 def upsampled(images: Tensor, size: int) -> Tensor:
-    """Bilinear interpolation to size x size."""
-    return functional.interpolate(images, size=(size, size), mode="bilinear", align_corners=False)
+    """Bilinear interpolation until the longer side has `size` pixels, which must not be fewer than it has."""
+    height, width = images.shape[2:]
+    edge = max(height, width)
+    if size < edge:
+        raise ConfigError(f"upsample is {size} pixels and the images have {height} x {width}; it enlarges, or is null")
+    sizes = (round(height * size / edge), round(width * size / edge))
+    return functional.interpolate(images, size=sizes, mode="bilinear", align_corners=False)
 
 
 def centre_crop(images: Tensor, height: int, width: int) -> Tensor:
