@@ -8,7 +8,17 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, PositiveInt, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    PositiveInt,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from netwright.errors import ConfigError, unknown
 from netwright.spaces.programs import Space
@@ -85,6 +95,23 @@ class FunctionSettings(Settings):
     function: FunctionField
 
 
+class ConstraintSettings(Settings):
+    """What a child may cost, counted before it is trained: parameters, and multiply-adds for one image."""
+
+    max_parameters: PositiveInt | None = None  # above it a child is rejected, and not trained
+    max_multiply_adds: PositiveInt | None = None
+    rejected_reward: float = 0.0  # what a rejected child is worth
+    target_parameters: PositiveInt | None = None  # reward * (target / parameters) ** weight
+    target_multiply_adds: PositiveInt | None = None
+    weight: NonNegative = 0.07  # MnasNet (Tan et al. 2019)
+
+    @property
+    def in_use(self) -> bool:
+        """Whether costs matter."""
+        limits = (self.max_parameters, self.max_multiply_adds, self.target_parameters, self.target_multiply_adds)
+        return any(limit is not None for limit in limits)
+
+
 class ConfirmSettings(Settings):
     """Retraining the best architectures with fresh seeds on the same split."""
 
@@ -107,7 +134,15 @@ class RunConfig(Settings):
     reuse: bool = True  # a duplicate takes the measurement of the first trial with its architecture
     failure_reward: float = 0.0  # what a child that failed is worth
     time_limit_seconds: Positive | None = None  # per child
+    constraints: ConstraintSettings = ConstraintSettings()
     confirm: ConfirmSettings = ConfirmSettings()
+
+    @field_validator("constraints")
+    @classmethod
+    def _costs_can_be_counted(cls, settings: ConstraintSettings, info: ValidationInfo) -> ConstraintSettings:
+        if settings.in_use and isinstance(info.data.get("evaluate"), FunctionSettings):
+            raise ValueError("the costs of networks for images can be limited; a function of your own counts its own")
+        return settings
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:

@@ -14,6 +14,7 @@ for at once or in two runs. A local loop, a cluster, a replica and a simulator a
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from netwright.constraints import Constraints
 from netwright.rewards import Reward
 from netwright.strategies.interface import Strategy
 from netwright.trials import (
@@ -52,7 +53,8 @@ class SearchCore:
 
     `batch_size` is the paper's m, `lag` the number of updates by which a batch may be drawn early: at most
     (lag + 1) * batch_size children are in flight. A failed child gets `failure_reward`. `reuse` gives a duplicate the
-    measurement of the first trial with its architecture, which is trained once.
+    measurement of the first trial with its architecture, which is trained once. A child that breaks a limit of
+    `constraints` is never trained; the costs of every other are among its metrics.
     """
 
     def __init__(
@@ -66,10 +68,12 @@ class SearchCore:
         lag: int = 1,
         failure_reward: float = 0.0,
         reuse: bool = True,
+        constraints: Constraints = Constraints(),  # noqa: B008, a frozen value
     ) -> None:
         self._strategy, self._reward = strategy, reward
         self.num_trials, self.batch_size, self.lag = num_trials, batch_size, lag
         self._seed, self._failure_reward, self._reuse = seed, failure_reward, reuse
+        self._constraints = constraints
         self.trials: list[Trial] = []
         """Every trial drawn, by number; those from `num_trials` on wait for a higher limit."""
         self.num_learned = 0
@@ -112,11 +116,12 @@ class SearchCore:
 
     def _judged(self, trial: Trial, outcome: Outcome) -> Trial:
         """The trial with its measurement and reward, or with the reason why there is none."""
-        failure = outcome.failure
+        failure, costs = outcome.failure, self._constraints.count(trial.proposal.architecture)
         if outcome.measurement is not None:
             score = self._reward.score(outcome.measurement)
             if is_finite_number(score) and is_finite_number(reward := self._reward(score)):
-                metrics = {**outcome.measurement.metrics, self._reward.score_name: score}
+                reward *= self._constraints.factor(costs)
+                metrics = {**costs, **outcome.measurement.metrics, self._reward.score_name: score}
                 return replace(trial, state=TrialState.DONE, reward=reward, metrics=metrics, seconds=outcome.seconds)
             failure = Failure(FailureKind.NOT_FINITE, f"the {self._reward.score_name} is {score}")
         assert failure is not None
@@ -124,17 +129,18 @@ class SearchCore:
             trial,
             state=TrialState.FAILED,
             reward=None if failure.kind.says_nothing_of_the_child else self._failure_reward,
+            metrics=costs,
             seconds=outcome.seconds,
             error=str(failure),
             failure_kind=failure.kind,
         )
 
     def _advance(self) -> Step:
-        """Settle duplicates, learn every batch whose turn it is, draw what follows, and hand out the jobs."""
+        """Settle what needs no training, learn every batch whose turn it is, draw what follows, hand out the jobs."""
         updates: list[Update] = []
         drawn = False
         while True:
-            self._settle_duplicates()
+            self._settle()
             # Drawing comes first: batch b is drawn before batch b - lag is learned.
             if len(self.trials) < (self.num_learned + self.lag + 1) * self.batch_size:
                 self._draw()
@@ -182,10 +188,17 @@ class SearchCore:
         """The first trial with the same architecture; the trial itself where it is the first or nothing is reused."""
         return self.trials[self._first_with[trial.fingerprint]] if self._reuse else trial
 
-    def _settle_duplicates(self) -> None:
+    def _settle(self) -> None:
+        """End every queued trial that needs no training: above a limit, or a duplicate of one that has ended."""
         for trial in self._open():
+            if trial.state is not TrialState.QUEUED:
+                continue
             original = self._original(trial)
-            if trial.state is TrialState.QUEUED and original is not trial and original.state.finished:
+            costs = self._constraints.count(trial.proposal.architecture)
+            if broken := self._constraints.violation(costs):
+                reward = self._constraints.rejected_reward
+                self._change(replace(trial, state=TrialState.REJECTED, reward=reward, metrics=costs, error=broken))
+            elif original is not trial and original.state.finished:
                 self._change(trial.reusing(original))
 
     def _launch(self) -> Iterable[Job]:

@@ -1,14 +1,19 @@
 """The search loop, and the parts that a config names put together for it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from netwright.architectures.convolutional import ConvNet
+from netwright.architectures.costs import ImageShape, costs_of
 from netwright.config import FunctionSettings, ReinforceSettings, RunConfig
+from netwright.constraints import Constraints
 from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.parameters import AdamParameters
 from netwright.controller.policy import Controller
 from netwright.core import SearchCore, Step
-from netwright.errors import RunError
+from netwright.errors import ConfigError, RunError
 from netwright.execution.interface import Evaluate, Executor
 from netwright.rewards import AccuracyReward, Reward, ValueReward
 from netwright.store import Store
@@ -18,7 +23,7 @@ from netwright.strategies.reinforce import Reinforce
 from netwright.training.image_child import ImageChild
 from netwright.training.speed import Speed
 from netwright.training.user_function import UserFunction
-from netwright.trials import FailureKind, Trial
+from netwright.trials import FailureKind, Trial, TrialState
 
 NUM_HOPELESS = 3
 """A search whose first trials all raise is stopped after this many: the mistake is in the code and not in a child."""
@@ -50,7 +55,7 @@ def drive(
 
 
 def _was_trained(trial: Trial) -> bool:
-    return trial.state.finished and trial.reused_from is None
+    return trial.state in (TrialState.DONE, TrialState.FAILED) and trial.reused_from is None
 
 
 def _stop_if_hopeless(ended: Sequence[Trial]) -> None:
@@ -62,8 +67,8 @@ def _stop_if_hopeless(ended: Sequence[Trial]) -> None:
         )
 
 
-def make_core(config: RunConfig, store: Store) -> SearchCore:
-    """The search that `config` describes, as far as `store` says it has come."""
+def make_core(config: RunConfig, store: Store, images: ImageShape | None = None) -> SearchCore:
+    """The search that `config` describes, as far as `store` says it has come; `images` are what its children read."""
     core = SearchCore(
         make_strategy(config),
         make_reward(config),
@@ -73,6 +78,7 @@ def make_core(config: RunConfig, store: Store) -> SearchCore:
         lag=config.lag,
         failure_reward=config.failure_reward,
         reuse=config.reuse,
+        constraints=make_constraints(config, images),
     )
     core.restore(store.trials(config.space), len(store.updates()), store.strategy_state())
     return core
@@ -105,6 +111,30 @@ def make_reward(config: RunConfig) -> Reward:
     if isinstance(settings, FunctionSettings):
         return ValueReward()
     return AccuracyReward(settings.last_epochs, settings.exponent)
+
+
+def make_constraints(config: RunConfig, images: ImageShape | None) -> Constraints:
+    """The limits on costs, and how costs are counted; counting raises `ConfigError` where they matter and cannot be."""
+    settings = config.constraints
+
+    def count(architecture: Any) -> Mapping[str, int]:
+        if images is not None and isinstance(architecture, ConvNet):
+            return asdict(costs_of(architecture, images))
+        if settings.in_use:
+            raise ConfigError(f"constraints can count the costs of a ConvNet, not of a {type(architecture).__name__}")
+        return {}
+
+    return Constraints(
+        count,
+        limits=_given(num_parameters=settings.max_parameters, multiply_adds=settings.max_multiply_adds),
+        targets=_given(num_parameters=settings.target_parameters, multiply_adds=settings.target_multiply_adds),
+        weight=settings.weight,
+        rejected_reward=settings.rejected_reward,
+    )
+
+
+def _given(**values: int | None) -> dict[str, int]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def make_evaluate(config: RunConfig, folder: Path | None) -> Evaluate:

@@ -30,6 +30,7 @@ class Tally:
         self.total = config.num_trials
         trials = core.trials[: self.total]
         self.ended = sum(trial.state.finished for trial in trials)
+        self.rejected = sum(trial.state is TrialState.REJECTED for trial in trials)
         self.rewards = [trial.reward for trial in trials if trial.reward is not None]
         self.best = max(self.rewards, default=None)
         self._begun, self._ended_before = time.monotonic(), self.ended
@@ -41,6 +42,7 @@ class Tally:
             key=lambda trial: trial.number,
         )
         self.ended += len(ended)
+        self.rejected += sum(trial.state is TrialState.REJECTED for trial in ended)
         self.rewards += [trial.reward for trial in ended if trial.reward is not None]
         self.best = max(self.rewards, default=None)
         return ended
@@ -118,7 +120,8 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
 
     def _refresh(self) -> None:
         tally = self._tally
-        numbers = f"best {number(tally.best)}  mean {number(tally.recent)}  left {clock(tally.seconds_left)}"
+        rejected = f"rejected {tally.rejected}  " if tally.rejected else ""
+        numbers = f"best {number(tally.best)}  mean {number(tally.recent)}  {rejected}left {clock(tally.seconds_left)}"
         self._progress.update(self._task, completed=tally.ended, numbers=numbers)
 
     def confirming(self, ended: int, total: int) -> None:
@@ -169,7 +172,8 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
             self._shown = tenths
             self._say(
                 f"trials={tally.ended}/{tally.total} best={number(tally.best)} mean={number(tally.recent)} "
-                f"seconds_left={number(tally.seconds_left)}"
+                + (f"rejected={tally.rejected} " if tally.rejected else "")
+                + f"seconds_left={number(tally.seconds_left)}"
             )
 
     def confirming(self, ended: int, total: int) -> None:

@@ -108,7 +108,7 @@ def run_search(config: RunConfig, folder: Path | None, place: Place, watch: Watc
         raise StoreError(f"{folder} is a file, not a folder; choose another --out")
     data, data_folder = look_at_data(config, place)
     with _open_store(config, folder, place, data) as store:
-        core = make_core(config, store)
+        core = make_core(config, store, data.shape if data else None)
         if core.finished and not _confirmations_missing(config, store):
             return Results.of(store, running=False, trials=core.trials)
         executor = make_executor(config, make_evaluate(config, data_folder), place)
@@ -134,7 +134,8 @@ def run_confirmation(
         _check_same_data(store, data)
         executor = make_executor(config, make_evaluate(config, data_folder), place)
         try:
-            _confirm(make_core(config, store), config, store, executor, watch, numbers)
+            core = make_core(config, store, data.shape if data else None)
+            _confirm(core, config, store, executor, watch, numbers)
         finally:
             executor.close()
         return Results.of(store, running=False)

@@ -32,6 +32,7 @@ MODELS = {
     "RandomSettings": "strategy.",
     "ImageSettings": "evaluate.",
     "FunctionSettings": "evaluate.",
+    "ConstraintSettings": "constraints.",
     "ConfirmSettings": "confirm.",
 }
 """The tables of part 7 and the prefix of their names; the space has one more."""

@@ -16,6 +16,16 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from netwright.cli.options import (
+    DataOption,
+    MaxFlopsOption,
+    MaxParametersOption,
+    OutOption,
+    RunArgument,
+    TrialsOption,
+    VerifyOption,
+    WorkersOption,
+)
 from netwright.errors import NetwrightError
 
 app = typer.Typer(
@@ -38,30 +48,6 @@ class StrategyName(StrEnum):
 
     reinforce = "reinforce"
     random = "random"
-
-
-RunArgument = Annotated[
-    Path, typer.Argument(metavar="RUN", help="A run's folder, as --out named it.", show_default=False)
-]
-OutOption = Annotated[
-    Path | None, typer.Option("--out", "-o", help="The run's folder. [dim]Default: runs/RECIPE-STRATEGY-seedS[/]")
-]
-TrialsOption = Annotated[
-    int | None,
-    typer.Option("--trials", min=1, help="How many architectures to try in all. [dim]Default: the recipe's[/]"),
-]
-WorkersOption = Annotated[
-    int | None,
-    typer.Option("--workers", min=1, help="Children trained at once. [dim]Default: one per core, or one on a GPU[/]"),
-]
-DataOption = Annotated[
-    Path | None,
-    typer.Option("--data", help="The data set's official files, or your own images: a folder of classes, or an .npz."),
-]
-VerifyOption = Annotated[
-    bool,
-    typer.Option("--verify-data/--no-verify-data", help="Whether data files must have the official checksums."),
-]
 
 
 def reporting(command: Callable[..., None]) -> Callable[..., None]:
@@ -124,6 +110,8 @@ def search(
     out: OutOption = None,
     data: DataOption = None,
     verify: VerifyOption = True,
+    max_parameters: MaxParametersOption = None,
+    max_flops: MaxFlopsOption = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, for example evaluate.epochs=3. Repeatable."),
@@ -148,6 +136,9 @@ def search(
     config = config_of(recipe, data).changed(seed=seed)
     if strategy is not None and strategy != config.strategy.name:
         config = config.changed(strategy=strategy_settings(strategy))
+    limits = {"max_parameters": max_parameters, "max_multiply_adds": max_flops}
+    limits = {name: limit for name, limit in limits.items() if limit is not None}
+    config = config.changed(constraints=config.constraints.model_copy(update=limits))
     config = config.with_settings(settings or [])
     name = recipe.rpartition(":")[2]
     folder = out or Path("runs") / f"{name}-{config.strategy.name}-seed{seed}"

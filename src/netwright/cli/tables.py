@@ -33,7 +33,7 @@ def print_results(console: Console, results: Results, top: int, folder: object) 
         f"{results.recipe}{data}, seed {results.seed}: {results.state}, {counts[TrialState.DONE]} of "
         f"{results.config['num_trials']} trials measured"
         + (f" ({reused} reused, having the architecture of an earlier one)" if reused else "")
-        + (f", {counts[TrialState.FAILED]} failed" if counts[TrialState.FAILED] else ""),
+        + "".join(f", {counts[state]} {state}" for state in (TrialState.FAILED, TrialState.REJECTED) if counts[state]),
         highlight=False,
         markup=False,
         soft_wrap=True,
@@ -41,6 +41,8 @@ def print_results(console: Console, results: Results, top: int, folder: object) 
     ranking = results.top(top)
     if not ranking:
         console.print("Nothing has been measured yet.")
+        for note in _mishaps(results):
+            console.print(note, style="dim", highlight=False, soft_wrap=True, markup=False)
         return
     metric = results.score_name.replace("_", " ")
     confirmed = bool(results.confirmed)
@@ -86,9 +88,16 @@ def _print_notes(console: Console, results: Results, metric: str, folder: object
         notes.append(
             f"search's {metric}: picked for being high, so optimistic. For honest means: netwright confirm {folder}"
         )
-    failures = [trial for trial in results.trials if trial.state is TrialState.FAILED]
-    if failures:
-        notes.append(f"first failure, trial {failures[0].number}: {(failures[0].error or '').splitlines()[0]}")
+    notes += _mishaps(results)
     notes += [f"data: {note}" for note in results.data_notes]
     for note in notes:
         console.print(note, style="dim", highlight=False, soft_wrap=True, markup=False)
+
+
+def _mishaps(results: Results) -> list[str]:
+    """A line for the first trial that failed, and for the first that was rejected."""
+    notes = []
+    for state, what in ((TrialState.FAILED, "failure"), (TrialState.REJECTED, "rejected")):
+        if first := next((trial for trial in results.trials if trial.state is state), None):
+            notes.append(f"first {what}, trial {first.number}: {(first.error or '').splitlines()[0]}")
+    return notes

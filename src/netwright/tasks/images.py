@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from netwright.architectures.costs import ImageShape
 from netwright.errors import DataError
 
 
@@ -24,6 +25,12 @@ class ImageData:
     test_labels: Tensor
     class_names: tuple[str, ...]
     notes: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> ImageShape:
+        """What a network for these images reads and tells apart."""
+        channels, height, width = self.train_images.shape[1:]
+        return ImageShape(channels, height, width, len(self.class_names))
 
 
 @dataclass(frozen=True, eq=False)

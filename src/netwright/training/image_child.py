@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from netwright.children.building import build
-from netwright.children.convolutional import initialise, num_parameters
+from netwright.children.convolutional import initialise
 from netwright.tasks.catalog import open_task
 from netwright.tasks.images import ImageSplit, split_images
 from netwright.training.images import train_classifier
@@ -40,4 +40,4 @@ class ImageChild:
         network = build(job.architecture, self.split.num_classes, self.split.train_images.shape[1])
         initialise(network, job.seed)
         metrics = train_classifier(network, self.split, seed=job.seed, speed=self.speed, **self.training)
-        return Measurement({**metrics, "num_parameters": num_parameters(network)})
+        return Measurement(metrics)

@@ -1,0 +1,73 @@
+"""Limits on the command line: rejected children are shown, listed, and the same whatever happens to the search."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+LIMIT = 3000
+COMMAND = ("digits", "--max-parameters", LIMIT, "--trials", 12, "--seed", 1, "--set", "evaluate.epochs=1")
+QUICK = ("--set", "batch_size=2", "--set", "confirm.at_end=false", "--set", "evaluate.precision=float32")
+
+
+def trials(cli, run: Path) -> list[dict]:
+    return json.loads(cli("show", run, "--json").stdout)["trials"]
+
+
+def without_time(found: list[dict]) -> list[dict]:
+    return [{key: value for key, value in trial.items() if key != "seconds"} for trial in found]
+
+
+def test_rejected_children_are_shown_and_the_search_is_the_same_on_two_workers_and_after_a_kill(cli, start, tmp_path):
+    one, two, killed = (tmp_path / name for name in ("one", "two", "killed"))
+    searched = cli("search", *COMMAND, *QUICK, "--out", one, "--workers", 1)
+    assert searched.exit_code == 0, searched.stderr
+    found = trials(cli, one)
+    rejected = [trial for trial in found if trial["state"] == "rejected"]
+    assert 0 < len(rejected) < 12
+    assert f"{12 - len(rejected)} of 12 trials measured, {len(rejected)} rejected" in searched.stdout
+    assert f"first rejected, trial {rejected[0]['number']}: num_parameters" in searched.stdout
+    assert f"rejected={len(rejected)}" in searched.stderr
+    for trial in found:
+        assert (trial["metrics"]["num_parameters"] > LIMIT) == (trial["state"] == "rejected")
+        assert trial["metrics"]["multiply_adds"] > trial["metrics"]["num_parameters"]
+        if trial["state"] == "rejected":
+            assert (trial["reward"], trial["seconds"]) == (0.0, None)
+            assert "validation_accuracies" not in trial["metrics"]
+
+    assert cli("search", *COMMAND, *QUICK, "--out", two, "--workers", 2).exit_code == 0
+    assert without_time(trials(cli, two)) == without_time(found)
+
+    command = start("search", *COMMAND, *QUICK, "--out", killed, "--workers", 2)
+    command.until(killed, 3)
+    command.kill()
+    assert cli("resume", killed).exit_code == 0
+    assert without_time(trials(cli, killed)) == without_time(found)
+
+
+def test_flops_are_multiply_adds_and_an_impossible_limit_says_so(cli, tmp_path):
+    searched = cli("search", *COMMAND, *QUICK, "--max-flops", 1, "--out", tmp_path / "run", "--workers", 1)
+    assert searched.exit_code == 0
+    assert "0 of 12 trials measured, 12 rejected" in searched.stdout
+    assert "multiply_adds" in searched.stdout
+    assert "above the limit 1" in searched.stdout
+
+
+def test_a_run_goes_on_only_under_its_own_limits(cli, tmp_path):
+    run = tmp_path / "run"
+    assert cli("search", *COMMAND, *QUICK, "--max-flops", 1, "--out", run, "--workers", 1).exit_code == 0
+    other = cli("search", *COMMAND, *QUICK, "--max-flops", 2, "--out", run)
+    assert other.exit_code == 2
+    assert "constraints.max_multiply_adds: 1 in the run, now 2" in other.stderr
+
+
+def test_a_function_of_the_users_own_has_no_costs_to_limit(cli, recipe_file, tmp_path):
+    refused = cli("search", f"{recipe_file}:config", "--max-parameters", 5, "--out", tmp_path / "run")
+    assert refused.exit_code == 2
+    assert not (tmp_path / "run").exists()
+    assert "the costs of networks for images can be limited" in refused.stderr
+
+
+@pytest.mark.parametrize("option", ["--max-parameters", "--max-flops"])
+def test_a_limit_is_positive(cli, option):
+    assert cli("search", "digits", option, 0).exit_code == 2
