@@ -18,6 +18,7 @@ from rich.markup import escape
 
 from netwright.cli.options import (
     DataOption,
+    EstimateOption,
     MaxFlopsOption,
     MaxParametersOption,
     OutOption,
@@ -112,6 +113,7 @@ def search(
     verify: VerifyOption = True,
     max_parameters: MaxParametersOption = None,
     max_flops: MaxFlopsOption = None,
+    estimate: EstimateOption = False,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, for example evaluate.epochs=3. Repeatable."),
@@ -140,6 +142,12 @@ def search(
     limits = {name: limit for name, limit in limits.items() if limit is not None}
     config = config.changed(constraints=config.constraints.model_copy(update=limits))
     config = config.with_settings(settings or [])
+    if estimate:
+        from netwright.cli.estimates import print_estimates
+
+        config = config if trials is None else config.changed(num_trials=trials)
+        print_estimates(config, Place(workers or default_workers(config), data, verify))
+        return
     name = recipe.rpartition(":")[2]
     folder = out or Path("runs") / f"{name}-{config.strategy.name}-seed{seed}"
     config = continued(config, folder, num_trials=trials)

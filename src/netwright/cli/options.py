@@ -35,3 +35,6 @@ MaxFlopsOption = Annotated[
     int | None,
     typer.Option("--max-flops", min=1, help="The same for the multiply-adds that one image costs."),
 ]
+EstimateOption = Annotated[
+    bool, typer.Option("--estimate", help="Say what the search would cost on this machine, and do not search.")
+]
