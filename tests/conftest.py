@@ -38,9 +38,9 @@ def tiny(num_layers: int = 3):
 
 
 def value(architecture):
-    time.sleep(SECONDS)
     with NOTES.open("a") as notes:
         notes.write("-".join(map(str, architecture["widths"])) + "\\n")
+    time.sleep(SECONDS)
     return float(sum(architecture["widths"]))
 
 
