@@ -6,9 +6,9 @@ import pty
 import re
 import select
 import shutil
-import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from importlib.metadata import version
@@ -146,16 +146,25 @@ def test_a_run_can_be_looked_at_while_it_goes_on(start: Start, cli: Cli, recipe_
     assert document(cli, run)["state"] == "finished"
 
 
-def test_a_read_only_copy_is_shown(cli: Cli, run: Path, tmp_path: Path) -> None:
-    expected = document(cli, run)
-    copy = tmp_path / "copy"
-    shutil.copytree(run, copy)
-    for path in (*copy.iterdir(), copy):
-        path.chmod(path.stat().st_mode & ~(stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH))
-    before = sorted(path.name for path in copy.iterdir())
-    assert document(cli, copy) == expected
-    assert sorted(path.name for path in copy.iterdir()) == before
-    copy.chmod(0o700)
+def test_a_read_only_copy_is_shown(cli: Cli, run: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "copy"
+        shutil.copytree(run, copy)
+        expected = document(cli, run)
+        for path in (*copy.iterdir(), copy, copy.parent):
+            path.chmod(0o444 if path.is_file() else 0o555)
+        before = sorted(path.name for path in copy.iterdir())
+        user = os.geteuid()
+        if user == 0:
+            os.seteuid(65534)  # nobody: root may write everywhere
+        try:
+            assert not os.access(copy, os.W_OK, effective_ids=True)
+            assert document(cli, copy) == expected
+        finally:
+            os.seteuid(user)
+        assert sorted(path.name for path in copy.iterdir()) == before
+        for path in (copy, copy.parent):
+            path.chmod(0o755)
 
 
 def test_a_copy_of_the_file_alone_is_shown(cli: Cli, run: Path, tmp_path: Path) -> None:
@@ -184,7 +193,9 @@ def test_the_table_says_what_was_found_and_what_it_is_worth(cli: Cli, run: Path,
 
 def test_a_run_without_a_result(cli: Cli, recipe_file: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    result = done(cli, "search", f"{recipe_file}:of_nan", "--trials", 2, "-o", run)
+    result = cli("search", f"{recipe_file}:of_nan", "--trials", 2, "-o", run)
+    assert result.exit_code == 1
+    assert "no trial of" in result.stderr
     assert "finished, 0 of 2 trials measured, 2 failed" in result.stdout
     assert "Nothing has been measured yet." in result.stdout
     found = document(cli, run)

@@ -46,18 +46,10 @@ def raise_sometimes(architecture: Architecture) -> float:
 
 
 def seen(trials: tuple[Trial, ...]) -> list[tuple[object, ...]]:
-    return [
-        (
-            trial.number,
-            trial.state,
-            trial.proposal.actions,
-            trial.proposal.policy_version,
-            trial.reward,
-            trial.reused_from,
-            trial.failure_kind,
-        )  # fmt: skip
-        for trial in trials
-    ]
+    """What must be the same where a search is repeated."""
+    drawn = [(trial.number, trial.proposal.actions, trial.proposal.policy_version) for trial in trials]
+    ended = [(trial.state, trial.reward, trial.reused_from, trial.failure_kind) for trial in trials]
+    return list(zip(drawn, ended, strict=True))
 
 
 def states(results: Any) -> Counter[TrialState]:
