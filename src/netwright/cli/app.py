@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from netwright.cli.pictures import draw
 from netwright.errors import NetwrightError, RunError
 
 app = typer.Typer(
@@ -273,6 +274,9 @@ def doctor(data: DataOption = None) -> None:
     console = Console(soft_wrap=True)
     for subject, finding in findings(data):
         console.print(f"[bold]{subject:13}[/] {escape(finding)}", highlight=False)
+
+
+app.command()(reporting(draw))
 
 
 def main() -> None:
