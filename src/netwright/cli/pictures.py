@@ -1,15 +1,18 @@
-"""What a run or an architecture looks like: `netwright draw`."""
+"""What a run or an architecture looks like: `netwright draw`, `netwright report`."""
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from netwright.architectures.convolutional import ConvNet
-from netwright.errors import ConfigError, RunError, unknown
+from netwright.errors import ConfigError, NetwrightError, RunError, unknown
+
+if TYPE_CHECKING:
+    from netwright.results import Results
 
 SUFFIXES = (".svg", ".png")
 
@@ -60,6 +63,35 @@ def draw(
     svg = draw_convnet(subject.network, title=subject.title, note=subject.note, adaptive=not as_png)
     write_whole(file, svg_to_png(svg) if as_png else svg.encode())
     Console(soft_wrap=True).print(f"{subject.title}: {file}", highlight=False, markup=False)
+
+
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, as --out named it.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="FILE.html. [dim]Default: RUN/report.html[/]")
+    ] = None,
+) -> None:
+    """Write the run's report: one HTML file that opens anywhere, also while the search goes on.
+
+    Rewards, what the controller has come to prefer, the best networks drawn, all trials, failures, settings.
+    """
+    from netwright.report.page import write_report
+
+    Console(soft_wrap=True).print(f"Report: {write_report(run, out)}", highlight=False, markup=False)
+
+
+def report_at_end(console: Console, results: "Results", folder: Path) -> None:
+    """Write the report of a run that has come to its end, and say where it is and how to draw."""
+    from netwright.report.page import write_report
+    from netwright.results import as_convnet
+
+    drawable = any(as_convnet(trial.proposal.architecture) is not None for trial in results.top(1))
+    try:
+        said = f"Report: {write_report(folder)}"
+        said += f" (a picture of the best: netwright draw {folder})" if drawable else ""
+    except NetwrightError as error:  # a full disk, say: what was searched stays found
+        said = f"No report could be written: {error}"
+    console.print(said, highlight=False, markup=False, soft_wrap=True)
 
 
 def _subject(what: str, trial: int | None) -> Subject:
