@@ -1,6 +1,7 @@
 """`netwright draw`: what it takes, where it writes, what it says of a mistake."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -106,3 +107,9 @@ def test_a_run_of_other_architectures_says_so(cli, recipe_file, tmp_path):
     result = cli("draw", tmp_path / "r")
     assert result.exit_code == 2
     assert "is no convolutional network" in result.stderr
+
+
+def test_the_picture_in_the_documentation_is_the_one_that_the_tool_draws(cli, tmp_path):
+    shown = Path(__file__).parents[2] / "docs" / "pictures" / "nas-cnn-15.svg"
+    assert cli("draw", "nas-cnn-15", "-o", tmp_path / "n.svg").exit_code == 0
+    assert shown.read_text(encoding="utf-8") == (tmp_path / "n.svg").read_text(encoding="utf-8")

@@ -1,6 +1,7 @@
 """What a run or an architecture looks like: `netwright draw`, `netwright report`."""
 
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -88,7 +89,7 @@ def report_at_end(console: Console, results: "Results", folder: Path) -> None:
     drawable = any(as_convnet(trial.proposal.architecture) is not None for trial in results.top(1))
     try:
         said = f"Report: {write_report(folder)}"
-        said += f" (a picture of the best: netwright draw {folder})" if drawable else ""
+        said += f" (a picture of the best: netwright draw {shlex.quote(str(folder))})" if drawable else ""
     except NetwrightError as error:  # a full disk, say: what was searched stays found
         said = f"No report could be written: {error}"
     console.print(said, highlight=False, markup=False, soft_wrap=True)

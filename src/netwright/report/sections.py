@@ -17,7 +17,7 @@ from netwright.trials import Trial, TrialState
 NUM_DRAWN_LARGE, NUM_DRAWN = 3, 50
 MAX_DRAWN_CHARACTERS = 2_500_000
 """Networks of very many layers are drawn until their pictures are so large together."""
-MAX_ROWS, MAX_DESCRIPTION = 500, 400
+MAX_ROWS, MAX_DESCRIPTION = 500, 240
 """Rows of the table of trials, and characters of an architecture in it."""
 MAX_REASONS, MAX_DETAIL = 30, 4000
 SMALL, WIDE = 5, 24
