@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from netwright.cli.pictures import draw, report, report_at_end
 from netwright.errors import NetwrightError, RunError
 
 app = typer.Typer(
@@ -181,6 +182,7 @@ def _run(config: Any, folder: Path, place: Any, top: int) -> None:
         results = run_search(config, folder, place, watch)
     console = Console()
     print_results(console, results, top, folder)
+    report_at_end(console, results, folder)
     if not results.top(1):
         reasons = {trial.error.splitlines()[0] for trial in results.trials if trial.error}
         raise RunError(f"no trial of {folder} was measured: {'; '.join(sorted(reasons))}")
@@ -244,7 +246,9 @@ def confirm(
     place = replace(place, workers=workers or place.workers, data=data.resolve() if data else place.data)
     with make_watch(live=None, talkative=True) as watch:
         results = run_confirmation(run, top=top, num_seeds=num_seeds, numbers=trial or (), place=place, watch=watch)
-    print_results(Console(), results, max(top or 0, len(results.confirmed)), run)
+    console = Console()
+    print_results(console, results, max(top or 0, len(results.confirmed)), run)
+    report_at_end(console, results, run)
 
 
 @app.command()
@@ -273,6 +277,10 @@ def doctor(data: DataOption = None) -> None:
     console = Console(soft_wrap=True)
     for subject, finding in findings(data):
         console.print(f"[bold]{subject:13}[/] {escape(finding)}", highlight=False)
+
+
+for _command in (report, draw):
+    app.command()(reporting(_command))
 
 
 def main() -> None:
