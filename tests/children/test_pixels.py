@@ -42,7 +42,9 @@ def test_an_almost_empty_image_is_divided_by_no_less_than_one_over_the_root_of_i
     """In 10,000 pixels one of brightness 1 makes a variance of 0.0001 (1 - 0.0001), to which 0.0001 is added."""
     images = torch.zeros(1, 1, 100, 100, dtype=torch.uint8)
     images[0, 0, 50, 50] = 1
-    assert float(whiten(images)[0, 0, 50, 50]) == pytest.approx((1 - 1e-4) / (1e-4 * (1 - 1e-4) + 1e-4) ** 0.5, rel=1e-5)
+    assert float(whiten(images)[0, 0, 50, 50]) == pytest.approx(
+        (1 - 1e-4) / (1e-4 * (1 - 1e-4) + 1e-4) ** 0.5, rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("flips", [False, True])
