@@ -1,5 +1,6 @@
 """The commands for what a search leaves: train a network to the end, and write it in other forms."""
 
+import re
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -161,3 +162,49 @@ def _print_model(model: dict[str, Any], folder: Path, complete: bool) -> None:
         lines.append(f"It was there already. To train it anew: another --out or --seed, or remove {folder}.")
     for line in lines:
         Console().print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+class FormName(StrEnum):
+    """What `--to` takes."""
+
+    code = "code"
+    onnx = "onnx"
+
+
+@app.command()
+@reporting
+def export(
+    model: Annotated[
+        Path,
+        typer.Argument(metavar="MODEL", help="A model's folder, as `netwright train` makes it.", show_default=False),
+    ],
+    form: Annotated[
+        FormName,
+        typer.Option("--to", help="code: a Python file that needs torch alone; onnx: a file for other runtimes."),
+    ],
+    target: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The file. [dim]Default: MODEL.py or MODEL.onnx[/]")
+    ] = None,
+) -> None:
+    """Write a trained network in a form that works without netwright.
+
+    netwright export runs/digits-reinforce-seed0/model --to code -o digits.py
+    python digits.py photograph.png
+    """
+    console = Console(soft_wrap=True)
+    if form is FormName.code:
+        from netwright.models.code import export_code
+
+        name = re.sub(r"\W", "_", model.name)
+        path, weights = export_code(model, target or model.with_name(f"{name}.py"))
+        console.print(
+            f"{path} with its weights in {weights}: keep them together. It needs torch; python {path} IMAGE ... prints "
+            "the class of each image and needs pillow too.",
+            highlight=False,
+            markup=False,
+        )
+    else:
+        from netwright.models.onnx_file import export_onnx
+
+        path = export_onnx(model, target or model.with_name(f"{model.name}.onnx"))
+        console.print(f"{path}: uint8 images in, logits out", highlight=False, markup=False)

@@ -41,12 +41,12 @@ REQUIRED: dict[str, tuple[str, Callable[[Any], bool]]] = {
         lambda value: isinstance(value, list) and len(value) == 3 and all(map(_is_size, value)),
     ),
     "upsample": ("a number of pixels or null", lambda value: value is None or _is_size(value)),
-    "epsilon": ("a positive number", lambda value: type(value) is float and value > 0),
+    "epsilon": ("a number between 0 and 1", lambda value: type(value) is float and 0 < value < 1),
     "class_names": (
         "a list of names",
         lambda value: isinstance(value, list) and len(value) > 0 and all(isinstance(name, str) for name in value),
     ),
-    "weights_sha256": ("a checksum", lambda value: isinstance(value, str)),
+    "weights_sha256": ("a checksum", lambda value: isinstance(value, str) and value.isalnum()),
 }
 """What of model.json is needed to rebuild the network: in words, and as a check."""
 
