@@ -6,6 +6,7 @@
 What a commit holds is there after `kill -9`; a commit that did not finish leaves nothing behind.
 """
 
+import fcntl
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
@@ -262,12 +263,14 @@ def exists(folder: Path) -> bool:
 
 def is_being_written(folder: Path) -> bool:
     """Whether a process holds the run's lock at this moment."""
-    lock = filelock.FileLock(folder / LOCK_NAME)
     try:
-        lock.acquire(blocking=False)
-    except (filelock.Timeout, OSError):
-        return (folder / LOCK_NAME).exists()
-    lock.release()
+        # Asked for reading only, so that it also works for a run that this user may not write.
+        with (folder / LOCK_NAME).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
     return False
 
 

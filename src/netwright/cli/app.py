@@ -7,7 +7,6 @@ import functools
 import json
 import signal
 from collections.abc import Callable
-from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -16,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from netwright.errors import NetwrightError
+from netwright.errors import NetwrightError, RunError
 
 app = typer.Typer(
     name="netwright",
@@ -31,13 +30,6 @@ app = typer.Typer(
         "to download)."
     ),
 )
-
-
-class StrategyName(StrEnum):
-    """What `--strategy` takes."""
-
-    reinforce = "reinforce"
-    random = "random"
 
 
 RunArgument = Annotated[
@@ -116,7 +108,7 @@ def search(
     workers: WorkersOption = None,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same search.")] = 0,
     strategy: Annotated[
-        StrategyName | None, typer.Option("--strategy", help="Who chooses. [dim]Default: the recipe's[/]")
+        str | None, typer.Option("--strategy", help="Who chooses: reinforce or random. [dim]Default: the recipe's[/]")
     ] = None,
     out: OutOption = None,
     data: DataOption = None,
@@ -189,6 +181,9 @@ def _run(config: Any, folder: Path, place: Any, top: int) -> None:
         results = run_search(config, folder, place, watch)
     console = Console()
     print_results(console, results, top, folder)
+    if not results.top(1):
+        reasons = {trial.error.splitlines()[0] for trial in results.trials if trial.error}
+        raise RunError(f"no trial of {folder} was measured: {'; '.join(sorted(reasons))}")
     if complete:
         console.print(
             f"This run was finished already. To extend it: netwright resume {folder} --trials {2 * config.num_trials}; "
