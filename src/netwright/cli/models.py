@@ -117,7 +117,7 @@ def _found(source: str, task: str | None, top: int) -> tuple[dict[str, Any], Any
     from netwright.models.folder import read_architecture
     from netwright.running import Place, default_workers, read_config
     from netwright.store import exists
-    from netwright.zoo import ZOO
+    from netwright.zoo import PUBLISHED
 
     path = Path(source)
     if exists(path):
@@ -125,14 +125,16 @@ def _found(source: str, task: str | None, top: int) -> tuple[dict[str, Any], Any
             raise ConfigError(f"--task {task}: the run {source} has a task of its own; leave --task out")
         config, place = read_config(path)
         return found_in(path, top), config, place, path / "model"
-    if source in ZOO:
-        found = {source: ZOO[source]()}
+    if source in PUBLISHED:
+        found = {source: PUBLISHED[source]()}
     elif path.suffix == ".json":
         found = {source: read_architecture(path)}
     elif path.exists():
         raise ConfigError(f"{source} holds no run; expected a folder as `netwright search` makes it")
     else:
-        raise ConfigError(f"{source} is no run's folder and no FILE.json, and an {unknown('network', source, ZOO)}")
+        raise ConfigError(
+            f"{source} is no run's folder and no FILE.json, and an {unknown('network', source, PUBLISHED)}"
+        )
     if task is None:
         raise ConfigError(f"{source} does not say what to train on; add --task cifar10 or --task digits")
     config = config_for(task)

@@ -7,10 +7,13 @@ import shutil
 from pathlib import Path
 from string import Template
 
+import torch
+
 from netwright.architectures.convolutional import ConvLayer, ConvNet
 from netwright.errors import ConfigError
 from netwright.models.folder import ARCHITECTURE, WEIGHTS, load, read_architecture
 from netwright.models.trained import TrainedNetwork
+from netwright.training.pixels import upsampled
 
 FILE = Template('''\
 """A network that netwright found and trained, in plain PyTorch: it needs this file, the weights beside it, and torch.
@@ -124,7 +127,7 @@ def joined(*maps: Tensor) -> Tensor:
     return torch.cat([functional.pad(m, (0, width - m.shape[3], 0, height - m.shape[2])) for m in maps], dim=1)'''
 
 UPSAMPLING = Template("""\
-    pixels = functional.interpolate(pixels, size=($size, $size), mode="bilinear", align_corners=False)
+    pixels = functional.interpolate(pixels, size=$size, mode="bilinear", align_corners=False)
     pixels = pixels[:, :, $top:$bottom, $left:$right]
 """)
 
@@ -193,10 +196,9 @@ def code_of(model: TrainedNetwork, architecture: ConvNet, name: str) -> str:
     channels, height, width = model.input_shape
     upsampling = ""
     if model.upsample is not None:
-        top, left = (model.upsample - height) // 2, (model.upsample - width) // 2
-        upsampling = UPSAMPLING.substitute(
-            size=model.upsample, top=top, bottom=top + height, left=left, right=left + width
-        )
+        size = tuple(upsampled(torch.zeros(1, 1, height, width), model.upsample).shape[2:])
+        top, left = (size[0] - height) // 2, (size[1] - width) // 2
+        upsampling = UPSAMPLING.substitute(size=size, top=top, bottom=top + height, left=left, right=left + width)
     filters = [layer.num_filters for layer in architecture.layers]
     strided = any((layer.stride_height, layer.stride_width) != (1, 1) for layer in architecture.layers)
     metrics = model.description.get("metrics", {})

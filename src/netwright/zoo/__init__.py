@@ -5,5 +5,5 @@ from collections.abc import Callable
 from netwright.architectures.convolutional import ConvNet
 from netwright.zoo.convolutional import nas_cnn_15 as nas_cnn_15
 
-ZOO: dict[str, Callable[[], ConvNet]] = {"nas-cnn-15": nas_cnn_15}
-"""By the names that commands take."""
+PUBLISHED: dict[str, Callable[[], ConvNet]] = {"nas-cnn-15": nas_cnn_15}
+"""By the names that the command line takes."""
