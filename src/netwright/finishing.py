@@ -26,7 +26,7 @@ from netwright.candidates import Candidate, Measured, OnProgress, best_candidate
 from netwright.children.building import build
 from netwright.children.convolutional import initialise, num_parameters
 from netwright.config import FinalSettings, ImageSettings, RunConfig
-from netwright.errors import ChildError, ConfigError, DataError, RunError, unknown
+from netwright.errors import ChildError, ConfigError, DataError, RunError, StoreError, unknown
 from netwright.loop import make_evaluate
 from netwright.models.folder import read_description, write_model
 from netwright.recipes import RECIPES
@@ -102,7 +102,10 @@ def finish(
     assert isinstance(child, ImageChild)
     candidates = candidates_of(found, settings, final)
     unfinished = folder.with_name(folder.name + ".unfinished")
-    unfinished.mkdir(parents=True, exist_ok=True)
+    try:
+        unfinished.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot make the folder {unfinished}: {error.strerror}; choose another --out") from None
     with locked(unfinished):
         measured = Measured(unfinished / "grid.json", common)
         winner, accuracy = candidates[0], None

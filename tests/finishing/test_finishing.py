@@ -14,10 +14,11 @@ import netwright as nw
 from netwright import finishing
 from netwright.architectures.convolutional import ConvLayer, ConvNet
 from netwright.config import FinalSettings, ImageSettings, RunConfig
-from netwright.errors import ConfigError, DataError, RunError
+from netwright.errors import ConfigError, DataError, RunError, StoreError
 from netwright.finishing import finish, found_in, wilson_interval
 from netwright.running import Place
 from netwright.spaces.convolutional import convolutional
+from netwright.store import locked
 from netwright.tasks import catalog
 from netwright.tasks.images import ImageData
 from netwright.training import images as loop
@@ -170,6 +171,20 @@ def test_a_model_that_is_there_is_not_tested_again(tmp_path: Path, monkeypatch: 
     assert watching.seen == []
     with pytest.raises(ConfigError, match="trained from other architectures, settings or data; choose another --out"):
         run(tmp_path / "model", FINAL.model_copy(update={"seed": 1}))
+
+
+def test_a_place_where_nothing_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"cannot make the folder .*file/model.unfinished: .*choose another --out"):
+        run(tmp_path / "file" / "model")
+
+
+def test_two_at_once_do_not_mix(tmp_path: Path) -> None:
+    (tmp_path / "model.unfinished").mkdir()
+    lock = locked(tmp_path / "model.unfinished")
+    with pytest.raises(StoreError, match="another process is writing"):
+        run(tmp_path / "model")
+    lock.release()
 
 
 def test_the_interval() -> None:
