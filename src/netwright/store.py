@@ -77,7 +77,7 @@ class Store:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"cannot make the run folder {folder}: {error.strerror}; choose another --out") from None
-        lock = _locked(folder)
+        lock = locked(folder)
         try:
             with _explained(folder):
                 # Made whole under another name first: a run folder holds a complete store or none.
@@ -95,7 +95,7 @@ class Store:
     def open(cls, folder: Path) -> Self:
         """The store of an existing run, for writing; `StoreError` while another process writes it."""
         _require(folder)
-        lock = _locked(folder)
+        lock = locked(folder)
         try:
             with _explained(folder):
                 store = cls(_connect(folder / FILE_NAME), folder, lock)
@@ -280,7 +280,8 @@ def _require(folder: Path) -> None:
         raise StoreError(f"{folder} {what}; expected a folder with {FILE_NAME}, as `netwright search` makes it")
 
 
-def _locked(folder: Path) -> filelock.BaseFileLock:
+def locked(folder: Path) -> filelock.BaseFileLock:
+    """The lock of a folder that one process may write, taken; `StoreError` while another one has it."""
     lock = filelock.FileLock(folder / LOCK_NAME)
     try:
         lock.acquire(blocking=False)

@@ -33,6 +33,7 @@ MODELS = {
     "ImageSettings": "evaluate.",
     "FunctionSettings": "evaluate.",
     "ConfirmSettings": "confirm.",
+    "FinalSettings": "final.",
 }
 """The tables of part 7 and the prefix of their names; the space has one more."""
 REQUIRED = object()
