@@ -7,7 +7,7 @@ PIP_OPTIONS ?=
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: help install search test test-slow check format lock benchmarks clean
+.PHONY: help install search test test-slow test-browser check format lock benchmarks clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -27,6 +27,12 @@ test: install    ## every test that takes at most a minute
 
 test-slow: install  ## the long tests too
 	$(BIN)/python -m pytest
+
+test-browser: install  ## the report in a headless Chromium
+	@PYTHONPATH=tests $(BIN)/python -c 'import sys; from oracles.chromium import installed; sys.exit(not installed())' || \
+		{ echo "No Chromium here. Debian, Ubuntu: sudo apt-get install chromium; Fedora: sudo dnf install chromium;"; \
+		  echo "macOS: brew install --cask chromium, and put a link named chromium on the PATH."; exit 1; }
+	$(BIN)/python -m pytest -rs tests/report/test_in_browser.py
 
 check: install   ## format, lint, types, layer contracts
 	$(BIN)/ruff format --check .

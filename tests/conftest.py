@@ -16,6 +16,10 @@ from typer.testing import CliRunner, Result
 from netwright.cli.app import app
 from netwright.store import FILE_NAME, Store
 
+REAL_DATA = os.environ.get("NETWRIGHT_DATA")
+PREPARE = Path(__file__).parents[2] / "shared" / "tools" / "prepare_data.py"
+"""Beside the checkout there may be a copy of CIFAR-10 that went through JPEG, with a program that unpacks it."""
+
 RECIPE = '''
 """A user's recipe: 64 architectures, judged by a function that notes every call in a file beside it."""
 
@@ -38,9 +42,9 @@ def tiny(num_layers: int = 3):
 
 
 def value(architecture):
-    time.sleep(SECONDS)
     with NOTES.open("a") as notes:
         notes.write("-".join(map(str, architecture["widths"])) + "\\n")
+    time.sleep(SECONDS)
     return float(sum(architecture["widths"]))
 
 
@@ -94,6 +98,19 @@ def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "240")
+
+
+@pytest.fixture(scope="session")
+def real_cifar10(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with all of CIFAR-10 in its official layout; the test is skipped where there is none."""
+    if REAL_DATA:
+        return Path(REAL_DATA)
+    if not PREPARE.is_file():
+        pytest.skip("NETWRIGHT_DATA names no copy of CIFAR-10 in its official layout")
+    pytest.importorskip("PIL", reason="unpacking the copy of CIFAR-10 needs pillow")
+    folder = tmp_path_factory.mktemp("real")
+    subprocess.run([sys.executable, PREPARE, folder], check=True, capture_output=True)
+    return folder
 
 
 @pytest.fixture

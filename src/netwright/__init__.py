@@ -32,11 +32,13 @@ if TYPE_CHECKING:
     from netwright.config import RandomSettings as RandomSettings
     from netwright.config import ReinforceSettings as ReinforceSettings
     from netwright.config import RunConfig as RunConfig
+    from netwright.models.folder import load as load
     from netwright.searching import search as search
 
 # Imported at first use, because they bring torch, which takes a second.
 _LATER = {
     "build": "netwright.children.building",
+    "load": "netwright.models.folder",
     "search": "netwright.searching",
     "ImageSettings": "netwright.config",
     "RandomSettings": "netwright.config",

@@ -6,7 +6,7 @@ stored with the run. Components never see it: they take plain keyword arguments.
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -38,12 +38,29 @@ NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Below1 = Annotated[float, Field(ge=0, lt=1)]
+Value = TypeVar("Value")
+Values = Annotated[tuple[Value, ...], Field(min_length=1)]
 
 
 class Settings(BaseModel):
     """What all groups of settings share."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """The settings that `to_json` wrote; `ConfigError` names every setting that does not fit."""
+        try:
+            return cls.model_validate(document)
+        except ValidationError as error:
+            problems = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+            raise ConfigError("; ".join(problems)) from None
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values from which `from_json` makes equal settings."""
+        document: dict[str, Any] = json.loads(self.model_dump_json())
+        return document
 
 
 class ReinforceSettings(Settings):
@@ -120,6 +137,29 @@ class ConfirmSettings(Settings):
     at_end: bool = False  # do it at the end of `netwright search`
 
 
+class FinalSettings(Settings):
+    """The final training: a grid on the search's split, its best point on all images but the test set's (section 4.1).
+
+    The paper names the four things that its grid varies and none of their values. The first value of each is the
+    search's own setting.
+    """
+
+    top: PositiveInt = 1  # architectures among which validation chooses; the paper takes the search's best one
+    epochs: PositiveInt | None = None  # None: 6 times the search's, DenseNet's 300 for the paper's 50
+    schedule: Literal["constant", "step", "cosine"] | None = None  # None: the search's
+    label_smoothing: Below1 = 0.0  # none in the paper
+    learning_rates: Values[Positive] = (1.0, 0.5)  # times the search's
+    weight_decays: Values[NonNegative] = (1.0, 5.0)  # times the search's
+    epsilons: Values[Positive] = (1e-5, 1e-3)  # of batch normalisation
+    decays_at: Values[Below1 | None] = (None, 0.75)  # of training, where the rate begins to fall; None: the schedule's
+    seed: int = 0
+
+    def without_grid(self) -> Self:
+        """The same with the search's own settings only."""
+        first = {name: getattr(self, name)[:1] for name in ("learning_rates", "weight_decays", "epsilons", "decays_at")}
+        return self.model_copy(update=first)
+
+
 class RunConfig(Settings):
     """One search, complete."""
 
@@ -144,46 +184,36 @@ class RunConfig(Settings):
             raise ValueError("the costs of networks for images can be limited; a function of your own counts its own")
         return settings
 
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Self:
-        """The config that `to_json` wrote; `ConfigError` names every setting that does not fit."""
-        try:
-            return cls.model_validate(document)
-        except ValidationError as error:
-            problems = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
-            raise ConfigError("; ".join(problems)) from None
-
-    def to_json(self) -> dict[str, Any]:
-        """JSON values from which `from_json` makes an equal config."""
-        document: dict[str, Any] = json.loads(self.model_dump_json())
-        return document
-
     def changed(self, **changes: Any) -> Self:
         """A copy with some settings replaced, checked again."""
         return self.from_json({**dict(self), **changes})
 
     def with_settings(self, assignments: Sequence[str]) -> Self:
-        """A copy with `KEY=VALUE` assignments applied, as `netwright search --set` takes them.
+        """A copy with `KEY=VALUE` assignments applied, as `netwright search --set` takes them."""
+        return self.from_json(assigned(self.to_json(), assignments))
 
-        Keys are dotted: `evaluate.epochs=3`, `space.num_layers=8`, `lag=0`. Values are JSON, or else plain strings.
-        """
-        document = self.to_json()
-        for assignment in assignments:
-            key, separator, text = assignment.partition("=")
-            known = [name for name, _ in flattened(document)]
-            if not separator:
-                raise ConfigError(f"--set {assignment}: expected KEY=VALUE, for example --set lag=0")
-            if key not in known:
-                raise ConfigError(f"--set {assignment}: {unknown('setting', key, known)}")
-            *parents, leaf = key.split(".")
-            group = document
-            for parent in parents:
-                group = group[parent]["parameters"] if parent == "space" else group[parent]
-            try:
-                group[leaf] = json.loads(text)
-            except json.JSONDecodeError:
-                group[leaf] = text
-        return self.from_json(document)
+
+def assigned(document: dict[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
+    """`document`, a config's JSON, after `KEY=VALUE` assignments; `ConfigError` for a key that it does not have.
+
+    Keys are dotted: `evaluate.epochs=3`, `space.num_layers=8`, `lag=0`. Values are JSON, or else plain strings.
+    """
+    for assignment in assignments:
+        key, separator, text = assignment.partition("=")
+        known = [name for name, _ in flattened(document)]
+        if not separator:
+            raise ConfigError(f"--set {assignment}: expected KEY=VALUE, for example --set lag=0")
+        if key not in known:
+            raise ConfigError(f"--set {assignment}: {unknown('setting', key, known)}")
+        *parents, leaf = key.split(".")
+        group = document
+        for parent in parents:
+            group = group[parent]["parameters"] if parent == "space" else group[parent]
+        try:
+            group[leaf] = json.loads(text)
+        except json.JSONDecodeError:
+            group[leaf] = text
+    return document
 
 
 def flattened(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

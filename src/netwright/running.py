@@ -62,9 +62,14 @@ class Watch(Protocol):
         """So many of the retrainings have ended."""
 
 
+def usable_cores() -> int:
+    """The cores that this process may use; all of the machine's where the system does not say."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def default_workers(config: RunConfig) -> int:
     """One per core that this process may use; one on a GPU. Never more than there can be children in flight."""
-    cores = 1 if torch.cuda.is_available() else len(os.sched_getaffinity(0))
+    cores = 1 if torch.cuda.is_available() else usable_cores()
     return max(1, min(cores, (config.lag + 1) * config.batch_size))
 
 

@@ -6,6 +6,7 @@
 What a commit holds is there after `kill -9`; a commit that did not finish leaves nothing behind.
 """
 
+import fcntl
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
@@ -76,7 +77,7 @@ class Store:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"cannot make the run folder {folder}: {error.strerror}; choose another --out") from None
-        lock = _locked(folder)
+        lock = locked(folder)
         try:
             with _explained(folder):
                 # Made whole under another name first: a run folder holds a complete store or none.
@@ -94,7 +95,7 @@ class Store:
     def open(cls, folder: Path) -> Self:
         """The store of an existing run, for writing; `StoreError` while another process writes it."""
         _require(folder)
-        lock = _locked(folder)
+        lock = locked(folder)
         try:
             with _explained(folder):
                 store = cls(_connect(folder / FILE_NAME), folder, lock)
@@ -262,12 +263,14 @@ def exists(folder: Path) -> bool:
 
 def is_being_written(folder: Path) -> bool:
     """Whether a process holds the run's lock at this moment."""
-    lock = filelock.FileLock(folder / LOCK_NAME)
     try:
-        lock.acquire(blocking=False)
-    except (filelock.Timeout, OSError):
-        return (folder / LOCK_NAME).exists()
-    lock.release()
+        # Asked for reading only, so that it also works for a run that this user may not write.
+        with (folder / LOCK_NAME).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
     return False
 
 
@@ -277,7 +280,8 @@ def _require(folder: Path) -> None:
         raise StoreError(f"{folder} {what}; expected a folder with {FILE_NAME}, as `netwright search` makes it")
 
 
-def _locked(folder: Path) -> filelock.BaseFileLock:
+def locked(folder: Path) -> filelock.BaseFileLock:
+    """The lock of a folder that one process may write, taken; `StoreError` while another one has it."""
     lock = filelock.FileLock(folder / LOCK_NAME)
     try:
         lock.acquire(blocking=False)

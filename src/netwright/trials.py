@@ -163,6 +163,10 @@ class StrategyState:
     tensors: bytes = b""
 
 
+LARGEST_REWARD = 3e38
+"""About the largest number of float32."""
+
+
 def derive_seed(*parts: int | str) -> int:
     """A seed in 0..2**63-1 from what it is for, for example (run seed, "child", fingerprint)."""
     text = "/".join(map(str, parts))
@@ -170,5 +174,5 @@ def derive_seed(*parts: int | str) -> int:
 
 
 def is_finite_number(value: object) -> bool:
-    """Whether `value` is a number that can be a reward."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether `value` is a number that can be a reward: finite, also in the controller's float32."""
+    return isinstance(value, int | float) and math.isfinite(value) and abs(value) <= LARGEST_REWARD

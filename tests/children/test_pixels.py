@@ -38,11 +38,13 @@ def test_an_empty_image_stays_finite() -> None:
     assert not whiten(images).any()
 
 
-def test_one_pixel_that_differs_meets_the_lower_bound() -> None:
-    """In 10,000 pixels one of brightness 1 has the deviation 0.009999, below the bound of 0.01."""
+def test_an_almost_empty_image_is_divided_by_no_less_than_one_over_the_root_of_its_pixels() -> None:
+    """In 10,000 pixels one of brightness 1 makes a variance of 0.0001 (1 - 0.0001), to which 0.0001 is added."""
     images = torch.zeros(1, 1, 100, 100, dtype=torch.uint8)
     images[0, 0, 50, 50] = 1
-    assert float(whiten(images)[0, 0, 50, 50]) == pytest.approx((1 - 1e-4) / 0.01, rel=1e-6)
+    assert float(whiten(images)[0, 0, 50, 50]) == pytest.approx(
+        (1 - 1e-4) / (1e-4 * (1 - 1e-4) + 1e-4) ** 0.5, rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("flips", [False, True])

@@ -34,6 +34,7 @@ MODELS = {
     "FunctionSettings": "evaluate.",
     "ConstraintSettings": "constraints.",
     "ConfirmSettings": "confirm.",
+    "FinalSettings": "final.",
 }
 """The tables of part 7 and the prefix of their names; the space has one more."""
 REQUIRED = object()

@@ -22,7 +22,6 @@ from netwright.tasks.catalog import open_task, prepare_task
 from netwright.tasks.cifar10 import ARCHIVE, FOLDER, OFFICIAL_MD5, find_cifar10, load_cifar10
 from netwright.tasks.unpickling import load_pickle
 
-REAL_COPY = os.environ.get("NETWRIGHT_DATA")
 PER_BATCH = 20
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -426,9 +425,8 @@ def test_the_last_mirror_failed(
     assert "NETWRIGHT_DATA" in lines[4]
 
 
-@pytest.mark.skipif(not REAL_COPY, reason="NETWRIGHT_DATA names no copy of CIFAR-10 in its official layout")
-def test_a_whole_copy() -> None:
-    data = load_cifar10(Path(REAL_COPY or ""), verify=False)
+def test_a_whole_copy(real_cifar10: Path) -> None:
+    data = load_cifar10(real_cifar10, verify=False)
     assert data.train_images.shape == (50_000, 3, 32, 32)
     assert data.train_labels.bincount().tolist() == [5_000] * 10
     assert data.test_labels.bincount().tolist() == [1_000] * 10

@@ -29,7 +29,7 @@ IMAGE = -1
 class ConvBlock(nn.Module):
     """One layer: convolution, batch normalisation, ReLU and, where the layer says so, max-pooling."""
 
-    def __init__(self, layer: ConvLayer, in_channels: int) -> None:
+    def __init__(self, layer: ConvLayer, in_channels: int, epsilon: float) -> None:
         super().__init__()
         self.convolution = nn.Conv2d(
             in_channels,
@@ -39,7 +39,7 @@ class ConvBlock(nn.Module):
             padding=(layer.filter_height // 2, layer.filter_width // 2),
             bias=False,
         )
-        self.normalisation = nn.BatchNorm2d(layer.num_filters)
+        self.normalisation = nn.BatchNorm2d(layer.num_filters, eps=epsilon)
         self.pool = layer.pool
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -54,14 +54,19 @@ def _pooled(maps: Tensor, size: int) -> Tensor:
 
 
 class ConvNetModule(nn.Module):
-    """The network of `architecture`; forward takes images [N, in_channels, H, W] and gives logits [N, num_classes]."""
+    """The network of `architecture`; forward takes images [N, in_channels, H, W] and gives logits [N, num_classes].
 
-    def __init__(self, architecture: ConvNet, num_classes: int = 10, in_channels: int = 3) -> None:
+    `epsilon` is what batch normalisation adds to the variance.
+    """
+
+    def __init__(
+        self, architecture: ConvNet, num_classes: int = 10, in_channels: int = 3, epsilon: float = 1e-5
+    ) -> None:
         super().__init__()
         self.architecture = architecture
         channels = [layer.num_filters for layer in architecture.layers]
         self.blocks = nn.ModuleList(
-            ConvBlock(layer, sum(channels[index] for index in layer.inputs) or in_channels)
+            ConvBlock(layer, sum(channels[index] for index in layer.inputs) or in_channels, epsilon)
             for layer in architecture.layers
         )
         self.last_readers = _last_readers(architecture)

@@ -1,3 +1,4 @@
 """The command line."""
 
+from netwright.cli import models as models
 from netwright.cli.app import main as main

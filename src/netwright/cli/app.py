@@ -7,7 +7,6 @@ import functools
 import json
 import signal
 from collections.abc import Callable
-from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -27,7 +26,8 @@ from netwright.cli.options import (
     VerifyOption,
     WorkersOption,
 )
-from netwright.errors import NetwrightError
+from netwright.cli.pictures import draw, report, report_at_end
+from netwright.errors import NetwrightError, RunError
 
 app = typer.Typer(
     name="netwright",
@@ -42,13 +42,6 @@ app = typer.Typer(
         "to download)."
     ),
 )
-
-
-class StrategyName(StrEnum):
-    """What `--strategy` takes."""
-
-    reinforce = "reinforce"
-    random = "random"
 
 
 def reporting(command: Callable[..., None]) -> Callable[..., None]:
@@ -106,7 +99,7 @@ def search(
     workers: WorkersOption = None,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same search.")] = 0,
     strategy: Annotated[
-        StrategyName | None, typer.Option("--strategy", help="Who chooses. [dim]Default: the recipe's[/]")
+        str | None, typer.Option("--strategy", help="Who chooses: reinforce or random. [dim]Default: the recipe's[/]")
     ] = None,
     out: OutOption = None,
     data: DataOption = None,
@@ -193,6 +186,10 @@ def _run(config: Any, folder: Path, place: Any, top: int) -> None:
         results = run_search(config, folder, place, watch)
     console = Console()
     print_results(console, results, top, folder)
+    report_at_end(console, results, folder)
+    if not results.top(1):
+        reasons = {trial.error.splitlines()[0] for trial in results.trials if trial.error}
+        raise RunError(f"no trial of {folder} was measured: {'; '.join(sorted(reasons))}")
     if complete:
         console.print(
             f"This run was finished already. To extend it: netwright resume {folder} --trials {2 * config.num_trials}; "
@@ -253,7 +250,9 @@ def confirm(
     place = replace(place, workers=workers or place.workers, data=data.resolve() if data else place.data)
     with make_watch(live=None, talkative=True) as watch:
         results = run_confirmation(run, top=top, num_seeds=num_seeds, numbers=trial or (), place=place, watch=watch)
-    print_results(Console(), results, max(top or 0, len(results.confirmed)), run)
+    console = Console()
+    print_results(console, results, max(top or 0, len(results.confirmed)), run)
+    report_at_end(console, results, run)
 
 
 @app.command()
@@ -282,6 +281,10 @@ def doctor(data: DataOption = None) -> None:
     console = Console(soft_wrap=True)
     for subject, finding in findings(data):
         console.print(f"[bold]{subject:13}[/] {escape(finding)}", highlight=False)
+
+
+for _command in (report, draw):
+    app.command()(reporting(_command))
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from netwright.errors import NetwrightError
-from netwright.running import hardware
+from netwright.running import hardware, usable_cores
 from netwright.tasks.cifar10 import find_cifar10
 from netwright.training.speed import has_fast_bfloat16
 
@@ -23,8 +23,10 @@ def findings(data: Path | None) -> Iterator[tuple[str, str]]:
     yield "python", f"{platform.python_version()} on {platform.platform()} ({sys.executable})"
     yield "packages", ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
     yield "hardware", hardware()
-    cores = len(os.sched_getaffinity(0))
-    yield "threads", f"{cores} cores usable by this process, torch uses {torch.get_num_threads()} threads by default"
+    yield (
+        "threads",
+        f"{usable_cores()} cores usable by this process, torch uses {torch.get_num_threads()} threads by default",
+    )
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             free, total = torch.cuda.mem_get_info(index)

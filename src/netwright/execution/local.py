@@ -5,6 +5,8 @@ re-import of an unguarded script). Everything sent is pickled by value where it 
 of a script or notebook arrive.
 """
 
+import contextlib
+import ctypes
 import os
 import queue
 import signal
@@ -23,6 +25,7 @@ from netwright.execution.attempts import attempt
 from netwright.execution.interface import Evaluate
 from netwright.trials import Failure, FailureKind, Job, Outcome
 
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # malloc.h
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -84,6 +87,18 @@ _evaluate: Evaluate | None = None
 """In a worker: what to call, received once."""
 
 
+def keep_freed_memory() -> None:
+    """Have the C library keep what one training step frees for the next one, instead of giving its pages back.
+
+    Some percent of a child's time goes into fetching the same pages again at every step. Only blocks up to 32 MiB are
+    kept; does nothing where the C library is not glibc.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        glibc = ctypes.CDLL("libc.so.6")
+        glibc.mallopt(MMAP_THRESHOLD, 32 << 20)
+        glibc.mallopt(TRIM_THRESHOLD, 1 << 30)
+
+
 def _start_worker(pickled: bytes, parent: int, threads: int) -> None:
     global _evaluate
     # The terminal sends Ctrl-C to the whole group; the parent decides what becomes of its workers.
@@ -91,6 +106,7 @@ def _start_worker(pickled: bytes, parent: int, threads: int) -> None:
     threading.Thread(target=_exit_with, args=(parent,), daemon=True).start()
     # Before the numerical libraries are imported by what is unpickled: they read these once.
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    keep_freed_memory()
     _evaluate = cloudpickle.loads(pickled)
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(threads)

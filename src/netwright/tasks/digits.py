@@ -6,7 +6,6 @@ Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UC
 
 import numpy as np
 import torch
-from sklearn.datasets import load_digits as _load_embedded
 
 from netwright.tasks.images import ImageData
 
@@ -16,7 +15,9 @@ BRIGHTEST = 16  # the images count the dark pixels in blocks of 4x4, hence 0..16
 
 def load_digits() -> ImageData:
     """Return 1,497 training and 300 test images of shape [1, 8, 8]; the same ones in every run and version."""
-    embedded = _load_embedded()
+    from sklearn.datasets import load_digits as load_embedded  # here: it takes most of a second, only digits need it
+
+    embedded = load_embedded()
     images = np.rint(embedded.images * (255 / BRIGHTEST)).astype(np.uint8)[:, np.newaxis]
     # RandomState's stream is frozen for all numpy versions; that of default_rng may change.
     order = np.random.RandomState(0).permutation(len(images))

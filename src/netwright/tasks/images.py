@@ -44,6 +44,13 @@ class ImageSplit:
     num_classes: int
 
 
+def everything_but_test(data: ImageData) -> ImageSplit:
+    """What a final training sees: all images outside the test set to learn from, none for validation."""
+    return ImageSplit(
+        data.train_images, data.train_labels, data.train_images[:0], data.train_labels[:0], len(data.class_names)
+    )
+
+
 def split_images(
     data: ImageData, *, num_validation: int | float, seed: int, num_train: int | None = None
 ) -> ImageSplit:

@@ -1,5 +1,6 @@
 """The evaluation of one architecture on images: build, train, measure. This is what workers call."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -37,7 +38,24 @@ class ImageChild:
 
     def __call__(self, job: Job) -> Measurement:
         """Train the job's architecture from its seed; a function of both alone."""
-        network = build(job.architecture, self.split.num_classes, self.split.train_images.shape[1])
+        return self.trained(job)
+
+    def trained(self, job: Job, *, epsilon: float = 1e-5, **changes: Any) -> Measurement:
+        """The same with some of the keyword arguments in `training` replaced; `epsilon` is batch normalisation's."""
+        network = build(job.architecture, self.split.num_classes, self.split.train_images.shape[1], epsilon)
         initialise(network, job.seed)
-        metrics = train_classifier(network, self.split, seed=job.seed, speed=self.speed, **self.training)
+        settings = {**self.training, **changes}
+        metrics = train_classifier(network, self.split, seed=job.seed, speed=self.speed, **settings)
         return Measurement(metrics)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """An `Evaluate` for jobs that differ in their settings: job n is trained with `settings[n]` (see `trained`)."""
+
+    child: ImageChild
+    settings: tuple[Mapping[str, Any], ...]
+
+    def __call__(self, job: Job) -> Measurement:
+        """Train the job's architecture with the settings of its number."""
+        return self.child.trained(job, **self.settings[job.number])

@@ -10,21 +10,28 @@ from torch.nn import functional
 
 from netwright.errors import ChildError
 from netwright.tasks.images import ImageSplit
+from netwright.training.checkpoints import Checkpoint
 from netwright.training.pixels import evaluation_view, training_view
 from netwright.training.speed import Speed
 
 LearningRateSchedule = Literal["constant", "step", "cosine"]
 
 
-def learning_rate_at(progress: float, *, peak: float, schedule: LearningRateSchedule) -> float:
+def learning_rate_at(
+    progress: float, *, peak: float, schedule: LearningRateSchedule, decay_at: float | None = None
+) -> float:
     """The learning rate after the fraction `progress` of training, in 0..1.
 
     "step" divides by 10 at 1/2 and again at 3/4 (DenseNet, whose settings the paper takes over), "cosine" falls to 0.
+    `decay_at` is another fraction where the fall begins: of the first step, with the second one halfway from there to
+    the end, or of the cosine.
     """
     if schedule == "step":
-        return peak * (1.0 if progress < 0.5 else 0.1 if progress < 0.75 else 0.01)
+        first = 0.5 if decay_at is None else decay_at
+        return peak * (1.0 if progress < first else 0.1 if progress < (first + 1) / 2 else 0.01)
     if schedule == "cosine":
-        return peak * 0.5 * (1 + math.cos(math.pi * progress))
+        start = 0.0 if decay_at is None else decay_at
+        return peak * 0.5 * (1 + math.cos(math.pi * max(0.0, progress - start) / (1 - start)))
     return peak
 
 
@@ -42,12 +49,16 @@ def train_classifier(
     upsample: int | None,
     flips: bool,
     speed: Speed,
-    on_epoch: Callable[[int, float], None] = lambda epoch, accuracy: None,
+    decay_at: float | None = None,
+    label_smoothing: float = 0.0,
+    checkpoint: Checkpoint | None = None,
+    on_epoch: Callable[[int, float | None], None] = lambda epoch, accuracy: None,
 ) -> dict[str, Any]:
     """Train `network` in place with Nesterov momentum and measure it on the validation images after every epoch.
 
-    Returns `validation_accuracies` (0..1) and `training_losses` (nats per image), one entry per epoch. Order and
-    augmentation come from `seed`. Raises `ChildError` when the loss is no number any more.
+    Returns `validation_accuracies` (0..1; empty where the split has no validation images) and `training_losses` (nats
+    per image), one entry per epoch. Order and augmentation come from `seed`. With a `checkpoint`, training goes on
+    after the last epoch that it holds, to the same weights. Raises `ChildError` when the loss is no number any more.
     """
     device = speed.torch_device
     network.to(device, memory_format=speed.memory_format)  # type: ignore[call-overload]
@@ -57,19 +68,22 @@ def train_classifier(
     )
     generator = torch.Generator().manual_seed(seed)
     steps_per_epoch = math.ceil(len(images) / batch_size)
-    accuracies: list[float] = []
-    losses: list[float] = []
-    for epoch in range(epochs):
+    history: dict[str, list[float]] = {"validation_accuracies": [], "training_losses": []}
+    if checkpoint is not None:
+        history = checkpoint.restore(network, optimizer, generator) or history
+    for epoch in range(len(history["training_losses"]), epochs):
         network.train()
         order = torch.randperm(len(images), generator=generator).to(device)
         summed_loss = torch.zeros((), device=device)
         for step, picked in enumerate(order.split(batch_size)):
             progress = (epoch + step / steps_per_epoch) / epochs
-            optimizer.param_groups[0]["lr"] = learning_rate_at(progress, peak=learning_rate, schedule=schedule)
+            optimizer.param_groups[0]["lr"] = learning_rate_at(
+                progress, peak=learning_rate, schedule=schedule, decay_at=decay_at
+            )
             batch = training_view(images[picked], upsample=upsample, flips=flips, generator=generator)
             with speed.arithmetic():
                 logits = network(batch.contiguous(memory_format=speed.memory_format))
-            loss = functional.cross_entropy(logits.float(), labels[picked])
+            loss = functional.cross_entropy(logits.float(), labels[picked], label_smoothing=label_smoothing)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
@@ -77,13 +91,17 @@ def train_classifier(
         mean_loss = float(summed_loss) / len(images)  # the one synchronisation with a GPU in an epoch
         if not math.isfinite(mean_loss):
             raise ChildError(f"the training loss is {mean_loss} in epoch {epoch + 1}")
-        accuracy = measure_accuracy(
-            network, split.validation_images, split.validation_labels, upsample=upsample, speed=speed
-        )
-        losses.append(mean_loss)
-        accuracies.append(accuracy)
+        history["training_losses"].append(mean_loss)
+        accuracy = None
+        if len(split.validation_images):
+            accuracy = measure_accuracy(
+                network, split.validation_images, split.validation_labels, upsample=upsample, speed=speed
+            )
+            history["validation_accuracies"].append(accuracy)
+        if checkpoint is not None:
+            checkpoint.save(network, optimizer, generator, history)
         on_epoch(epoch, accuracy)
-    return {"validation_accuracies": accuracies, "training_losses": losses}
+    return dict(history)
 
 
 @torch.no_grad()

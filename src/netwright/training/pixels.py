@@ -16,12 +16,11 @@ from netwright.errors import ConfigError
 def whiten(images: Tensor) -> Tensor:
     """uint8 [B, C, H, W] -> float32 with mean 0 and standard deviation 1 in every image.
 
-    Deviation: the paper only says "whitening"; this is the standardisation per image of the framework of its time, with
-    its lower bound of 1/sqrt(pixels) on the deviation, which keeps an empty image from a division by zero.
+    Deviation: the paper only says "whitening"; this is the standardisation per image of the framework of its time. 1
+    over the number of pixels is added to the variance, which keeps an empty image from a division by zero and is next
+    to nothing beside the variance of any other.
     """
-    pixels = images.float()
-    variance, mean = torch.var_mean(pixels, dim=(1, 2, 3), keepdim=True, correction=0)
-    return (pixels - mean) * variance.clamp(min=1 / images[0].numel()).rsqrt()
+    return functional.layer_norm(images.float(), images.shape[1:], eps=1 / images[0].numel())
 
 
 def upsampled(images: Tensor, size: int) -> Tensor:

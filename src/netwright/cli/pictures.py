@@ -1,0 +1,168 @@
+"""What a run or an architecture looks like: `netwright draw`, `netwright report`."""
+
+import json
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from netwright.architectures.convolutional import ConvNet
+from netwright.errors import ConfigError, NetwrightError, RunError, unknown
+
+if TYPE_CHECKING:
+    from netwright.results import Results
+
+SUFFIXES = (".svg", ".png")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is drawn, the words above it, and the file where it goes unless -o says otherwise."""
+
+    network: ConvNet
+    title: str
+    note: str
+    file: Path
+
+
+def draw(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|FILE.json|NAME",
+            help="A run's folder, an architecture's JSON, or a published network: nas-cnn-15.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="FILE.svg or FILE.png. [dim]Default: RUN/best.svg or NAME.svg[/]"
+        ),
+    ] = None,
+    trial: Annotated[
+        int | None, typer.Option("--trial", min=0, help="This trial of a run instead of its best one.")
+    ] = None,
+) -> None:
+    """Draw a network: its layers, the shapes of its filters, its skip connections.
+
+    netwright draw nas-cnn-15 -o nas-cnn-15.png
+    netwright draw runs/digits-reinforce-seed0 --trial 90
+    """
+    from netwright.drawing.convolutional import draw_convnet
+    from netwright.drawing.png import svg_to_png
+    from netwright.writing import write_whole
+
+    subject = _subject(what, trial)
+    file = out or subject.file
+    if file.suffix.lower() not in SUFFIXES:
+        raise ConfigError(f"{file} is neither .svg nor .png; choose -o FILE.svg or -o FILE.png")
+    as_png = file.suffix.lower() == ".png"
+    svg = draw_convnet(subject.network, title=subject.title, note=subject.note, adaptive=not as_png)
+    write_whole(file, svg_to_png(svg) if as_png else svg.encode())
+    Console(soft_wrap=True).print(f"{subject.title}: {file}", highlight=False, markup=False)
+
+
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, as --out named it.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="FILE.html. [dim]Default: RUN/report.html[/]")
+    ] = None,
+) -> None:
+    """Write the run's report: one HTML file that opens anywhere, also while the search goes on.
+
+    Rewards, what the controller has come to prefer, the best networks drawn, all trials, failures, settings.
+    """
+    from netwright.report.page import write_report
+
+    Console(soft_wrap=True).print(f"Report: {write_report(run, out)}", highlight=False, markup=False)
+
+
+def report_at_end(console: Console, results: "Results", folder: Path) -> None:
+    """Write the report of a run that has come to its end, and say where it is and how to draw."""
+    from netwright.report.page import write_report
+    from netwright.results import as_convnet
+
+    drawable = any(as_convnet(trial.proposal.architecture) is not None for trial in results.top(1))
+    try:
+        said = f"Report: {write_report(folder)}"
+        said += f" (a picture of the best: netwright draw {shlex.quote(str(folder))})" if drawable else ""
+    except NetwrightError as error:  # a full disk, say: what was searched stays found
+        said = f"No report could be written: {error}"
+    console.print(said, highlight=False, markup=False, soft_wrap=True)
+
+
+def _subject(what: str, trial: int | None) -> Subject:
+    path = Path(what)
+    if path.is_dir():
+        return _of_run(path, trial)
+    if trial is not None:
+        raise ConfigError(f"--trial is for a run's folder, and {what} is none")
+    if path.is_file() or path.suffix == ".json":
+        return _of_file(path)
+    return _of_zoo(what)
+
+
+def _of_run(folder: Path, number: int | None) -> Subject:
+    from netwright.results import Results, as_convnet
+    from netwright.store import Store
+
+    with Store.read(folder) as store:
+        results = Results.of(store)
+        with store.understood():
+            if number is None:
+                if not results.top(1):
+                    raise RunError(f"{folder}: no trial was measured yet, so there is no best one; --trial N draws any")
+                trial = results.best
+            elif number < len(results.trials):
+                trial = results.trials[number]
+            else:
+                raise ConfigError(f"{folder} has no trial {number}; its trials are 0 to {len(results.trials) - 1}")
+            network = as_convnet(trial.proposal.architecture)
+    if network is None:
+        raise ConfigError(
+            f"trial {trial.number} of {folder} is no convolutional network, the only kind that can be drawn; "
+            f"`netwright show {folder}` prints it"
+        )
+    confirmed = results.confirmed.get(trial.fingerprint)
+    metric = results.score_name.replace("_", " ")
+    note = f"{trial.state}, not measured"
+    if confirmed is not None and confirmed.scores:
+        note = f"{metric} confirmed {confirmed}"
+    elif results.score_name in trial.metrics:
+        note = f"search's {metric} {trial.metrics[results.score_name]:.4f}"
+    name = results.recipe.rpartition(":")[2]
+    file = folder / ("best.svg" if number is None else f"trial-{number}.svg")
+    return Subject(network, f"{name}, trial {trial.number}", note, file)
+
+
+def _of_file(path: Path) -> Subject:
+    from netwright.results import as_convnet
+
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise ConfigError(f"{path} is not JSON ({error}); expected what `netwright show RUN --json` lists") from None
+    # The best trial of `show --json` and its like hold the architecture among other things.
+    inner = document.get("architecture", document) if isinstance(document, dict) else document
+    network = as_convnet(inner)
+    if network is None:
+        raise ConfigError(
+            f'{path} holds no convolutional network: {{"type": "ConvNet", "layers": [...]}}, the only kind that can '
+            "be drawn"
+        )
+    return Subject(network, path.stem, "", Path(f"{path.stem}.svg"))
+
+
+def _of_zoo(name: str) -> Subject:
+    from netwright.zoo import PUBLISHED
+
+    key = name.replace("_", "-")
+    if key not in PUBLISHED:
+        raise ConfigError(f"{unknown('network', name, PUBLISHED)}; a run's folder and FILE.json can be drawn too")
+    return Subject(PUBLISHED[key](), key, "", Path(f"{key}.svg"))

@@ -1,0 +1,43 @@
+"""What a person sees while a network is trained to the end: a bar for each stage, or plain lines in a log."""
+
+import sys
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+
+class Stages(AbstractContextManager["Stages"]):
+    """Call it with a stage, how much of it has ended, and how much there is."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        columns = (TextColumn("{task.description:14}"), BarColumn(bar_width=24), MofNCompleteColumn())
+        self._progress = (
+            Progress(*columns, TimeRemainingColumn(), console=console, transient=True) if console.is_terminal else None
+        )
+        self._bars: dict[str, TaskID] = {}
+        self._tenths: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        if self._progress:
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._progress:
+            self._progress.stop()
+
+    def __call__(self, stage: str, ended: int, total: int) -> None:
+        """Move the stage's bar, or say about every tenth of the way how far it is."""
+        if self._progress:
+            if stage not in self._bars:
+                self._bars[stage] = self._progress.add_task(stage, total=total)
+            self._progress.update(self._bars[stage], completed=ended)
+        elif self._tenths.get(stage) != (tenths := ended * 10 // total):
+            self._tenths[stage] = tenths
+            print(f"{stage.replace(' ', '_')}={ended}/{total}", file=sys.stderr, flush=True)

@@ -1,0 +1,1 @@
+"""Pictures of architectures: SVG as text, PNG as bytes. No torch here."""

@@ -1,0 +1,81 @@
+"""SVG written as text: numbers kept short, texts escaped, one stylesheet for light and dark."""
+
+from html import escape
+
+FONT = "Aileron, system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
+TEXT_SIZE, TITLE_SIZE = 11.5, 16.0
+
+LIGHT = {
+    "bg": "fill:#ffffff",
+    "ink": "fill:#1d2733",
+    "muted": "fill:#66727f",
+    "card": "fill:#f4f6f9;stroke:#cfd6df",
+    "filter": "fill:#2f66b0;stroke:#ffffff",
+    "bar": "fill:#9bb9e0",
+    "line": "stroke:#55637a",
+    "head": "fill:#55637a",
+    "exit": "stroke:#d2691e",
+    "exit-head": "fill:#d2691e",
+    "pool": "stroke:#66727f",
+    "icon": "stroke:#66727f",
+}
+DARK = {
+    "bg": "fill:#14181f",
+    "ink": "fill:#e8ecf1",
+    "muted": "fill:#98a4b3",
+    "card": "fill:#1f2630;stroke:#3a4553",
+    "filter": "fill:#6fa3e8;stroke:#1f2630",
+    "bar": "fill:#3f5f8c",
+    "line": "stroke:#a3b1c4",
+    "head": "fill:#a3b1c4",
+    "exit": "stroke:#f0984f",
+    "exit-head": "fill:#f0984f",
+    "pool": "stroke:#98a4b3",
+    "icon": "stroke:#98a4b3",
+}
+SHAPES = (
+    f".nw-drawing text{{font-family:{FONT};font-size:{TEXT_SIZE}px;text-anchor:middle}}"
+    f".nw-drawing .nw-title{{font-size:{TITLE_SIZE}px;text-anchor:start;font-weight:600}}"
+    ".nw-drawing .nw-start{text-anchor:start}"
+    ".nw-arcs{fill:none;stroke-width:1.2;stroke-opacity:.55}"
+    ".nw-exits{fill:none;stroke-width:1.4;stroke-opacity:.9}"
+    ".nw-chain{fill:none;stroke-width:1.4}"
+    ".nw-pool{fill:none;stroke-width:1;stroke-dasharray:2 3}"
+    ".nw-icon{fill:none;stroke-width:1.3}"
+    # What a pointer rests on shows what it reads.
+    ".nw-layer:hover .nw-arcs{stroke-width:2.4;stroke-opacity:1}"
+)
+
+
+def stylesheet(*, adaptive: bool) -> str:
+    """The rules of all drawings; `adaptive` ones follow the viewer's choice of light or dark."""
+    rules = SHAPES + _rules(LIGHT)
+    return rules + (f"@media (prefers-color-scheme:dark){{{_rules(DARK)}}}" if adaptive else "")
+
+
+def _rules(palette: dict[str, str]) -> str:
+    return "".join(f".nw-{name}{{{rule}}}" for name, rule in palette.items())
+
+
+def number(value: float) -> str:
+    """At most one decimal."""
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def text(x: float, y: float, words: object, classes: str = "nw-ink") -> str:
+    """One line of text on the baseline y."""
+    return f'<text x="{number(x)}" y="{number(y)}" class="{classes}">{escape(str(words))}</text>'
+
+
+def rectangle(x: float, y: float, width: float, height: float, classes: str, radius: float = 0) -> str:
+    """A rectangle by its upper left corner."""
+    corner = f' rx="{number(radius)}"' if radius else ""
+    return (
+        f'<rect x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}"{corner} '
+        f'class="{classes}"/>'
+    )
+
+
+def path(commands: str, classes: str) -> str:
+    """A path of SVG path commands."""
+    return f'<path d="{commands}" class="{classes}"/>'

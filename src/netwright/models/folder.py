@@ -1,0 +1,154 @@
+"""The folder of a trained network: three files that say everything, written as a whole and read without trust.
+
+    model.safetensors   the weights; no pickle
+    architecture.json   the network as a value
+    model.json          what goes in, what comes out, how well it does, what made it
+
+The keys of model.json that `load` needs are those of `REQUIRED`; the rest is for people and programs.
+"""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import nn
+
+from netwright.architectures.convolutional import ConvNet, convnet_from_json
+from netwright.architectures.values import to_json
+from netwright.children.building import build
+from netwright.errors import DataError, SpaceError
+from netwright.models.trained import TrainedNetwork
+
+WEIGHTS, ARCHITECTURE, DESCRIPTION = "model.safetensors", "architecture.json", "model.json"
+FORMAT = 1
+"""Raised by one when an older netwright could not read what this one writes."""
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) is int and 0 < value < 100_000
+
+
+REQUIRED: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "format": ("a number", lambda value: type(value) is int),
+    "input_shape": (
+        "[channels, height, width]",
+        lambda value: isinstance(value, list) and len(value) == 3 and all(map(_is_size, value)),
+    ),
+    "upsample": ("a number of pixels or null", lambda value: value is None or _is_size(value)),
+    "epsilon": ("a number between 0 and 1", lambda value: type(value) is float and 0 < value < 1),
+    "class_names": (
+        "a list of names",
+        lambda value: isinstance(value, list) and len(value) > 0 and all(isinstance(name, str) for name in value),
+    ),
+    "weights_sha256": ("a checksum", lambda value: isinstance(value, str) and value.isalnum()),
+}
+"""What of model.json is needed to rebuild the network: in words, and as a check."""
+
+
+def write_model(folder: Path, network: nn.Module, architecture: ConvNet, description: Mapping[str, Any]) -> None:
+    """Make `folder`, which must not exist yet, with the three files; it is there complete or not at all."""
+    weights = save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()})
+    document = {"format": FORMAT, **description, "weights_sha256": hashlib.sha256(weights).hexdigest()}
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
+        whole = Path(scratch) / "model"
+        whole.mkdir()
+        (whole / WEIGHTS).write_bytes(weights)
+        (whole / ARCHITECTURE).write_text(json.dumps(to_json(architecture), indent=1) + "\n", encoding="utf-8")
+        (whole / DESCRIPTION).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        whole.rename(folder)
+
+
+def load(folder: str | Path) -> TrainedNetwork:
+    """The network in `folder`, as a final training leaves it, as a module in evaluation mode.
+
+    Reads JSON and safetensors only, so nothing in the folder is ever executed. `DataError` names a file that is
+    missing, damaged, or does not fit the others.
+    """
+    folder = Path(folder)
+    description = read_description(folder)
+    architecture = read_architecture(folder / ARCHITECTURE)
+    channels, height, width = description["input_shape"]
+    network = build(architecture, len(description["class_names"]), channels, description["epsilon"])
+    _load_weights(network, folder / WEIGHTS, description["weights_sha256"])
+    return TrainedNetwork(
+        network,
+        input_shape=(channels, height, width),
+        upsample=description["upsample"],
+        class_names=tuple(description["class_names"]),
+        description=description,
+    )
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """The content of model.json, with everything that `load` needs."""
+    if not folder.is_dir():
+        what = "is a file, not a folder" if folder.exists() else "does not exist"
+        raise DataError(
+            f"the model {folder} {what}; expected a folder with {DESCRIPTION}, {ARCHITECTURE} and {WEIGHTS}, as "
+            "`netwright train RUN` makes it in RUN/model"
+        )
+    path = folder / DESCRIPTION
+    expected = "the description that `netwright train` writes"
+    try:
+        document: dict[str, Any] = dict(json.loads(_content(path)))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise _damaged(path, f"it is no JSON object ({error})", expected) from None
+    for name, (wanted, fits) in REQUIRED.items():
+        if name not in document or not fits(document[name]):
+            raise _damaged(path, f"its {name} is {document.get(name, 'missing')!r} in place of {wanted}", expected)
+    if document["format"] > FORMAT:
+        raise DataError(
+            f"{path} was written by a newer netwright (format {document['format']}, this one reads up to {FORMAT}); "
+            "upgrade netwright to load it"
+        )
+    return document
+
+
+def read_architecture(path: Path) -> ConvNet:
+    """The architecture in a JSON file, as `architectures.values.to_json` makes it."""
+    try:
+        return convnet_from_json(json.loads(_content(path)))
+    except (ValueError, RecursionError, SpaceError) as error:
+        raise _damaged(path, str(error), "the JSON of a ConvNet") from None
+
+
+def _load_weights(network: nn.Module, path: Path, sha256: str) -> None:
+    content = _content(path)
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise _damaged(path, "its checksum is not the one in model.json", "the weights that were tested")
+    try:
+        tensors = load_tensors(content)
+    except SafetensorError as error:
+        raise _damaged(path, str(error), "a safetensors file") from None
+    wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    if wanted != found:
+        names = sorted(name for name in {**wanted, **found} if wanted.get(name) != found.get(name))
+        first = f"{names[0]} is {found.get(names[0], 'missing')} in place of {wanted.get(names[0], 'nothing')}"
+        raise _damaged(
+            path, f"{len(names)} of its tensors do not fit {ARCHITECTURE}: {first}", "the weights of that architecture"
+        )
+    network.load_state_dict(tensors)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise _damaged(path, "it is missing", f"one of {DESCRIPTION}, {ARCHITECTURE} and {WEIGHTS}") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}; check the permissions and the disk") from None
+
+
+def _damaged(path: Path, problem: str, expected: str) -> DataError:
+    return DataError(
+        f"{path} cannot be used: {problem}. Expected {expected}; copy the whole folder again from where it was "
+        "made, or make it again with `netwright train`"
+    )

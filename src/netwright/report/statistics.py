@@ -1,0 +1,185 @@
+"""What the trials of a run say over time, as plain numbers: no HTML, no charts."""
+
+import itertools
+import math
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from netwright.architectures.convolutional import ConvNet
+from netwright.spaces.decisions import Choice, Option
+from netwright.spaces.programs import Space
+from netwright.trials import Trial, TrialState
+
+MAX_BINS = 60
+MIN_BIN = 8
+"""Trials in a bin at least: the paper's batch."""
+MAX_REPLAYED_DECISIONS = 200_000
+"""Replaying a space costs some microseconds for each decision; of longer runs evenly spaced trials are replayed."""
+FARTHEST = 4
+"""Subsets are told by how far back they reach; this distance stands for all greater ones too."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """Shares over time: for each label one value per bin, None where nothing was asked."""
+
+    name: str
+    numbers: tuple[float, ...]
+    """The middle trial number of every bin."""
+    shares: dict[str, list[float | None]]
+    stacked: bool = False
+    """Whether the shares of a bin sum to 1."""
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """At most `most` of the indices 0..count-1, evenly spaced, the first and the last among them."""
+    if count <= most:
+        return list(range(count))
+    return sorted({round(index * (count - 1) / (most - 1)) for index in range(most)})
+
+
+def bins_of(count: int) -> list[range]:
+    """The numbers 0..count-1 cut into at most MAX_BINS runs of equal length."""
+    size = max(MIN_BIN, math.ceil(count / MAX_BINS))
+    return [range(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def middles(bins: Sequence[range]) -> tuple[float, ...]:
+    """The middle number of every bin."""
+    return tuple((each.start + each.stop - 1) / 2 for each in bins)
+
+
+def running_mean(values: Sequence[float], window: int) -> list[float]:
+    """The mean of each value and the `window` - 1 before it, fewer at the beginning."""
+    sums = [0.0, *itertools.accumulate(values)]
+    return [(sums[i + 1] - sums[max(0, i + 1 - window)]) / min(i + 1, window) for i in range(len(values))]
+
+
+def records(values: Sequence[float]) -> list[int]:
+    """The indices at which a value is higher than all before it."""
+    best, found = -math.inf, []
+    for index, value in enumerate(values):
+        if value > best:
+            best = value
+            found.append(index)
+    return found
+
+
+def preferences(space: Space, trials: Sequence[Trial]) -> tuple[list[Series], int]:
+    """How often each option of each decision was chosen, over time; and how many trials were replayed to know it.
+
+    All places where a decision of one name is asked count together. A `Subset` is told by the share of the places at
+    each distance back that were selected. Raises whatever the space's program raises.
+    """
+    num_decisions = sum(len(trial.proposal.actions) for trial in trials)
+    most = max(2, int(len(trials) * min(1.0, MAX_REPLAYED_DECISIONS / max(1, num_decisions))))
+    replayed = [trials[index] for index in evenly(len(trials), most)]
+    bins = bins_of(len(trials))
+    size = len(bins[0]) if bins else 1
+    chosen: dict[str, Counter[tuple[int, str]]] = defaultdict(Counter)
+    asked: dict[str, Counter[tuple[int, str]]] = defaultdict(Counter)
+    labels: dict[str, dict[str, None]] = defaultdict(dict)
+    exclusive: dict[str, bool] = {}
+    for trial in replayed:
+        place = trial.number // size
+        performance = space.with_parameters(**trial.proposal.parameters).replay(trial.proposal.actions)
+        for decision, action in zip(performance.decisions, performance.actions, strict=True):
+            name = decision.name
+            if isinstance(decision, Choice):
+                exclusive[name] = True
+                options = _labels(decision.options)
+                labels[name] = labels[name] or dict.fromkeys(options)
+                assert isinstance(action, int)
+                chosen[name][place, options[action]] += 1
+                for label in labels[name]:
+                    asked[name][place, label] += 1
+                continue
+            exclusive[name] = False
+            assert isinstance(action, tuple)
+            labels[name] = dict.fromkeys(_distance(back) for back in range(1, FARTHEST + 1))
+            chosen[name].update((place, _distance(decision.of - position)) for position in action)
+            asked[name].update((place, _distance(decision.of - position)) for position in range(decision.of))
+    found = []
+    for name, stacked in exclusive.items():
+        shares = {
+            label: [_share(chosen[name][place, label], asked[name][place, label]) for place in range(len(bins))]
+            for label in labels[name]
+        }
+        # The first Subset of a name has nothing to select, and the only one neither.
+        shares = {label: values for label, values in shares.items() if stacked or any(v is not None for v in values)}
+        if shares:
+            found.append(Series(name, middles(bins), shares, stacked))
+    return found, len(replayed)
+
+
+def _labels(options: Sequence[Option]) -> list[str]:
+    labels = [str(option) for option in options]
+    return labels if len(set(labels)) == len(labels) else [repr(option) for option in options]
+
+
+def _distance(back: int) -> str:
+    return f"{back} back" if back < FARTHEST else f"{FARTHEST} or more back"
+
+
+def _share(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
+
+
+def uniqueness(trials: Sequence[Trial]) -> list[float | None]:
+    """For each bin, the share of trials whose architecture had not been drawn before."""
+    seen: set[str] = set()
+    new = []
+    for trial in trials:
+        new.append(trial.fingerprint not in seen)
+        seen.add(trial.fingerprint)
+    return [_share(sum(new[each.start : each.stop]), len(each)) for each in bins_of(len(trials))]
+
+
+def shapes(documents: Sequence[Any]) -> dict[str, list[float | None]] | None:
+    """For each bin, the share of filters that are no squares and that of skip connections that are there.
+
+    `documents` are the architectures as JSON; None where one of them is no ConvNet.
+    """
+    if not documents or not all(
+        isinstance(each, Mapping) and each.get("type") == ConvNet.__name__ for each in documents
+    ):
+        return None
+    rectangular: list[float | None] = []
+    dense: list[float | None] = []
+    for numbers in bins_of(len(documents)):
+        networks = [documents[number]["layers"] for number in numbers]
+        layers = [layer for network in networks for layer in network]
+        pairs = sum(math.comb(len(network), 2) for network in networks)
+        rectangular.append(_share(sum(each["filter_height"] != each["filter_width"] for each in layers), len(layers)))
+        dense.append(_share(sum(len(layer["inputs"]) for layer in layers), pairs))
+    return {"rectangular filters": rectangular, "density of connections": dense}
+
+
+def trained_seconds(trials: Iterable[Trial]) -> list[float]:
+    """The time of every child that was trained, which those that reuse a measurement were not."""
+    return [trial.seconds for trial in trials if trial.seconds is not None and trial.reused_from is None]
+
+
+def num_reused(trials: Iterable[Trial]) -> int:
+    """Trials that took over the measurement of an earlier one."""
+    return sum(trial.reused_from is not None for trial in trials)
+
+
+def failures(trials: Iterable[Trial]) -> list[tuple[str, list[Trial]]]:
+    """Failed and rejected trials by reason, the most frequent reason first."""
+    groups: dict[str, list[Trial]] = defaultdict(list)
+    for trial in trials:
+        if trial.state in (TrialState.FAILED, TrialState.REJECTED):
+            reason = (trial.error or "").partition("\n")[0] or f"{trial.state} without a reason"
+            groups[reason].append(trial)
+    return sorted(groups.items(), key=lambda group: -len(group[1]))
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The value below which that share of `values` lies; they are not empty."""
+    if len(values) == 1:
+        return values[0]
+    return statistics.quantiles(values, n=100, method="inclusive")[round(100 * share) - 1]

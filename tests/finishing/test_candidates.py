@@ -1,0 +1,135 @@
+"""The grid: its points, what is kept of them, and which one wins."""
+
+from pathlib import Path
+
+import pytest
+
+from netwright.architectures.convolutional import ConvLayer, ConvNet
+from netwright.candidates import Candidate, Measured, best_candidate, candidates_of
+from netwright.config import FinalSettings, ImageSettings
+from netwright.errors import ConfigError, RunError, StoreError
+from netwright.trials import Failure, FailureKind, Measurement, Outcome
+
+SMALL = ConvNet((ConvLayer(filter_height=1, filter_width=1, num_filters=2),))
+LARGE = ConvNet((ConvLayer(filter_height=3, filter_width=3, num_filters=4),))
+SEARCH = ImageSettings(epochs=5, learning_rate=0.2, weight_decay=0.01, schedule="step")
+
+
+def outcome(kind: FailureKind | None = None) -> Outcome:
+    failure = Failure(kind, "broke") if kind else None
+    return Outcome(0, None if kind else Measurement({}), failure, 1.5)
+
+
+def test_the_first_point_has_the_settings_of_the_search() -> None:
+    first = candidates_of({"one": SMALL}, SEARCH, FinalSettings())[0]
+    assert first == Candidate(
+        "one",
+        SMALL,
+        {
+            "epochs": 30,
+            "schedule": "step",
+            "label_smoothing": 0.0,
+            "learning_rate": 0.2,
+            "weight_decay": 0.01,
+            "epsilon": 1e-5,
+            "decay_at": None,
+        },
+    )
+
+
+def test_every_architecture_has_every_point_once() -> None:
+    candidates = candidates_of({"one": SMALL, "two": LARGE}, SEARCH, FinalSettings(epochs=7))
+    assert [each.architecture for each in candidates] == [SMALL] * 16 + [LARGE] * 16
+    assert [each.settings for each in candidates[:16]] == [each.settings for each in candidates[16:]]
+    varied = {
+        tuple(each.settings[name] for name in ("learning_rate", "weight_decay", "epsilon", "decay_at"))
+        for each in candidates
+    }
+    assert varied == {
+        (r, w, e, d) for r in (0.2, 0.1) for w in (0.01, 0.05) for e in (1e-5, 1e-3) for d in (None, 0.75)
+    }
+    assert {each.settings["epochs"] for each in candidates} == {7}
+
+
+def test_a_constant_rate_has_no_start_of_its_decay() -> None:
+    candidates = candidates_of({"one": SMALL}, SEARCH, FinalSettings(schedule="constant"))
+    assert len(candidates) == 8
+    assert {each.settings["decay_at"] for each in candidates} == {None}
+
+
+def test_without_a_grid_the_searchs_settings_remain() -> None:
+    (only,) = candidates_of({"one": SMALL}, SEARCH, FinalSettings(label_smoothing=0.1).without_grid())
+    assert only.settings["learning_rate"] == 0.2
+    assert only.settings["label_smoothing"] == 0.1
+
+
+@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"learning_rates": []}, {"decays_at": [1.0]}, {"label_smoothing": 1}])
+def test_settings_that_cannot_be_used_are_named(wrong: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        FinalSettings.from_json(wrong)
+
+
+# What is kept ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_measured_is_found_again(tmp_path: Path) -> None:
+    first, second, third = candidates_of({"one": SMALL}, SEARCH, FinalSettings())[:3]
+    measured = Measured(tmp_path / "grid.json", {"seed": 0})
+    measured.add(first, outcome(), 0.75)
+    measured.add(second, outcome(FailureKind.NOT_FINITE), None)
+    again = Measured(tmp_path / "grid.json", {"seed": 0})
+    assert again.of(first) == {"validation_accuracy": 0.75, "seconds": 1.5}
+    assert again.of(second) == {"error": "not finite: broke", "seconds": 1.5}
+    assert again.of(third) is None
+
+
+def test_what_was_measured_under_other_circumstances_is_not(tmp_path: Path) -> None:
+    candidate = candidates_of({"one": SMALL}, SEARCH, FinalSettings())[0]
+    Measured(tmp_path / "grid.json", {"seed": 0}).add(candidate, outcome(), 0.75)
+    assert Measured(tmp_path / "grid.json", {"seed": 1}).of(candidate) is None
+    longer = candidates_of({"one": SMALL}, SEARCH, FinalSettings(epochs=31))[0]
+    assert Measured(tmp_path / "grid.json", {"seed": 0}).of(longer) is None
+    renamed = Candidate("another name", SMALL, candidate.settings)
+    assert Measured(tmp_path / "grid.json", {"seed": 0}).of(renamed) is not None
+
+
+def test_a_lost_worker_is_forgotten_with_the_process(tmp_path: Path) -> None:
+    candidate = candidates_of({"one": SMALL}, SEARCH, FinalSettings())[0]
+    measured = Measured(tmp_path / "grid.json", {})
+    measured.add(candidate, outcome(FailureKind.WORKER_LOST), None)
+    assert measured.of(candidate) is not None
+    assert Measured(tmp_path / "grid.json", {}).of(candidate) is None
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "grid.json").write_text('{"0123": {"valid')
+    with pytest.raises(StoreError, match=r"grid.json is corrupted .*remove it"):
+        Measured(tmp_path / "grid.json", {})
+
+
+# The choice -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_best_wins_and_the_first_of_equals(tmp_path: Path) -> None:
+    candidates = candidates_of({"one": SMALL}, SEARCH, FinalSettings())[:5]
+    measured = Measured(tmp_path / "grid.json", {})
+    for candidate, accuracy in zip(candidates, (0.5, None, 0.8, 0.8, 0.6), strict=True):
+        measured.add(candidate, outcome(None if accuracy else FailureKind.EXCEPTION), accuracy)
+    assert best_candidate(candidates, measured) == (candidates[2], 0.8)
+
+
+def test_an_accuracy_of_zero_is_one(tmp_path: Path) -> None:
+    candidates = candidates_of({"one": SMALL}, SEARCH, FinalSettings())[:2]
+    measured = Measured(tmp_path / "grid.json", {})
+    measured.add(candidates[0], outcome(FailureKind.EXCEPTION), None)
+    measured.add(candidates[1], outcome(), 0.0)
+    assert best_candidate(candidates, measured) == (candidates[1], 0.0)
+
+
+def test_a_grid_of_failures_is_an_error(tmp_path: Path) -> None:
+    candidates = candidates_of({"one": SMALL}, SEARCH, FinalSettings())[:2]
+    measured = Measured(tmp_path / "grid.json", {})
+    for candidate in candidates:
+        measured.add(candidate, outcome(FailureKind.OUT_OF_MEMORY), None)
+    with pytest.raises(RunError, match="every training of the grid failed, the first with out of memory: broke"):
+        best_candidate(candidates, measured)

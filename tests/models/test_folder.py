@@ -1,0 +1,175 @@
+"""The folder of a model: what comes out is what went in, and a file that is not what it should be is named."""
+
+import hashlib
+import json
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import netwright as nw
+from netwright.architectures.convolutional import ConvNet
+from netwright.errors import DataError
+from netwright.models.folder import ARCHITECTURE, DESCRIPTION, WEIGHTS, write_model
+from netwright.training.pixels import evaluation_view
+from oracles.models_to_try import random_module, random_network
+
+DESCRIBED = {
+    "input_shape": [2, 9, 7],
+    "upsample": 11,
+    "epsilon": 0.001,
+    "class_names": ["cat", "dog", "newt"],
+    "metrics": {"test_accuracy": 0.5},
+}
+
+
+def images(number: int = 4) -> torch.Tensor:
+    return torch.randint(0, 256, (number, 2, 9, 7), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+def made(folder: Path, seed: int = 3) -> tuple[ConvNet, nn.Module]:
+    network = random_network("everything", seed)
+    module = random_module(network, num_classes=3, channels=2, epsilon=0.001, seed=seed)
+    write_model(folder, module.to(memory_format=torch.channels_last), network, DESCRIBED)
+    return network, module
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_what_is_loaded_is_what_was_written(tmp_path: Path) -> None:
+    network, module = made(tmp_path / "deep" / "model")
+    loaded = nw.load(str(tmp_path / "deep" / "model"))
+    assert loaded.network.architecture == network
+    assert loaded.class_names == ("cat", "dog", "newt")
+    assert loaded.input_shape == (2, 9, 7)
+    assert loaded.description["metrics"] == {"test_accuracy": 0.5}
+    assert not any(part.training for part in loaded.modules())
+    epsilons = {part.eps for part in loaded.modules() if isinstance(part, nn.BatchNorm2d)}
+    assert epsilons == {0.001}
+    pixels = evaluation_view(images(), upsample=11)
+    assert torch.equal(loaded.preprocess(images()), pixels)
+    with torch.no_grad():
+        expected = module.to(memory_format=torch.contiguous_format)(pixels)
+        assert torch.equal(loaded(images()), expected)
+        assert torch.equal(loaded.network(loaded.preprocess(images())), expected)
+
+
+def test_images_of_another_kind_are_refused(folder: Path) -> None:
+    loaded = nw.load(folder)
+    for wrong in (images().float(), images()[:, :1], images()[:, :, :8], images()[0]):
+        with pytest.raises(DataError, match=r"this network reads torch.uint8 of shape \[N, 2, 9, 7\]"):
+            loaded(wrong)
+
+
+def test_loading_imports_no_search(folder: Path) -> None:
+    program = f"import sys, netwright\nnetwright.load({str(folder)!r})\nprint(*sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(ended.stdout.split())
+    assert "netwright.models.folder" in loaded
+    parts = ("controller", "strategies", "store", "execution", "core", "loop", "running", "tasks", "config", "cli")
+    assert not {f"netwright.{part}" for part in parts} & loaded
+    assert not {"pebble", "loky", "pydantic", "typer", "sklearn"} & loaded
+
+
+def test_the_folder_is_there_complete_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, *arguments: object, **options: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="disk full"):
+        made(tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+# Damage ---------------------------------------------------------------------------------------------------------------
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-5])
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 64
+    path.write_bytes(content)
+
+
+def signed(content: bytes) -> Callable[[Path], None]:
+    """Replace the weights, with the checksum that makes them look genuine."""
+
+    def replace(path: Path) -> None:
+        path.write_bytes(content)
+        described(weights_sha256=hashlib.sha256(content).hexdigest())(path.with_name(DESCRIPTION))
+
+    return replace
+
+
+def described(**changes: object) -> Callable[[Path], None]:
+    def change(path: Path) -> None:
+        path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+    return change
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path("exploded").touch, ())
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "words"),
+    [
+        (WEIGHTS, Path.unlink, "it is missing"),
+        (WEIGHTS, cut, "its checksum is not the one in model.json"),
+        (WEIGHTS, flip, "its checksum is not the one in model.json"),
+        (WEIGHTS, signed(b"no weights"), "Expected a safetensors file"),
+        (WEIGHTS, signed(pickle.dumps(Bomb())), "Expected a safetensors file"),
+        (ARCHITECTURE, Path.unlink, "it is missing"),
+        (ARCHITECTURE, cut, "Expected the JSON of a ConvNet"),
+        (ARCHITECTURE, lambda path: path.write_text("[1, 2]"), "Expected the JSON of a ConvNet"),
+        (ARCHITECTURE, lambda path: path.write_text("[" * 100_000), "Expected the JSON of a ConvNet"),
+        (DESCRIPTION, Path.unlink, "it is missing"),
+        (DESCRIPTION, cut, "it is no JSON object"),
+        (DESCRIPTION, lambda path: path.write_text("7"), "it is no JSON object"),
+        (DESCRIPTION, lambda path: path.write_text("{}"), "its format is 'missing' in place of a number"),
+        (DESCRIPTION, described(format=2), "was written by a newer netwright .format 2, .* upgrade"),
+        (DESCRIPTION, described(input_shape=[1, 8]), r"its input_shape is \[1, 8\] in place of \[channels"),
+        (DESCRIPTION, described(input_shape=[1, 8, -8]), "its input_shape is"),
+        (DESCRIPTION, described(upsample="big"), "its upsample is 'big'"),
+        (DESCRIPTION, described(epsilon=0), "its epsilon is 0"),
+        (DESCRIPTION, described(class_names=[]), "its class_names is"),
+    ],
+)
+def test_a_damaged_file_is_named(
+    folder: Path, name: str, damage: Callable[[Path], object], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    damage(folder / name)
+    with pytest.raises(DataError, match=words) as caught:
+        nw.load(folder)
+    assert str(folder / name) in str(caught.value)
+    assert not Path("exploded").exists()
+
+
+def test_weights_of_another_network_are_refused(folder: Path, tmp_path: Path) -> None:
+    made(tmp_path / "other", seed=8)
+    signed((tmp_path / "other" / WEIGHTS).read_bytes())(folder / WEIGHTS)
+    with pytest.raises(DataError, match=r"of its tensors do not fit architecture.json: blocks\.\d+\.\w+"):
+        nw.load(folder)
+
+
+def test_a_folder_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"the model .*nowhere does not exist; expected a folder with model.json"):
+        nw.load(tmp_path / "nowhere")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="is a file, not a folder"):
+        nw.load(tmp_path / "file")

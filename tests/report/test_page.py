@@ -1,0 +1,243 @@
+"""The report as a file: complete, self-contained, escaped, small, and honest about what is optimistic."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+import netwright as nw
+from netwright.report.page import write_report
+from netwright.spaces.convolutional import convolutional
+from netwright.spaces.programs import Schedule
+from netwright.store import Store
+from oracles.made_up_runs import make_run
+
+EVIL = "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=1>\"'&\u2028"
+
+
+class Outline(HTMLParser):
+    """Elements, their attributes, and the text outside of scripts and styles."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text, self.scripts, self._inside = "", [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        self._inside = tag
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_endtag(self, tag):
+        self._inside = ""
+
+    def handle_data(self, data):
+        if self._inside == "script":
+            self.scripts[-1] += data
+        elif self._inside != "style":
+            self.text += data + " "
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def report_of(run, **where) -> tuple[str, Outline]:
+    text = write_report(run, **where).read_text(encoding="utf-8")
+    return text, Outline(text)
+
+
+def figures_of(outline: Outline) -> dict[str, dict]:
+    return {figure["title"]: figure for figure in json.loads(outline.scripts[0]).values()}
+
+
+@pytest.fixture
+def run(tmp_path):
+    return make_run(tmp_path / "run")
+
+
+def test_every_part_is_there(run):
+    _, page = report_of(run)
+    titles = set(figures_of(page))
+    assert {"Reward of every trial", "filter_height", "filter_width", "inputs", "num_filters"} < titles
+    assert {"Entropy of the controller", "Baseline and mean reward of a batch", "Norm of the gradient"} < titles
+    assert {"What is drawn", "Time per child"} < titles
+    assert len([a for a in page.all("div") if (a.get("id") or "").startswith("chart-")]) == len(titles)
+    for expected in (
+        "netwright search made-up",
+        "made-up digits",
+        "an abacus",
+        "torch 2.13.0",
+        "seed",
+        "workers",
+    ):
+        assert expected in page.text
+    assert "out of memory: 3 GiB wanted" in page.text
+    assert "Traceback: line 1" in page.text
+    drawn = [a for a in page.all("template") if a["id"].startswith("drawing-")]
+    assert len(drawn) == 50
+    assert len(page.all("svg")) == 53  # three of them large
+    assert len([a for a in page.all("button") if "data-drawing" in a]) == 50
+
+
+def test_the_charts_say_what_the_store_holds(run):
+    with Store.read(run) as store:
+        trials = store.trials()
+    figures = figures_of(report_of(run)[1])
+    reward = {trace["name"]: trace for trace in figures["Reward of every trial"]["data"]}
+    done = [trial for trial in trials if trial.state == "done"]
+    assert reward["measured"]["x"] == [trial.number for trial in done]
+    assert reward["measured"]["y"] == pytest.approx([trial.reward for trial in done], rel=1e-4)
+    assert reward["failed"]["x"] == [trial.number for trial in trials if trial.state == "failed"]
+    assert reward["best so far (optimistic)"]["y"][-1] == pytest.approx(max(t.reward for t in done), rel=1e-4)
+    heights = figures["filter_height"]["data"]
+    assert [trace["name"] for trace in heights] == ["1", "3", "5", "7"]
+    assert sum(trace["y"][0] for trace in heights) == pytest.approx(1, abs=1e-4)
+    assert sum(figures["Time per child"]["data"][0]["y"]) == len(trials)
+
+
+def test_confirmed_means_and_maxima_are_labelled(run):
+    _, page = report_of(run)
+    assert "1. Trial " in page.text
+    assert re.search(
+        r"confirmed validation accuracy 0\.7500 ± 0\.0707 \(n=2\), 0\.8\d+ in the search \(optimistic\)", page.text
+    )
+    assert "highest validation accuracy of the search, optimistic" in page.text
+    assert "best so far (optimistic)" in page.scripts[0]
+
+
+def test_without_confirmations_nothing_is_called_confirmed(tmp_path):
+    _, page = report_of(make_run(tmp_path / "run", num_confirmed=0))
+    assert "not confirmed" in page.text
+    assert "confirmed validation accuracy" not in page.text
+
+
+def test_the_file_needs_nothing_else(run):
+    text, page = report_of(run)
+    assert not page.all("link")
+    for tag in ("script", "img", "iframe", "a", "form"):
+        assert not [attributes for attributes in page.all(tag) if {"src", "href", "action"} & attributes.keys()]
+    (policy,) = [a["content"] for a in page.all("meta") if a.get("http-equiv") == "Content-Security-Policy"]
+    assert policy.startswith("default-src 'none';")
+    own = text[: text.index(page.scripts[1][:200])] + page.scripts[2]
+    assert not re.findall(r"(?:src|href)=|url\(|@import|https?://(?!www\.w3\.org/)", own)
+    assert len(page.scripts) == 3
+    assert [path.name for path in run.iterdir() if "report" in path.name] == ["report.html"]
+
+
+def test_what_comes_from_the_store_is_escaped(tmp_path):
+    @nw.space
+    def evil():
+        chosen = yield nw.Choice(f"name {EVIL}", (EVIL, "b"))
+        inputs = yield nw.Subset(EVIL, of=0)
+        return {EVIL: chosen, "inputs": list(inputs)}
+
+    run = make_run(
+        tmp_path / "run", space=evil(), error=f"{EVIL}\n{EVIL}", recipe=EVIL, command=["netwright", EVIL], num_trials=32
+    )
+    text, page = report_of(run)
+    assert len(page.scripts) == 3  # the figures, plotly, ours
+    assert not page.all("img")
+    own = text.replace(page.scripts[1], "")
+    assert "<script>window" not in own
+    assert "onerror=window.hacked=1>" not in own
+    assert own.count("&lt;/script&gt;&lt;script&gt;window.hacked=1") > 5
+    json.loads(page.scripts[0])
+    assert "window.hacked=1" in page.text
+
+
+def test_a_tall_tale_in_the_name_of_an_option_is_escaped_in_the_charts(tmp_path):
+    """A space at the top level of a module is found again, so that its names reach the charts."""
+    run = make_run(tmp_path / "run", space=found_again(), num_trials=32)
+    _, page = report_of(run)
+    assert len(page.scripts) == 3
+    assert EVIL in figures_of(page)
+    assert [trace["name"] for trace in figures_of(page)[EVIL]["data"]] == [EVIL, "b"]
+
+
+@nw.space
+def found_again():
+    chosen = yield nw.Choice(EVIL, (EVIL, "b"))
+    return {"chosen": chosen}
+
+
+def test_a_space_that_is_gone_costs_its_section_only(tmp_path):
+    @nw.space
+    def local():
+        return [(yield nw.Choice("width", (1, 2)))]
+
+    run = make_run(tmp_path / "run", space=local(), num_trials=16)
+    _, page = report_of(run)
+    assert "The decisions cannot be told apart here" in page.text
+    assert {"Reward of every trial", "Entropy of the controller"} < set(figures_of(page))
+    assert "width" not in figures_of(page)
+    assert not page.all("template")
+
+
+def test_a_space_that_has_changed_costs_its_section_only(tmp_path, monkeypatch):
+    run = make_run(tmp_path / "run", space=found_again(), num_trials=16)
+
+    def broken():
+        raise ZeroDivisionError(f"changed since {yield nw.Choice('another', (1, 2))}")
+
+    monkeypatch.setattr(found_again, "__wrapped__", broken)
+    _, page = report_of(run)
+    assert "the space cannot be used: ZeroDivisionError: changed since" in page.text
+    assert "Reward of every trial" in figures_of(page)
+
+
+def test_random_search_has_no_controller(tmp_path):
+    _, page = report_of(make_run(tmp_path / "run", learns=False))
+    assert "controller has come" not in page.text
+    assert "What was chosen" in page.text
+    assert "Entropy of the controller" not in figures_of(page)
+
+
+@pytest.mark.parametrize(("num_trials", "num_drawn"), [(64, 0), (64, 1), (64, 20), (1, 1)])
+def test_a_run_at_its_beginning(tmp_path, num_trials, num_drawn):
+    run = make_run(tmp_path / "run", num_trials=num_trials, num_drawn=num_drawn, num_confirmed=0)
+    _, page = report_of(run)
+    assert f"of {num_trials} trials measured" in page.text
+    assert ("Nothing has been" in page.text) == (num_drawn == 0)
+
+
+def test_a_run_in_which_everything_failed(tmp_path):
+    _, page = report_of(make_run(tmp_path / "run", fails=lambda number: True, num_confirmed=0))
+    assert "Nothing has been measured yet" in page.text
+    assert "64" in page.text
+
+
+def test_a_search_that_goes_on_is_read_and_said_to_run(tmp_path):
+    run = make_run(tmp_path / "run", num_trials=64, num_drawn=24, num_confirmed=0)
+    with Store.open(run):  # another writer
+        _, page = report_of(run)
+    assert "running" in page.text
+    assert "interrupted" in report_of(run)[1].text
+
+
+@pytest.fixture(scope="module")
+def long_run(tmp_path_factory):
+    """15,000 trials of the paper's depth, 6 to 24 layers; 1,500 of them different, to be quickly made."""
+    space = convolutional().with_parameters(num_layers=Schedule(6, 2, 160))
+    return make_run(tmp_path_factory.mktemp("long") / "run", num_trials=15_000, space=space, num_distinct=1500)
+
+
+def test_15_000_trials_stay_below_10_megabytes(long_run):
+    text, page = report_of(long_run)
+    assert len(text.encode()) < 10e6
+    assert "The best 500 of 15,000 trials" in page.text
+    assert "trials are drawn as points; both lines are of all" in page.text
+    assert len(page.all("tr")) < 600
+    for figure in figures_of(page).values():
+        assert all(len(trace["x"]) < 2100 for trace in figure["data"])
+
+
+def test_networks_of_a_hundred_layers_stay_below_10_megabytes(tmp_path):
+    run = make_run(tmp_path / "run", num_trials=60, space=convolutional(100), num_confirmed=0)
+    text, page = report_of(run)
+    assert len(text.encode()) < 10e6
+    drawn = len(page.all("template"))
+    assert 1 <= drawn < 50
+    assert f"the best {drawn} architectures are drawn" in page.text
