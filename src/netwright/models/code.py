@@ -47,8 +47,7 @@ def preprocess(images: Tensor) -> Tensor:
     if images.dtype != torch.uint8 or tuple(images.shape[1:]) != INPUT_SHAPE:
         raise ValueError(f"expected uint8 images [N, *{INPUT_SHAPE}], got {images.dtype} {list(images.shape)}")
     pixels = images.float()
-    variance, mean = torch.var_mean(pixels, dim=(1, 2, 3), keepdim=True, correction=0)
-    pixels = (pixels - mean) * variance.clamp(min=1 / pixels[0].numel()).rsqrt()
+    pixels = functional.layer_norm(pixels, pixels.shape[1:], eps=1 / pixels[0].numel())
 $upsampling    return pixels
 
 
