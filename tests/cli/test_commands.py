@@ -25,7 +25,7 @@ from netwright.trials import TrialState
 Cli = Callable[..., Any]
 Start = Callable[..., Any]
 
-DOCUMENT_KEYS = {"recipe", "seed", "state", "data", "config", "trials", "best"}
+DOCUMENT_KEYS = {"data_notes", "recipe", "seed", "state", "data", "config", "trials", "best"}
 TRIAL_KEYS = {
     "number", "state", "reward", "actions", "parameters", "architecture", "metrics", "seconds", "policy_version",
     "reused_from", "error",

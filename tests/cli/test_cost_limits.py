@@ -47,15 +47,15 @@ def test_rejected_children_are_shown_and_the_search_is_the_same_on_two_workers_a
 
 def test_flops_are_multiply_adds_and_an_impossible_limit_says_so(cli, tmp_path):
     searched = cli("search", *COMMAND, *QUICK, "--max-flops", 1, "--out", tmp_path / "run", "--workers", 1)
-    assert searched.exit_code == 0
+    assert searched.exit_code == 1
     assert "0 of 12 trials measured, 12 rejected" in searched.stdout
-    assert "multiply_adds" in searched.stdout
-    assert "above the limit 1" in searched.stdout
+    assert "multiply_adds" in searched.stderr
+    assert "above the limit 1" in searched.stderr
 
 
 def test_a_run_goes_on_only_under_its_own_limits(cli, tmp_path):
     run = tmp_path / "run"
-    assert cli("search", *COMMAND, *QUICK, "--max-flops", 1, "--out", run, "--workers", 1).exit_code == 0
+    assert cli("search", *COMMAND, *QUICK, "--max-flops", 1, "--out", run, "--workers", 1).exit_code == 1
     other = cli("search", *COMMAND, *QUICK, "--max-flops", 2, "--out", run)
     assert other.exit_code == 2
     assert "constraints.max_multiply_adds: 1 in the run, now 2" in other.stderr

@@ -188,8 +188,8 @@ def _run(config: Any, folder: Path, place: Any, top: int) -> None:
     print_results(console, results, top, folder)
     report_at_end(console, results, folder)
     if not results.top(1):
-        reasons = {trial.error.splitlines()[0] for trial in results.trials if trial.error}
-        raise RunError(f"no trial of {folder} was measured: {'; '.join(sorted(reasons))}")
+        reason = next((trial.error.splitlines()[0] for trial in results.trials if trial.error), "")
+        raise RunError(f"no trial of {folder} was measured; trial 0: {reason}")
     if complete:
         console.print(
             f"This run was finished already. To extend it: netwright resume {folder} --trials {2 * config.num_trials}; "
