@@ -15,10 +15,12 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
+from multiprocessing import resource_tracker
 from typing import Any
 
 import cloudpickle
 import pebble
+from loky.backend import resource_tracker as loky_tracker
 from loky.backend.context import get_context
 
 from netwright.execution.attempts import attempt
@@ -44,6 +46,22 @@ class LocalExecutor:
             initializer=_start_worker,
             initargs=(cloudpickle.dumps(evaluate), os.getpid(), threads),
         )
+        self._start_deaf_to_ctrl_c()
+
+    def _start_deaf_to_ctrl_c(self) -> None:
+        """The terminal sends Ctrl-C to the whole group; the parent decides what becomes of its workers.
+
+        A process inherits which signals are held back from the thread that starts it, and a thread from its own, so
+        this holds from a worker's first instruction on, and for those that replace it.
+        """
+        for tracker in (loky_tracker, resource_tracker):
+            tracker.ensure_running()  # what the first worker would do; starting one lets SIGINT through again
+        held_back = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            started = self._pool.active
+            assert started
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held_back)
 
     def submit(self, job: Job) -> None:
         """Hand the job to the pool."""
@@ -101,8 +119,6 @@ def keep_freed_memory() -> None:
 
 def _start_worker(pickled: bytes, parent: int, threads: int) -> None:
     global _evaluate
-    # The terminal sends Ctrl-C to the whole group; the parent decides what becomes of its workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_exit_with, args=(parent,), daemon=True).start()
     # Before the numerical libraries are imported by what is unpickled: they read these once.
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
