@@ -56,7 +56,7 @@ def confirm(
     while ended < len(wanted):
         for outcome in executor.wait():
             trial, repeat = wanted[outcome.number]
-            store.confirm(_confirmation(outcome, trial.fingerprint, repeat, reward))
+            store.confirm(_confirmation(outcome, trial.fingerprint, repeat, reward), outcome)
             ended += 1
             on_result(ended, len(wanted))
 

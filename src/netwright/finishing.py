@@ -27,12 +27,13 @@ from netwright.children.building import build
 from netwright.children.convolutional import initialise, num_parameters
 from netwright.config import FinalSettings, ImageSettings, RunConfig
 from netwright.errors import ChildError, ConfigError, DataError, RunError, StoreError, unknown
+from netwright.locks import locked
 from netwright.loop import make_evaluate
 from netwright.models.folder import read_description, write_model
 from netwright.recipes import RECIPES, config_of
 from netwright.results import Results, as_convnet
 from netwright.running import Place, hardware
-from netwright.store import Store, locked
+from netwright.store import Store
 from netwright.tasks.catalog import open_task, prepare_task
 from netwright.tasks.images import ImageData, everything_but_test
 from netwright.training.checkpoints import Checkpoint

@@ -23,7 +23,7 @@ from netwright.strategies.reinforce import Reinforce
 from netwright.training.image_child import ImageChild
 from netwright.training.speed import Speed
 from netwright.training.user_function import UserFunction
-from netwright.trials import FailureKind, Trial, TrialState
+from netwright.trials import FailureKind, Outcome, Trial, TrialState
 
 NUM_HOPELESS = 3
 """A search whose first trials all raise is stopped after this many: the mistake is in the code and not in a child."""
@@ -39,8 +39,8 @@ def drive(
 
     first_ended = [trial for trial in core.trials if _was_trained(trial)][:NUM_HOPELESS]
 
-    def settle(step: Step) -> None:
-        store.commit(step.trials, step.updates, step.state)
+    def settle(step: Step, ended: Sequence[Outcome] = ()) -> None:
+        store.commit(step.trials, step.updates, step.state, ended)
         for job in step.jobs:
             executor.submit(job)
         on_step(step)
@@ -51,7 +51,7 @@ def drive(
     settle(core.start())
     while not core.finished:
         for outcome in executor.wait():
-            settle(core.receive(outcome))
+            settle(core.receive(outcome), [outcome])
 
 
 def _was_trained(trial: Trial) -> bool:

@@ -10,7 +10,8 @@ from typing import Any
 from netwright.architectures.convolutional import ConvNet, convnet_from_json
 from netwright.architectures.values import to_json
 from netwright.errors import RunError
-from netwright.store import Confirmation, Store, is_being_written
+from netwright.locks import is_being_written
+from netwright.store import Confirmation, Store
 from netwright.trials import Trial, TrialState
 
 

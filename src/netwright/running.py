@@ -3,6 +3,7 @@
 import os
 import platform
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -118,6 +119,7 @@ def run_search(config: RunConfig, folder: Path | None, place: Place, watch: Watc
             return Results.of(store, running=False, trials=core.trials)
         executor = make_executor(config, make_evaluate(config, data_folder), place)
         try:
+            store.begin_session(time.time(), place.workers or 1)
             watch.begin(core, config, place, data.notes if data else ())
             drive(core, executor, store, watch.step)
             if config.confirm.at_end:
@@ -140,6 +142,7 @@ def run_confirmation(
         executor = make_executor(config, make_evaluate(config, data_folder), place)
         try:
             core = make_core(config, store, data.shape if data else None)
+            store.begin_session(time.time(), place.workers or 1)
             _confirm(core, config, store, executor, watch, numbers)
         finally:
             executor.close()

@@ -6,12 +6,13 @@
 What a commit holds is there after `kill -9`; a commit that did not finish leaves nothing behind.
 """
 
-import fcntl
 import json
+import math
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,12 +21,13 @@ import filelock
 
 from netwright.architectures.values import to_json
 from netwright.errors import RunError, StoreError
+from netwright.locks import locked
 from netwright.spaces.programs import Space
-from netwright.trials import FailureKind, Proposal, StrategyState, Trial, TrialState, Update
+from netwright.trials import FailureKind, Outcome, Proposal, StrategyState, Trial, TrialState, Update
 
 FORMAT = 1
 """Raised by one when an older netwright could not read what this one writes."""
-FILE_NAME, LOCK_NAME = "run.sqlite", "run.lock"
+FILE_NAME = "run.sqlite"
 APPLICATION_ID = 0x6E77_7274
 """Marks the file as netwright's ("nwrt")."""
 
@@ -41,6 +43,11 @@ CREATE TABLE confirmations (
     fingerprint TEXT NOT NULL, repeat INTEGER NOT NULL, metrics TEXT NOT NULL, seconds REAL NOT NULL, error TEXT,
     PRIMARY KEY (fingerprint, repeat));
 """
+SCHEMA_OF_TIMES = """
+CREATE TABLE IF NOT EXISTS sessions (begun REAL NOT NULL, workers INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS work (begun REAL NOT NULL, seconds REAL NOT NULL);
+"""
+"""Missing in stores that are older than these tables; a reader that does not know them loses nothing."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,18 @@ class Confirmation:
     metrics: Mapping[str, Any]
     seconds: float
     error: str | None = None
+
+
+@dataclass(frozen=True)
+class Session:
+    """From one start of a run to the next: when it began, how many workers it had, what they did.
+
+    Times in seconds since 1970; `work` holds (begun, seconds) of every job whose times are known.
+    """
+
+    begun: float
+    workers: int
+    work: tuple[tuple[float, float], ...]
 
 
 class Store:
@@ -101,6 +120,7 @@ class Store:
                 store = cls(_connect(folder / FILE_NAME), folder, lock)
                 store._check_format()
                 store._check_structure()
+                store._connection.executescript(SCHEMA_OF_TIMES)
         except BaseException:
             lock.release()
             raise
@@ -121,7 +141,7 @@ class Store:
 
     def _initialise(self, documents: Mapping[str, Any]) -> None:
         with self._transaction() as cursor:
-            for statement in SCHEMA.split(";"):
+            for statement in (SCHEMA + SCHEMA_OF_TIMES).split(";"):
                 cursor.execute(statement)
             cursor.executemany(
                 "INSERT INTO documents VALUES (?, ?)", [(name, json.dumps(value)) for name, value in documents.items()]
@@ -163,10 +183,15 @@ class Store:
                 raise
 
     def commit(
-        self, trials: Iterable[Trial], updates: Iterable[Update] = (), state: StrategyState | None = None
+        self,
+        trials: Iterable[Trial],
+        updates: Iterable[Update] = (),
+        state: StrategyState | None = None,
+        ended: Iterable[Outcome] = (),
     ) -> None:
-        """Write changed trials, new updates and the strategy's state in one transaction."""
+        """Write changed trials, new updates, the strategy's state, and when jobs ran, in one transaction."""
         with self._transaction() as cursor:
+            _write_times(cursor, ended)
             cursor.executemany("REPLACE INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(_row, trials))
             cursor.executemany(
                 "INSERT INTO updates VALUES (?, ?)",
@@ -177,14 +202,20 @@ class Store:
                     "REPLACE INTO strategy VALUES (0, ?, ?)", (json.dumps(dict(state.values)), state.tensors)
                 )
 
-    def confirm(self, confirmation: Confirmation) -> None:
-        """Write one retraining."""
+    def begin_session(self, begun: float, workers: int) -> None:
+        """Note that so many workers start now, in seconds since 1970."""
+        with self._transaction() as cursor:
+            cursor.execute("INSERT INTO sessions VALUES (?, ?)", (begun, workers))
+
+    def confirm(self, confirmation: Confirmation, ended: Outcome) -> None:
+        """Write one retraining, which is how the job `ended`."""
         row = confirmation
         with self._transaction() as cursor:
             cursor.execute(
                 "REPLACE INTO confirmations VALUES (?, ?, ?, ?, ?)",
                 (row.fingerprint, row.repeat, json.dumps(dict(row.metrics)), row.seconds, row.error),
             )
+            _write_times(cursor, [ended])
 
     def write_document(self, name: str, value: Any) -> None:
         """Set one of the documents that describe the run."""
@@ -228,6 +259,18 @@ class Store:
                 for row in rows
             ]
 
+    def sessions(self) -> list[Session]:
+        """Every start of the run with what was done until the next one; none in a store without times."""
+        if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'sessions'"):
+            return []
+        starts = self._rows("SELECT begun, workers FROM sessions ORDER BY begun")
+        work = [tuple(row) for row in self._rows("SELECT begun, seconds FROM work ORDER BY begun")]
+        bounds = pairwise([start["begun"] for start in starts] + [math.inf])
+        return [
+            Session(begun, start["workers"], tuple(each for each in work if begun <= each[0] < end))
+            for start, (begun, end) in zip(starts, bounds, strict=True)
+        ]
+
     @contextmanager
     def understood(self) -> Iterator[None]:
         """Damage that SQLite does not see, met while making sense of what was read, as `StoreError`."""
@@ -261,37 +304,10 @@ def exists(folder: Path) -> bool:
     return (folder / FILE_NAME).is_file()
 
 
-def is_being_written(folder: Path) -> bool:
-    """Whether a process holds the run's lock at this moment."""
-    try:
-        # Asked for reading only, so that it also works for a run that this user may not write.
-        with (folder / LOCK_NAME).open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
 def _require(folder: Path) -> None:
     if not exists(folder):
         what = "is a file, not a run folder" if folder.is_file() else "holds no run"
         raise StoreError(f"{folder} {what}; expected a folder with {FILE_NAME}, as `netwright search` makes it")
-
-
-def locked(folder: Path) -> filelock.BaseFileLock:
-    """The lock of a folder that one process may write, taken; `StoreError` while another one has it."""
-    lock = filelock.FileLock(folder / LOCK_NAME)
-    try:
-        lock.acquire(blocking=False)
-    except filelock.Timeout:
-        raise StoreError(
-            f"another process is writing {folder}; wait for it, stop it, or choose another --out"
-        ) from None
-    except OSError as error:
-        raise StoreError(f"cannot write in {folder}: {error.strerror}; choose another --out") from None
-    return lock
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -349,6 +365,11 @@ def _row(trial: Trial) -> tuple[Any, ...]:
         trial.error,
         trial.failure_kind,
     )
+
+
+def _write_times(cursor: sqlite3.Cursor, ended: Iterable[Outcome]) -> None:
+    rows = [(outcome.begun, outcome.seconds) for outcome in ended if outcome.begun is not None]
+    cursor.executemany("INSERT INTO work VALUES (?, ?)", rows)
 
 
 def _trial(row: sqlite3.Row, space: Space | None) -> Trial:

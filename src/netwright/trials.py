@@ -94,12 +94,16 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of a job: a measurement or a failure, after `seconds` of work."""
+    """The end of a job: a measurement or a failure, after `seconds` of work.
+
+    `begun` is when the work began, in seconds since 1970; None where nobody knows.
+    """
 
     number: int
     measurement: Measurement | None
     failure: Failure | None
     seconds: float
+    begun: float | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from netwright import store
-from netwright.store import FILE_NAME, LOCK_NAME, Store
+from netwright.locks import LOCK_NAME, is_being_written
+from netwright.store import FILE_NAME, Store
 from netwright.tasks.cifar10 import FOLDER, OFFICIAL_MD5
 from netwright.trials import TrialState
 
@@ -429,7 +430,7 @@ def test_a_disk_that_is_full_at_once_keeps_no_lock(
             patch.setattr(store, "_connect", full)
             with pytest.raises(Exception, match="is full or failing") as kept_alive:
                 Store.open(folder) if folder == run else Store.create(folder, {})
-        assert not store.is_being_written(folder), kept_alive
+        assert not is_being_written(folder), kept_alive
     shutil.rmtree(tmp_path / "new")
     for folder in (run, tmp_path / "new"):
         assert cli(*search, "-o", folder).exit_code == 0

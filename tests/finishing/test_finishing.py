@@ -16,9 +16,9 @@ from netwright.architectures.convolutional import ConvLayer, ConvNet
 from netwright.config import FinalSettings, ImageSettings, RunConfig
 from netwright.errors import ConfigError, DataError, RunError, StoreError
 from netwright.finishing import finish, found_in, wilson_interval
+from netwright.locks import locked
 from netwright.running import Place
 from netwright.spaces.convolutional import convolutional
-from netwright.store import locked
 from netwright.tasks import catalog
 from netwright.tasks.images import ImageData
 from netwright.training import images as loop

@@ -12,9 +12,10 @@ from netwright.spaces.convolutional import convolutional
 from netwright.spaces.exploring import sample
 from netwright.spaces.programs import Performance, Space
 from netwright.store import Confirmation, Store
-from netwright.trials import FailureKind, Proposal, StrategyState, Trial, TrialState, Update
+from netwright.trials import FailureKind, Outcome, Proposal, StrategyState, Trial, TrialState, Update
 
 SCORE = "validation_accuracy"
+BEGUN = 1.75e9
 
 
 def make_run(
@@ -80,11 +81,14 @@ def make_run(
     }
     place = {"workers": 2, "data": None, "verify": True}
     with Store.create(folder, {"config": config.to_json(), "place": place, "about": about}) as store:
-        store.commit(trials, updates if learns else (), StrategyState())
+        store.begin_session(BEGUN, workers=2)
+        ended = [Outcome(t.number, None, None, t.seconds or 0.0, BEGUN + 2 + 2 * t.number) for t in trials]
+        store.commit(trials, updates if learns else (), StrategyState(), ended)
         best = sorted((t for t in trials if t.state is TrialState.DONE and t.reused_from is None), key=_reward)
         for trial in best[:num_confirmed]:
             for repeat in range(2):
-                store.confirm(Confirmation(trial.fingerprint, repeat, {SCORE: 0.7 + repeat / 10}, 1.0))
+                confirmation = Confirmation(trial.fingerprint, repeat, {SCORE: 0.7 + repeat / 10}, 1.0)
+                store.confirm(confirmation, Outcome(0, None, None, 1.0))
     return folder
 
 

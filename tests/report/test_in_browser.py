@@ -85,7 +85,7 @@ def test_every_chart_is_drawn_with_all_its_traces(page):
             });
         })()"""
     )
-    assert len(charts) == 10
+    assert len(charts) == 11
     for title, num_traces, num_drawn, height in charts:
         assert num_drawn == num_traces > 0, title
         assert height > 200, title

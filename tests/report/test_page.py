@@ -63,7 +63,7 @@ def test_every_part_is_there(run):
     titles = set(figures_of(page))
     assert {"Reward of every trial", "filter_height", "filter_width", "inputs", "num_filters"} < titles
     assert {"Entropy of the controller", "Baseline and mean reward of a batch", "Norm of the gradient"} < titles
-    assert {"What is drawn", "Time per child"} < titles
+    assert {"What is drawn", "Time per child", "Workers at work"} < titles
     assert len([a for a in page.all("div") if (a.get("id") or "").startswith("chart-")]) == len(titles)
     for expected in (
         "netwright search made-up",

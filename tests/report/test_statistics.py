@@ -12,6 +12,7 @@ import netwright as nw
 from netwright.architectures.values import to_json
 from netwright.report.statistics import (
     bins_of,
+    busy,
     evenly,
     failures,
     num_reused,
@@ -25,6 +26,7 @@ from netwright.report.statistics import (
 )
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.exploring import sample
+from netwright.store import Session
 from netwright.trials import Proposal, Trial, TrialState
 
 
@@ -176,3 +178,23 @@ def test_quantiles():
     for share in (0.5, 0.95, 0.99):
         assert quantile(values, share) == pytest.approx(float(np.quantile(values, share)), abs=2e-3)
     assert quantile([7.0], 0.5) == 7.0
+
+
+def test_workers_are_busy_as_far_as_they_have_jobs():
+    # 2 workers start at 1000, work from 1002 to 1010 and from 1005 to 1012; a pause; 1 worker works from start to end.
+    sessions = [Session(1000.0, 2, ((1002.0, 8.0), (1005.0, 7.0))), Session(5000.0, 1, ((5000.0, 3.0),))]
+    found = busy(sessions)
+    assert found is not None
+    assert found.share == pytest.approx((8 + 7 + 3) / (2 * 12 + 1 * 3))
+    assert found.num_pauses == 1
+    # The mean over the clock of what is busy at any moment, sampled finely, without the pause.
+    clock = (np.arange(15_000) + 0.5) / 1000
+    at = np.select([clock < 2, clock < 5, clock < 10, clock < 12], [0, 0.5, 1, 0.5], 1.0)
+    bins = at.reshape(len(found.shares), -1).mean(axis=1)
+    np.testing.assert_allclose(found.shares, bins, atol=1e-6)
+    np.testing.assert_allclose(found.seconds, clock.reshape(len(bins), -1).mean(axis=1))
+
+
+def test_without_times_nothing_is_said_of_the_workers():
+    assert busy([]) is None
+    assert busy([Session(1000.0, 2, ())]) is None

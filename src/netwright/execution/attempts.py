@@ -11,7 +11,7 @@ from netwright.trials import Failure, FailureKind, Job, Measurement, Outcome
 
 def attempt(evaluate: Evaluate, job: Job) -> Outcome:
     """Evaluate `job`; an exception becomes a failure with its kind and traceback."""
-    begun = time.perf_counter()
+    begun, clock = time.time(), time.perf_counter()
     measurement: Measurement | None = None
     failure: Failure | None = None
     try:
@@ -22,7 +22,7 @@ def attempt(evaluate: Evaluate, job: Job) -> Outcome:
         kind = FailureKind.OUT_OF_MEMORY if _is_out_of_memory(error) else FailureKind.EXCEPTION
         trace = "".join(traceback.format_exception(error.with_traceback(_without_this_frame(error))))
         failure = Failure(kind, _storable(f"{type(error).__name__}: {error}".splitlines()[0]), _storable(trace))
-    return Outcome(job.number, measurement, failure, time.perf_counter() - begun)
+    return Outcome(job.number, measurement, failure, time.perf_counter() - clock, begun)
 
 
 def _without_this_frame(error: BaseException) -> TracebackType | None:

@@ -78,7 +78,7 @@ class LocalExecutor:
         except TimeoutError:
             limit = self._time_limit or 0.0
             failure = Failure(FailureKind.TIME_LIMIT, f"stopped after {limit:g} seconds")
-            outcome = Outcome(job.number, None, failure, limit)
+            outcome = Outcome(job.number, None, failure, limit, time.time() - limit)
         except BaseException as error:  # the worker died, or its answer could not be read
             failure = Failure(FailureKind.WORKER_LOST, f"{type(error).__name__}: {error}")
             outcome = Outcome(job.number, None, failure, time.monotonic() - submitted)

@@ -10,6 +10,7 @@ from typing import Any
 from netwright.report.statistics import (
     Series,
     bins_of,
+    busy,
     evenly,
     middles,
     quantile,
@@ -20,6 +21,7 @@ from netwright.report.statistics import (
     uniqueness,
 )
 from netwright.results import Results
+from netwright.store import Session
 from netwright.trials import Trial, TrialState, Update
 
 Figure = dict[str, Any]
@@ -193,6 +195,30 @@ def times(results: Results) -> Figure | None:
     figure = _figure("Time per child", data, note, "seconds", "children", legend=False)
     figure["layout"]["bargap"] = 0.08
     return figure
+
+
+def workers_busy(sessions: Sequence[Session]) -> Figure | None:
+    """How many of the workers had work, over time."""
+    found = busy(sessions)
+    if found is None:
+        return None
+    unit, size = ("minutes", 60.0) if found.seconds[-1] < 2 * 3600 else ("hours", 3600.0)
+    data = [
+        {
+            "name": "busy",
+            "mode": "lines",
+            "x": [_short(seconds / size) for seconds in found.seconds],
+            "y": [_short(share) for share in found.shares],
+            "hovertemplate": f"after %{{x}} {unit}: %{{y:.0%}}<extra></extra>",
+            "line": {"color": "var:blue", "width": 1.8, "shape": "hvh"},
+            "fill": "tozeroy",
+        }
+    ]
+    workers = sorted({session.workers for session in sessions})
+    note = f"{' or '.join(map(str, workers))} workers, {found.share:.1%} busy, the time in which they start included."
+    if found.num_pauses:
+        note += f" The run was stopped and continued {found.num_pauses} times; the pauses are cut out."
+    return _figure("Workers at work", data, note, unit, "share of the workers", share=True, legend=False)
 
 
 def _figure(

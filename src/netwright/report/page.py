@@ -17,7 +17,7 @@ from netwright.report.html import chart, script_json, words
 from netwright.report.statistics import preferences
 from netwright.results import Results
 from netwright.spaces.references import load_file, space_from_json
-from netwright.store import Store
+from netwright.store import Session, Store
 from netwright.trials import Update
 from netwright.writing import write_whole
 
@@ -35,6 +35,7 @@ class RunOnDisk:
     folder: Path
     results: Results
     updates: list[Update]
+    sessions: list[Session]
     about: Mapping[str, Any]
     place: Mapping[str, Any]
 
@@ -56,9 +57,11 @@ def write_report(folder: Path, file: Path | None = None) -> Path:
     return target
 
 
-def _read(store: Store) -> tuple[Results, list[Update], Mapping[str, Any], Mapping[str, Any]]:
+def _read(
+    store: Store,
+) -> tuple[Results, list[Update], list[Session], Mapping[str, Any], Mapping[str, Any]]:
     updates = store.updates()
-    return Results.of(store), updates, store.document("about"), store.document("place")
+    return Results.of(store), updates, store.sessions(), store.document("about"), store.document("place")
 
 
 def page(run: RunOnDisk) -> str:
@@ -88,7 +91,8 @@ def page(run: RunOnDisk) -> str:
         _preferences(run, place_chart),
         f'<div class="charts">{"".join(map(place_chart, learned))}</div>',
         "<h2>Samples and time</h2>",
-        f'<div class="charts">{place_chart(charts.diversity(results))}{place_chart(charts.times(results))}</div>',
+        f'<div class="charts">{place_chart(charts.diversity(results))}{place_chart(charts.times(results))}'
+        f"{place_chart(charts.workers_busy(run.sessions))}</div>",
         "<h2>Trials</h2>",
         sections.trial_table(results, pictures),
         "<h2>Failures</h2>",

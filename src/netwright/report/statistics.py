@@ -11,6 +11,7 @@ from typing import Any
 from netwright.architectures.convolutional import ConvNet
 from netwright.spaces.decisions import Choice, Option
 from netwright.spaces.programs import Space
+from netwright.store import Session
 from netwright.trials import Trial, TrialState
 
 MAX_BINS = 60
@@ -161,6 +162,44 @@ def shapes(documents: Sequence[Any]) -> dict[str, list[float | None]] | None:
 def trained_seconds(trials: Iterable[Trial]) -> list[float]:
     """The time of every child that was trained, which those that reuse a measurement were not."""
     return [trial.seconds for trial in trials if trial.seconds is not None and trial.reused_from is None]
+
+
+@dataclass(frozen=True)
+class Busy:
+    """How far the workers were used, over the time in which the run was under way: pauses between sessions are cut out.
+
+    `shares` are of bins of equal length, `seconds` their middles; a session begins with the start of its workers and
+    ends with its last job.
+    """
+
+    seconds: tuple[float, ...]
+    shares: tuple[float, ...]
+    share: float
+    num_pauses: int
+
+
+def busy(sessions: Sequence[Session]) -> Busy | None:
+    """The share of the workers that had work; None where no times are known."""
+    under_way = [session for session in sessions if session.work]
+    if not under_way:
+        return None
+    length, available, worked = 0.0, 0.0, 0.0
+    # (begin, end, share of the workers that one job takes) on a clock that stands still in pauses.
+    jobs: list[tuple[float, float, float]] = []
+    for session in under_way:
+        shift = length - session.begun
+        jobs += [(begun + shift, begun + seconds + shift, 1 / session.workers) for begun, seconds in session.work]
+        lasted = max(begun + seconds for begun, seconds in session.work) - session.begun
+        length += lasted
+        available += lasted * session.workers
+        worked += sum(seconds for _, seconds in session.work)
+    width = length / MAX_BINS
+    shares = [0.0] * MAX_BINS
+    for begin, end, part in jobs:
+        for index in range(int(begin / width), min(MAX_BINS, int(end / width) + 1)):
+            shares[index] += part * (min(end, (index + 1) * width) - max(begin, index * width)) / width
+    middle = tuple((index + 0.5) * width for index in range(MAX_BINS))
+    return Busy(middle, tuple(shares), worked / available, len(under_way) - 1)
 
 
 def num_reused(trials: Iterable[Trial]) -> int:
