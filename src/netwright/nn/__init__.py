@@ -1,0 +1,1 @@
+"""Recurrent cells as torch modules, usable without any search."""
