@@ -19,8 +19,8 @@ from netwright.children.building import build
 from netwright.children.convolutional import initialise
 from netwright.cli.stages import Stages
 from netwright.config import FinalSettings
+from netwright.evaluations import ImageEvaluation
 from netwright.finishing import finish, found_in, tested_metrics
-from netwright.loop import make_evaluate
 from netwright.results import described
 from netwright.running import Place, default_workers, hardware, read_config
 from netwright.tasks.catalog import open_task, prepare_task
@@ -60,7 +60,7 @@ def main() -> None:
     ((origin, network),) = found_in(options.run, 1).items()
     folder = prepare_task(config.evaluate.task, place.data, verify=place.verify)
     data = open_task(config.evaluate.task, folder, verify=False)
-    child = make_evaluate(config, folder)
+    child = ImageEvaluation(config.evaluate).evaluate(folder)
     print(f"hardware: {hardware()}\ndata: {data.name}, {len(data.test_images)} test images")
     print(f"architecture: {origin}: {described(network)}")
 

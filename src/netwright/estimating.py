@@ -16,10 +16,12 @@ import numpy as np
 from netwright.architectures.costs import ImageShape
 from netwright.config import FunctionSettings, ImageSettings, RunConfig
 from netwright.errors import ConfigError, RunError
+from netwright.evaluations import LOOP_SETTINGS, SPEED_SETTINGS
 from netwright.execution.local import LocalExecutor
-from netwright.loop import LOOP_SETTINGS, SPEED_SETTINGS, make_constraints, make_strategy
+from netwright.loop import make_constraints, make_strategy
 from netwright.recipes import cifar10
-from netwright.running import Place, default_workers, look_at_data
+from netwright.running import Place, default_workers
+from netwright.tasks.catalog import open_task, prepare_task
 from netwright.tasks.images import split_images
 from netwright.training.probe import Probe
 from netwright.training.speed import Speed
@@ -61,8 +63,8 @@ def estimate_search(config: RunConfig, place: Place) -> Estimate:
     """The cost of the search that `config` describes on this machine, with its data."""
     settings = _image_settings(config)
     begun = time.monotonic()
-    data, _ = look_at_data(config, place)
-    assert data is not None
+    folder = prepare_task(settings.task, place.data, verify=place.verify)
+    data = open_task(settings.task, folder, verify=False)
     split = split_images(
         data, num_validation=settings.num_validation, num_train=settings.num_train, seed=settings.split_seed
     )

@@ -27,8 +27,8 @@ from netwright.children.building import build
 from netwright.children.convolutional import initialise, num_parameters
 from netwright.config import FinalSettings, ImageSettings, RunConfig
 from netwright.errors import ChildError, ConfigError, DataError, RunError, StoreError, unknown
+from netwright.evaluations import ImageEvaluation
 from netwright.locks import locked
-from netwright.loop import make_evaluate
 from netwright.models.folder import read_description, write_model
 from netwright.recipes import RECIPES, config_of
 from netwright.results import Results, as_convnet
@@ -101,8 +101,7 @@ def finish(
     }
     if folder.exists():
         return _finished_already(folder, plan)
-    child = make_evaluate(config, data_folder)
-    assert isinstance(child, ImageChild)
+    child = ImageEvaluation(settings).evaluate(data_folder)
     candidates = candidates_of(found, settings, final)
     unfinished = folder.with_name(folder.name + ".unfinished")
     try:

@@ -1,35 +1,25 @@
 """The search loop, and the parts that a config names put together for it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from netwright.architectures.convolutional import ConvNet
-from netwright.architectures.costs import ImageShape, costs_of
-from netwright.config import FunctionSettings, ReinforceSettings, RunConfig
+from netwright.config import ReinforceSettings, RunConfig
 from netwright.constraints import Constraints
 from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.parameters import AdamParameters
 from netwright.controller.policy import Controller
 from netwright.core import SearchCore, Step
 from netwright.errors import ConfigError, RunError
-from netwright.execution.interface import Evaluate, Executor
-from netwright.rewards import AccuracyReward, Reward, ValueReward
+from netwright.evaluations import evaluation_of
+from netwright.execution.interface import Executor
 from netwright.store import Store
 from netwright.strategies.interface import Strategy
 from netwright.strategies.random_search import RandomSearch
 from netwright.strategies.reinforce import Reinforce
-from netwright.training.image_child import ImageChild
-from netwright.training.speed import Speed
-from netwright.training.user_function import UserFunction
 from netwright.trials import FailureKind, Outcome, Trial, TrialState
 
 NUM_HOPELESS = 3
 """A search whose first trials all raise is stopped after this many: the mistake is in the code and not in a child."""
-
-LOOP_SETTINGS = {"kind", "task", "num_train", "num_validation", "split_seed", "last_epochs", "exponent"}
-SPEED_SETTINGS = {"device", "precision", "channels_last"}
 
 
 def drive(
@@ -67,18 +57,18 @@ def _stop_if_hopeless(ended: Sequence[Trial]) -> None:
         )
 
 
-def make_core(config: RunConfig, store: Store, images: ImageShape | None = None) -> SearchCore:
-    """The search that `config` describes, as far as `store` says it has come; `images` are what its children read."""
+def make_core(config: RunConfig, store: Store, shape: Any = None) -> SearchCore:
+    """The search that `config` describes, as far as `store` says it has come; `shape` is that of the data."""
     core = SearchCore(
         make_strategy(config),
-        make_reward(config),
+        evaluation_of(config.evaluate).reward,
         num_trials=config.num_trials,
         seed=config.seed,
         batch_size=config.batch_size,
         lag=config.lag,
         failure_reward=config.failure_reward,
         reuse=config.reuse,
-        constraints=make_constraints(config, images),
+        constraints=make_constraints(config, shape),
     )
     core.restore(store.trials(config.space), len(store.updates()), store.strategy_state())
     return core
@@ -105,24 +95,15 @@ def make_strategy(config: RunConfig) -> Strategy:
     return Reinforce(config.space, controller, parameters, seed=config.seed, entropy_weight=settings.entropy_weight)
 
 
-def make_reward(config: RunConfig) -> Reward:
-    """From measurement to reward."""
-    settings = config.evaluate
-    if isinstance(settings, FunctionSettings):
-        return ValueReward()
-    return AccuracyReward(settings.last_epochs, settings.exponent)
-
-
-def make_constraints(config: RunConfig, images: ImageShape | None) -> Constraints:
+def make_constraints(config: RunConfig, shape: Any) -> Constraints:
     """The limits on costs, and how costs are counted; counting raises `ConfigError` where they matter and cannot be."""
-    settings = config.constraints
+    settings, evaluation = config.constraints, evaluation_of(config.evaluate)
 
     def count(architecture: Any) -> Mapping[str, int]:
-        if images is not None and isinstance(architecture, ConvNet):
-            return asdict(costs_of(architecture, images))
-        if settings.in_use:
-            raise ConfigError(f"constraints can count the costs of a ConvNet, not of a {type(architecture).__name__}")
-        return {}
+        costs = evaluation.costs(architecture, shape)
+        if settings.in_use and not costs:
+            raise ConfigError(f"constraints cannot count the costs of a {type(architecture).__name__}")
+        return costs
 
     return Constraints(
         count,
@@ -135,19 +116,3 @@ def make_constraints(config: RunConfig, images: ImageShape | None) -> Constraint
 
 def _given(**values: int | None) -> dict[str, int]:
     return {name: value for name, value in values.items() if value is not None}
-
-
-def make_evaluate(config: RunConfig, folder: Path | None) -> Evaluate:
-    """What workers call; `folder` is where the task's files are."""
-    settings = config.evaluate
-    if isinstance(settings, FunctionSettings):
-        return UserFunction(settings.function)
-    return ImageChild(
-        task=settings.task,
-        folder=folder,
-        num_train=settings.num_train,
-        num_validation=settings.num_validation,
-        split_seed=settings.split_seed,
-        training=settings.model_dump(exclude=LOOP_SETTINGS | SPEED_SETTINGS),
-        speed=Speed(**settings.model_dump(include=SPEED_SETTINGS)),
-    )

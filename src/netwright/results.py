@@ -49,6 +49,8 @@ class Results:
     data_notes: tuple[str, ...]
     """What was changed in the data before anything was trained on it."""
     score_name: str
+    higher_is_better: bool
+    """Whether a high score is a good one."""
     config: dict[str, Any]
     trials: tuple[Trial, ...]
     """Those below the trial limit."""
@@ -81,10 +83,17 @@ class Results:
                 about["data"],
                 data_notes,
                 score_name,
+                about.get("higher_is_better", True),
                 config,
                 trials,
                 confirmed,
             )
+
+    @property
+    def best_score(self) -> float | None:
+        """The best score that any trial of the search reached: optimistic. None before the first."""
+        scores = [trial.metrics[self.score_name] for trial in self.trials if trial.state is TrialState.DONE]
+        return (max if self.higher_is_better else min)(scores, default=None)
 
     def ranking(self) -> list[Trial]:
         """Measured trials, the first of every architecture: confirmed ones by mean score first, then by reward."""
@@ -106,7 +115,7 @@ class Results:
         confirmed = self.confirmed.get(trial.fingerprint)
         # Not comparable with one another: a confirmed mean is honest, a single reward is optimistic.
         if confirmed is not None and confirmed.scores:
-            return True, confirmed.mean, -trial.number
+            return True, confirmed.mean if self.higher_is_better else -confirmed.mean, -trial.number
         return False, trial.reward or 0.0, -trial.number
 
     def to_json(self) -> dict[str, Any]:

@@ -13,6 +13,10 @@ class Reward(Protocol):
     def score_name(self) -> str:
         """The metric's name, under which the core keeps the score of every trial."""
 
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether people want the score high (an accuracy) or low (a perplexity)."""
+
     def score(self, measurement: Measurement) -> float:
         """The measured quality in its own unit."""
 
@@ -27,6 +31,7 @@ class AccuracyReward:
     last_epochs: int = 5
     exponent: float = 3.0
     score_name: str = "validation_accuracy"
+    higher_is_better: bool = True
 
     def score(self, measurement: Measurement) -> float:
         """The best of the last `last_epochs` validation accuracies, in 0..1."""
@@ -38,10 +43,28 @@ class AccuracyReward:
 
 
 @dataclass(frozen=True)
+class PerplexityReward:
+    """constant / (the last validation perplexity) ** 2. Paper: the constant is 80 (section 4.2)."""
+
+    constant: float = 80.0
+    score_name: str = "validation_perplexity"
+    higher_is_better: bool = False
+
+    def score(self, measurement: Measurement) -> float:
+        """The validation perplexity after the last epoch."""
+        return float(measurement.metrics["validation_perplexities"][-1])
+
+    def __call__(self, score: float) -> float:
+        """The reward, above 0."""
+        return self.constant / score**2
+
+
+@dataclass(frozen=True)
 class ValueReward:
     """The number that a user's own function returned, as it is."""
 
     score_name: str = "value"
+    higher_is_better: bool = True
 
     def score(self, measurement: Measurement) -> float:
         """The returned number."""

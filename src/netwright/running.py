@@ -13,19 +13,18 @@ from typing import Any, Protocol
 
 import torch
 
-from netwright.config import FunctionSettings, RunConfig, differences
+from netwright.config import RunConfig, differences
 from netwright.confirming import best_trials, confirm, trials_numbered
 from netwright.core import SearchCore, Step
 from netwright.errors import ConfigError, DataError, StoreError
+from netwright.evaluations import Opened, evaluation_of
 from netwright.execution.in_process import InProcessExecutor
 from netwright.execution.interface import Evaluate, Executor
 from netwright.execution.local import LocalExecutor
-from netwright.loop import drive, make_core, make_evaluate, make_reward
+from netwright.loop import drive, make_core
 from netwright.results import Results
 from netwright.spaces.references import load_file
 from netwright.store import Store, exists
-from netwright.tasks.catalog import open_task, prepare_task
-from netwright.tasks.images import ImageData
 
 
 @dataclass(frozen=True)
@@ -112,15 +111,15 @@ def run_search(config: RunConfig, folder: Path | None, place: Place, watch: Watc
     """
     if folder is not None and folder.exists() and not folder.is_dir():
         raise StoreError(f"{folder} is a file, not a folder; choose another --out")
-    data, data_folder = look_at_data(config, place)
-    with _open_store(config, folder, place, data) as store:
-        core = make_core(config, store, data.shape if data else None)
+    opened = look_at_data(config, place)
+    with _open_store(config, folder, place, opened) as store:
+        core = make_core(config, store, opened.shape)
         if core.finished and not _confirmations_missing(config, store):
             return Results.of(store, running=False, trials=core.trials)
-        executor = make_executor(config, make_evaluate(config, data_folder), place)
+        executor = make_executor(config, evaluation_of(config.evaluate).evaluate(opened.folder), place)
         try:
             store.begin_session(time.time(), place.workers or 1)
-            watch.begin(core, config, place, data.notes if data else ())
+            watch.begin(core, config, place, opened.notes)
             drive(core, executor, store, watch.step)
             if config.confirm.at_end:
                 _confirm(core, config, store, executor, watch)
@@ -136,12 +135,12 @@ def run_confirmation(
     config, _ = read_config(folder)
     changes = {"top": top or config.confirm.top, "num_seeds": num_seeds or config.confirm.num_seeds}
     config = config.changed(confirm=config.confirm.model_copy(update=changes))
-    data, data_folder = look_at_data(config, place)
+    opened = look_at_data(config, place)
     with Store.open(folder) as store:
-        _check_same_data(store, data)
-        executor = make_executor(config, make_evaluate(config, data_folder), place)
+        _check_same_data(store, opened)
+        executor = make_executor(config, evaluation_of(config.evaluate).evaluate(opened.folder), place)
         try:
-            core = make_core(config, store, data.shape if data else None)
+            core = make_core(config, store, opened.shape)
             store.begin_session(time.time(), place.workers or 1)
             _confirm(core, config, store, executor, watch, numbers)
         finally:
@@ -178,7 +177,7 @@ def _confirm(
     confirm(
         trials_numbered(trials, numbers) if numbers else best_trials(trials, config.confirm.top),
         config=config,
-        reward=make_reward(config),
+        reward=evaluation_of(config.evaluate).reward,
         store=store,
         executor=executor,
         num_seeds=config.confirm.num_seeds,
@@ -194,15 +193,15 @@ def _confirmations_missing(config: RunConfig, store: Store) -> bool:
     return any((trial.fingerprint, n) not in stored for trial in best for n in range(config.confirm.num_seeds))
 
 
-def _open_store(config: RunConfig, folder: Path | None, place: Place, data: ImageData | None) -> Store:
-    documents = {"config": config.to_json(), "place": place.to_json(), "about": _about(config, data)}
+def _open_store(config: RunConfig, folder: Path | None, place: Place, opened: Opened) -> Store:
+    documents = {"config": config.to_json(), "place": place.to_json(), "about": _about(config, opened)}
     if folder is None:
         return Store.in_memory(documents)
     if not exists(folder):
         return Store.create(folder, documents)
     store = Store.open(folder)
     try:
-        _check_same_data(store, data)
+        _check_same_data(store, opened)
         for name in ("config", "place"):
             if store.document(name) != documents[name]:
                 store.write_document(name, documents[name])
@@ -212,30 +211,29 @@ def _open_store(config: RunConfig, folder: Path | None, place: Place, data: Imag
     return store
 
 
-def _check_same_data(store: Store, data: ImageData | None) -> None:
+def _check_same_data(store: Store, opened: Opened) -> None:
     """Numbers measured on different data do not belong in one run."""
-    begun_with, name = store.document("about")["data"], data.name if data else None
-    if begun_with != name:
+    begun_with = store.document("about")["data"]
+    if begun_with != opened.name:
         raise DataError(
-            f"{store.folder} was searched on {begun_with}, and now the data is {name}; give it the same data, or "
-            "choose another --out"
+            f"{store.folder} was searched on {begun_with}, and now the data is {opened.name}; give it the same data, "
+            "or choose another --out"
         )
 
 
-def look_at_data(config: RunConfig, place: Place) -> tuple[ImageData | None, Path | None]:
-    """Open the task's data once here, so that a bad file is found before any worker starts; and where it lies."""
-    if isinstance(config.evaluate, FunctionSettings):
-        return None, None
-    folder = prepare_task(config.evaluate.task, place.data, verify=place.verify)
-    return open_task(config.evaluate.task, folder, verify=False), folder
+def look_at_data(config: RunConfig, place: Place) -> Opened:
+    """Open the data once here, so that a bad file is found before any worker starts."""
+    return evaluation_of(config.evaluate).open(place.data, verify=place.verify)
 
 
-def _about(config: RunConfig, data: ImageData | None) -> dict[str, Any]:
+def _about(config: RunConfig, opened: Opened) -> dict[str, Any]:
     """What made the run, for whoever reads its numbers later."""
+    reward = evaluation_of(config.evaluate).reward
     return {
-        "data": data.name if data else None,
-        "data_notes": data.notes if data else (),
-        "score_name": make_reward(config).score_name,
+        "data": opened.name,
+        "data_notes": opened.notes,
+        "score_name": reward.score_name,
+        "higher_is_better": reward.higher_is_better,
         "command": sys.argv,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {name: version(name) for name in ("netwright", "torch", "numpy")}

@@ -9,7 +9,8 @@ from netwright.config import ConstraintSettings
 from netwright.constraints import Constraints
 from netwright.core import SearchCore
 from netwright.errors import ConfigError
-from netwright.loop import drive, make_reward, make_strategy
+from netwright.evaluations import evaluation_of
+from netwright.loop import drive, make_strategy
 from netwright.store import Store
 from netwright.trials import Failure, FailureKind, TrialState
 
@@ -25,7 +26,9 @@ def constrained(settings, store, **changes):
     """As `make_core`, with made-up costs."""
     constraints = Constraints(count, **{"limits": {"num_parameters": LIMIT}, "rejected_reward": -0.5, **changes})
     options = {name: getattr(settings, name) for name in ("num_trials", "seed", "batch_size", "lag", "reuse")}
-    core = SearchCore(make_strategy(settings), make_reward(settings), constraints=constraints, **options)
+    core = SearchCore(
+        make_strategy(settings), evaluation_of(settings.evaluate).reward, constraints=constraints, **options
+    )
     core.restore(store.trials(settings.space), len(store.updates()), store.strategy_state())
     return core
 

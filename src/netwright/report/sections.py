@@ -37,8 +37,8 @@ def tiles(results: Results) -> str:
         spread = f"± {confirmed.deviation:.4f}, " if len(confirmed.scores) > 1 else ""
         shown.append((f"{confirmed.mean:.4f}", f"{spread}confirmed {metric} of the best, {seeds}"))
     if done:
-        highest = max(trial.metrics[results.score_name] for trial in done)
-        shown.append((f"{highest:.4f}", f"highest {metric} of the search, optimistic"))
+        word = "highest" if results.higher_is_better else "lowest"
+        shown.append((f"{results.best_score:.4f}", f"{word} {metric} of the search, optimistic"))
         recent = [trial.reward for trial in done if trial.reward is not None][-NUM_RECENT:]
         shown.append((f"{statistics.fmean(recent):.4f}", f"mean reward of the last {len(recent)}"))
     shown.append((f"{len(done):,}", f"of {results.config['num_trials']:,} trials measured"))

@@ -1,0 +1,121 @@
+"""The kinds of children that a search can judge: each with its data, what workers call, its reward, its costs.
+
+A kind is chosen by the config's `evaluate` group. Everything else that a search is made of (core, loop, store,
+executors, report) is the same for all of them; a new kind is a class here and a group of settings in config.py.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from netwright.architectures.convolutional import ConvNet
+from netwright.architectures.costs import ImageShape, costs_of
+from netwright.config import FunctionSettings, ImageSettings
+from netwright.execution.interface import Evaluate
+from netwright.rewards import AccuracyReward, Reward, ValueReward
+from netwright.tasks.catalog import open_task, prepare_task
+from netwright.training.image_child import ImageChild
+from netwright.training.speed import Speed
+from netwright.training.user_function import UserFunction
+
+LOOP_SETTINGS = {"kind", "task", "num_train", "num_validation", "split_seed", "last_epochs", "exponent"}
+SPEED_SETTINGS = {"device", "precision", "channels_last"}
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Data that was found and read once, as far as a search has to know it; nothing where it needs none."""
+
+    name: str | None = None
+    notes: tuple[str, ...] = ()
+    """What was changed in the data, a line each."""
+    folder: Path | None = None
+    """Where workers find it."""
+    shape: Any = None
+    """What the costs of a child depend on."""
+
+
+class Evaluation(Protocol):
+    """One kind of child with its settings."""
+
+    @property
+    def reward(self) -> Reward:
+        """From a measurement to what the strategy learns from."""
+
+    def open(self, path: Path | None, *, verify: bool) -> Opened:
+        """Find, check and read the data, so that a bad file is noticed before any worker starts."""
+
+    def evaluate(self, folder: Path | None) -> Evaluate:
+        """What workers call; `folder` is where `open` found the data."""
+
+    def costs(self, architecture: Any, shape: Any) -> Mapping[str, int]:
+        """The costs of a child by name, from its description; empty where they cannot be counted."""
+
+
+@dataclass(frozen=True)
+class ImageEvaluation:
+    """Convolutional networks on labelled images."""
+
+    settings: ImageSettings
+
+    @property
+    def reward(self) -> Reward:
+        """A power of the best late validation accuracy."""
+        return AccuracyReward(self.settings.last_epochs, self.settings.exponent)
+
+    def open(self, path: Path | None, *, verify: bool) -> Opened:
+        """The task's images."""
+        folder = prepare_task(self.settings.task, path, verify=verify)
+        data = open_task(self.settings.task, folder, verify=False)
+        return Opened(data.name, data.notes, folder, data.shape)
+
+    def evaluate(self, folder: Path | None) -> ImageChild:
+        """Trains one network."""
+        settings = self.settings
+        return ImageChild(
+            task=settings.task,
+            folder=folder,
+            num_train=settings.num_train,
+            num_validation=settings.num_validation,
+            split_seed=settings.split_seed,
+            training=settings.model_dump(exclude=LOOP_SETTINGS | SPEED_SETTINGS),
+            speed=Speed(**settings.model_dump(include=SPEED_SETTINGS)),
+        )
+
+    def costs(self, architecture: Any, shape: ImageShape | None) -> Mapping[str, int]:
+        """Parameters, and multiply-adds for one image."""
+        if shape is None or not isinstance(architecture, ConvNet):
+            return {}
+        return asdict(costs_of(architecture, shape))
+
+
+@dataclass(frozen=True)
+class FunctionEvaluation:
+    """Whatever a user's space describes, judged by the user's own function."""
+
+    settings: FunctionSettings
+
+    @property
+    def reward(self) -> Reward:
+        """The number that the function returns."""
+        return ValueReward()
+
+    def open(self, path: Path | None, *, verify: bool) -> Opened:
+        """Nothing: the function brings its own data."""
+        return Opened()
+
+    def evaluate(self, folder: Path | None) -> Evaluate:
+        """Calls the function."""
+        return UserFunction(self.settings.function)
+
+    def costs(self, architecture: Any, shape: Any) -> Mapping[str, int]:
+        """Unknown."""
+        return {}
+
+
+def evaluation_of(settings: ImageSettings | FunctionSettings) -> Evaluation:
+    """The kind that a config's `evaluate` group stands for."""
+    if isinstance(settings, FunctionSettings):
+        return FunctionEvaluation(settings)
+    return ImageEvaluation(settings)
