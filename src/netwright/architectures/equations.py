@@ -9,7 +9,7 @@ never negative. Those are written into their reader.
 
 from dataclasses import dataclass
 
-from netwright.architectures.recurrent import CellNode, RecurrentCell
+from netwright.architectures.recurrent import RecurrentCell
 
 SYMBOLS = {"sigmoid": r"\sigma", "tanh": r"\tanh", "relu": r"\operatorname{relu}", "sin": r"\sin"}
 """Activations in LaTeX; the identity is not written."""
