@@ -1,0 +1,57 @@
+"""The LSTM as one layer among others: the baseline of the cells."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from netwright.nn.interface import State
+
+
+class LSTMLayer(nn.Module):
+    """Four gates with one bias each, no peepholes (Zaremba et al. 2014); a `SequenceLayer` whose state is (h, c).
+
+    4 H (I + H + 1) parameters. Without a mask torch's own fused LSTM runs, whose second bias is no parameter here but
+    stays zero; it holds the weights so that cuDNN finds them in one piece.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.lstm = nn.LSTM(input_size, hidden_size)
+        del self.lstm.bias_hh_l0
+        self.lstm.register_buffer("bias_hh_l0", torch.zeros(4 * hidden_size), persistent=False)
+        self.lstm._init_flat_weights()
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Matrices uniform within 1 / sqrt(H), the bias zero."""
+        bound = 1 / math.sqrt(self.hidden_size)
+        weight_ih, weight_hh, bias = self._weights()
+        nn.init.uniform_(weight_ih, -bound, bound)
+        nn.init.uniform_(weight_hh, -bound, bound)
+        nn.init.zeros_(bias)
+
+    def _weights(self) -> tuple[Tensor, ...]:
+        return tuple(self.lstm.get_parameter(name) for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0"))
+
+    def initial_state(self, x_TBI: Tensor) -> State:
+        """Zeros."""
+        return (x_TBI.new_zeros(x_TBI.shape[1], self.hidden_size),) * 2
+
+    def forward(self, x_TBI: Tensor, state: State, recurrent_mask: Tensor | None = None) -> tuple[Tensor, State]:
+        """As `SequenceLayer`."""
+        h, c = state
+        if recurrent_mask is None:
+            output, (h, c) = self.lstm(x_TBI, (h[None], c[None]))
+            return output, (h[0], c[0])
+        weight_ih, weight_hh, bias = self._weights()
+        outputs = []
+        for from_input in functional.linear(x_TBI, weight_ih, bias).unbind(0):
+            gates = from_input + functional.linear(h * recurrent_mask, weight_hh)
+            i, f, g, o = gates.chunk(4, 1)
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            h = torch.sigmoid(o) * torch.tanh(c)
+            outputs.append(h)
+        return torch.stack(outputs), (h, c)

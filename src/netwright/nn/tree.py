@@ -1,0 +1,51 @@
+"""A layer of cells of the space over whole sequences."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from netwright.architectures.recurrent import RecurrentCell
+from netwright.nn.interface import State
+from netwright.nn.reference import reference_step
+
+
+class TreeLayer(nn.Module):
+    """`cell` over whole sequences; a `SequenceLayer` whose state is (h, c).
+
+    The rows i H .. (i + 1) H of the weights are those of leaf i. `bias` is added to the recurrent product alone, as in
+    TensorFlow's NASCell, so that it shifts what an elem_mult leaf multiplies with.
+    """
+
+    def __init__(self, cell: RecurrentCell, input_size: int, hidden_size: int, bias: bool = False) -> None:
+        super().__init__()
+        self.cell, self.input_size, self.hidden_size = cell, input_size, hidden_size
+        rows = cell.base * hidden_size
+        self.weight_ih = nn.Parameter(torch.empty(rows, input_size))
+        self.weight_hh = nn.Parameter(torch.empty(rows, hidden_size))
+        self.bias = nn.Parameter(torch.empty(rows)) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Matrices uniform within 1 / sqrt(H), as torch's recurrent layers start; the bias zero."""
+        bound = 1 / math.sqrt(self.hidden_size)
+        nn.init.uniform_(self.weight_ih, -bound, bound)
+        nn.init.uniform_(self.weight_hh, -bound, bound)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+    def initial_state(self, x_TBI: Tensor) -> State:
+        """Zeros."""
+        return (x_TBI.new_zeros(x_TBI.shape[1], self.hidden_size),) * 2
+
+    def forward(self, x_TBI: Tensor, state: State, recurrent_mask: Tensor | None = None) -> tuple[Tensor, State]:
+        """As `SequenceLayer`."""
+        h, c = state
+        outputs = []
+        for u in functional.linear(x_TBI, self.weight_ih).unbind(0):
+            fed = h if recurrent_mask is None else h * recurrent_mask
+            v = functional.linear(fed, self.weight_hh, self.bias)
+            h, c = reference_step(self.cell, u.chunk(self.cell.base, 1), v.chunk(self.cell.base, 1), c)
+            outputs.append(h)
+        return torch.stack(outputs), (h, c)
