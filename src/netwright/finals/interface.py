@@ -35,9 +35,9 @@ class Finished:
 class FinalTraining(Protocol):
     """Data and loops of one kind, with the settings of a run.
 
-        winner = best of grid(), by reward.score of what evaluate(...) measures on the search's split
-        finished = train(winner, ...)
-        metrics = tested(finished.network)      # once
+    winner = best of grid(), by reward.score of what evaluate(...) measures on the search's split
+    finished = train(winner, ...)
+    metrics = tested(finished.network)      # once
 
     """
 

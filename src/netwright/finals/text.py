@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from netwright.architectures.recurrent_baselines import RecurrentArchitecture
 from netwright.architectures.values import fingerprint
 from netwright.children.convolutional import num_parameters
 from netwright.children.dropout import Dropout
@@ -100,6 +101,7 @@ class FinalText:
         """On the whole training text; the validation text is measured and not learned from."""
         seed = derive_seed(seed, "final", fingerprint(winner.architecture))
         child = self._child(winner)
+        assert isinstance(winner.architecture, RecurrentArchitecture)
         network = child.build(winner.architecture, seed)
         history = train_language_model(
             network,
