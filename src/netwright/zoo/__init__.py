@@ -3,7 +3,16 @@
 from collections.abc import Callable
 
 from netwright.architectures.convolutional import ConvNet
+from netwright.architectures.recurrent import RecurrentCell
 from netwright.zoo.convolutional import nas_cnn_15 as nas_cnn_15
+from netwright.zoo.recurrent import lstm_cell as lstm_cell
+from netwright.zoo.recurrent import max_cell as max_cell
+from netwright.zoo.recurrent import nas_cell as nas_cell
 
-PUBLISHED: dict[str, Callable[[], ConvNet]] = {"nas-cnn-15": nas_cnn_15}
+PUBLISHED: dict[str, Callable[[], ConvNet | RecurrentCell]] = {
+    "nas-cnn-15": nas_cnn_15,
+    "nas-cell": nas_cell,
+    "nas-max-cell": max_cell,
+    "lstm-cell": lstm_cell,
+}
 """By the names that the command line takes."""
