@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from oracles.recursive_cell import random_inputs, step
 
 from netwright.zoo import PUBLISHED, lstm_cell, max_cell, nas_cell
+from oracles.recursive_cell import random_inputs, step
 
 SEEDS = range(5)
 
