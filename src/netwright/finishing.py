@@ -21,6 +21,7 @@ from typing import Any
 from torch import nn
 
 from netwright.architectures.convolutional import ConvNet
+from netwright.architectures.reading import architecture_from_json
 from netwright.architectures.values import fingerprint, to_json
 from netwright.candidates import Candidate, Measured, OnProgress, best_candidate, candidates_of, train_candidates
 from netwright.children.building import build
@@ -31,7 +32,7 @@ from netwright.locks import locked
 from netwright.loop import make_evaluate
 from netwright.models.folder import read_description, write_model
 from netwright.recipes import RECIPES, config_of
-from netwright.results import Results, as_convnet
+from netwright.results import Results
 from netwright.running import Place, hardware
 from netwright.store import Store
 from netwright.tasks.catalog import open_task, prepare_task
@@ -49,14 +50,15 @@ def found_in(run: Path, top: int) -> dict[str, ConvNet]:
     if not (trials := results.top(top)):
         raise RunError(f"{run} has no measured trial, so there is nothing to train; go on with netwright resume {run}")
     found = {
-        f"trial {trial.number} of {run.resolve().name}": as_convnet(trial.proposal.architecture) for trial in trials
+        f"trial {trial.number} of {run.resolve().name}": architecture_from_json(trial.proposal.architecture)
+        for trial in trials
     }
-    if None in found.values():
+    if not all(isinstance(network, ConvNet) for network in found.values()):
         raise ConfigError(
             f"the architectures of {run} are not ConvNets, the only kind that netwright trains itself; "
             "`netwright show RUN --json` prints them for your own code"
         )
-    return {origin: network for origin, network in found.items() if network is not None}
+    return {origin: network for origin, network in found.items() if isinstance(network, ConvNet)}
 
 
 def config_for(task: str, data: Path | None = None) -> RunConfig:

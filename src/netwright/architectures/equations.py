@@ -81,13 +81,13 @@ def as_text(cell: RecurrentCell) -> str:
     """
     found = _equations(cell, TEXT)
     width = max(len(left) for left, _ in found)
-    return "".join(f"{left:{width}} = {right}\n" for left, right in found)
+    return "\n".join(f"{left:{width}} = {right}" for left, right in found)
 
 
 def as_latex(cell: RecurrentCell) -> str:
     """The same equations for amsmath, to stand in a displayed formula; the elementwise product is a circled dot."""
     lines = " \\\\\n".join(f"{left} &= {right}" for left, right in _equations(cell, LATEX))
-    return f"\\begin{{aligned}}\n{lines}\n\\end{{aligned}}\n"
+    return f"\\begin{{aligned}}\n{lines}\n\\end{{aligned}}"
 
 
 def _equations(cell: RecurrentCell, notation: Notation) -> list[tuple[str, str]]:
