@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from netwright.architectures.convolutional import ConvNet
-from netwright.architectures.reading import Architecture, known_architecture
+from netwright.architectures.reading import Architecture, architecture_from_json
 from netwright.architectures.values import fingerprint, to_json
 from netwright.candidates import Measured, OnProgress, best_candidate, candidates_of, train_candidates
 from netwright.config import FinalSettings, FinalTextSettings, FunctionSettings, ImageSettings, RunConfig, TextSettings
@@ -42,7 +42,7 @@ def found_in(run: Path, top: int) -> dict[str, Architecture]:
         raise RunError(f"{run} has no measured trial, so there is nothing to train; go on with netwright resume {run}")
     found: dict[str, Architecture] = {}
     for trial in trials:
-        network = known_architecture(trial.proposal.architecture)
+        network = architecture_from_json(trial.proposal.architecture)
         if network is None:
             raise ConfigError(
                 f"the architectures of {run} are of a kind of your own, and netwright trains ConvNets and recurrent "

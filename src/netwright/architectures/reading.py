@@ -1,6 +1,5 @@
-"""From JSON back to the architectures that netwright trains itself."""
+"""From an architecture's JSON to the value that netwright knows."""
 
-from collections.abc import Mapping
 from typing import Any, get_args
 
 from netwright.architectures.convolutional import ConvNet, convnet_from_json
@@ -8,19 +7,16 @@ from netwright.architectures.recurrent_baselines import RecurrentArchitecture, r
 from netwright.architectures.values import to_json
 
 Architecture = ConvNet | RecurrentArchitecture
+RECURRENT = frozenset(kind.__name__ for kind in get_args(RecurrentArchitecture))
 
 
-def architecture_from_json(document: Any) -> Architecture:
-    """The value that `to_json` wrote, by its "type"; `SpaceError` says what does not belong there."""
-    if isinstance(document, Mapping) and document.get("type", ConvNet.__name__) == ConvNet.__name__:
-        return convnet_from_json(document)
-    return recurrent_architecture_from_json(document)
+def architecture_from_json(architecture: Any) -> Architecture | None:
+    """The value of one of netwright's own kinds that this is, or is the JSON of; None for one of a user's own kind.
 
-
-def known_architecture(architecture: Any) -> Architecture | None:
-    """An architecture, or its JSON, as the value that it is; None for one of a user's own kind."""
+    `SpaceError` where it says that it is one of ours and is not.
+    """
     document = to_json(architecture)
-    known = {kind.__name__ for kind in (ConvNet, *get_args(RecurrentArchitecture))}
-    if isinstance(document, dict) and document.get("type") in known:
-        return architecture_from_json(document)
-    return None
+    kind = document.get("type") if isinstance(document, dict) else None
+    if kind == ConvNet.__name__:
+        return convnet_from_json(document)
+    return recurrent_architecture_from_json(document) if kind in RECURRENT else None

@@ -113,6 +113,7 @@ def train(
 
 def _found(source: str, task: str | None, top: int, data: Path | None) -> tuple[dict[str, Any], Any, Any, Path]:
     """The architectures that `source` names, settings, place, and where the model goes."""
+    from netwright.architectures.convolutional import ConvNet
     from netwright.errors import unknown
     from netwright.finishing import config_for, found_in
     from netwright.models.folder import read_architecture
@@ -127,7 +128,13 @@ def _found(source: str, task: str | None, top: int, data: Path | None) -> tuple[
         config, place = read_config(path)
         return found_in(path, top), config, place, path / "model"
     if source in PUBLISHED:
-        found = {source: PUBLISHED[source]()}
+        network = PUBLISHED[source]()
+        if not isinstance(network, ConvNet):
+            raise ConfigError(
+                f"{source} is a recurrent cell, and netwright train trains image networks; `netwright draw {source}` "
+                "draws it"
+            )
+        found = {source: network}
     elif path.suffix == ".json":
         found = {source: read_architecture(path)}
     elif path.exists():

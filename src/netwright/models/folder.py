@@ -156,10 +156,14 @@ def read_description(folder: Path) -> dict[str, Any]:
 
 def read_architecture(path: Path) -> Architecture:
     """The architecture in a JSON file, as `architectures.values.to_json` makes it."""
+    expected = "the JSON of a ConvNet, a RecurrentCell, an Lstm or a RecurrentHighway"
     try:
-        return architecture_from_json(json.loads(_content(path)))
+        architecture = architecture_from_json(json.loads(_content(path)))
     except (ValueError, RecursionError, SpaceError) as error:
-        raise _damaged(path, str(error), "the JSON of an architecture that netwright trains") from None
+        raise _damaged(path, str(error), expected) from None
+    if architecture is None:
+        raise _damaged(path, "it does not say which kind of architecture it is", expected)
+    return architecture
 
 
 def _load_weights(network: nn.Module, path: Path, sha256: str) -> None:
