@@ -1,7 +1,7 @@
 """The language models that the paper compares its cells with, with the settings that their authors published.
 
-    netwright train lstm-small --task ptb --grid none
-    netwright train nas-cell --task ptb --grid none --like lstm-small       # as many parameters, the same settings
+netwright train lstm-small --task ptb --grid none
+netwright train nas-cell --task ptb --grid none --like lstm-small       # as many parameters, the same settings
 """
 
 from collections.abc import Callable

@@ -113,7 +113,9 @@ def train_candidates(
 def best_candidate(candidates: Sequence[Candidate], measured: Measured) -> tuple[Candidate, float]:
     """The candidate with the best score, the earlier one of equals, and that score."""
     name, results = measured.reward.score_name, [measured.of(candidate) or {} for candidate in candidates]
-    scored = [(result[name], candidate) for result, candidate in zip(results, candidates, strict=True) if name in result]
+    scored = [
+        (result[name], candidate) for result, candidate in zip(results, candidates, strict=True) if name in result
+    ]
     if not scored:
         raise RunError(
             f"every training of the grid failed, the first with {results[0].get('error')}\nMend the cause, or change "

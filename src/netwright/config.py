@@ -220,7 +220,9 @@ class FinalTextSettings(Settings):
 
     def without_grid(self) -> Self:
         """The same with the search's own settings only."""
-        first = {name: getattr(self, name)[:1] for name in ("learning_rates", "init_ranges", "dropouts", "constant_epochs")}
+        first = {
+            name: getattr(self, name)[:1] for name in ("learning_rates", "init_ranges", "dropouts", "constant_epochs")
+        }
         return self.model_copy(update=first)
 
 

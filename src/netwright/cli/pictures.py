@@ -11,6 +11,7 @@ from rich.console import Console
 
 from netwright.architectures.convolutional import ConvNet
 from netwright.architectures.recurrent import RecurrentCell
+from netwright.drawing.any import Drawable, drawable
 from netwright.errors import ConfigError, NetwrightError, RunError, unknown
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ SUFFIXES = (".svg", ".png", ".tex")
 class Subject:
     """What is drawn, the words above it, and the file where it goes unless -o says otherwise."""
 
-    architecture: ConvNet | RecurrentCell
+    architecture: Drawable
     title: str
     note: str
     file: Path
@@ -107,13 +108,12 @@ def report(
 
 def report_at_end(console: Console, results: "Results", folder: Path) -> None:
     """Write the report of a run that has come to its end, and say where it is and how to draw."""
-    from netwright.architectures.reading import architecture_from_json
-    from netwright.report.page import write_report
+        from netwright.report.page import write_report
 
-    drawable = any(architecture_from_json(trial.proposal.architecture) is not None for trial in results.top(1))
+    has_picture = any(drawable(trial.proposal.architecture) is not None for trial in results.top(1))
     try:
         said = f"Report: {write_report(folder)}"
-        said += f" (a picture of the best: netwright draw {shlex.quote(str(folder))})" if drawable else ""
+        said += f" (a picture of the best: netwright draw {shlex.quote(str(folder))})" if has_picture else ""
     except NetwrightError as error:  # a full disk, say: what was searched stays found
         said = f"No report could be written: {error}"
     console.print(said, highlight=False, markup=False, soft_wrap=True)
@@ -131,8 +131,7 @@ def _subject(what: str, trial: int | None) -> Subject:
 
 
 def _of_run(folder: Path, number: int | None) -> Subject:
-    from netwright.architectures.reading import architecture_from_json
-    from netwright.results import Results
+        from netwright.results import Results
     from netwright.store import Store
 
     with Store.read(folder) as store:
@@ -146,7 +145,7 @@ def _of_run(folder: Path, number: int | None) -> Subject:
                 trial = results.trials[number]
             else:
                 raise ConfigError(f"{folder} has no trial {number}; its trials are 0 to {len(results.trials) - 1}")
-            architecture = architecture_from_json(trial.proposal.architecture)
+            architecture = drawable(trial.proposal.architecture)
     if architecture is None:
         raise ConfigError(
             f"trial {trial.number} of {folder} is neither a convolutional network nor a recurrent cell, which are what "
@@ -165,8 +164,7 @@ def _of_run(folder: Path, number: int | None) -> Subject:
 
 
 def _of_file(path: Path) -> Subject:
-    from netwright.architectures.reading import architecture_from_json
-
+    
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -175,7 +173,7 @@ def _of_file(path: Path) -> Subject:
         raise ConfigError(f"{path} is not JSON ({error}); expected what `netwright show RUN --json` lists") from None
     # The best trial of `show --json` and its like hold the architecture among other things.
     inner = document.get("architecture", document) if isinstance(document, dict) else document
-    architecture = architecture_from_json(inner)
+    architecture = drawable(inner)
     if architecture is None:
         raise ConfigError(
             f'{path} holds neither a convolutional network, {{"type": "ConvNet", "layers": [...]}}, nor a recurrent '

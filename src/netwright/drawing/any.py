@@ -1,13 +1,24 @@
 """The picture of whatever architecture can be drawn."""
 
+from typing import Any
+
 from netwright.architectures.convolutional import ConvNet
+from netwright.architectures.reading import architecture_from_json
 from netwright.architectures.recurrent import RecurrentCell
 from netwright.drawing.convolutional import draw_convnet
 from netwright.drawing.recurrent import draw_cell
 
+Drawable = ConvNet | RecurrentCell
+
+
+def drawable(architecture: Any) -> Drawable | None:
+    """The architecture, or its JSON, as the value that can be drawn; None for any other kind."""
+    known = architecture_from_json(architecture)
+    return known if isinstance(known, Drawable) else None
+
 
 def draw(
-    architecture: ConvNet | RecurrentCell,
+    architecture: Drawable,
     *,
     title: str = "",
     note: str = "",
@@ -26,7 +37,7 @@ def draw(
     return draw_convnet(architecture, title=title, note=note, styled=styled, background=background, adaptive=adaptive)
 
 
-def caption(architecture: ConvNet | RecurrentCell) -> str:
+def caption(architecture: Drawable) -> str:
     """How a drawing of this kind is read."""
     if isinstance(architecture, RecurrentCell):
         return (
@@ -42,6 +53,6 @@ def caption(architecture: ConvNet | RecurrentCell) -> str:
     )
 
 
-def num_columns(architecture: ConvNet | RecurrentCell) -> int:
+def num_columns(architecture: Drawable) -> int:
     """The width of a drawing in columns of a ConvNet, each a layer; a leaf of a cell is as wide as two."""
     return 2 * architecture.base if isinstance(architecture, RecurrentCell) else len(architecture.layers)

@@ -34,7 +34,9 @@ class TrainedLanguageModel(nn.Module):
         unknown = self._numbers.get("<unk>")
         numbers = [self._numbers.get(token, unknown) for token in tokens]
         if None in numbers:
-            raise DataError(f"{tokens[numbers.index(None)]!r} is not in the vocabulary, which has no <unk>; leave it out")
+            raise DataError(
+                f"{tokens[numbers.index(None)]!r} is not in the vocabulary, which has no <unk>; leave it out"
+            )
         return torch.tensor(numbers, dtype=torch.int64)
 
     def forward(self, tokens_TB: Tensor, states: Iterable[State] | None = None) -> tuple[Tensor, tuple[State, ...]]:

@@ -6,9 +6,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from netwright.architectures.reading import architecture_from_json
 from netwright.config import flattened
-from netwright.drawing.any import caption, draw, num_columns
+from netwright.drawing.any import caption, draw, drawable, num_columns
 from netwright.report.charts import NUM_RECENT
 from netwright.report.html import cell, definitions, table, words
 from netwright.report.statistics import failures, num_reused, trained_seconds
@@ -66,7 +65,7 @@ def drawings(results: Results) -> dict[int, str]:
     found: dict[int, str] = {}
     size = 0
     for trial in results.top(NUM_DRAWN):
-        architecture = architecture_from_json(trial.proposal.architecture)
+        architecture = drawable(trial.proposal.architecture)
         if architecture is None:
             continue
         svg = draw(architecture, styled=False, background=False)
@@ -85,7 +84,7 @@ def best(results: Results, pictures: Mapping[int, str]) -> str:
         title = f"{rank}. Trial {trial.number}: {_quality(results, trial)}"
         picture = pictures.get(trial.number) or f"<pre>{words(described(trial.proposal.architecture))}</pre>"
         parts.append(f'<section class="network"><h3>{words(title)}</h3>{picture}</section>')
-    drawn = [architecture_from_json(trial.proposal.architecture) for trial in top if trial.number in pictures]
+    drawn = [drawable(trial.proposal.architecture) for trial in top if trial.number in pictures]
     known = [architecture for architecture in drawn if architecture is not None]
     small = all(num_columns(architecture) <= SMALL for architecture in known)
     shown = f'<div class="networks{" small" if small else ""}">{"".join(parts)}</div>' if parts else ""
