@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from netwright.architectures.convolutional import ConvNet
 from netwright.architectures.recurrent import RecurrentCell
 from netwright.drawing.any import Drawable, drawable
 from netwright.errors import ConfigError, NetwrightError, RunError, unknown
@@ -108,7 +107,7 @@ def report(
 
 def report_at_end(console: Console, results: "Results", folder: Path) -> None:
     """Write the report of a run that has come to its end, and say where it is and how to draw."""
-        from netwright.report.page import write_report
+    from netwright.report.page import write_report
 
     has_picture = any(drawable(trial.proposal.architecture) is not None for trial in results.top(1))
     try:
@@ -131,7 +130,7 @@ def _subject(what: str, trial: int | None) -> Subject:
 
 
 def _of_run(folder: Path, number: int | None) -> Subject:
-        from netwright.results import Results
+    from netwright.results import Results
     from netwright.store import Store
 
     with Store.read(folder) as store:
@@ -164,7 +163,6 @@ def _of_run(folder: Path, number: int | None) -> Subject:
 
 
 def _of_file(path: Path) -> Subject:
-    
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
