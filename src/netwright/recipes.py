@@ -190,7 +190,7 @@ def pydoc() -> RunConfig:
 
 
 def text(data: Path | None = None) -> RunConfig:
-    """Your own text (--data FILE): cells of base 8 with 64 units; by characters with --set evaluate.task=text-characters.
+    """Your own text (--data FILE): cells of base 8 with 64 units, by words or --set evaluate.task=text-characters.
 
     A few minutes on 2 cores.
     """

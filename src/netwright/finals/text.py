@@ -1,4 +1,4 @@
-"""The final training of language models: on the whole training text, chosen on validation, tested once (section 4.2)."""
+"""The final training of language models: on the whole training text (paper, section 4.2)."""
 
 import hashlib
 import itertools

@@ -30,7 +30,7 @@ class TrainedLanguageModel(nn.Module):
         self.eval()
 
     def encode(self, tokens: Sequence[str]) -> Tensor:
-        """Numbers [tokens] of words (or characters); one that is not in the vocabulary is its <unk>, where it has one."""
+        """Numbers [tokens] of words (or characters); an unknown one is <unk>, where there is one."""
         unknown = self._numbers.get("<unk>")
         numbers = [self._numbers.get(token, unknown) for token in tokens]
         if None in numbers:
