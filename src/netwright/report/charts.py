@@ -215,9 +215,10 @@ def workers_busy(sessions: Sequence[Session]) -> Figure | None:
         }
     ]
     workers = sorted({session.workers for session in sessions})
-    note = f"{' or '.join(map(str, workers))} workers, {found.share:.1%} busy, the time in which they start included."
+    counted = "1 worker" if workers == [1] else f"{' or '.join(map(str, workers))} workers"
+    note = f"{counted}, {found.share:.1%} busy, the time in which they start included."
     if found.num_pauses:
-        note += f" The run was stopped and continued {found.num_pauses} times; the pauses are cut out."
+        note += f" Pauses between starts of the run ({found.num_pauses}) are cut out."
     return _figure("Workers at work", data, note, unit, "share of the workers", share=True, legend=False)
 
 
