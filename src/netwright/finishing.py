@@ -11,7 +11,8 @@ import hashlib
 import math
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -32,9 +33,8 @@ from netwright.loop import make_evaluate
 from netwright.models.folder import read_description, write_model
 from netwright.recipes import RECIPES, config_of
 from netwright.results import Results, as_convnet
-from netwright.running import Place, hardware
+from netwright.running import Place, hardware, look_at_data
 from netwright.store import Store
-from netwright.tasks.catalog import open_task, prepare_task
 from netwright.tasks.images import ImageData, everything_but_test
 from netwright.training.checkpoints import Checkpoint
 from netwright.training.image_child import ImageChild
@@ -83,16 +83,7 @@ def finish(
     `found` maps where an architecture is from to the architecture. Returns the content of model.json. A `folder` that
     the same call has completed is returned as it is, without a second test; `ConfigError` for any other one.
     """
-    settings = config.evaluate
-    if not isinstance(settings, ImageSettings):
-        raise ConfigError(
-            "a final training needs networks that netwright trains itself, and this run calls a function of yours; "
-            "`netwright show RUN --json` prints the architectures to train in your own code"
-        )
-    data_folder = prepare_task(settings.task, place.data, verify=place.verify)
-    data = open_task(settings.task, data_folder, verify=False)
-    if not len(data.test_images):
-        raise DataError(f"{data.name} has no test images, so a final network could not be tested on it")
+    settings, data, child = open_images(config, place)
     common = {"search_settings": settings.to_json(), "seed": final.seed, "data_sha256": _checksum(data)}
     plan = {
         **common,
@@ -101,15 +92,8 @@ def finish(
     }
     if folder.exists():
         return _finished_already(folder, plan)
-    child = make_evaluate(config, data_folder)
-    assert isinstance(child, ImageChild)
     candidates = candidates_of(found, settings, final)
-    unfinished = folder.with_name(folder.name + ".unfinished")
-    try:
-        unfinished.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"cannot make the folder {unfinished}: {error.strerror}; choose another --out") from None
-    with locked(unfinished):
+    with _unfinished(folder) as unfinished:
         measured = Measured(unfinished / "grid.json", common)
         winner, accuracy = candidates[0], None
         if len(candidates) > 1:
@@ -127,35 +111,35 @@ def finish(
         network, history = train_winner(
             winner, child, data, seed=final.seed, folder=unfinished, common=common, on_progress=on_progress
         )
+        metrics = {
+            **tested_metrics(network, child, data),
+            "validation_accuracy": accuracy,
+            "num_parameters": num_parameters(network),
+            "num_train_images": len(data.train_images),
+        }
         description = {
-            "data": data.name,
-            "class_names": list(data.class_names),
-            "input_shape": list(data.train_images.shape[1:]),
-            "normalisation": "every image by itself: mean 0, standard deviation 1",
-            "upsample": child.training["upsample"],
-            "epsilon": winner.settings["epsilon"],
-            "origin": winner.origin,
-            "metrics": {
-                **tested_metrics(network, child, data),
-                "validation_accuracy": accuracy,
-                "num_parameters": num_parameters(network),
-                "num_train_images": len(data.train_images),
-            },
-            "settings": {**child.training, **winner.settings},
-            "training_losses": history["training_losses"],
-            "grid": [
-                {"origin": each.origin, "settings": dict(each.settings), **(measured.of(each) or {})}
-                for each in candidates
-            ],
-            "command": sys.argv,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "versions": {name: version(name) for name in ("netwright", "torch", "numpy")},
-            "hardware": hardware(),
-            "plan": plan,
+            **_use_and_training(winner, child, data, metrics, history),
+            **_provenance(candidates, measured, plan),
         }
         write_model(folder, network, winner.architecture, description)
-    shutil.rmtree(unfinished)
     return read_description(folder)
+
+
+def open_images(config: RunConfig, place: Place) -> tuple[ImageSettings, ImageData, ImageChild]:
+    """The run's settings, its images with a test part among them, and what trains a child on the search's split."""
+    settings = config.evaluate
+    if not isinstance(settings, ImageSettings):
+        raise ConfigError(
+            "a final training needs networks that netwright trains itself, and this run calls a function of yours; "
+            "`netwright show RUN --json` prints the architectures to train in your own code"
+        )
+    data, data_folder = look_at_data(config, place)
+    assert data is not None
+    if not len(data.test_images):
+        raise DataError(f"{data.name} has no test images, so a final network could not be tested on it")
+    child = make_evaluate(config, data_folder)
+    assert isinstance(child, ImageChild)
+    return settings, data, child
 
 
 def train_winner(
@@ -220,6 +204,51 @@ def _finished_already(folder: Path, plan: Mapping[str, Any]) -> dict[str, Any]:
             "--out, or remove the folder"
         )
     return document
+
+
+@contextmanager
+def _unfinished(folder: Path) -> Iterator[Path]:
+    """The folder beside the model's for what was finished, this process's alone; gone when the model is complete."""
+    unfinished = folder.with_name(folder.name + ".unfinished")
+    try:
+        unfinished.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot make the folder {unfinished}: {error.strerror}; choose another --out") from None
+    with locked(unfinished):
+        yield unfinished
+    shutil.rmtree(unfinished)
+
+
+def _use_and_training(
+    winner: Candidate, child: ImageChild, data: ImageData, metrics: Mapping[str, Any], history: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The part of model.json about images: what goes in and out, how well it does, how it was trained."""
+    return {
+        "data": data.name,
+        "class_names": list(data.class_names),
+        "input_shape": list(data.train_images.shape[1:]),
+        "normalisation": "every image by itself: mean 0, standard deviation 1",
+        "upsample": child.training["upsample"],
+        "epsilon": winner.settings["epsilon"],
+        "origin": winner.origin,
+        "metrics": dict(metrics),
+        "settings": {**child.training, **winner.settings},
+        "training_losses": history["training_losses"],
+    }
+
+
+def _provenance(candidates: Sequence[Candidate], measured: Measured, plan: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of model.json about where the network comes from: the grid, and what made it, when, from what."""
+    return {
+        "grid": [
+            {"origin": each.origin, "settings": dict(each.settings), **(measured.of(each) or {})} for each in candidates
+        ],
+        "command": sys.argv,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {name: version(name) for name in ("netwright", "torch", "numpy")},
+        "hardware": hardware(),
+        "plan": dict(plan),
+    }
 
 
 def _checksum(data: ImageData) -> str:
