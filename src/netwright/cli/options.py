@@ -52,6 +52,9 @@ MaxFlopsOption = Annotated[
     int | None,
     typer.Option("--max-flops", min=1, help="The same for the multiply-adds that one image costs."),
 ]
+TensorboardOption = Annotated[
+    bool, typer.Option("--tensorboard", help="Write live curves for TensorBoard into RUN/tensorboard.")
+]
 EstimateOption = Annotated[
     bool, typer.Option("--estimate", help="Say what the search would cost on this machine, and do not search.")
 ]

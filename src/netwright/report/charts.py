@@ -20,15 +20,13 @@ from netwright.report.statistics import (
     trained_seconds,
     uniqueness,
 )
-from netwright.results import Results
+from netwright.results import NUM_RECENT, Results
 from netwright.store import Session
 from netwright.trials import Trial, TrialState, Update
 
 Figure = dict[str, Any]
 MAX_POINTS = 2000
 """Points of a chart; more of them are thinned out, evenly."""
-NUM_RECENT = 50
-"""Trials in the running mean, as in the progress of a search."""
 RAMP = tuple(f"var:ramp-{index}" for index in range(8))
 """For options in their order, from blue to orange."""
 LINES = ("var:blue", "var:accent", "var:green", "var:muted")
