@@ -14,6 +14,9 @@ from netwright.locks import is_being_written
 from netwright.store import Confirmation, Store
 from netwright.trials import Trial, TrialState
 
+NUM_RECENT = 50
+"""The mean reward is taken over so many trials, so that it shows what the controller does now."""
+
 
 @dataclass(frozen=True)
 class Confirmed:

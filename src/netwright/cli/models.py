@@ -10,23 +10,20 @@ import typer
 from rich.console import Console
 
 from netwright.cli.app import app, reporting
-from netwright.cli.options import DataOption, VerifyOption, WorkersOption
+from netwright.cli.options import (
+    CandidatesOption,
+    DataOption,
+    FinalEpochsOption,
+    GridName,
+    GridOption,
+    LabelSmoothingOption,
+    ModelOption,
+    ScheduleOption,
+    TaskOption,
+    VerifyOption,
+    WorkersOption,
+)
 from netwright.errors import ConfigError
-
-
-class GridName(StrEnum):
-    """What `--grid` takes."""
-
-    small = "small"
-    none = "none"
-
-
-class ScheduleName(StrEnum):
-    """What `--schedule` takes."""
-
-    constant = "constant"
-    step = "step"
-    cosine = "cosine"
 
 
 @app.command()
@@ -40,32 +37,17 @@ def train(
             show_default=False,
         ),
     ],
-    task: Annotated[
-        str | None, typer.Option("--task", help="The data for a NAME or FILE.json: cifar10, digits. A run has its own.")
-    ] = None,
-    top: Annotated[
-        int, typer.Option("--top", min=1, help="Choose among so many of the run's best. Validation decides.")
-    ] = 1,
-    grid: Annotated[
-        GridName,
-        typer.Option("--grid", help="small: 16 points around the search's settings; none: those settings alone."),
-    ] = GridName.small,
-    epochs: Annotated[
-        int | None, typer.Option("--epochs", min=1, help="Of every training. [dim]Default: 6 times the search's[/]")
-    ] = None,
-    schedule: Annotated[
-        ScheduleName | None, typer.Option("--schedule", help="Of the learning rate. [dim]Default: the search's[/]")
-    ] = None,
-    label_smoothing: Annotated[
-        float, typer.Option("--label-smoothing", help="Share of a label given to all classes, for example 0.1.")
-    ] = 0.0,
+    task: TaskOption = None,
+    top: CandidatesOption = 1,
+    grid: GridOption = GridName.small,
+    epochs: FinalEpochsOption = None,
+    schedule: ScheduleOption = None,
+    label_smoothing: LabelSmoothingOption = 0.0,
     seed: Annotated[int, typer.Option("--seed", help="Of the first weights and the order of the images.")] = 0,
     workers: WorkersOption = None,
     data: DataOption = None,
     verify: VerifyOption = True,
-    target: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The model's folder. [dim]Default: RUN/model or models/NAME[/]")
-    ] = None,
+    target: ModelOption = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -83,21 +65,11 @@ def train(
         netwright train nas-cnn-15 --task cifar10 --grid none --epochs 300
     """
     from netwright.cli.stages import Stages
-    from netwright.config import FinalSettings, assigned
     from netwright.finishing import finish
 
     found, config, place, default_target = _found(source, task, top, data)
-    options = {
-        "top": top,
-        "epochs": epochs,
-        "schedule": schedule,
-        "label_smoothing": label_smoothing,
-        "seed": seed,
-    }
-    final = FinalSettings.from_json(options)
-    document = assigned({**config.to_json(), "final": final.to_json()}, settings or [])
-    final = FinalSettings.from_json(document.pop("final"))
-    config = config.from_json(document)
+    options = {"top": top, "epochs": epochs, "schedule": schedule, "label_smoothing": label_smoothing, "seed": seed}
+    config, final = _assigned(config, options, settings or [])
     place = replace(
         place,
         workers=workers or place.workers,
@@ -147,6 +119,16 @@ def _found(source: str, task: str | None, top: int, data: Path | None) -> tuple[
         raise ConfigError(f"{source} does not say what to train on; add --task cifar10 or --task digits")
     config = config_for(task, data)
     return found, config, Place(default_workers(config)), Path("models") / path.stem
+
+
+def _assigned(config: Any, options: dict[str, Any], settings: list[str]) -> tuple[Any, Any]:
+    """The run's settings and those of the final training that `options` ask for, both as `--set` changes them."""
+    from netwright.config import FinalSettings, assigned
+
+    final = FinalSettings.from_json(options)
+    document = assigned({**config.to_json(), "final": final.to_json()}, settings)
+    final = FinalSettings.from_json(document.pop("final"))
+    return config.from_json(document), final
 
 
 def _print_model(model: dict[str, Any], folder: Path, complete: bool) -> None:

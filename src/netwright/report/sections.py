@@ -8,10 +8,9 @@ from typing import Any
 
 from netwright.config import flattened
 from netwright.drawing.any import caption, draw, drawable, num_columns
-from netwright.report.charts import NUM_RECENT
 from netwright.report.html import cell, definitions, table, words
 from netwright.report.statistics import failures, num_reused, trained_seconds
-from netwright.results import Results, described
+from netwright.results import NUM_RECENT, Results, described
 from netwright.trials import Trial, TrialState
 
 NUM_DRAWN_LARGE, NUM_DRAWN = 3, 50
