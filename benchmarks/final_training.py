@@ -23,7 +23,7 @@ from netwright.evaluations import ImageEvaluation
 from netwright.finishing import finish, found_in, tested_metrics
 from netwright.results import described
 from netwright.running import Place, default_workers, hardware, read_config
-from netwright.tasks.catalog import open_task, prepare_task
+from netwright.tasks.catalog import open_images, prepare_task
 from netwright.tasks.images import ImageData, ImageSplit, everything_but_test
 from netwright.training.image_child import ImageChild
 from netwright.training.images import train_classifier
@@ -59,7 +59,7 @@ def main() -> None:
     place = Place(options.workers or default_workers(config), place.data, place.verify)
     ((origin, network),) = found_in(options.run, 1).items()
     folder = prepare_task(config.evaluate.task, place.data, verify=place.verify)
-    data = open_task(config.evaluate.task, folder, verify=False)
+    data = open_images(config.evaluate.task, folder, verify=False)
     child = ImageEvaluation(config.evaluate).evaluate(folder)
     print(f"hardware: {hardware()}\ndata: {data.name}, {len(data.test_images)} test images")
     print(f"architecture: {origin}: {described(network)}")

@@ -4,12 +4,18 @@ netwright train lstm-small --task ptb --grid none
 netwright train nas-cell --task ptb --grid none --like lstm-small       # as many parameters, the same settings
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from netwright.architectures.language_costs import language_model_parameters
 from netwright.architectures.recurrent_baselines import Lstm, RecurrentArchitecture, RecurrentHighway
 from netwright.children.dropout import Dropout
 from netwright.config import TextSettings
+from netwright.errors import ConfigError, unknown
+
+PENN_TREEBANK = 10_000
+"""Words in its vocabulary."""
 
 
 @dataclass(frozen=True)
@@ -79,3 +85,44 @@ BASELINES: dict[str, Callable[[], Baseline]] = {
     "rhn": rhn,
 }
 """By the names that `netwright train` takes."""
+
+PAPER_SIZES = {"32M": False, "25M": True, "54M": True}
+"""The sizes of the paper's final models (table 2), and whether their embeddings are tied."""
+
+
+def baseline_settings(name: str, task: str, *, shrunk: bool) -> TextSettings:
+    """The settings of the baseline `name` on `task`.
+
+    `shrunk`: for another architecture with as many parameters on Penn Treebank, instead of as many units.
+    """
+    if name not in BASELINES:
+        raise ConfigError(unknown("baseline", name, BASELINES))
+    baseline = BASELINES[name]()
+    settings = baseline.settings.model_copy(update={"task": task})
+    if not shrunk:
+        return settings
+    assert settings.hidden_size is not None
+    count = language_model_parameters(
+        baseline.architecture,
+        PENN_TREEBANK,
+        hidden_size=settings.hidden_size,
+        num_layers=settings.num_layers,
+        tied=settings.tied,
+    )
+    return settings.model_copy(update={"hidden_size": None, "num_parameters": count})
+
+
+def resized(settings: TextSettings, *, size: str | None, hidden: int | None) -> TextSettings:
+    """`settings` with another size: "25M", or a number of units; `ConfigError` for what is no size."""
+    if size is not None and hidden is not None:
+        raise ConfigError(f"--size {size} and --hidden {hidden} are two ways to say one thing; give one of them")
+    if hidden is not None:
+        return settings.model_copy(update={"hidden_size": hidden, "num_parameters": None})
+    if size is None:
+        return settings
+    millions = re.fullmatch(r"(\d+(?:\.\d+)?)[Mm]", size)
+    if millions is None or float(millions[1]) == 0:
+        raise ConfigError(f"--size {size} is no number of millions of parameters; expected 25M, 54M, 32M or, say, 5M")
+    tied = PAPER_SIZES.get(size.upper(), settings.tied)
+    changes = {"hidden_size": None, "num_parameters": round(float(millions[1]) * 1e6), "tied": tied}
+    return settings.model_copy(update=changes)

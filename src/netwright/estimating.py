@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 
 from netwright.architectures.costs import ImageShape
-from netwright.config import FunctionSettings, ImageSettings, RunConfig
+from netwright.config import ImageSettings, RunConfig
 from netwright.errors import ConfigError, RunError
 from netwright.evaluations import LOOP_SETTINGS, SPEED_SETTINGS
 from netwright.execution.local import LocalExecutor
 from netwright.loop import make_constraints, make_strategy
 from netwright.recipes import cifar10
 from netwright.running import Place, default_workers
-from netwright.tasks.catalog import open_task, prepare_task
+from netwright.tasks.catalog import open_images, prepare_task
 from netwright.tasks.images import split_images
 from netwright.training.probe import Probe
 from netwright.training.speed import Speed
@@ -81,7 +81,7 @@ def estimate_search(config: RunConfig, place: Place) -> Estimate:
     settings = _image_settings(config)
     begun = time.monotonic()
     folder = prepare_task(settings.task, place.data, verify=place.verify)
-    data = open_task(settings.task, folder, verify=False)
+    data = open_images(settings.task, folder, verify=False)
     split = split_images(
         data, num_validation=settings.num_validation, num_train=settings.num_train, seed=settings.split_seed
     )
@@ -175,9 +175,9 @@ def _probed(sample: _Sample, num_probes: int, seed: int) -> list[Job]:
 
 
 def _image_settings(config: RunConfig) -> ImageSettings:
-    if isinstance(config.evaluate, FunctionSettings):
+    if not isinstance(config.evaluate, ImageSettings):
         raise ConfigError(
-            "--estimate times the training of networks for images; a function of your own may do anything"
+            "--estimate times the training of networks for images; it knows neither language models nor your functions"
         )
     return config.evaluate
 

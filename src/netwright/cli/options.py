@@ -59,7 +59,8 @@ EstimateOption = Annotated[
     bool, typer.Option("--estimate", help="Say what the search would cost on this machine, and do not search.")
 ]
 TaskOption = Annotated[
-    str | None, typer.Option("--task", help="The data for a NAME or FILE.json: cifar10, digits. A run has its own.")
+    str | None,
+    typer.Option("--task", help="The data for a NAME or FILE.json: cifar10, digits, ptb. A run has its own."),
 ]
 CandidatesOption = Annotated[
     int, typer.Option("--top", min=1, help="Choose among so many of the run's best. Validation decides.")
@@ -74,8 +75,19 @@ FinalEpochsOption = Annotated[
 ScheduleOption = Annotated[
     ScheduleName | None, typer.Option("--schedule", help="Of the learning rate. [dim]Default: the search's[/]")
 ]
+SizeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--size", help="Of a language model: the paper's 25M or 54M (tied) or 32M, or any number of parameters, 5M."
+    ),
+]
+HiddenOption = Annotated[int | None, typer.Option("--hidden", min=1, help="Units of its layers instead.")]
+LikeOption = Annotated[
+    str | None,
+    typer.Option("--like", metavar="BASELINE", help="A baseline's settings and number of parameters: lstm-small."),
+]
 LabelSmoothingOption = Annotated[
-    float, typer.Option("--label-smoothing", help="Share of a label given to all classes, for example 0.1.")
+    float | None, typer.Option("--label-smoothing", help="Share of a label given to all classes, for example 0.1.")
 ]
 ModelOption = Annotated[
     Path | None, typer.Option("--out", "-o", help="The model's folder. [dim]Default: RUN/model or models/NAME[/]")

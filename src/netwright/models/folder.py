@@ -26,7 +26,7 @@ from netwright.architectures.recurrent_baselines import RecurrentArchitecture
 from netwright.architectures.values import to_json
 from netwright.children.building import build
 from netwright.children.language_model import LanguageModel
-from netwright.errors import DataError, SpaceError
+from netwright.errors import ConfigError, DataError, SpaceError
 from netwright.models.language import TrainedLanguageModel
 from netwright.models.trained import TrainedNetwork
 
@@ -92,10 +92,15 @@ def load(folder: str | Path) -> TrainedNetwork | TrainedLanguageModel:
     missing, damaged, or does not fit the others.
     """
     folder = Path(folder)
+    return _load_text(folder) if kind_of(read_description(folder)) == "text" else load_images(folder)
+
+
+def load_images(folder: Path) -> TrainedNetwork:
+    """The network in `folder` as `load` gives it; `ConfigError` where it does not read images."""
     description = read_description(folder)
     architecture = read_architecture(folder / ARCHITECTURE)
-    if kind_of(description) == "text":
-        return _language_model(folder, description, architecture)
+    if kind_of(description) != "images":
+        raise ConfigError(f"{folder} is a language model; a network that reads images is needed here")
     if not isinstance(architecture, ConvNet):
         raise _damaged(folder / ARCHITECTURE, f"it is a {type(architecture).__name__}", "a ConvNet")
     channels, height, width = description["input_shape"]
@@ -110,7 +115,9 @@ def load(folder: str | Path) -> TrainedNetwork | TrainedLanguageModel:
     )
 
 
-def _language_model(folder: Path, description: Mapping[str, Any], architecture: Any) -> TrainedLanguageModel:
+def _load_text(folder: Path) -> TrainedLanguageModel:
+    description = read_description(folder)
+    architecture = read_architecture(folder / ARCHITECTURE)
     if not isinstance(architecture, RecurrentArchitecture):
         raise _damaged(folder / ARCHITECTURE, f"it is a {type(architecture).__name__}", "a recurrent architecture")
     vocabulary = tuple(description["vocabulary"])

@@ -5,6 +5,8 @@ from typing import Literal
 
 from torch import Tensor
 
+from netwright.errors import DataError
+
 
 @dataclass(frozen=True, eq=False)
 class TextData:
@@ -22,3 +24,18 @@ class TextData:
     vocabulary: tuple[str, ...]
     unit: Literal["word", "character"]
     notes: tuple[str, ...] = ()
+
+
+def check_long_enough(data: TextData, batch_size: int, bptt: int) -> None:
+    """Raise DataError if a part of `data` is shorter than one batch.
+
+    That is `batch_size` rows of `bptt` tokens each, and after each of these tokens the one to be predicted.
+    """
+    least = batch_size * (bptt + 1)
+    for name, part in (("training", data.train), ("validation", data.validation), ("test", data.test)):
+        if len(part) < least:
+            raise DataError(
+                f"the {name} part of {data.name} has {len(part):,} tokens, too few for one batch: {batch_size:,} rows "
+                f"of {bptt:,} tokens and the one after them are {least:,}; take a longer text, a smaller batch or "
+                "shorter rows"
+            )

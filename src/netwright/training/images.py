@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -68,16 +67,19 @@ def train_classifier(
         network.parameters(), lr=learning_rate, momentum=momentum, weight_decay=weight_decay, nesterov=momentum > 0
     )
     generator = torch.Generator().manual_seed(seed)
-    rate_at = partial(learning_rate_at, peak=learning_rate, schedule=schedule, decay_at=decay_at)
+    steps_per_epoch = math.ceil(len(images) / batch_size)
     history: dict[str, list[float]] = {"validation_accuracies": [], "training_losses": []}
     if checkpoint is not None:
         history = checkpoint.restore(network, optimizer, generator) or history
     for epoch in range(len(history["training_losses"]), epochs):
         network.train()
-        batches = torch.randperm(len(images), generator=generator).to(device).split(batch_size)
+        order = torch.randperm(len(images), generator=generator).to(device)
         summed_loss = torch.zeros((), device=device)
-        for step, picked in enumerate(batches):
-            optimizer.param_groups[0]["lr"] = rate_at((epoch + step / len(batches)) / epochs)
+        for step, picked in enumerate(order.split(batch_size)):
+            progress = (epoch + step / steps_per_epoch) / epochs
+            optimizer.param_groups[0]["lr"] = learning_rate_at(
+                progress, peak=learning_rate, schedule=schedule, decay_at=decay_at
+            )
             batch = training_view(images[picked], upsample=upsample, flips=flips, generator=generator)
             with speed.arithmetic():
                 logits = network(batch.contiguous(memory_format=speed.memory_format))
@@ -90,19 +92,16 @@ def train_classifier(
         if not math.isfinite(mean_loss):
             raise ChildError(f"the training loss is {mean_loss} in epoch {epoch + 1}")
         history["training_losses"].append(mean_loss)
-        accuracy = _validation_accuracy(network, split, upsample=upsample, speed=speed)
-        if accuracy is not None:
+        accuracy = None
+        if len(split.validation_images):
+            accuracy = measure_accuracy(
+                network, split.validation_images, split.validation_labels, upsample=upsample, speed=speed
+            )
             history["validation_accuracies"].append(accuracy)
         if checkpoint is not None:
             checkpoint.save(network, optimizer, generator, history)
         on_epoch(epoch, accuracy)
     return dict(history)
-
-
-def _validation_accuracy(network: nn.Module, split: ImageSplit, *, upsample: int | None, speed: Speed) -> float | None:
-    """None where the split has no validation images."""
-    images, labels = split.validation_images, split.validation_labels
-    return measure_accuracy(network, images, labels, upsample=upsample, speed=speed) if len(images) else None
 
 
 @torch.no_grad()
