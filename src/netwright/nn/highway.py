@@ -51,6 +51,6 @@ class HighwayLayer(nn.Module):
             for number, (weight, bias) in enumerate(layers):
                 joined = functional.linear(s if recurrent_mask is None else s * recurrent_mask, weight, bias)
                 h, t = (joined if number else joined + from_input).chunk(2, 1)
-                s = torch.lerp(s, torch.tanh(h), torch.sigmoid(t))
+                s = s + torch.sigmoid(t) * (torch.tanh(h) - s)
             outputs.append(s)
         return torch.stack(outputs), (s,)

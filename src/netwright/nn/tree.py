@@ -1,14 +1,16 @@
 """A layer of cells of the space over whole sequences."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from netwright.architectures.recurrent import RecurrentCell
+from netwright.nn.fused import TreeFunction
 from netwright.nn.interface import State
-from netwright.nn.reference import reference_step
+
+_all_steps: Callable[..., tuple[Tensor, Tensor]] = TreeFunction.apply
 
 
 class TreeLayer(nn.Module):
@@ -41,11 +43,10 @@ class TreeLayer(nn.Module):
 
     def forward(self, x_TBI: Tensor, state: State, recurrent_mask: Tensor | None = None) -> tuple[Tensor, State]:
         """As `SequenceLayer`."""
-        h, c = state
-        outputs = []
-        for u in functional.linear(x_TBI, self.weight_ih).unbind(0):
-            fed = h if recurrent_mask is None else h * recurrent_mask
-            v = functional.linear(fed, self.weight_hh, self.bias)
-            h, c = reference_step(self.cell, u.chunk(self.cell.base, 1), v.chunk(self.cell.base, 1), c)
-            outputs.append(h)
-        return torch.stack(outputs), (h, c)
+        device = x_TBI.device.type
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else self.weight_hh.dtype
+        with torch.autocast(device, enabled=False):
+            outputs, c = _all_steps(
+                self.cell, dtype, x_TBI, *state, self.weight_ih, self.weight_hh, self.bias, recurrent_mask
+            )
+        return outputs, (outputs[-1], c)

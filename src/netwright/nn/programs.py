@@ -1,0 +1,218 @@
+"""The element-wise part of a cell's steps as lists of operations on memory that is there before the first step.
+
+With z_i what node i joins and D_i the gradient of it, the way back is
+
+    D_child = D_parent K_child,    K_child = d z_parent / d z_child,
+
+and K of many steps is computed at once, so that one step back is one multiplication for each level of the tree.
+
+Legend of shapes: T steps, B sequences, H hidden units, N nodes, L leaves, J leaves that do not add.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from netwright.architectures.recurrent import RecurrentCell
+from netwright.nn.reference import COMBINE
+from netwright.nn.schedule import children_of, levels, levels_back, runs, special_leaves
+
+
+class Tape(NamedTuple):
+    """What the way forward keeps for the way back."""
+
+    joined: Tensor
+    """[T, B, N, H] before the activations; the same memory as `passed` where no node is a sine."""
+    passed: Tensor
+    """[T, B, N, H] what the parents see."""
+    before: Tensor
+    """[T, B, H] of the inject node: after its activation, before the injection."""
+    injected: Tensor
+    """[T, B, H] before the activation of the injection."""
+    leaf_u: Tensor
+    """[T, B, J, H] what the leaves that do not add join: the part of the input."""
+    leaf_v: Tensor
+    """[T, B, J, H] and the part of the last output."""
+    outputs: Tensor
+    """[T + 1, B, H] h, the initial one first."""
+    memory: Tensor
+    """[T + 1, B, H] c, the initial one first."""
+
+
+def new_tape(cell: RecurrentCell, steps: int, h: Tensor, c: Tensor) -> Tape:
+    """Unwritten memory for `steps` steps, but for the initial state."""
+    batch, hidden = h.shape
+    passed = h.new_empty(steps, batch, len(cell.nodes), hidden)
+    leaf_u = h.new_empty(steps, batch, len(special_leaves(cell)), hidden)
+    tape = Tape(
+        joined=torch.empty_like(passed) if _has_sine(cell) else passed,
+        passed=passed,
+        before=h.new_empty(steps, batch, hidden),
+        injected=h.new_empty(steps, batch, hidden),
+        leaf_u=leaf_u,
+        leaf_v=torch.empty_like(leaf_u),
+        outputs=h.new_empty(steps + 1, batch, hidden),
+        memory=h.new_empty(steps + 1, batch, hidden),
+    )
+    tape.outputs[0], tape.memory[0] = h, c
+    return tape
+
+
+def _has_sine(cell: RecurrentCell) -> bool:
+    return any(node.activation == "sin" for node in cell.nodes)
+
+
+class Program:
+    """Operations in order, and for each of their arguments the tensors of all steps."""
+
+    def __init__(self) -> None:
+        self._lines: list[tuple[Callable[..., object], Sequence[Sequence[Tensor]]]] = []
+
+    def add(self, operation: Callable[..., object], *tensors: Tensor) -> None:
+        """`operation` on `tensors` [T, ...], one step at a time."""
+        self._lines.append((operation, [tensor.unbind(0) for tensor in tensors]))
+
+    def run(self, step: int) -> None:
+        """The operations of one step."""
+        for operation, arguments in self._lines:
+            operation(*[tensors[step] for tensors in arguments])
+
+
+def _into(function: Callable[..., object]) -> Callable[..., object]:
+    return lambda *arguments: function(*arguments[:-1], out=arguments[-1])
+
+
+_COMBINE = {name: _into(function) for name, function in COMBINE.items()}
+_ACTIVATE: dict[str, Callable[[Tensor, Tensor], object]] = {
+    "identity": lambda z, out: out.copy_(z),
+    "tanh": lambda z, out: torch.tanh(z, out=out),
+    "sigmoid": lambda z, out: torch.sigmoid(z, out=out),
+    "relu": lambda z, out: torch.clamp_min(z, 0, out=out),
+    "sin": lambda z, out: torch.sin(z, out=out),
+}
+
+
+def forward_program(cell: RecurrentCell, tape: Tape, v: Tensor) -> Program:
+    """From the leaves of `tape.joined`, which hold the parts of the input, and from `v` [B, L, H] to h and c."""
+    program = Program()
+    special = special_leaves(cell)
+    v = v.expand(len(tape.passed), *v.shape)
+    for level in levels(cell):
+        for combination, run in runs([node.combination for node in cell.nodes], level):
+            joined = _nodes(tape.joined, run)
+            if level.start:
+                both = _nodes(tape.passed, children_of(cell, run))
+                left, right = both[:, :, ::2], both[:, :, 1::2]
+            else:
+                left, right = joined, _nodes(v, run)
+                if combination != "add":
+                    kept = range(special.index(run.start), special.index(run.start) + len(run))
+                    program.add(Tensor.copy_, _nodes(tape.leaf_u, kept), left)
+                    program.add(Tensor.copy_, _nodes(tape.leaf_v, kept), right)
+            program.add(_COMBINE[combination], left, right, joined)
+        if cell.read_index in level:
+            program.add(Tensor.copy_, tape.memory[1:], tape.joined[:, :, cell.read_index])
+        for activation, run in runs([node.activation for node in cell.nodes], level):
+            if activation != "identity" or tape.joined is not tape.passed:
+                program.add(_ACTIVATE[activation], _nodes(tape.joined, run), _nodes(tape.passed, run))
+        if cell.inject_index in level:
+            passed = tape.passed[:, :, cell.inject_index]
+            program.add(Tensor.copy_, tape.before, passed)
+            program.add(_COMBINE[cell.inject.combination], tape.before, tape.memory[:-1], tape.injected)
+            program.add(_ACTIVATE[cell.inject.activation], tape.injected, passed)
+    program.add(Tensor.copy_, tape.outputs[1:], tape.passed[:, :, -1])
+    return program
+
+
+def _nodes(tensor: Tensor, run: range) -> Tensor:
+    return tensor[:, :, run.start : run.stop]
+
+
+_aten = torch.ops.aten
+# (gradient of what is passed on, z, what is passed on, out): out = gradient * activation'(z).
+_BACK: dict[str, Callable[[Tensor, Tensor, Tensor, Tensor], object]] = {
+    "identity": lambda grad, z, a, out: out.copy_(grad),
+    "tanh": lambda grad, z, a, out: _aten.tanh_backward.grad_input(grad, a, grad_input=out),
+    "sigmoid": lambda grad, z, a, out: _aten.sigmoid_backward.grad_input(grad, a, grad_input=out),
+    "relu": lambda grad, z, a, out: torch.mul(grad, a > 0, out=out),
+    "sin": lambda grad, z, a, out: torch.mul(grad, torch.cos(z), out=out),
+}
+
+
+def _sides(combination: str, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+    """The derivatives of a combination by its two sides; where they are equal, max takes half of each as torch does."""
+    if combination == "add":
+        return left.new_ones(()), left.new_ones(())
+    if combination == "elem_mult":
+        return right, left
+    by_left = torch.sub(left, right).sign_().add_(1).mul_(0.5)
+    return by_left, 1 - by_left
+
+
+class Factors(NamedTuple):
+    """The derivatives that a step back multiplies with."""
+
+    nodes: Tensor
+    """[T, B, N, H] K; at the root of h by z."""
+    memory: Tensor
+    """[T, B, H] of the z of the inject node's parent (of h, where there is none) by the c before."""
+
+
+def write_factors(cell: RecurrentCell, tape: Tape, factors: Factors) -> None:
+    """Fills `factors` from what the way forward kept of the same steps."""
+    joined, passed, out = (nodes.unbind(2) for nodes in (tape.joined, tape.passed, factors.nodes))
+    by_passed = [tape.before.new_ones(())] * len(cell.nodes)
+    for parent in range(cell.base, len(cell.nodes)):
+        left, right = cell.children(parent)
+        by_passed[left], by_passed[right] = _sides(cell.nodes[parent].combination, passed[left], passed[right])
+    for index, node in enumerate(cell.nodes):
+        grad, a = by_passed[index], passed[index]
+        if index == cell.inject_index:
+            by_before, by_memory = _sides(cell.inject.combination, tape.before, tape.memory)
+            _BACK[cell.inject.activation](grad, tape.injected, a, factors.memory)
+            grad, a = factors.memory * by_before, tape.before
+            factors.memory.mul_(by_memory)
+        _BACK[node.activation](grad, joined[index], a, out[index])
+
+
+class Gradients(NamedTuple):
+    """What the way back writes."""
+
+    nodes: Tensor
+    """[T, B, N, H] D, but at the leaves the gradient of the recurrent product."""
+    leaf_u: Tensor
+    """[T, B, J, H] of the part of the input, for the leaves that do not add; for the others it is that in `nodes`."""
+    memory: Tensor
+    """[T + 1, B, H] of c, the initial one first."""
+
+
+def backward_program(cell: RecurrentCell, tape: Tape, factors: Factors, grads: Gradients, grad_h: Tensor) -> Program:
+    """From `grad_h` [B, H] and the gradient of c after a step to all of `grads` of the step."""
+    program = Program()
+    root = len(cell.nodes) - 1
+    grad_h = grad_h.expand(len(grads.nodes), *grad_h.shape)
+    program.add(_multiply, grad_h, factors.nodes[:, :, root], grads.nodes[:, :, root])
+    if cell.inject_index == root:
+        program.add(_multiply, grad_h, factors.memory, grads.memory[:-1])
+    if cell.read_index == root:
+        program.add(Tensor.add_, grads.nodes[:, :, root], grads.memory[1:])
+    for parents in levels_back(cell):
+        children = children_of(cell, parents)
+        pairs, by_pairs = (_nodes(nodes, children).unflatten(2, (-1, 2)) for nodes in (grads.nodes, factors.nodes))
+        program.add(_multiply, _nodes(grads.nodes, parents).unsqueeze(3), by_pairs, pairs)
+        if cell.inject_index in children:
+            parent = grads.nodes[:, :, cell.base + cell.inject_index // 2]
+            program.add(_multiply, parent, factors.memory, grads.memory[:-1])
+        if cell.read_index in children:
+            program.add(Tensor.add_, grads.nodes[:, :, cell.read_index], grads.memory[1:])
+    for number, leaf in enumerate(special_leaves(cell)):
+        by_u, by_v = _sides(cell.nodes[leaf].combination, tape.leaf_u[:, :, number], tape.leaf_v[:, :, number])
+        program.add(_multiply, grads.nodes[:, :, leaf], by_u, grads.leaf_u[:, :, number])
+        program.add(Tensor.mul_, grads.nodes[:, :, leaf], by_v)
+    return program
+
+
+def _multiply(left: Tensor, right: Tensor, out: Tensor) -> None:
+    torch.mul(left, right, out=out)
