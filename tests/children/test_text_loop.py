@@ -18,7 +18,8 @@ from netwright.training.checkpoints import Checkpoint
 from netwright.training.perplexity import measure_nats_per_token
 from netwright.training.speed import Speed
 from netwright.training.text import learning_rate_in
-from oracles.rhymes import FLOAT32, SMALL_CELL, fresh, rhyming_text, train
+from netwright.zoo import nas_cell
+from oracles.rhymes import FLOAT32, fresh, rhyming_text, train
 
 GAL = Dropout(inputs=0.1, output=0.1, state=0.1, words=0.1, variational=True)
 ADAM = {"optimizer": "adam", "learning_rate": 0.01, "loss_over_time": "mean"}
@@ -32,7 +33,7 @@ def text() -> TextData:
 # Learning -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("architecture", [SMALL_CELL, Lstm(), RecurrentHighway(depth=3)], ids=str)
+@pytest.mark.parametrize("architecture", [nas_cell(), Lstm(), RecurrentHighway(depth=3)], ids=["NAS", "LSTM", "RHN"])
 @pytest.mark.parametrize("changes", [{"learning_rate": 0.3}, ADAM], ids=["sgd", "adam"])
 def test_a_text_with_a_pattern_is_learned(
     text: TextData, architecture: RecurrentArchitecture, changes: dict[str, object]

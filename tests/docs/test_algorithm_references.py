@@ -31,10 +31,12 @@ MODELS = {
     "ReinforceSettings": "strategy.",
     "RandomSettings": "strategy.",
     "ImageSettings": "evaluate.",
+    "TextSettings": "evaluate.",
     "FunctionSettings": "evaluate.",
     "ConstraintSettings": "constraints.",
     "ConfirmSettings": "confirm.",
     "FinalSettings": "final.",
+    "FinalTextSettings": "final.",
 }
 """The tables of part 7 and the prefix of their names; the space has one more."""
 REQUIRED = object()

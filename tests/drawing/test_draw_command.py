@@ -156,3 +156,8 @@ def test_the_picture_in_the_documentation_is_the_one_that_the_tool_draws(cli, tm
     shown = Path(__file__).parents[2] / "docs" / "pictures" / f"{name}.svg"
     assert cli("draw", name, "-o", tmp_path / "n.svg").exit_code == 0
     assert shown.read_text(encoding="utf-8") == (tmp_path / "n.svg").read_text(encoding="utf-8")
+
+
+def test_the_equations_in_the_documentation_are_those_that_the_tool_prints():
+    page = (Path(__file__).parents[2] / "docs" / "pictures.md").read_text(encoding="utf-8")
+    assert f"```text\n{as_text(zoo.nas_cell())}\n```" in page

@@ -69,7 +69,7 @@ def train(
 
 
 def log_probs_token_by_token(model: LanguageModel, tokens: list[int]) -> list[Tensor]:
-    """In float64, the log-probabilities [V] that follow each token of one text: the state is carried, masks are none."""
+    """In float64, the log-probabilities [V] after each token of one text: the state is carried, masks are none."""
     model = model.double()
     weight = model.embedding if model.softmax_weight is None else model.softmax_weight
     states = [

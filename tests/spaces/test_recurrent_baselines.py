@@ -94,5 +94,5 @@ def test_exactly_as_many_as_fit() -> None:
 
 
 def test_too_few_parameters_for_the_vocabulary() -> None:
-    with pytest.raises(ConfigError, match="num_parameters is 10,000, .* 10,000 tokens has at least 30,0"):
+    with pytest.raises(ConfigError, match=r"num_parameters is 10,000, .* 10,000 tokens has at least 30,0"):
         hidden_size_for(10_000, BASE_8, 10_000)

@@ -105,7 +105,7 @@ def test_what_is_missing_or_foreign_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"ptb.train.txt has sha256 .* official file has fcea.*--no-verify-data"):
         prepare_task("ptb", tmp_path, verify=True)
     (tmp_path / "ptb.test.txt").unlink()
-    with pytest.raises(DataError, match="lacks ptb.test.txt"):
+    with pytest.raises(DataError, match=r"lacks ptb\.test\.txt"):
         prepare_task("ptb", tmp_path, verify=False)
 
 

@@ -14,7 +14,7 @@ from netwright.errors import DataError
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One file; it holds weights, what the optimizer knows of each, the state of the random numbers, and every epoch's results."""
+    """One file: weights, what the optimizer knows of each, the state of the random numbers, what every epoch gave."""
 
     path: Path
 
@@ -57,7 +57,7 @@ class Checkpoint:
         weights = dict(network.named_parameters())
         for path, value in known.items():
             key, name = path.split(".", 1)
-            # Velocities and moments have the weight's memory format and device; Adam's count of steps is a plain number.
+            # Velocities and moments lie in memory as the weight does; Adam's count of steps is a plain number.
             like_weight = value.shape == weights[name].shape
             placed = torch.empty_like(weights[name]).copy_(value) if like_weight else value
             optimizer.state[weights[name]][key] = placed

@@ -151,5 +151,5 @@ def _in_parts(tokens: Tensor, batch_size: int) -> tuple[Tensor, Tensor]:
 def _optimizer(
     name: TextOptimizer, model: LanguageModel, learning_rate: float, weight_decay: float
 ) -> torch.optim.Optimizer:
-    kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[name]
+    kind = torch.optim.Adam if name == "adam" else torch.optim.SGD
     return kind(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
