@@ -19,7 +19,7 @@ from netwright.training.perplexity import measure_nats_per_token
 from netwright.training.speed import Speed
 from netwright.training.text import learning_rate_in
 from netwright.zoo import nas_cell
-from oracles.rhymes import FLOAT32, fresh, rhyming_text, train
+from oracles.rhymes import FLOAT32, VOCABULARY, fresh, rhyming_text, train
 
 GAL = Dropout(inputs=0.1, output=0.1, state=0.1, words=0.1, variational=True)
 ADAM = {"optimizer": "adam", "learning_rate": 0.01, "loss_over_time": "mean"}
@@ -33,21 +33,32 @@ def text() -> TextData:
 # Learning -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("architecture", [nas_cell(), Lstm(), RecurrentHighway(depth=3)], ids=["NAS", "LSTM", "RHN"])
-@pytest.mark.parametrize("changes", [{"learning_rate": 0.3}, ADAM], ids=["sgd", "adam"])
-def test_a_text_with_a_pattern_is_learned(
-    text: TextData, architecture: RecurrentArchitecture, changes: dict[str, object]
-) -> None:
-    """Guessing has perplexity 11."""
-    metrics = train(text, fresh(architecture), epochs=12, constant_epochs=8, **changes)
-    assert len(metrics["validation_perplexities"]) == len(metrics["training_losses"]) == 12
-    assert metrics["validation_perplexities"][-1] < 6
+ARCHITECTURES = pytest.mark.parametrize(
+    "architecture", [nas_cell(), Lstm(), RecurrentHighway(depth=3)], ids=["NAS", "LSTM", "RHN"]
+)
+
+
+@ARCHITECTURES
+def test_a_text_with_a_pattern_is_learned(text: TextData, architecture: RecurrentArchitecture) -> None:
+    """Guessing has perplexity 11, and knowing the rule 1.8: one token in ten is a random one."""
+    metrics = train(text, fresh(architecture), **{**ADAM, "epochs": 16, "constant_epochs": 12})
+    assert len(metrics["validation_perplexities"]) == len(metrics["training_losses"]) == 16
+    assert metrics["validation_perplexities"][-1] < 5.5, "half of guessing's"
     assert metrics["training_losses"][-1] < metrics["training_losses"][0]
 
 
+@pytest.mark.parametrize("architecture", [Lstm(), RecurrentHighway(depth=3)], ids=["LSTM", "RHN"])
+def test_gradient_descent_learns_too(architecture: RecurrentArchitecture) -> None:
+    """A text that only says the alphabet, by the loss and the learning rate of Zaremba et al."""
+    alphabet = torch.arange(1500) % 11
+    said = TextData("alphabet", alphabet, alphabet[:300], alphabet[:200], VOCABULARY, "character")
+    metrics = train(said, fresh(architecture), epochs=6, constant_epochs=4, learning_rate=0.3)
+    assert metrics["validation_perplexities"][-1] < 1.5
+
+
 def test_bfloat16_learns_too(text: TextData) -> None:
-    metrics = train(text, epochs=8, **{**ADAM, "speed": Speed(device="cpu", precision="bfloat16")})
-    assert metrics["validation_perplexities"][-1] < 7
+    changes = {**ADAM, "epochs": 16, "constant_epochs": 12, "speed": Speed(device="cpu", precision="bfloat16")}
+    assert train(text, **changes)["validation_perplexities"][-1] < 3
 
 
 def test_each_epoch_is_reported_when_it_ends_and_measured_without_dropout(text: TextData) -> None:
@@ -209,7 +220,7 @@ def test_weights_that_are_no_numbers_are_noticed_within_an_epoch(text: TextData)
 
 def test_a_loss_far_above_guessing_is_noticed(text: TextData) -> None:
     """Twice log 11 is 4.8."""
-    with pytest.raises(ChildError, match=r"the training loss is \d{2,} nats per token in epoch 1, window 120"):
+    with pytest.raises(ChildError, match=r"the training loss is [\d.e+]+ nats per token in epoch 1, window 120"):
         train(text, learning_rate=1e4, window=2, clip=1.0)
 
 
