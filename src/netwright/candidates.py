@@ -15,6 +15,7 @@ from netwright.rewards import AccuracyReward
 from netwright.running import Place, make_executor
 from netwright.training.image_child import Candidates, ImageChild
 from netwright.trials import Job, Outcome, derive_seed
+from netwright.writing import replace_whole
 
 EPOCHS_FACTOR = 6
 """Epochs of a final training for each of a child's: DenseNet's 300 where the paper's children have 50."""
@@ -79,13 +80,14 @@ class Measured:
         return self._entries.get(self._key(candidate))
 
     def add(self, candidate: Candidate, outcome: Outcome, accuracy: float | None) -> None:
-        """Keep an outcome; one that says nothing of the candidate only until this process ends."""
+        """Keep an outcome; one that says nothing of the candidate only until this process ends.
+
+        `RunError` where the disk is full.
+        """
         result = {"validation_accuracy": accuracy} if accuracy is not None else {"error": str(outcome.failure)}
         self._entries[self._key(candidate)] = {**result, "seconds": round(outcome.seconds, 2)}
         if outcome.failure is None or not outcome.failure.kind.says_nothing_of_the_child:
-            unfinished = self._path.with_name(self._path.name + ".new")
-            unfinished.write_text(json.dumps(self._entries), encoding="utf-8")
-            unfinished.replace(self._path)
+            replace_whole(self._path, json.dumps(self._entries).encode())
 
     def _key(self, candidate: Candidate) -> str:
         return fingerprint(

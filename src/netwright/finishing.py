@@ -85,11 +85,7 @@ def finish(
     """
     settings, data, child = open_images(config, place)
     common = {"search_settings": settings.to_json(), "seed": final.seed, "data_sha256": _checksum(data)}
-    plan = {
-        **common,
-        "architectures": {origin: to_json(network) for origin, network in found.items()},
-        "final_settings": final.to_json(),
-    }
+    plan = _plan(found, final, common)
     if folder.exists():
         return _finished_already(folder, plan)
     candidates = candidates_of(found, settings, final)
@@ -196,7 +192,14 @@ def wilson_interval(share: float, count: int, deviations: float = 1.96) -> tuple
     return (centre - spread) / (1 + squared), (centre + spread) / (1 + squared)
 
 
+def _plan(found: Mapping[str, ConvNet], final: FinalSettings, common: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything that decides which network comes out; kept with it, so that the same call knows it again."""
+    architectures = {origin: to_json(network) for origin, network in found.items()}
+    return {**common, "architectures": architectures, "final_settings": final.to_json()}
+
+
 def _finished_already(folder: Path, plan: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of model.json where the folder is that of the same plan."""
     document = read_description(folder)
     if document.get("plan") != plan:
         raise ConfigError(
