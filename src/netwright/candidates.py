@@ -15,6 +15,7 @@ from netwright.finals.interface import Candidate
 from netwright.rewards import Reward
 from netwright.running import Place, make_executor
 from netwright.trials import Job, Outcome, derive_seed
+from netwright.writing import replace_whole
 
 MAX_ATTEMPTS = 3
 """A candidate whose worker was lost is tried so many times."""
@@ -49,15 +50,16 @@ class Measured:
         return self._entries.get(self._key(candidate))
 
     def add(self, candidate: Candidate, outcome: Outcome) -> None:
-        """Keep an outcome; one that says nothing of the candidate only until this process ends."""
+        """Keep an outcome; one that says nothing of the candidate only until this process ends.
+
+        `RunError` where the disk is full.
+        """
         result: dict[str, Any] = {"error": str(outcome.failure)}
         if outcome.measurement is not None:
             result = {self.reward.score_name: self.reward.score(outcome.measurement)}
         self._entries[self._key(candidate)] = {**result, "seconds": round(outcome.seconds, 2)}
         if outcome.failure is None or not outcome.failure.kind.says_nothing_of_the_child:
-            unfinished = self._path.with_name(self._path.name + ".new")
-            unfinished.write_text(json.dumps(self._entries), encoding="utf-8")
-            unfinished.replace(self._path)
+            replace_whole(self._path, json.dumps(self._entries).encode())
 
     def _key(self, candidate: Candidate) -> str:
         return fingerprint(

@@ -26,7 +26,7 @@ from netwright.architectures.recurrent_baselines import RecurrentArchitecture
 from netwright.architectures.values import to_json
 from netwright.children.building import build
 from netwright.children.language_model import LanguageModel
-from netwright.errors import ConfigError, DataError, SpaceError
+from netwright.errors import ConfigError, DataError, SpaceError, disk_failure
 from netwright.models.language import TrainedLanguageModel
 from netwright.models.trained import TrainedNetwork
 
@@ -72,17 +72,23 @@ REQUIRED: dict[str, Wanted] = {"images": {**COMMON, **IMAGES}, "text": {**COMMON
 
 
 def write_model(folder: Path, network: nn.Module, architecture: Architecture, description: Mapping[str, Any]) -> None:
-    """Make `folder`, which must not exist yet, with the three files; it is there complete or not at all."""
+    """Make `folder`, which must not exist yet, with the three files; it is there complete or not at all.
+
+    `RunError` where the disk is full.
+    """
     weights = save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()})
     document = {"format": FORMAT, **description, "weights_sha256": hashlib.sha256(weights).hexdigest()}
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
-        whole = Path(scratch) / "model"
-        whole.mkdir()
-        (whole / WEIGHTS).write_bytes(weights)
-        (whole / ARCHITECTURE).write_text(json.dumps(to_json(architecture), indent=1) + "\n", encoding="utf-8")
-        (whole / DESCRIPTION).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        whole.rename(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
+            whole = Path(scratch) / "model"
+            whole.mkdir()
+            (whole / WEIGHTS).write_bytes(weights)
+            (whole / ARCHITECTURE).write_text(json.dumps(to_json(architecture), indent=1) + "\n", encoding="utf-8")
+            (whole / DESCRIPTION).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+            whole.rename(folder)
+    except OSError as error:
+        raise disk_failure(folder, error.strerror, "what was trained before") from error
 
 
 def load(folder: str | Path) -> TrainedNetwork | TrainedLanguageModel:

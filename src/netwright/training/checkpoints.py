@@ -6,10 +6,12 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from netwright.errors import DataError
+from netwright.writing import replace_whole
 
 
 @dataclass(frozen=True)
@@ -25,17 +27,18 @@ class Checkpoint:
         generator: torch.Generator,
         history: dict[str, list[float]],
     ) -> None:
-        """Replace the file as a whole: it is that of this epoch or of the one before."""
+        """Replace the file as a whole: it is that of this epoch or of the one before.
+
+        `RunError` where the disk is full.
+        """
         tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
         for name, weight in network.named_parameters():
             known = {key: value for key, value in optimizer.state[weight].items() if isinstance(value, Tensor)}
             tensors |= {f"optimizer.{key}.{name}": value for key, value in known.items()}
         tensors["generator"] = generator.get_state()
-        unfinished = self.path.with_name(self.path.name + ".new")
         # Safetensors knows no memory formats: everything is laid out plainly.
         plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        save_file(plain, unfinished, metadata={"history": json.dumps(history)})
-        unfinished.replace(self.path)
+        replace_whole(self.path, save_tensors(plain, metadata={"history": json.dumps(history)}))
 
     def restore(
         self, network: nn.Module, optimizer: torch.optim.Optimizer, generator: torch.Generator
