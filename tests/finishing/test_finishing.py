@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 import netwright as nw
-from netwright import finishing
 from netwright.architectures.convolutional import ConvNet
 from netwright.errors import ConfigError, DataError, RunError, StoreError
-from netwright.finishing import finish, found_in, wilson_interval
+from netwright.finals import images as finals
+from netwright.finishing import finish, found_in
 from netwright.locks import locked
 from netwright.running import Place
 from netwright.training import images as loop
@@ -71,13 +71,13 @@ def test_no_image_leaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_validation_chooses_and_the_winner_alone_is_tested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tested: list[tuple[ConvNet, list[int]]] = []
-    measure = finishing.measure_accuracy
+    measure = finals.measure_accuracy
 
     def watched(network: nn.Module, images: Tensor, labels: Tensor, **options: object) -> float:
         tested.append((network.architecture, images[:, 0, 0, 0].tolist()))  # type: ignore[arg-type]
         return measure(network, images, labels, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(finishing, "measure_accuracy", watched)
+    monkeypatch.setattr(finals, "measure_accuracy", watched)
     found = {"blind": small(1, size=1), "able": small(12)}
     model = run(tmp_path / "model", FINAL.model_copy(update={"epochs": 8}), found=found)
     by_origin = {
@@ -148,9 +148,9 @@ def test_two_at_once_do_not_mix(tmp_path: Path) -> None:
 
 def test_the_interval() -> None:
     """Wilson's for 8 of 10, as tables have it; and it stays within 0..1."""
-    assert wilson_interval(0.8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
-    assert wilson_interval(1.0, 300)[1] == pytest.approx(1.0)
-    assert 0.98 < wilson_interval(1.0, 300)[0] < 1.0
+    assert finals.wilson_interval(0.8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
+    assert finals.wilson_interval(1.0, 300)[1] == pytest.approx(1.0)
+    assert 0.98 < finals.wilson_interval(1.0, 300)[0] < 1.0
 
 
 # Going on -------------------------------------------------------------------------------------------------------------

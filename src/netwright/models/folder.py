@@ -171,7 +171,10 @@ def read_architecture(path: Path) -> Architecture:
     """The architecture in a JSON file, as `architectures.values.to_json` makes it."""
     expected = "the JSON of a ConvNet, a RecurrentCell, an Lstm or a RecurrentHighway"
     try:
-        architecture = architecture_from_json(json.loads(_content(path)))
+        document = json.loads(_content(path))
+        if isinstance(document, dict) and "layers" in document:
+            document = {"type": ConvNet.__name__, **document}  # a person who writes one need not say it
+        architecture = architecture_from_json(document)
     except (ValueError, RecursionError, SpaceError) as error:
         raise _damaged(path, str(error), expected) from None
     if architecture is None:
