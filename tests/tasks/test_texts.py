@@ -66,11 +66,13 @@ def test_the_rarest_words_are_unknown() -> None:
 
 
 def test_a_text_has_to_fill_one_batch() -> None:
-    part = torch.zeros(10, dtype=torch.int64)
-    data = TextData("mine", part, part[:9], part, ("a",), "word")
+    part = torch.zeros(9, dtype=torch.int64)
+    data = TextData("mine", part, part[:2], part[:2], ("a",), "word")
     check_long_enough(data, 3, 2)
-    with pytest.raises(DataError, match=r"validation part of mine has 9 tokens, too few .* 5 rows of 1 tokens"):
+    with pytest.raises(DataError, match=r"training part of mine has 9 tokens, too few .* 5 rows of 1 tokens .* are 10"):
         check_long_enough(data, 5, 1)
+    with pytest.raises(DataError, match="test part of mine has 1 tokens, and 2 are the fewest"):
+        check_long_enough(replace(data, test=part[:1]), 3, 2)
 
 
 # Penn Treebank --------------------------------------------------------------------------------------------------------

@@ -27,15 +27,19 @@ class TextData:
 
 
 def check_long_enough(data: TextData, batch_size: int, bptt: int) -> None:
-    """Raise DataError if a part of `data` is shorter than one batch.
+    """Raise DataError if the training text is shorter than one batch, or there is nothing to measure on.
 
-    That is `batch_size` rows of `bptt` tokens each, and after each of these tokens the one to be predicted.
+    A batch is `batch_size` rows of `bptt` tokens each, and after each of these tokens the one to be predicted.
     """
     least = batch_size * (bptt + 1)
-    for name, part in (("training", data.train), ("validation", data.validation), ("test", data.test)):
-        if len(part) < least:
+    if len(data.train) < least:
+        raise DataError(
+            f"the training part of {data.name} has {len(data.train):,} tokens, too few for one batch: {batch_size:,} "
+            f"rows of {bptt:,} tokens and the one after them are {least:,}; take a longer text, a smaller batch or "
+            "shorter rows"
+        )
+    for name, part in (("validation", data.validation), ("test", data.test)):
+        if len(part) < 2:
             raise DataError(
-                f"the {name} part of {data.name} has {len(part):,} tokens, too few for one batch: {batch_size:,} rows "
-                f"of {bptt:,} tokens and the one after them are {least:,}; take a longer text, a smaller batch or "
-                "shorter rows"
+                f"the {name} part of {data.name} has {len(part)} tokens, and 2 are the fewest to measure on"
             )
