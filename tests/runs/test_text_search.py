@@ -45,7 +45,7 @@ def test_a_search_for_cells(cli: Cli, text: Path, tmp_path: Path) -> None:
     for trial in measured:
         perplexity = trial["metrics"]["validation_perplexities"][-1]
         assert trial["reward"] == pytest.approx(80 / perplexity**2)
-        assert trial["metrics"]["num_parameters"] == 8 * 3 * 16 + 2 * 13 * 8 + 13
+        assert trial["metrics"]["num_parameters"] == 3 * 8 * 16 + 2 * 12 * 8 + 12
         cell = architecture_from_json(trial["architecture"])
         assert isinstance(cell, RecurrentCell)
         assert cell.base == 3
@@ -66,9 +66,8 @@ def test_a_search_for_cells(cli: Cli, text: Path, tmp_path: Path) -> None:
 def test_a_cell_is_trained_to_the_end_and_loaded(cli: Cli, text: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     assert cli("search", "text", "--data", text, "--trials", 4, *SMALL, "-o", run).exit_code == 0
-    result = cli(
-        "train", run, "--epochs", 3, "--set", "final.init_ranges=[1.0]", "--set", "final.constant_epochs=[1.0]"
-    )
+    train = ("train", run, "--epochs", 3, "--set", "final.init_ranges=[1.0]", "--set", "final.constant_epochs=[1.0]")
+    result = cli(*train)
     assert result.exit_code == 0, result.stderr
     assert "tested once" in result.stdout
     assert "as plain PyTorch" not in result.stdout
