@@ -1,15 +1,7 @@
 """CIFAR-10 from small files in the official layout: what is read, what is refused, where it is looked for."""
 
-import hashlib
-import io
 import os
 import pickle
-import shutil
-import struct
-import tarfile
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -17,122 +9,12 @@ import pytest
 import torch
 
 from netwright.errors import DataError
-from netwright.tasks import cifar10
 from netwright.tasks.catalog import open_task, prepare_task
-from netwright.tasks.cifar10 import ARCHIVE, FOLDER, OFFICIAL_MD5, find_cifar10, load_cifar10
+from netwright.tasks.cifar10 import FOLDER, OFFICIAL_MD5, find_cifar10, load_cifar10
 from netwright.tasks.unpickling import load_pickle
+from oracles.cifar10_files import CLASS_NAMES, PER_BATCH, batch, md5, python2, write
 
-PER_BATCH = 20
-CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-
-
-def python2(value: object) -> bytes:
-    """The opcodes that Python 2's cPickle writes for the value at protocol 2, without its memo."""
-    match value:
-        case bytes():
-            return b"T" + struct.pack("<i", len(value)) + value
-        case bool() | str() | None:
-            return pickle.dumps(value, protocol=2)[2:-1]
-        case int():
-            return b"J" + struct.pack("<i", value)
-        case tuple():
-            return b"(" + b"".join(map(python2, value)) + b"t"
-        case list():
-            return b"](" + b"".join(map(python2, value)) + b"e"
-        case dict():
-            return b"}(" + b"".join(python2(part) for item in value.items() for part in item) + b"u"
-        case np.ndarray():
-            code = value.dtype.str[1:].encode()
-            dtype = b"cnumpy\ndtype\n" + python2((code, 0, 1)) + b"R"
-            dtype += python2((3, b"|", None, None, None, -1, -1, 0)) + b"b"
-            head = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n" + python2((0,)) + python2(b"b") + b"tR"
-            return (
-                head + b"(" + python2(1) + python2(value.shape) + dtype + python2(0) + python2(value.tobytes()) + b"tb"
-            )
-    raise TypeError(value)
-
-
-def write(path: Path, value: object) -> None:
-    path.write_bytes(b"\x80\x02" + python2(value) + b".")
-
-
-def batch(**changes: object) -> dict[bytes, object]:
-    random = np.random.default_rng(0)
-    content: dict[bytes, object] = {
-        b"data": random.integers(0, 256, (PER_BATCH, 3072), dtype=np.uint8),
-        b"labels": [i % 10 for i in range(PER_BATCH)],
-        b"batch_label": b"a batch",
-    }
-    return content | {key.encode(): value for key, value in changes.items()}
-
-
-def md5(path: Path) -> str:
-    return hashlib.md5(path.read_bytes()).hexdigest()
-
-
-@pytest.fixture(autouse=True)
-def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees the user's cache or setting, or the internet."""
-    monkeypatch.setattr("pooch.os_cache", lambda _project: tmp_path / "cache")
-    monkeypatch.setattr(cifar10, "MIRRORS", ())
-    monkeypatch.delenv("NETWRIGHT_DATA", raising=False)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that contains an "official" download of 5 x 20 + 20 images."""
-    monkeypatch.setattr(cifar10, "IMAGES_PER_BATCH", PER_BATCH)
-    batches = tmp_path / "data" / FOLDER
-    batches.mkdir(parents=True)
-    for number, name in enumerate(OFFICIAL_MD5):
-        pixels = np.full((PER_BATCH, 3072), number, np.uint8)
-        pixels[0] = np.arange(3072) % 251
-        write(batches / name, batch(data=pixels))
-    write(batches / "batches.meta", {b"label_names": [name.encode() for name in CLASS_NAMES]})
-    monkeypatch.setattr(cifar10, "OFFICIAL_MD5", {name: md5(batches / name) for name in OFFICIAL_MD5})
-    return batches.parent
-
-
-@pytest.fixture
-def pack(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Replaces the files of `root` by the archive of them, which counts as the official one."""
-
-    def packed(*extra: tarfile.TarInfo) -> Path:
-        with tarfile.open(root / ARCHIVE, "w:gz") as tar:
-            tar.add(root / FOLDER, FOLDER)
-            for member in extra:
-                tar.addfile(member, io.BytesIO(b"x" * member.size))
-        monkeypatch.setattr(cifar10, "ARCHIVE_SHA256", hashlib.sha256((root / ARCHIVE).read_bytes()).hexdigest())
-        for path in (root / FOLDER).iterdir():
-            path.unlink()
-        (root / FOLDER).rmdir()
-        return root
-
-    return packed
-
-
-@pytest.fixture
-def served() -> Iterator[tuple[str, dict[str, bytes]]]:
-    """A local web server: its address, and what it serves by path."""
-    pages: dict[str, bytes] = {}
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200 if self.path in pages else 404)
-            self.send_header("Content-Length", str(len(pages.get(self.path, b""))))
-            self.end_headers()
-            self.wfile.write(pages.get(self.path, b""))
-
-        def log_message(self, *_arguments: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", pages
-        server.shutdown()
-        thread.join()
+pytestmark = pytest.mark.usefixtures("isolated")
 
 
 # What is read
@@ -325,104 +207,6 @@ def test_foreign_label_names_are_refused(root: Path, names: object) -> None:
     write(root / FOLDER / "batches.meta", {b"label_names": names})
     with pytest.raises(DataError, match=r"batches.meta is no file of CIFAR-10: .*names?"):
         load_cifar10(root, verify=False)
-
-
-# The archive
-
-
-def test_an_archive_is_unpacked_into_the_cache_only(pack: Callable[..., Path], tmp_path: Path) -> None:
-    root = pack()
-    batches = find_cifar10(root, verify=True)
-    assert batches.parent == tmp_path / "cache"
-    assert [path.name for path in root.iterdir()] == [ARCHIVE]
-    assert [path.name for path in (tmp_path / "cache").iterdir()] == [batches.name]  # no scratch is left
-    assert load_cifar10(root).name == "CIFAR-10"
-
-
-def test_members_that_point_outside_never_reach_the_disk(pack: Callable[..., Path], tmp_path: Path) -> None:
-    members = [tarfile.TarInfo(name) for name in ("../evil", str(tmp_path / "evil"), f"{FOLDER}/../../evil")]
-    for member in members:
-        member.size = 3
-    link = tarfile.TarInfo(f"{FOLDER}/link")
-    link.type, link.linkname = tarfile.SYMTYPE, "/etc"
-    batches = find_cifar10(pack(*members, link), verify=True)
-    assert sorted(path.name for path in batches.iterdir()) == sorted(OFFICIAL_MD5)
-    assert not list(tmp_path.rglob("evil"))
-
-
-def test_a_link_in_place_of_a_file_is_refused(pack: Callable[..., Path]) -> None:
-    link = tarfile.TarInfo(f"{FOLDER}/data_batch_1")
-    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
-    with pytest.raises(DataError, match=r"cannot be unpacked .*data_batch_1 is not a regular file"):
-        find_cifar10(pack(link), verify=False)
-
-
-def test_another_process_may_unpack_the_same_archive_first(
-    pack: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    root, extract = pack(), cifar10._extract
-    theirs = tmp_path / "cache" / f"{FOLDER}-{cifar10.ARCHIVE_SHA256[:12]}"
-
-    def overtaken(archive: Path, target: Path) -> None:
-        extract(archive, target)
-        shutil.copytree(target / FOLDER, theirs)
-
-    monkeypatch.setattr(cifar10, "_extract", overtaken)
-    assert find_cifar10(root, verify=True) == theirs
-    assert [path.name for path in (tmp_path / "cache").iterdir()] == [theirs.name]
-
-
-def test_an_archive_with_another_checksum(pack: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    root = pack()
-    monkeypatch.setattr(cifar10, "ARCHIVE_SHA256", "0" * 64)
-    with pytest.raises(DataError, match=r"tar.gz has sha256 (?!0{64})[0-9a-f]{64},.*has 0{64}; .*--no-verify-data"):
-        find_cifar10(root, verify=True)
-    assert find_cifar10(root, verify=False).is_dir()
-
-
-@pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda _data: b"", lambda _data: b"text"])
-def test_a_damaged_archive(pack: Callable[..., Path], damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
-    archive = pack() / ARCHIVE
-    archive.write_bytes(damage(archive.read_bytes()))
-    with pytest.raises(DataError, match=r"tar.gz cannot be unpacked .*download the archive again"):
-        find_cifar10(archive.parent, verify=False)
-    assert not list((tmp_path / "cache").iterdir())
-
-
-# The download
-
-
-def test_the_next_mirror_is_tried_and_the_cache_used_after_that(
-    pack: Callable[..., Path], served: tuple[str, dict[str, bytes]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    address, pages = served
-    pages |= {"/good": (pack() / ARCHIVE).read_bytes(), "/other": b"another file"}
-    mirrors = tuple(f"{address}/{name}" for name in ("absent", "other", "good"))
-    monkeypatch.setattr(cifar10, "MIRRORS", mirrors)
-    assert load_cifar10(None).name == "CIFAR-10"
-
-    pages.clear()
-    (tmp_path / "cache" / ARCHIVE).unlink()  # not needed once it is unpacked
-    assert find_cifar10(None, verify=True).is_relative_to(tmp_path / "cache")
-
-
-def test_the_last_mirror_failed(
-    pack: Callable[..., Path], served: tuple[str, dict[str, bytes]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pack()
-    address, pages = served
-    pages["/other"] = b"another file"
-    mirrors = (f"{address}/absent", f"{address}/other", "http://127.0.0.1:1/closed")
-    monkeypatch.setattr(cifar10, "MIRRORS", mirrors)
-    with pytest.raises(DataError) as caught:
-        find_cifar10(None, verify=True)
-    lines = str(caught.value).splitlines()
-    assert [line.split(": ")[0].strip() for line in lines[1:4]] == list(mirrors)
-    assert "404" in lines[1]
-    assert "hash" in lines[2]
-    assert "refused" in lines[3]
-    assert "--data FOLDER" in lines[4]
-    assert "NETWRIGHT_DATA" in lines[4]
 
 
 def test_a_whole_copy(real_data: Path) -> None:
