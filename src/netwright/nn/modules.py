@@ -140,8 +140,8 @@ class NASCell(RecurrentStep):
         fits = kernel.ndim == recurrent_kernel.ndim == 2 and kernel.shape[1] == recurrent_kernel.shape[1] == 8 * units
         if not fits or (bias is not None and bias.shape != (8 * units,)):
             raise ConfigError(
-                f"expected a kernel [I, 8 H], a recurrent kernel [H, 8 H] and a bias [8 H] or none; got {kernel.shape}, "
-                f"{recurrent_kernel.shape} and {None if bias is None else bias.shape}"
+                f"expected a kernel [I, 8 H], a recurrent kernel [H, 8 H] and a bias [8 H] or none; got {kernel.shape},"
+                f" {recurrent_kernel.shape} and {None if bias is None else bias.shape}"
             )
         cell = cls(kernel.shape[0], units, bias is not None).to(torch.from_numpy(kernel[:0]).dtype)
         with torch.no_grad():
