@@ -248,7 +248,7 @@ class RunConfig(Settings):
     def _costs_can_be_counted(cls, settings: ConstraintSettings, info: ValidationInfo) -> ConstraintSettings:
         evaluate = info.data.get("evaluate")
         if settings.in_use and isinstance(evaluate, FunctionSettings):
-            raise ValueError("the costs of networks that netwright trains can be limited; a function counts its own")
+            raise ValueError("netwright counts the costs of its own networks; a function of your own counts its own")
         if isinstance(evaluate, TextSettings) and (settings.max_multiply_adds or settings.target_multiply_adds):
             raise ValueError("multiply-adds are counted for networks for images alone; limit the parameters of a cell")
         return settings

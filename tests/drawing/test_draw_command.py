@@ -135,13 +135,13 @@ def test_a_run_of_cells_is_drawn_shown_and_reported(cli, tmp_path):
     assert "inject_combination" in page
     result = cli("train", run)
     assert result.exit_code == 2
-    assert "are not ConvNets" in result.stderr
+    assert "is a network for text, and the task digits is not" in result.stderr
 
 
 def test_cells_are_not_trained_on_images(cli):
     result = cli("train", "nas-cell", "--task", "digits")
     assert result.exit_code == 2
-    assert "nas-cell is a recurrent cell, and netwright train trains image networks" in result.stderr
+    assert "nas-cell is a network for text, and the task digits is not" in result.stderr
 
 
 def test_a_run_of_other_architectures_says_so(cli, recipe_file, tmp_path):

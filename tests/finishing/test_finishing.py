@@ -256,7 +256,7 @@ def test_a_published_network_is_trained_on_a_task(tmp_path: Path, cli) -> None:
     ("arguments", "words"),
     [
         (("nas-cnn-51", "--task", "digits"), "did you mean 'nas-cnn-15'"),
-        (("nas-cnn-15",), "add --task cifar10 or --task digits"),
+        (("nas-cnn-15",), "add --task cifar10 or --task ptb"),
         (("nas-cnn-15", "--task", "digit"), "did you mean 'digits'"),
         (("missing.json", "--task", "digits"), "missing.json cannot be used: it is missing"),
         ((".", "--task", "digits"), "holds no run"),
@@ -276,4 +276,4 @@ def test_a_run_of_a_users_function_has_nothing_to_train(cli, tmp_path: Path, rec
     assert cli("search", f"{recipe_file}:config", "--workers", 1, "-o", tmp_path / "run").exit_code == 0
     result = cli("train", tmp_path / "run")
     assert result.exit_code == 2
-    assert "are not ConvNets" in result.stderr
+    assert "are of a kind of your own" in result.stderr

@@ -183,13 +183,9 @@ def export_code(folder: Path, target: Path) -> tuple[Path, Path]:
     for path in (target, weights):
         if path.exists():
             raise ConfigError(f"{path} is there already; choose another -o, or remove it")
-    architecture = read_architecture(folder / ARCHITECTURE)
-    if not isinstance(architecture, ConvNet):
-        raise ConfigError(
-            f"{folder} is a language model, and code is written for networks that read images; "
-            f'in Python nw.load("{folder}") gives the module'
-        )
-    code = code_of(load_images(folder), architecture, target.stem)
+    model, architecture = load_images(folder), read_architecture(folder / ARCHITECTURE)
+    assert isinstance(architecture, ConvNet)
+    code = code_of(model, architecture, target.stem)
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(folder / WEIGHTS, weights)
     target.write_text(code, encoding="utf-8")

@@ -106,7 +106,10 @@ def load_images(folder: Path) -> TrainedNetwork:
     description = read_description(folder)
     architecture = read_architecture(folder / ARCHITECTURE)
     if kind_of(description) != "images":
-        raise ConfigError(f"{folder} is a language model; a network that reads images is needed here")
+        raise ConfigError(
+            f"{folder} is a language model, and only networks that read images are exported; "
+            f'in Python nw.load("{folder}") gives the module'
+        )
     if not isinstance(architecture, ConvNet):
         raise _damaged(folder / ARCHITECTURE, f"it is a {type(architecture).__name__}", "a ConvNet")
     channels, height, width = description["input_shape"]
