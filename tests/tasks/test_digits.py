@@ -43,7 +43,7 @@ def test_the_test_images_never_change() -> None:
 
 
 def test_the_catalogue_opens_digits_without_a_folder() -> None:
-    assert set(TASKS) == {"cifar10", "digits", "images"}
+    assert {"cifar10", "digits", "images"} <= set(TASKS)
     assert prepare_task("digits", Path("/nowhere"), verify=True) is None
     assert torch.equal(open_task("digits", None, verify=True).test_images, load_digits().test_images)
 
