@@ -102,7 +102,9 @@ def _steps_back(
         now = slice(start, min(total, start + steps))
         some_tape = Tape(*(part[now] for part in tape))
         some_factors = Factors(*(part[: now.stop - start] for part in factors))
-        some_grads = Gradients(*(part[now] for part in grads[:-1]), grads.memory[start : now.stop + 1])
+        some_grads = Gradients(
+            grads.nodes[now], grads.leaf_v[now], grads.leaf_u[now], grads.memory[start : now.stop + 1]
+        )
         write_factors(cell, some_tape, some_factors)
         program = backward_program(cell, some_tape, some_factors, some_grads, grad_h)
         for step in reversed(range(start, now.stop)):
