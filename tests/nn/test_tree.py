@@ -8,6 +8,7 @@ from torch import Tensor
 
 from netwright.nn import fused
 from netwright.nn.tree import TreeLayer
+from netwright.zoo import nas_cell
 from oracles.recurrent_cells import random_cell, reference_layer
 
 
@@ -43,3 +44,34 @@ def test_the_fast_form_of_any_cell_equals_the_plain_one(seed: int, monkeypatch: 
     torch.testing.assert_close(
         with_gradients((outputs, last, memory), leaves, weights), expected, rtol=1e-9, atol=1e-10
     )
+
+
+def test_products_in_bfloat16_keep_the_rest_in_float32() -> None:
+    torch.manual_seed(0)
+    layer = TreeLayer(nas_cell(), 16, 12)
+    x = torch.randn(10, 4, 16, requires_grad=True)
+    state = layer.initial_state(x)
+    exact, _ = layer(x, state)
+    (right,) = torch.autograd.grad(exact.sum(), layer.weight_hh)
+    with torch.autocast("cpu", torch.bfloat16):
+        outputs, (h, c) = layer(x, state)
+    gradient_x, gradient = torch.autograd.grad(outputs.sum(), (x, layer.weight_hh))
+    assert {tensor.dtype for tensor in (outputs, h, c, gradient_x, gradient)} == {torch.float32}
+    assert not torch.equal(outputs, exact)
+    torch.testing.assert_close(outputs, exact, rtol=0, atol=0.02)
+    assert torch.linalg.norm(gradient - right) < 0.05 * torch.linalg.norm(right)
+
+
+@pytest.mark.parametrize("steps", [3, 20])
+def test_the_way_of_float32_equals_that_of_float64(steps: int) -> None:
+    """In float32 another library multiplies, from some number of steps on with weights that it lays out itself."""
+    torch.manual_seed(0)
+    layer = TreeLayer(nas_cell(), 16, 24, bias=True)
+    x = torch.randn(steps, 4, 16)
+    results = []
+    for precision in (torch.float64, torch.float32):
+        layer, inputs = layer.to(precision), x.to(precision).requires_grad_()
+        outputs, _ = layer(inputs, layer.initial_state(inputs))
+        gradients = torch.autograd.grad(outputs.sum(), [inputs, *layer.parameters()])
+        results.append([tensor.double() for tensor in (outputs, *gradients)])
+    torch.testing.assert_close(results[1], results[0], rtol=1e-4, atol=1e-4)

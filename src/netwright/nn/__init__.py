@@ -1,8 +1,12 @@
 """Recurrent cells as torch modules, usable without any search."""
 
+from netwright.nn.highway import HighwayLayer as HighwayLayer
+from netwright.nn.interface import SequenceLayer as SequenceLayer
+from netwright.nn.lstm import LSTMLayer as LSTMLayer
 from netwright.nn.modules import NAS as NAS
 from netwright.nn.modules import NASCell as NASCell
 from netwright.nn.modules import NASMax as NASMax
 from netwright.nn.modules import NASMaxCell as NASMaxCell
 from netwright.nn.modules import Recurrent as Recurrent
 from netwright.nn.modules import RecurrentStep as RecurrentStep
+from netwright.nn.tree import TreeLayer as TreeLayer

@@ -13,11 +13,21 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from netwright.architectures.recurrent import RecurrentCell
-from netwright.nn.programs import Factors, Gradients, Tape, backward_program, forward_program, new_tape, write_factors
+from netwright.nn.products import linear, packed
+from netwright.nn.programs import (
+    Factors,
+    Gradients,
+    Tape,
+    backward_program,
+    forward_program,
+    new_gradients,
+    new_tape,
+    write_factors,
+)
 from netwright.nn.schedule import special_leaves
 
-CACHE_BYTES = 2**20
-"""On a processor, the factors of the way back are computed for as many steps at once as fit in a core's cache."""
+CACHE_BYTES = 2**22
+"""On a processor, the factors of the way back are computed for as many steps at once as fit in a cache."""
 
 
 class TreeFunction(torch.autograd.Function):
@@ -40,15 +50,17 @@ class TreeFunction(torch.autograd.Function):
         mask: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         """All steps; the tape is kept."""
+        (steps, batch, _), leaves = x.shape, (cell.base, h.shape[1])
         rows, weight_ih, weight_hh = x.flatten(0, 1).to(dtype), weight_ih.to(dtype), weight_hh.to(dtype)
-        tape = new_tape(cell, len(x), h, c)
-        v = h.new_empty(len(h), cell.base, h.shape[1])
-        program, by_rows = forward_program(cell, tape, v), v.flatten(1)
-        _product(rows, weight_ih.t(), tape.joined.flatten(0, 1).flatten(1)[:, : len(weight_ih)])
+        u = linear(rows, weight_ih).to(h.dtype).view(steps, batch, *leaves).transpose(1, 2)
+        v = h.new_empty(batch, *leaves)
+        tape = new_tape(cell, u, h, c)
+        program, weight = forward_program(cell, tape, v.transpose(0, 1)), packed(weight_hh, batch, steps)
         for step, output in enumerate(tape.outputs[:-1].unbind(0)):
-            _product(output if mask is None else output * mask, weight_hh.t(), by_rows)
+            fed = output if mask is None else output * mask
+            v.copy_(linear(fed.to(dtype), weight).view_as(v))
             if bias is not None:
-                by_rows.add_(bias)
+                v.add_(bias.view(leaves))
             program.run(step)
         ctx.cell, ctx.input_dtype, ctx.has_bias = cell, x.dtype, bias is not None
         ctx.save_for_backward(*tape, rows, weight_ih, weight_hh, mask)
@@ -60,35 +72,21 @@ class TreeFunction(torch.autograd.Function):
         """The steps in reverse, then the gradients of all weights."""
         *kept, rows, weight_ih, weight_hh, mask = ctx.saved_tensors
         tape = Tape(*kept)
-        grads = Gradients(
-            torch.empty_like(tape.passed),
-            torch.empty_like(tape.leaf_u),
-            torch.cat([torch.empty_like(tape.memory[1:]), grad_c[None]]),
-        )
+        grads = new_gradients(tape, grad_c)
         grad_h = _steps_back(ctx.cell, tape, grads, grad_outputs, weight_hh, mask)
 
-        at_leaves = grads.nodes.flatten(0, 1).flatten(1)[:, : len(weight_hh)]
         fed = tape.outputs[:-1] if mask is None else tape.outputs[:-1] * mask
-        grad_hh = torch.empty_like(weight_hh, dtype=grad_h.dtype)
-        _product(at_leaves.to(rows.dtype).t(), fed.flatten(0, 1).to(rows.dtype), grad_hh)
-        grad_bias = at_leaves.sum(0) if ctx.has_bias else None
+        by_v = grads.leaf_v.view(len(rows), -1)
+        grad_hh = linear(by_v.to(rows.dtype).t(), fed.flatten(0, 1).to(rows.dtype).t()).to(grad_h.dtype)
+        grad_bias = by_v.sum(0) if ctx.has_bias else None
         for number, leaf in enumerate(special_leaves(ctx.cell)):
-            grads.nodes[:, :, leaf] = grads.leaf_u[:, :, number]
-        at_leaves = at_leaves.to(rows.dtype)
-        grad_ih = torch.empty_like(weight_ih, dtype=grad_h.dtype)
-        _product(at_leaves.t(), rows, grad_ih)
+            grads.leaf_v[:, :, leaf] = grads.leaf_u[:, number]
+        by_u = by_v.to(rows.dtype)
+        grad_ih = linear(by_u.t(), rows.t()).to(grad_h.dtype)
         grad_x = None
         if ctx.needs_input_grad[2]:
-            grad_x = (at_leaves @ weight_ih).view(*grad_outputs.shape[:2], -1).to(ctx.input_dtype)
+            grad_x = linear(by_u, weight_ih.t()).view(*grad_outputs.shape[:2], -1).to(ctx.input_dtype)
         return None, None, grad_x, grad_h, grads.memory[0], grad_ih, grad_hh, grad_bias, None
-
-
-def _product(a: Tensor, b: Tensor, out: Tensor) -> None:
-    """The matrix product in the type of `b`, into `out`, which may be of a wider type."""
-    if b.dtype == out.dtype:
-        torch.mm(a, b, out=out)
-    else:
-        out.copy_(torch.mm(a.to(b.dtype), b))
 
 
 def _steps_back(
@@ -99,19 +97,20 @@ def _steps_back(
     steps = total if grad_outputs.is_cuda else min(total, max(1, CACHE_BYTES // bytes_of_step))
     factors = Factors(torch.empty_like(grads.nodes[:steps]), torch.empty_like(tape.before[:steps]))
     grad_h = torch.zeros_like(grads.memory[0])
+    at_leaves = grads.leaf_v.flatten(2).unbind(0)
     for start in reversed(range(0, total, steps)):
         now = slice(start, min(total, start + steps))
-        length = now.stop - start
         some_tape = Tape(*(part[now] for part in tape))
-        some_factors = Factors(*(part[:length] for part in factors))
-        some_grads = Gradients(grads.nodes[now], grads.leaf_u[now], grads.memory[start : now.stop + 1])
+        some_factors = Factors(*(part[: now.stop - start] for part in factors))
+        some_grads = Gradients(
+            grads.nodes[now], grads.leaf_v[now], grads.leaf_u[now], grads.memory[start : now.stop + 1]
+        )
         write_factors(cell, some_tape, some_factors)
         program = backward_program(cell, some_tape, some_factors, some_grads, grad_h)
-        at_leaves = some_grads.nodes[:, :, : cell.base].flatten(2).unbind(0)
-        for step in reversed(range(length)):
-            grad_h.add_(grad_outputs[start + step])
-            program.run(step)
-            _product(at_leaves[step], weight, grad_h)
+        for step in reversed(range(start, now.stop)):
+            grad_h.add_(grad_outputs[step])
+            program.run(step - start)
+            grad_h.copy_(linear(at_leaves[step].to(weight.dtype), weight.t()))
             if mask is not None:
                 grad_h.mul_(mask)
     return grad_h

@@ -1,12 +1,8 @@
-"""Cells of the space as modules with the calling conventions of torch's own LSTM and LSTMCell.
+"""Cells of the space as drop-in modules: called as torch's nn.LSTM and nn.LSTMCell are."""
 
-layer = NAS(128, 256, num_layers=2)
-output, (h_n, c_n) = layer(x)               # [T, B, 128] -> [T, B, 256], states [2, B, 256]
-"""
+from collections.abc import Iterable
+from typing import Any, Self, cast
 
-from typing import Self
-
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -14,18 +10,16 @@ from torch.nn import functional
 
 from netwright.architectures.recurrent import RecurrentCell
 from netwright.errors import ConfigError
-from netwright.nn.interface import State
 from netwright.nn.tree import TreeLayer
-from netwright.zoo import max_cell, nas_cell
+from netwright.zoo.recurrent import max_cell, nas_cell
 
 
 class Recurrent(nn.Module):
-    """`num_layers` layers of `cell` over whole sequences, called as `nn.LSTM` is.
+    """`num_layers` layers of `cell`, called as nn.LSTM: `output, (h_n, c_n) = module(x, (h_0, c_0))`.
 
-    Input [T, B, I], [B, T, I] with `batch_first`, or [T, I] for a single sequence; the states (h_0, c_0), zeros where
-    they are left out, [num_layers, B, H]. Returns the output of the last layer, laid out as the input, and (h_n, c_n).
-    `dropout` is applied to the output of every layer but the last, in training. `bias`, which the paper has none of, is
-    added to the recurrent products.
+    `x` is [T, B, I], [B, T, I] with `batch_first`, or [T, I] without a batch; the states are [num_layers, B, H] or
+    [num_layers, H] and start at zero where none are given. `dropout` is of every layer's output but the last one's,
+    in training.
     """
 
     def __init__(
@@ -39,121 +33,149 @@ class Recurrent(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if min(input_size, hidden_size, num_layers) < 1 or not 0 <= dropout <= 1:
-            raise ConfigError(
-                f"sizes and layers are 1 or more and dropout is in 0..1; got input_size {input_size}, hidden_size "
-                f"{hidden_size}, num_layers {num_layers}, dropout {dropout}"
-            )
-        self.cell, self.input_size, self.hidden_size, self.num_layers = cell, input_size, hidden_size, num_layers
-        self.bias, self.batch_first, self.dropout = bias, batch_first, dropout
-        sizes = [input_size] + [hidden_size] * (num_layers - 1)
-        self.layers = nn.ModuleList(TreeLayer(cell, size, hidden_size, bias) for size in sizes)
+        if num_layers < 1:
+            raise ConfigError(f"num_layers is {num_layers}; a stack has one layer or more")
+        if not 0 <= dropout <= 1:
+            raise ConfigError(f"dropout is {dropout}; a probability is between 0 and 1")
+        self.cell, self.input_size, self.hidden_size = cell, input_size, hidden_size
+        self.num_layers, self.batch_first, self.dropout = num_layers, batch_first, dropout
+        self.layers = nn.ModuleList(
+            TreeLayer(cell, hidden_size if number else input_size, hidden_size, bias) for number in range(num_layers)
+        )
 
     def reset_parameters(self) -> None:
-        """Fresh weights for every layer."""
-        for layer in self.layers:
-            assert isinstance(layer, TreeLayer)
+        """New weights in every layer."""
+        for layer in self._trees():
             layer.reset_parameters()
 
-    def forward(self, x: Tensor, states: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """See the class."""
-        if x.dim() not in (2, 3) or x.shape[-1] != self.input_size:
-            raise ConfigError(
-                f"expected sequences of {self.input_size} numbers in 2 or 3 dimensions, got {list(x.shape)}"
-            )
-        single = x.dim() == 2
-        if single:
-            x, states = x[:, None], None if states is None else (states[0][:, None], states[1][:, None])
+    def forward(
+        self,
+        x: Tensor,
+        hx: tuple[Tensor, Tensor] | None = None,
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Outputs of the last layer, and every layer's state after the last step."""
+        _check_input(x, (2, 3), self.input_size)
+        batched = x.dim() == 3
+        if not batched:
+            x = x.unsqueeze(1)
         elif self.batch_first:
             x = x.transpose(0, 1)
-        x, ended = self._through_layers(x, states)
-        h, c = (torch.stack(parts) for parts in zip(*ended, strict=True))
-        if single:
-            return x[:, 0], (h[:, 0], c[:, 0])
-        return x.transpose(0, 1) if self.batch_first else x, (h, c)
+        h_0, c_0 = self._initial(x, hx, batched)
+        states = []
+        for number, layer in enumerate(self._trees()):
+            if number:
+                x = functional.dropout(x, self.dropout, self.training)
+            x, state = layer(x, (h_0[number], c_0[number]))
+            states.append(state)
+        h_n, c_n = (torch.stack(parts) for parts in zip(*states, strict=True))
+        if not batched:
+            return x.squeeze(1), (h_n.squeeze(1), c_n.squeeze(1))
+        return x.transpose(0, 1) if self.batch_first else x, (h_n, c_n)
 
-    def _through_layers(self, x_TBI: Tensor, states: tuple[Tensor, Tensor] | None) -> tuple[Tensor, list[State]]:
-        ended: list[State] = []
-        for index, layer in enumerate(self.layers):
-            assert isinstance(layer, TreeLayer)
-            state = layer.initial_state(x_TBI) if states is None else (states[0][index], states[1][index])
-            x_TBI, state = layer(functional.dropout(x_TBI, self.dropout, self.training and index > 0), state)
-            ended.append(state)
-        return x_TBI, ended
+    def _initial(self, x: Tensor, hx: tuple[Tensor, Tensor] | None, batched: bool) -> tuple[Tensor, Tensor]:
+        shape = (self.num_layers, x.shape[1], self.hidden_size)
+        if hx is None:
+            return (next(self.parameters()).new_zeros(shape),) * 2
+        _check_state(hx, shape if batched else (shape[0], shape[2]))
+        h_0, c_0 = (state if batched else state.unsqueeze(1) for state in hx)
+        return h_0, c_0
+
+    def _trees(self) -> Iterable[TreeLayer]:
+        return cast("Iterable[TreeLayer]", self.layers)
 
     def extra_repr(self) -> str:
-        """As torch's recurrent modules print themselves."""
-        return f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}, bias={self.bias}"
+        """What the layers below do not show."""
+        return f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}" + "".join(
+            f", {name}={getattr(self, name)}" for name in ("batch_first", "dropout") if getattr(self, name)
+        )
 
 
 class RecurrentStep(nn.Module):
-    """One step of `cell`, called as `nn.LSTMCell` is: [B, I] or [I] and (h, c), zeros where left out -> (h, c)."""
+    """One step of `cell`, called as nn.LSTMCell: `h, c = module(x, (h, c))`; [B, ...] or one sequence's vectors."""
 
     def __init__(self, cell: RecurrentCell, input_size: int, hidden_size: int, bias: bool = False) -> None:
         super().__init__()
         self.layer = TreeLayer(cell, input_size, hidden_size, bias)
 
-    def forward(self, x: Tensor, state: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
-        """See the class."""
-        single = x.dim() == 1
-        x_TBI = x[None, None] if single else x[None]
-        if state is None:
-            h, c = self.layer.initial_state(x_TBI)
-        else:
-            h, c = (part[None] for part in state) if single else state
-        _, (h, c) = self.layer(x_TBI, (h, c))
-        return (h[0], c[0]) if single else (h, c)
+    def reset_parameters(self) -> None:
+        """New weights."""
+        self.layer.reset_parameters()
+
+    def forward(
+        self,
+        x: Tensor,
+        hx: tuple[Tensor, Tensor] | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """h and c after the step; zeros before it where none are given."""
+        _check_input(x, (1, 2), self.layer.input_size)
+        if hx is None:
+            hx = (x.new_zeros(*x.shape[:-1], self.layer.hidden_size),) * 2
+        _check_state(hx, (*x.shape[:-1], self.layer.hidden_size))
+        h, c = (torch.atleast_2d(state) for state in hx)
+        _, (h, c) = self.layer(torch.atleast_2d(x).unsqueeze(0), (h, c))
+        return (h, c) if x.dim() == 2 else (h[0], c[0])
+
+
+def _check_input(x: Tensor, dims: tuple[int, int], size: int) -> None:
+    if x.dim() not in dims or x.shape[-1] != size:
+        raise ConfigError(
+            f"the input is {list(x.shape)}; it has to have {dims[0]} or {dims[1]} dimensions, the last one "
+            f"input_size = {size}"
+        )
+
+
+def _check_state(state: tuple[Tensor, Tensor], shape: tuple[int, ...]) -> None:
+    for name, tensor in zip(("h_0", "c_0"), state, strict=True):
+        if tensor.shape != shape:
+            raise ConfigError(f"{name} is {list(tensor.shape)}; for this input it has to be {list(shape)}")
 
 
 class NAS(Recurrent):
-    """Layers of the published cell (figure 8), with the arguments of `nn.LSTM` in their order."""
+    """Layers of the published cell (figure 8, top right); all else as in `Recurrent`."""
 
-    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, **options: bool | float) -> None:
-        super().__init__(nas_cell(), input_size, hidden_size, num_layers, **options)  # type: ignore[arg-type]
+    def __init__(self, input_size: int, hidden_size: int, **options: Any) -> None:
+        super().__init__(nas_cell(), input_size, hidden_size, **options)
 
 
 class NASMax(Recurrent):
-    """Layers of the published cell with `max` (figure 8, bottom)."""
+    """Layers of the published cell with max (figure 8, bottom); all else as in `Recurrent`."""
 
-    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, **options: bool | float) -> None:
-        super().__init__(max_cell(), input_size, hidden_size, num_layers, **options)  # type: ignore[arg-type]
+    def __init__(self, input_size: int, hidden_size: int, **options: Any) -> None:
+        super().__init__(max_cell(), input_size, hidden_size, **options)
 
 
 class NASCell(RecurrentStep):
-    """One step of the published cell, known under this name from TensorFlow."""
+    """One step of the published cell (figure 8, top right)."""
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = False) -> None:
         super().__init__(nas_cell(), input_size, hidden_size, bias)
 
     @classmethod
     def from_tensorflow(
-        cls,
-        kernel: NDArray[np.floating],
-        recurrent_kernel: NDArray[np.floating],
-        bias: NDArray[np.floating] | None = None,
+        cls, kernel: NDArray[Any], recurrent_kernel: NDArray[Any], bias: NDArray[Any] | None = None
     ) -> Self:
-        """The cell with the weights of TensorFlow's NASCell, in their precision.
+        """A cell with the weights of TensorFlow's NASCell.
 
-        `kernel` [I, 8 H], `recurrent_kernel` [H, 8 H] and `bias` [8 H], whose k-th slices of H belong to leaf k.
+        `kernel` [I, 8 H], `recurrent_kernel` [H, 8 H], `bias` [8 H], one leaf after the other. TensorFlow has its state
+        in the order c, m; here it is h, c with h = m.
         """
-        units = recurrent_kernel.shape[0]
-        fits = kernel.ndim == recurrent_kernel.ndim == 2 and kernel.shape[1] == recurrent_kernel.shape[1] == 8 * units
-        if not fits or (bias is not None and bias.shape != (8 * units,)):
-            raise ConfigError(
-                f"expected a kernel [I, 8 H], a recurrent kernel [H, 8 H] and a bias [8 H] or none; got {kernel.shape},"
-                f" {recurrent_kernel.shape} and {None if bias is None else bias.shape}"
-            )
-        cell = cls(kernel.shape[0], units, bias is not None).to(torch.from_numpy(kernel[:0]).dtype)
-        with torch.no_grad():
-            cell.layer.weight_ih.copy_(torch.from_numpy(kernel.T.copy()))
-            cell.layer.weight_hh.copy_(torch.from_numpy(recurrent_kernel.T.copy()))
-            if bias is not None and cell.layer.bias is not None:
-                cell.layer.bias.copy_(torch.from_numpy(bias))
-        return cell
+        hidden = recurrent_kernel.shape[0]
+        for name, weight, shape in (
+            ("kernel", kernel, (kernel.shape[0], 8 * hidden)),
+            ("recurrent_kernel", recurrent_kernel, (hidden, 8 * hidden)),
+            ("bias", bias, (8 * hidden,)),
+        ):
+            if weight is not None and weight.shape != shape:
+                raise ConfigError(f"{name} is {list(weight.shape)}; with {hidden} units it has to be {list(shape)}")
+        module = cls(kernel.shape[0], hidden, bias is not None)
+        weights = {"weight_ih": kernel.T, "weight_hh": recurrent_kernel.T, "bias": bias}
+        given = {name: torch.tensor(weight) for name, weight in weights.items() if weight is not None}
+        module.layer.to(given["weight_ih"].dtype).load_state_dict(given)
+        return module
 
 
 class NASMaxCell(RecurrentStep):
-    """One step of the published cell with `max`."""
+    """One step of the published cell with max (figure 8, bottom)."""
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = False) -> None:
         super().__init__(max_cell(), input_size, hidden_size, bias)

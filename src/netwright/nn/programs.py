@@ -9,14 +9,13 @@ and K of many steps is computed at once, so that one step back is one multiplica
 Legend of shapes: T steps, B sequences, H hidden units, N nodes, L leaves, J leaves that do not add.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from netwright.architectures.recurrent import RecurrentCell
-from netwright.nn.reference import COMBINE
 from netwright.nn.schedule import children_of, levels, levels_back, runs, special_leaves
 
 
@@ -24,35 +23,34 @@ class Tape(NamedTuple):
     """What the way forward keeps for the way back."""
 
     joined: Tensor
-    """[T, B, N, H] before the activations; the same memory as `passed` where no node is a sine."""
+    """[T, N, B, H] before the activations; the same memory as `passed` where no node is a sine."""
     passed: Tensor
-    """[T, B, N, H] what the parents see."""
+    """[T, N, B, H] what the parents see."""
     before: Tensor
     """[T, B, H] of the inject node: after its activation, before the injection."""
     injected: Tensor
     """[T, B, H] before the activation of the injection."""
-    leaf_u: Tensor
-    """[T, B, J, H] what the leaves that do not add join: the part of the input."""
+    u: Tensor
+    """[T, L, B, H] the leaves' parts of the input."""
     leaf_v: Tensor
-    """[T, B, J, H] and the part of the last output."""
+    """[T, J, B, H] the parts of the last output in the leaves that do not add."""
     outputs: Tensor
     """[T + 1, B, H] h, the initial one first."""
     memory: Tensor
     """[T + 1, B, H] c, the initial one first."""
 
 
-def new_tape(cell: RecurrentCell, steps: int, h: Tensor, c: Tensor) -> Tape:
-    """Unwritten memory for `steps` steps, but for the initial state."""
-    batch, hidden = h.shape
-    passed = h.new_empty(steps, batch, len(cell.nodes), hidden)
-    leaf_u = h.new_empty(steps, batch, len(special_leaves(cell)), hidden)
+def new_tape(cell: RecurrentCell, u: Tensor, h: Tensor, c: Tensor) -> Tape:
+    """Unwritten memory for the steps of `u`, but for the initial state."""
+    steps, _, batch, hidden = u.shape
+    passed = h.new_empty(steps, len(cell.nodes), batch, hidden)
     tape = Tape(
         joined=torch.empty_like(passed) if _has_sine(cell) else passed,
         passed=passed,
         before=h.new_empty(steps, batch, hidden),
         injected=h.new_empty(steps, batch, hidden),
-        leaf_u=leaf_u,
-        leaf_v=torch.empty_like(leaf_u),
+        u=u,
+        leaf_v=h.new_empty(steps, len(special_leaves(cell)), batch, hidden),
         outputs=h.new_empty(steps + 1, batch, hidden),
         memory=h.new_empty(steps + 1, batch, hidden),
     )
@@ -65,26 +63,27 @@ def _has_sine(cell: RecurrentCell) -> bool:
 
 
 class Program:
-    """Operations in order, and for each of their arguments the tensors of all steps."""
+    """Operations in order, each with the tensors that it is called with in every step."""
 
     def __init__(self) -> None:
-        self._lines: list[tuple[Callable[..., object], Sequence[Sequence[Tensor]]]] = []
+        self._lines: list[tuple[Callable[..., object], list[tuple[Tensor, ...]]]] = []
 
     def add(self, operation: Callable[..., object], *tensors: Tensor) -> None:
         """`operation` on `tensors` [T, ...], one step at a time."""
-        self._lines.append((operation, [tensor.unbind(0) for tensor in tensors]))
+        self._lines.append((operation, list(zip(*(tensor.unbind(0) for tensor in tensors), strict=True))))
 
     def run(self, step: int) -> None:
         """The operations of one step."""
         for operation, arguments in self._lines:
-            operation(*[tensors[step] for tensors in arguments])
+            operation(*arguments[step])
 
 
-def _into(function: Callable[..., object]) -> Callable[..., object]:
-    return lambda *arguments: function(*arguments[:-1], out=arguments[-1])
-
-
-_COMBINE = {name: _into(function) for name, function in COMBINE.items()}
+_COMBINE: dict[str, Callable[[Tensor, Tensor, Tensor], object]] = {
+    "add": lambda left, right, out: torch.add(left, right, out=out),
+    "elem_mult": lambda left, right, out: torch.mul(left, right, out=out),
+    "max": lambda left, right, out: torch.maximum(left, right, out=out),
+}
+_multiply = _COMBINE["elem_mult"]
 _ACTIVATE: dict[str, Callable[[Tensor, Tensor], object]] = {
     "identity": lambda z, out: out.copy_(z),
     "tanh": lambda z, out: torch.tanh(z, out=out),
@@ -95,39 +94,35 @@ _ACTIVATE: dict[str, Callable[[Tensor, Tensor], object]] = {
 
 
 def forward_program(cell: RecurrentCell, tape: Tape, v: Tensor) -> Program:
-    """From the leaves of `tape.joined`, which hold the parts of the input, and from `v` [B, L, H] to h and c."""
+    """From `tape.u` and the leaves' parts of the last output, `v` [L, B, H], to h and c."""
     program = Program()
     special = special_leaves(cell)
-    v = v.expand(len(tape.passed), *v.shape)
+    v = v.expand(len(tape.u), *v.shape)
+    for number, leaf in enumerate(special):
+        program.add(Tensor.copy_, tape.leaf_v[:, number], v[:, leaf])
     for level in levels(cell):
         for combination, run in runs([node.combination for node in cell.nodes], level):
-            joined = _nodes(tape.joined, run)
+            left, right = _nodes(tape.u, run), _nodes(v, run)
             if level.start:
                 both = _nodes(tape.passed, children_of(cell, run))
-                left, right = both[:, :, ::2], both[:, :, 1::2]
-            else:
-                left, right = joined, _nodes(v, run)
-                if combination != "add":
-                    kept = range(special.index(run.start), special.index(run.start) + len(run))
-                    program.add(Tensor.copy_, _nodes(tape.leaf_u, kept), left)
-                    program.add(Tensor.copy_, _nodes(tape.leaf_v, kept), right)
-            program.add(_COMBINE[combination], left, right, joined)
+                left, right = both[:, ::2], both[:, 1::2]
+            program.add(_COMBINE[combination], left, right, _nodes(tape.joined, run))
         if cell.read_index in level:
-            program.add(Tensor.copy_, tape.memory[1:], tape.joined[:, :, cell.read_index])
+            program.add(Tensor.copy_, tape.memory[1:], tape.joined[:, cell.read_index])
         for activation, run in runs([node.activation for node in cell.nodes], level):
             if activation != "identity" or tape.joined is not tape.passed:
                 program.add(_ACTIVATE[activation], _nodes(tape.joined, run), _nodes(tape.passed, run))
         if cell.inject_index in level:
-            passed = tape.passed[:, :, cell.inject_index]
+            passed = tape.passed[:, cell.inject_index]
             program.add(Tensor.copy_, tape.before, passed)
             program.add(_COMBINE[cell.inject.combination], tape.before, tape.memory[:-1], tape.injected)
             program.add(_ACTIVATE[cell.inject.activation], tape.injected, passed)
-    program.add(Tensor.copy_, tape.outputs[1:], tape.passed[:, :, -1])
+    program.add(Tensor.copy_, tape.outputs[1:], tape.passed[:, -1])
     return program
 
 
 def _nodes(tensor: Tensor, run: range) -> Tensor:
-    return tensor[:, :, run.start : run.stop]
+    return tensor[:, run.start : run.stop]
 
 
 _aten = torch.ops.aten
@@ -155,14 +150,14 @@ class Factors(NamedTuple):
     """The derivatives that a step back multiplies with."""
 
     nodes: Tensor
-    """[T, B, N, H] K; at the root of h by z."""
+    """[T, N, B, H] K; at the root of h by z."""
     memory: Tensor
     """[T, B, H] of the z of the inject node's parent (of h, where there is none) by the c before."""
 
 
 def write_factors(cell: RecurrentCell, tape: Tape, factors: Factors) -> None:
     """Fills `factors` from what the way forward kept of the same steps."""
-    joined, passed, out = (nodes.unbind(2) for nodes in (tape.joined, tape.passed, factors.nodes))
+    joined, passed, out = (nodes.unbind(1) for nodes in (tape.joined, tape.passed, factors.nodes))
     by_passed = [tape.before.new_ones(())] * len(cell.nodes)
     for parent in range(cell.base, len(cell.nodes)):
         left, right = cell.children(parent)
@@ -181,11 +176,22 @@ class Gradients(NamedTuple):
     """What the way back writes."""
 
     nodes: Tensor
-    """[T, B, N, H] D, but at the leaves the gradient of the recurrent product."""
+    """[T, N, B, H] D."""
+    leaf_v: Tensor
+    """[T, B, L, H] of the leaves' parts of the last output."""
     leaf_u: Tensor
-    """[T, B, J, H] of the part of the input, for the leaves that do not add; for the others it is that in `nodes`."""
+    """[T, J, B, H] of the parts of the input in the leaves that do not add; in the others both parts have the same."""
     memory: Tensor
     """[T + 1, B, H] of c, the initial one first."""
+
+
+def new_gradients(tape: Tape, grad_c: Tensor) -> Gradients:
+    """Unwritten memory, but for the gradient of the last c."""
+    steps, base, batch, hidden = tape.u.shape
+    memory = torch.empty_like(tape.memory)
+    memory[-1] = grad_c
+    leaf_v = tape.passed.new_empty(steps, batch, base, hidden)
+    return Gradients(torch.empty_like(tape.passed), leaf_v, torch.empty_like(tape.leaf_v), memory)
 
 
 def backward_program(cell: RecurrentCell, tape: Tape, factors: Factors, grads: Gradients, grad_h: Tensor) -> Program:
@@ -193,26 +199,23 @@ def backward_program(cell: RecurrentCell, tape: Tape, factors: Factors, grads: G
     program = Program()
     root = len(cell.nodes) - 1
     grad_h = grad_h.expand(len(grads.nodes), *grad_h.shape)
-    program.add(_multiply, grad_h, factors.nodes[:, :, root], grads.nodes[:, :, root])
+    program.add(_multiply, grad_h, factors.nodes[:, root], grads.nodes[:, root])
     if cell.inject_index == root:
         program.add(_multiply, grad_h, factors.memory, grads.memory[:-1])
     if cell.read_index == root:
-        program.add(Tensor.add_, grads.nodes[:, :, root], grads.memory[1:])
+        program.add(Tensor.add_, grads.nodes[:, root], grads.memory[1:])
     for parents in levels_back(cell):
         children = children_of(cell, parents)
-        pairs, by_pairs = (_nodes(nodes, children).unflatten(2, (-1, 2)) for nodes in (grads.nodes, factors.nodes))
-        program.add(_multiply, _nodes(grads.nodes, parents).unsqueeze(3), by_pairs, pairs)
+        pairs, by_pairs = (_nodes(nodes, children).unflatten(1, (-1, 2)) for nodes in (grads.nodes, factors.nodes))
+        program.add(_multiply, _nodes(grads.nodes, parents).unsqueeze(2), by_pairs, pairs)
         if cell.inject_index in children:
-            parent = grads.nodes[:, :, cell.base + cell.inject_index // 2]
+            parent = grads.nodes[:, cell.base + cell.inject_index // 2]
             program.add(_multiply, parent, factors.memory, grads.memory[:-1])
         if cell.read_index in children:
-            program.add(Tensor.add_, grads.nodes[:, :, cell.read_index], grads.memory[1:])
+            program.add(Tensor.add_, grads.nodes[:, cell.read_index], grads.memory[1:])
+    program.add(Tensor.copy_, grads.leaf_v, grads.nodes[:, : cell.base].transpose(1, 2))
     for number, leaf in enumerate(special_leaves(cell)):
-        by_u, by_v = _sides(cell.nodes[leaf].combination, tape.leaf_u[:, :, number], tape.leaf_v[:, :, number])
-        program.add(_multiply, grads.nodes[:, :, leaf], by_u, grads.leaf_u[:, :, number])
-        program.add(Tensor.mul_, grads.nodes[:, :, leaf], by_v)
+        by_u, by_v = _sides(cell.nodes[leaf].combination, tape.u[:, leaf], tape.leaf_v[:, number])
+        program.add(_multiply, grads.nodes[:, leaf], by_u, grads.leaf_u[:, number])
+        program.add(_multiply, grads.nodes[:, leaf], by_v, grads.leaf_v[:, :, leaf])
     return program
-
-
-def _multiply(left: Tensor, right: Tensor, out: Tensor) -> None:
-    torch.mul(left, right, out=out)

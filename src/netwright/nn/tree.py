@@ -37,6 +37,11 @@ class TreeLayer(nn.Module):
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
+    def extra_repr(self) -> str:
+        """Sizes and the cell."""
+        bias = "" if self.bias is None else ", bias=True"
+        return f"{self.input_size}, {self.hidden_size}{bias}, {self.cell}"
+
     def initial_state(self, x_TBI: Tensor) -> State:
         """Zeros."""
         return (x_TBI.new_zeros(x_TBI.shape[1], self.hidden_size),) * 2

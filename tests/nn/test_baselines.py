@@ -1,0 +1,107 @@
+"""The LSTM and the recurrent highway network against loops in numpy, with and without a mask."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from netwright.nn import HighwayLayer, LSTMLayer
+
+Array = NDArray[np.float64]
+STEPS, BATCH, INPUTS, HIDDEN, DEPTH = 4, 3, 5, 6, 3
+
+
+def sigmoid(x: Array) -> Array:
+    return 1 / (1 + np.exp(-x))
+
+
+def numpy_lstm(parameters: list[Array], x: Array, state: list[Array], mask: Array) -> tuple[Array, list[Array]]:
+    weight_ih, weight_hh, bias = parameters
+    h, c = state
+    outputs = []
+    for x_t in x:
+        i, f, g, o = np.split(x_t @ weight_ih.T + (h * mask) @ weight_hh.T + bias, 4, axis=1)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
+        outputs.append(h)
+    return np.stack(outputs), [h, c]
+
+
+def numpy_highway(parameters: list[Array], x: Array, state: list[Array], mask: Array) -> tuple[Array, list[Array]]:
+    weight_ih, weight_hh, bias = parameters
+    (s,) = state
+    outputs = []
+    for x_t in x:
+        for layer in range(DEPTH):
+            rows = (s * mask) @ weight_hh[layer].T + bias[2 * HIDDEN * layer : 2 * HIDDEN * (layer + 1)]
+            if layer == 0:
+                rows = rows + x_t @ weight_ih.T
+            h, t = np.tanh(rows[:, :HIDDEN]), sigmoid(rows[:, HIDDEN:])
+            s = h * t + s * (1 - t)
+        outputs.append(s)
+    return np.stack(outputs), [s]
+
+
+LAYERS = {
+    "LSTM": (lambda: LSTMLayer(INPUTS, HIDDEN), numpy_lstm, 2),
+    "RHN": (lambda: HighwayLayer(INPUTS, HIDDEN, DEPTH), numpy_highway, 1),
+}
+
+
+def drawn(name: str) -> tuple[nn.Module, Tensor, tuple[Tensor, ...], Tensor]:
+    torch.manual_seed(0)
+    make, _, num_states = LAYERS[name]
+    layer = make().double()
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.normal_()
+    x = torch.randn(STEPS, BATCH, INPUTS, dtype=torch.float64)
+    state = torch.randn(num_states, BATCH, HIDDEN, dtype=torch.float64).unbind(0)
+    return layer, x, state, torch.randint(0, 2, (BATCH, HIDDEN)).double() * 2
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_baseline_is_its_equations(name: str, masked: bool) -> None:
+    layer, x, state, mask = drawn(name)
+    outputs, after = layer(x, state, mask if masked else None)
+    weights = [parameter.detach().numpy() for parameter in layer.parameters()]
+    right, right_after = LAYERS[name][1](
+        weights, x.numpy(), [part.numpy() for part in state], mask.numpy() if masked else np.ones((BATCH, HIDDEN))
+    )
+    np.testing.assert_allclose(outputs.detach().numpy(), right, rtol=1e-12, atol=1e-12)
+    for part, right_part in zip(after, right_after, strict=True):
+        np.testing.assert_allclose(part.detach().numpy(), right_part, rtol=1e-12, atol=1e-12)
+
+
+def test_the_fused_lstm_and_the_masked_loop_have_the_same_gradients() -> None:
+    layer, x, state, _ = drawn("LSTM")
+    leaves = [tensor.requires_grad_() for tensor in (x, *(part.clone() for part in state))] + list(layer.parameters())
+    gradients = []
+    for mask in (None, torch.ones(BATCH, HIDDEN, dtype=torch.float64)):
+        outputs, (h, c) = layer(x, tuple(leaves[1:3]), mask)
+        gradients.append(torch.autograd.grad((outputs**2).sum() + h.sum() + (c**2).sum(), leaves))
+    torch.testing.assert_close(gradients[0], gradients[1])
+
+
+def test_numbers_of_parameters() -> None:
+    """Zaremba's count of an LSTM, and the one of recurrent highway networks: PAPER.md J.4, J.6."""
+    assert sum(p.numel() for p in HighwayLayer(830, 830, 10).parameters()) == 2 * 830 * (830 + 10 * 831)
+    medium = 2 * sum(p.numel() for p in LSTMLayer(650, 650).parameters()) + 2 * 10_000 * 650 + 10_000
+    assert medium == 19_775_200
+
+
+def test_a_highway_mostly_carries_at_the_start() -> None:
+    layer = HighwayLayer(INPUTS, HIDDEN, DEPTH)
+    of_h, of_t = layer.bias.detach().view(DEPTH, 2, HIDDEN).unbind(1)
+    assert (of_h == 0).all()
+    assert (of_t == -2).all()
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_initial_state_is_zero(name: str) -> None:
+    layer, x, state, _ = drawn(name)
+    zeros = layer.initial_state(x)
+    assert [part.shape for part in zeros] == [part.shape for part in state]
+    assert not any(part.any() for part in zeros)
