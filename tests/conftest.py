@@ -16,6 +16,9 @@ from typer.testing import CliRunner, Result
 from netwright.cli.app import app
 from netwright.store import FILE_NAME, Store
 
+# A shell ignores Ctrl-C in what it runs in the background, and processes that the tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 REAL_DATA = os.environ.get("NETWRIGHT_DATA")
 PREPARE = Path(__file__).parents[2] / "shared" / "tools" / "prepare_data.py"
 """Beside the checkout there may be CIFAR-10 (through JPEG) and Penn Treebank, with a program that unpacks them."""
