@@ -163,7 +163,7 @@ def ptb_max_sin() -> RunConfig:
 def ptb_quick() -> RunConfig:
     """Cells of base 8 with 64 units in one layer, on a tenth of Penn Treebank, for a laptop.
 
-    About 10 minutes on 2 cores.
+    About 20 minutes on 2 cores.
     """
     return RunConfig(
         recipe="ptb-quick",
@@ -177,7 +177,7 @@ def ptb_quick() -> RunConfig:
 def pydoc() -> RunConfig:
     """Cells of base 4 for the text of Python's own help, nothing to download, confirmed at the end.
 
-    About 4 minutes on 2 cores.
+    About 3 minutes on 2 cores.
     """
     return RunConfig(
         recipe="pydoc",
@@ -192,7 +192,7 @@ def pydoc() -> RunConfig:
 def text(data: Path | None = None) -> RunConfig:
     """Your own text (--data FILE): cells of base 8 with 64 units, by words or --set evaluate.task=text-characters.
 
-    A few minutes on 2 cores.
+    About 20 minutes on 2 cores.
     """
     return ptb_quick().changed(
         recipe="text", evaluate=quick_text(task="text", num_train_tokens=90_000, num_validation_tokens=20_000)

@@ -222,8 +222,8 @@ def test_a_folder_is_taken_as_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", r"mine.txt is empty \(0 bytes\)"),
-        (b" \n \n", r"mine.txt is empty \(4 bytes\)"),
+        (b"", r"mine.txt is empty: no word in 0 bytes"),
+        (b" \n \n", r"mine.txt is empty: no word in 4 bytes"),
         (b"good\nb\xe4d\n" * 9, r"mine.txt is not in UTF-8: its byte 6 is 0xe4 .*save it as UTF-8"),
         (b"PK\x00\x03" * 9, r"mine.txt is no text: its byte 2 is 0"),
         (b"one line and nothing else", r"too short to be divided into three parts .* it has 1 line and 26 characters"),

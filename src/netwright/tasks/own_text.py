@@ -60,9 +60,9 @@ def _files_of(folder: Path) -> list[Path]:
 
 
 def _divided(path: Path, text: str) -> list[str]:
-    """The first 80%, the next 10% and the rest, each up to the end of the line in which it ends."""
-    first = text.index("\n", len(text) * 8 // 10) + 1
-    second = text.index("\n", min(len(text) * 9 // 10, len(text) - 1)) + 1
+    """The first 80%, the next 10% and the rest, each up to the end of the line in which its last character is."""
+    first = text.index("\n", len(text) * 8 // 10 - 1) + 1
+    second = text.index("\n", len(text) * 9 // 10 - 1) + 1
     parts = [text[:first], text[first:second], text[second:]]
     if not all(part.strip() for part in parts):
         num_lines = text.count("\n")

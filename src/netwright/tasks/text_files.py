@@ -43,8 +43,6 @@ def decoded(path: Path, content: bytes) -> str:
     A byte order mark is dropped; a carriage return, with or without a line feed, is a line end. Raises DataError for
     what is empty, binary or not UTF-8.
     """
-    if not content.strip():
-        raise DataError(f"{path} is empty ({len(content)} bytes); expected a text in UTF-8")
     nul = content.find(b"\0")
     if nul >= 0:
         raise DataError(
@@ -59,6 +57,8 @@ def decoded(path: Path, content: bytes) -> str:
             "save it as UTF-8, or convert it: iconv -f ENCODING -t UTF-8"
         ) from error
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    if not text.strip():
+        raise DataError(f"{path} is empty: no word in {len(content):,} bytes; expected a text in UTF-8")
     return text if text.endswith("\n") else text + "\n"
 
 
