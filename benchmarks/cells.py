@@ -2,9 +2,10 @@
 
     python benchmarks/cells.py
 
-One thread and memory kept as in a search's workers; float32 unless said otherwise, and as many parameters in every row as in the LSTM of each size. The rows
-take turns, so that a machine whose speed drifts slows all of them; ratios are taken within a turn. "torch's products"
-and "nothing packed" are netwright's layer without a part of what makes it fast.
+One thread, and freed memory is kept, as in a search's workers; float32 unless said otherwise. Every row has as many
+parameters as the LSTM of its table. The rows take turns, so that a machine whose speed drifts slows all of them; ratios
+are taken within a turn. "torch's products" and "nothing packed" are netwright's layer without a part of what makes it
+fast.
 """
 
 import argparse

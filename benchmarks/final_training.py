@@ -19,13 +19,11 @@ from netwright.children.building import build
 from netwright.children.convolutional import initialise
 from netwright.cli.stages import Stages
 from netwright.config import FinalSettings
-from netwright.evaluations import ImageEvaluation
-from netwright.finishing import finish, found_in, tested_metrics
+from netwright.finals.images import FinalImages
+from netwright.finishing import finish, found_in
 from netwright.results import described
 from netwright.running import Place, default_workers, hardware, read_config
-from netwright.tasks.catalog import open_task, prepare_task
-from netwright.tasks.images import ImageData, ImageSplit, everything_but_test
-from netwright.training.image_child import ImageChild
+from netwright.tasks.images import ImageSplit, everything_but_test
 from netwright.training.images import train_classifier
 from netwright.trials import derive_seed
 
@@ -33,12 +31,12 @@ STUDENT_T = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 8: 2.365, 10: 2.
 """By the number of seeds: Student's t for a two-sided interval of 95%."""
 
 
-def searched(network: ConvNet, child: ImageChild, split: ImageSplit, data: ImageData, seed: int) -> float:
+def searched(network: ConvNet, final: FinalImages, split: ImageSplit, seed: int) -> float:
     """Test accuracy of the architecture under the search's settings."""
     module = build(network, split.num_classes, split.train_images.shape[1])
     initialise(module, seed)
-    train_classifier(module, split, seed=seed, speed=child.speed, **child.training)
-    accuracy: float = tested_metrics(module, child, data)["test_accuracy"]
+    train_classifier(module, split, seed=seed, speed=final.child.speed, **final.child.training)
+    accuracy: float = final.tested(module)["test_accuracy"]
     return accuracy
 
 
@@ -58,17 +56,16 @@ def main() -> None:
     config, place = read_config(options.run)
     place = Place(options.workers or default_workers(config), place.data, place.verify)
     ((origin, network),) = found_in(options.run, 1).items()
-    folder = prepare_task(config.evaluate.task, place.data, verify=place.verify)
-    data = open_task(config.evaluate.task, folder, verify=False)
-    child = ImageEvaluation(config.evaluate).evaluate(folder)
+    images = FinalImages.open(config.evaluate, FinalSettings(), place)
+    data, child = images.data, images.child
     print(f"hardware: {hardware()}\ndata: {data.name}, {len(data.test_images)} test images")
     print(f"architecture: {origin}: {described(network)}")
 
     accuracies: dict[str, list[float]] = {"search": [], "all images": [], "train": []}
     for seed in range(options.seeds):
         drawn = derive_seed(seed, "benchmark")
-        accuracies["search"].append(searched(network, child, child.split, data, drawn))
-        accuracies["all images"].append(searched(network, child, everything_but_test(data), data, drawn))
+        accuracies["search"].append(searched(network, images, child.split, drawn))
+        accuracies["all images"].append(searched(network, images, everything_but_test(data), drawn))
         with tempfile.TemporaryDirectory() as scratch, Stages() as stages:
             final = FinalSettings(seed=seed, epochs=options.epochs)
             model = finish({origin: network}, config, final, Path(scratch) / "model", place, stages)

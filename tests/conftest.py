@@ -18,7 +18,7 @@ from netwright.store import FILE_NAME, Store
 
 REAL_DATA = os.environ.get("NETWRIGHT_DATA")
 PREPARE = Path(__file__).parents[2] / "shared" / "tools" / "prepare_data.py"
-"""Beside the checkout there may be a copy of CIFAR-10 that went through JPEG, with a program that unpacks it."""
+"""Beside the checkout there may be CIFAR-10 (through JPEG) and Penn Treebank, with a program that unpacks them."""
 
 RECIPE = '''
 """A user's recipe: 64 architectures, judged by a function that notes every call in a file beside it."""
@@ -101,12 +101,12 @@ def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def real_cifar10(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with all of CIFAR-10 in its official layout; the test is skipped where there is none."""
+def real_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with CIFAR-10 and Penn Treebank in their official layouts; the test is skipped where there is none."""
     if REAL_DATA:
         return Path(REAL_DATA)
     if not PREPARE.is_file():
-        pytest.skip("NETWRIGHT_DATA names no copy of CIFAR-10 in its official layout")
+        pytest.skip("NETWRIGHT_DATA names no folder with the official files")
     pytest.importorskip("PIL", reason="unpacking the copy of CIFAR-10 needs pillow")
     folder = tmp_path_factory.mktemp("real")
     subprocess.run([sys.executable, PREPARE, folder], check=True, capture_output=True)

@@ -1,23 +1,22 @@
-"""The grid of a final training: candidates, their validation accuracies on disk, and the choice among them."""
+"""The grid of a final training: candidates, their scores on the search's split on disk, and the choice among them."""
 
-import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from netwright.architectures.convolutional import ConvNet
+from netwright.architectures.reading import Architecture
 from netwright.architectures.values import fingerprint, to_json
-from netwright.config import FinalSettings, ImageSettings, RunConfig
+from netwright.config import RunConfig
 from netwright.errors import RunError, StoreError
-from netwright.rewards import AccuracyReward
+from netwright.execution.interface import Evaluate
+from netwright.finals.interface import Candidate
+from netwright.rewards import Reward
 from netwright.running import Place, make_executor
-from netwright.training.image_child import Candidates, ImageChild
 from netwright.trials import Job, Outcome, derive_seed
+from netwright.writing import replace_whole
 
-EPOCHS_FACTOR = 6
-"""Epochs of a final training for each of a child's: DenseNet's 300 where the paper's children have 50."""
 MAX_ATTEMPTS = 3
 """A candidate whose worker was lost is tried so many times."""
 
@@ -25,36 +24,8 @@ OnProgress = Callable[[str, int, int], None]
 """Told what is under way, how much of it has ended, and how much there is."""
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """An architecture with the settings of one grid point; `origin` says where the architecture is from.
-
-    `settings` are those that differ from the search's: keyword arguments of `train_classifier`, and epsilon.
-    """
-
-    origin: str
-    architecture: ConvNet
-    settings: Mapping[str, Any]
-
-
-def candidates_of(found: Mapping[str, ConvNet], settings: ImageSettings, final: FinalSettings) -> tuple[Candidate, ...]:
-    """Every architecture with every point of the grid, the search's own settings first."""
-    schedule = final.schedule or settings.schedule
-    decays_at = final.decays_at if schedule != "constant" else (None,)
-    grid = [
-        {
-            "epochs": final.epochs or EPOCHS_FACTOR * settings.epochs,
-            "schedule": schedule,
-            "label_smoothing": final.label_smoothing,
-            "learning_rate": settings.learning_rate * learning_rate,
-            "weight_decay": settings.weight_decay * weight_decay,
-            "epsilon": epsilon,
-            "decay_at": decay_at,
-        }
-        for learning_rate, weight_decay, epsilon, decay_at in itertools.product(
-            final.learning_rates, final.weight_decays, final.epsilons, decays_at
-        )
-    ]
+def candidates_of(found: Mapping[str, Architecture], grid: Sequence[Mapping[str, Any]]) -> tuple[Candidate, ...]:
+    """Every architecture with every point of the grid, in their order."""
     return tuple(Candidate(origin, network, point) for origin, network in found.items() for point in grid)
 
 
@@ -65,8 +36,8 @@ class Measured:
     not found.
     """
 
-    def __init__(self, path: Path, common: Mapping[str, Any]) -> None:
-        self._path, self._common = path, dict(common)
+    def __init__(self, path: Path, common: Mapping[str, Any], reward: Reward) -> None:
+        self._path, self._common, self.reward = path, dict(common), reward
         self._entries: dict[str, dict[str, Any]] = {}
         if path.exists():
             try:
@@ -75,17 +46,20 @@ class Measured:
                 raise StoreError(f"{path} is corrupted ({error}); remove it to train the grid anew") from None
 
     def of(self, candidate: Candidate) -> dict[str, Any] | None:
-        """`validation_accuracy` and `seconds`, or `error` and `seconds`; None where it was not trained yet."""
+        """The score by its name and `seconds`, or `error` and `seconds`; None where it was not trained yet."""
         return self._entries.get(self._key(candidate))
 
-    def add(self, candidate: Candidate, outcome: Outcome, accuracy: float | None) -> None:
-        """Keep an outcome; one that says nothing of the candidate only until this process ends."""
-        result = {"validation_accuracy": accuracy} if accuracy is not None else {"error": str(outcome.failure)}
+    def add(self, candidate: Candidate, outcome: Outcome) -> None:
+        """Keep an outcome; one that says nothing of the candidate only until this process ends.
+
+        `RunError` where the disk is full.
+        """
+        result: dict[str, Any] = {"error": str(outcome.failure)}
+        if outcome.measurement is not None:
+            result = {self.reward.score_name: self.reward.score(outcome.measurement)}
         self._entries[self._key(candidate)] = {**result, "seconds": round(outcome.seconds, 2)}
         if outcome.failure is None or not outcome.failure.kind.says_nothing_of_the_child:
-            unfinished = self._path.with_name(self._path.name + ".new")
-            unfinished.write_text(json.dumps(self._entries), encoding="utf-8")
-            unfinished.replace(self._path)
+            replace_whole(self._path, json.dumps(self._entries).encode())
 
     def _key(self, candidate: Candidate) -> str:
         return fingerprint(
@@ -96,24 +70,21 @@ class Measured:
 def train_candidates(
     candidates: Sequence[Candidate],
     *,
-    child: ImageChild,
+    evaluate: Evaluate,
     config: RunConfig,
     seed: int,
-    last_epochs: int,
     place: Place,
     measured: Measured,
     on_progress: OnProgress,
 ) -> None:
     """Train on the search's split what is not in `measured` yet, and put it there.
 
-    All points of an architecture start from the same weights. The accuracy is that of the search's score.
+    `evaluate` trains job n as `candidates[n]` says. All points of an architecture have one seed.
     """
     todo = [number for number, candidate in enumerate(candidates) if measured.of(candidate) is None]
     on_progress("grid", len(candidates) - len(todo), len(candidates))
     if not todo:
         return
-    score = AccuracyReward(last_epochs).score
-    evaluate = Candidates(child, tuple(candidate.settings for candidate in candidates))
     workers = None if place.workers is None else min(place.workers, len(todo))
     # The time limit was meant for the search's short trainings.
     executor = make_executor(config.changed(time_limit_seconds=None), evaluate, replace(place, workers=workers))
@@ -134,8 +105,7 @@ def train_candidates(
                 if lost and attempts[number] < MAX_ATTEMPTS:
                     submit(number)
                     continue
-                accuracy = None if outcome.measurement is None else score(outcome.measurement)
-                measured.add(candidates[number], outcome, accuracy)
+                measured.add(candidates[number], outcome)
                 del attempts[number]
                 on_progress("grid", len(candidates) - len(attempts), len(candidates))
     finally:
@@ -143,14 +113,15 @@ def train_candidates(
 
 
 def best_candidate(candidates: Sequence[Candidate], measured: Measured) -> tuple[Candidate, float]:
-    """The candidate with the highest validation accuracy, the earlier one of equals, and that accuracy."""
-    results = [measured.of(candidate) or {} for candidate in candidates]
-    accuracies = [result["validation_accuracy"] for result in results if "validation_accuracy" in result]
-    if not accuracies:
+    """The candidate with the best score, the earlier one of equals, and that score."""
+    name, results = measured.reward.score_name, [measured.of(candidate) or {} for candidate in candidates]
+    scored = [
+        (result[name], candidate) for result, candidate in zip(results, candidates, strict=True) if name in result
+    ]
+    if not scored:
         raise RunError(
             f"every training of the grid failed, the first with {results[0].get('error')}\nMend the cause, or change "
             "the settings with --set evaluate.NAME=VALUE"
         )
-    best = max(accuracies)
-    winner = next(c for c, result in zip(candidates, results, strict=True) if result.get("validation_accuracy") == best)
-    return winner, best
+    best = (max if measured.reward.higher_is_better else min)(score for score, _ in scored)
+    return next(candidate for score, candidate in scored if score == best), best

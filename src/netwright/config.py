@@ -12,14 +12,17 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    NonNegativeInt,
     PlainSerializer,
     PlainValidator,
     PositiveInt,
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
+from netwright.children.dropout import Dropout
 from netwright.errors import ConfigError, unknown
 from netwright.spaces.programs import Space
 from netwright.spaces.references import reference, resolve, space_from_json, space_to_json
@@ -105,6 +108,46 @@ class ImageSettings(Settings):
     channels_last: bool = True
 
 
+class TextSettings(Settings):
+    """How a recurrent cell is dropped into a language model, trained and judged (paper, section 4.2).
+
+    The paper names layers, size, epochs and reward; the rest is of the models that it compares with, of medium size
+    (Zaremba et al. 2014, Gal & Ghahramani 2016).
+    """
+
+    kind: Literal["text"] = "text"
+    task: str = "ptb"
+    num_train_tokens: PositiveInt | None = None  # the first ones; None is all
+    num_validation_tokens: PositiveInt | None = None
+    num_parameters: PositiveInt | None = 20_000_000  # of the whole model, which decides the hidden size; paper
+    hidden_size: PositiveInt | None = None  # units of a layer, in the place of num_parameters
+    num_layers: PositiveInt = 2  # paper
+    embedding_size: PositiveInt | None = None  # None is the hidden size
+    tied: bool = False  # whether the softmax has the embedding's weights
+    cell_bias: bool = False  # whether the leaves of a cell have a bias; none in the paper
+    init_range: Positive = 0.05  # matrices U(-0.05, 0.05); Zaremba
+    epochs: PositiveInt = 35  # paper
+    batch_size: PositiveInt = 20  # sequences side by side; Zaremba
+    window: PositiveInt = 35  # steps through which gradients flow; Zaremba
+    optimizer: Literal["sgd", "adam"] = "sgd"  # Zaremba
+    learning_rate: Positive = 1.0  # Zaremba
+    constant_epochs: NonNegativeInt = 6  # epochs before the learning rate begins to fall; Zaremba
+    decay: Annotated[float, Field(ge=1)] = 1.2  # the learning rate is divided by it at every further epoch; Zaremba
+    loss_over_time: Literal["sum", "mean"] = "sum"  # of a window's nats; Zaremba
+    clip: Positive = 5.0  # largest norm of a gradient; Zaremba
+    weight_decay: NonNegative = 0.0
+    dropout: Dropout = Dropout(inputs=0.5, output=0.5, state=0.2, words=0.2, variational=True)  # Gal
+    constant: Positive = 80.0  # reward = constant / (validation perplexity) ** 2; paper
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the hardware has it
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Self:
+        if (self.num_parameters is None) == (self.hidden_size is None):
+            raise ValueError("give either num_parameters or hidden_size, and null for the other")
+        return self
+
+
 class FunctionSettings(Settings):
     """A user's own function: architecture -> reward."""
 
@@ -160,12 +203,35 @@ class FinalSettings(Settings):
         return self.model_copy(update=first)
 
 
+class FinalTextSettings(Settings):
+    """The final training of a language model: a grid on what the search saw, its best point on the whole text.
+
+    The paper names what its grid varies (section 4.2) and none of the values. The first value of each is the search's
+    own setting.
+    """
+
+    top: PositiveInt = 1  # architectures among which validation chooses; the paper takes the search's best one
+    epochs: PositiveInt | None = None  # None: the search's
+    learning_rates: Values[Positive] = (1.0, 0.5)  # times the search's
+    init_ranges: Values[Positive] = (1.0, 0.5)  # times the search's
+    dropouts: Values[Fraction] = (1.0, 0.7)  # times every rate of the search's
+    constant_epochs: Values[NonNegative] = (1.0, 1.5)  # times the search's
+    seed: int = 0
+
+    def without_grid(self) -> Self:
+        """The same with the search's own settings only."""
+        first = {
+            name: getattr(self, name)[:1] for name in ("learning_rates", "init_ranges", "dropouts", "constant_epochs")
+        }
+        return self.model_copy(update=first)
+
+
 class RunConfig(Settings):
     """One search, complete."""
 
     recipe: str = "python"
     space: SpaceField
-    evaluate: Annotated[ImageSettings | FunctionSettings, Field(discriminator="kind")]
+    evaluate: Annotated[ImageSettings | TextSettings | FunctionSettings, Field(discriminator="kind")]
     strategy: Annotated[ReinforceSettings | RandomSettings, Field(discriminator="name")] = ReinforceSettings()
     num_trials: PositiveInt = 12_800  # paper, CIFAR-10
     seed: int = 0
@@ -180,8 +246,11 @@ class RunConfig(Settings):
     @field_validator("constraints")
     @classmethod
     def _costs_can_be_counted(cls, settings: ConstraintSettings, info: ValidationInfo) -> ConstraintSettings:
-        if settings.in_use and isinstance(info.data.get("evaluate"), FunctionSettings):
-            raise ValueError("the costs of networks for images can be limited; a function of your own counts its own")
+        evaluate = info.data.get("evaluate")
+        if settings.in_use and isinstance(evaluate, FunctionSettings):
+            raise ValueError("the costs of networks that netwright trains can be limited; a function counts its own")
+        if isinstance(evaluate, TextSettings) and (settings.max_multiply_adds or settings.target_multiply_adds):
+            raise ValueError("multiply-adds are counted for networks for images alone; limit the parameters of a cell")
         return settings
 
     def changed(self, **changes: Any) -> Self:

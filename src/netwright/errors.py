@@ -1,10 +1,11 @@
-"""Every error that netwright raises for its users, and the line that names the nearest right spelling.
+"""Every error that netwright raises for its users, and the sentences that several places say in the same way.
 
 A message says what is wrong, with the actual value, what was expected, and what to do.
 """
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class NetwrightError(Exception):
@@ -39,6 +40,14 @@ class ChildError(NetwrightError):
     """A child whose training went astray; in a search this is a failed trial."""
 
     exit_code = 1
+
+
+def disk_failure(place: Path | str, reason: object, kept: str) -> RunError:
+    """For a disk that refuses what is written in `place`; `kept` names what is not lost."""
+    return RunError(
+        f"the disk that holds {place} is full or failing ({reason}); {kept} is kept: free some space and run the same "
+        "command again"
+    )
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:

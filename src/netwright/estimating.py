@@ -10,23 +10,25 @@ import statistics
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from netwright.architectures.costs import ImageShape
-from netwright.config import FunctionSettings, ImageSettings, RunConfig
+from netwright.config import ImageSettings, RunConfig
 from netwright.errors import ConfigError, RunError
 from netwright.evaluations import LOOP_SETTINGS, SPEED_SETTINGS
 from netwright.execution.local import LocalExecutor
 from netwright.loop import make_constraints, make_strategy
 from netwright.recipes import cifar10
 from netwright.running import Place, default_workers
-from netwright.tasks.catalog import open_task, prepare_task
+from netwright.tasks.catalog import open_images, prepare_task
 from netwright.tasks.images import split_images
 from netwright.training.probe import Probe
 from netwright.training.speed import Speed
 from netwright.trials import Job, Proposal, Ticket, derive_seed
 
+Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 NUM_DRAWN, NUM_PROBES, NUM_PAPER_PROBES = 256, 8, 4
 CHEAPER, DEARER = 0.8, 1.35
 """By how much the networks that the controller comes to prefer may differ in cost from those that it starts with."""
@@ -59,12 +61,27 @@ class Estimate:
         return self.seconds / 3600 * (self.workers if self.device == "core" else 1)
 
 
+@dataclass(frozen=True)
+class _Sample:
+    """What the search would draw and train."""
+
+    num_drawn: int
+    architectures: Sequence[Any]
+    """Those within the limits."""
+    multiply_adds: Floats
+    """Of each of these."""
+    share_unique: float
+    """Of these; 1 where duplicates are trained too."""
+    controller_seconds: float
+    """Of the whole run."""
+
+
 def estimate_search(config: RunConfig, place: Place) -> Estimate:
     """The cost of the search that `config` describes on this machine, with its data."""
     settings = _image_settings(config)
     begun = time.monotonic()
     folder = prepare_task(settings.task, place.data, verify=place.verify)
-    data = open_task(settings.task, folder, verify=False)
+    data = open_images(settings.task, folder, verify=False)
     split = split_images(
         data, num_validation=settings.num_validation, num_train=settings.num_train, seed=settings.split_seed
     )
@@ -92,63 +109,75 @@ def _estimate(
     opening: float,
     seconds: float,
 ) -> Estimate:
-    drawn, controller_seconds = _drawn(config)
-    constraints = make_constraints(config, images)
-    costs = [constraints.count(proposal.architecture) for proposal in drawn]
-    kept = [index for index, cost in enumerate(costs) if constraints.violation(cost) is None]
-    if not kept:
-        raise RunError(f"all of {len(drawn)} architectures that were drawn are above a limit: nothing would be trained")
-    different = {repr(drawn[index].architecture): index for index in kept}
-    unique = len(different) / len(kept) if config.reuse else 1.0
-    multiply_adds = np.array([costs[index].get("multiply_adds", 1) for index in kept], dtype=float)
-
+    sample = _sample(config, images)
     settings = _image_settings(config)
     probe = Probe(
         images,
         *sizes,
         training=settings.model_dump(exclude=LOOP_SETTINGS | SPEED_SETTINGS),
-        speed=(speed := Speed(**settings.model_dump(include=SPEED_SETTINGS))),
+        speed=Speed(**settings.model_dump(include=SPEED_SETTINGS)),
         seconds=seconds,
     )
-    # From cheap to dear, each standing for as many others.
-    by_cost = np.argsort(multiply_adds, kind="stable")
-    chosen = [int(by_cost[int((n + 0.5) * len(kept) / num_probes)]) for n in range(num_probes)]
-    jobs = [Job(n, drawn[kept[n]].architecture, derive_seed(config.seed, "probe", n)) for n in dict.fromkeys(chosen)]
-    measured, starting = _timed(probe, jobs, workers, config.seed)
-    predicted, error = _line(multiply_adds, measured)
+    measured, starting = _timed(probe, _probed(sample, num_probes, config.seed), workers, config.seed)
+    predicted, error = _line(sample.multiply_adds, measured)
 
     in_flight = (config.lag + 1) * config.batch_size
-    num_trained = config.num_trials * len(kept) / len(drawn) * unique
+    num_kept = len(sample.architectures)
+    num_trained = config.num_trials * num_kept / sample.num_drawn * sample.share_unique
     child, start = float(predicted.mean()), opening + starting
     # The last children of each phase leave workers idle for half a child.
-    searching = child * (num_trained / min(workers, in_flight) + 0.5) + controller_seconds
+    searching = child * (num_trained / min(workers, in_flight) + 0.5) + sample.controller_seconds
     confirm = config.confirm
     num_confirmations = round(min(confirm.top, num_trained)) * confirm.num_seeds if confirm.at_end else 0
     # The best are rarely the cheapest.
     best = float(np.sort(predicted)[-max(1, len(predicted) // 4) :].mean())
     confirming = best * (num_confirmations / min(workers, max(1, num_confirmations)) + 0.5 * confirm.at_end)
-    expected = start + searching + confirming
     doubt = min(0.5, 2 * error / child)
     return Estimate(
         recipe=config.recipe,
-        seconds=expected,
+        seconds=start + searching + confirming,
         low=start + (searching + confirming) * (1 - doubt) * CHEAPER,
         high=start + (searching + confirming) * (1 + doubt) * DEARER,
         workers=workers,
-        device="GPU" if speed.torch_device.type == "cuda" else "core",
+        device="GPU" if probe.speed.torch_device.type == "cuda" else "core",
         num_trained=num_trained,
         num_confirmations=num_confirmations,
         child_seconds=child,
         start_seconds=start,
-        share_duplicate=1 - unique,
-        share_rejected=1 - len(kept) / len(drawn),
+        share_duplicate=1 - sample.share_unique,
+        share_rejected=1 - num_kept / sample.num_drawn,
     )
 
 
+def _sample(config: RunConfig, images: ImageShape) -> _Sample:
+    """Draw as the search would, and count the costs of what it would draw."""
+    drawn, controller_seconds = _drawn(config)
+    constraints = make_constraints(config, images)
+    counted = [(each, constraints.count(each.architecture)) for each in drawn]
+    kept = [(each, costs) for each, costs in counted if constraints.violation(costs) is None]
+    if not kept:
+        raise RunError(f"all of {len(drawn)} architectures that were drawn are above a limit: nothing would be trained")
+    num_different = len({repr(each.architecture) for each, _ in kept})
+    return _Sample(
+        num_drawn=len(drawn),
+        architectures=[each.architecture for each, _ in kept],
+        multiply_adds=np.array([costs.get("multiply_adds", 1) for _, costs in kept], dtype=float),
+        share_unique=num_different / len(kept) if config.reuse else 1.0,
+        controller_seconds=controller_seconds,
+    )
+
+
+def _probed(sample: _Sample, num_probes: int, seed: int) -> list[Job]:
+    """Jobs with the numbers of those to be timed: from cheap to dear, each standing for as many others."""
+    by_cost = np.argsort(sample.multiply_adds, kind="stable")
+    chosen = [int(by_cost[int((n + 0.5) * len(by_cost) / num_probes)]) for n in range(num_probes)]
+    return [Job(n, sample.architectures[n], derive_seed(seed, "probe", n)) for n in dict.fromkeys(chosen)]
+
+
 def _image_settings(config: RunConfig) -> ImageSettings:
-    if isinstance(config.evaluate, FunctionSettings):
+    if not isinstance(config.evaluate, ImageSettings):
         raise ConfigError(
-            "--estimate times the training of networks for images; a function of your own may do anything"
+            "--estimate times the training of networks for images; it knows neither language models nor your functions"
         )
     return config.evaluate
 
@@ -190,9 +219,7 @@ def _timed(probe: Probe, jobs: Sequence[Job], workers: int, seed: int) -> tuple[
         executor.close()
 
 
-def _line(multiply_adds: "np.ndarray[tuple[int], np.dtype[np.float64]]", measured: Mapping[int, float]) -> tuple[
-    "np.ndarray[tuple[int], np.dtype[np.float64]]", float
-]:  # fmt: skip
+def _line(multiply_adds: Floats, measured: Mapping[int, float]) -> tuple[Floats, float]:
     """The seconds of every child by a straight line through the measured ones, and the standard error of their mean."""
     x = np.array([multiply_adds[number] for number in measured])
     y = np.array(list(measured.values()))

@@ -11,16 +11,25 @@ from typing import Any, Protocol
 
 from netwright.architectures.convolutional import ConvNet
 from netwright.architectures.costs import ImageShape, costs_of
-from netwright.config import FunctionSettings, ImageSettings
+from netwright.architectures.language_costs import hidden_size_for, language_model_parameters
+from netwright.architectures.recurrent_baselines import RecurrentArchitecture
+from netwright.config import FunctionSettings, ImageSettings, TextSettings
 from netwright.execution.interface import Evaluate
-from netwright.rewards import AccuracyReward, Reward, ValueReward
-from netwright.tasks.catalog import open_task, prepare_task
+from netwright.rewards import AccuracyReward, PerplexityReward, Reward, ValueReward
+from netwright.tasks.catalog import open_images, open_text, prepare_task
+from netwright.tasks.text import check_long_enough
 from netwright.training.image_child import ImageChild
 from netwright.training.speed import Speed
+from netwright.training.text_child import TextChild
 from netwright.training.user_function import UserFunction
 
 LOOP_SETTINGS = {"kind", "task", "num_train", "num_validation", "split_seed", "last_epochs", "exponent"}
 SPEED_SETTINGS = {"device", "precision", "channels_last"}
+LANGUAGE_MODEL_SETTINGS = {"num_layers", "tied", "embedding_size", "cell_bias"}
+TEXT_TRAINING_SETTINGS = (
+    "epochs", "batch_size", "window", "optimizer", "learning_rate", "constant_epochs", "decay", "loss_over_time",
+    "clip", "weight_decay", "dropout",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,7 @@ class ImageEvaluation:
     def open(self, path: Path | None, *, verify: bool) -> Opened:
         """The task's images."""
         folder = prepare_task(self.settings.task, path, verify=verify)
-        data = open_task(self.settings.task, folder, verify=False)
+        data = open_images(self.settings.task, folder, verify=False)
         return Opened(data.name, data.notes, folder, data.shape)
 
     def evaluate(self, folder: Path | None) -> ImageChild:
@@ -88,6 +97,53 @@ class ImageEvaluation:
         if shape is None or not isinstance(architecture, ConvNet):
             return {}
         return asdict(costs_of(architecture, shape))
+
+
+@dataclass(frozen=True)
+class TextEvaluation:
+    """Recurrent cells in language models."""
+
+    settings: TextSettings
+
+    @property
+    def reward(self) -> Reward:
+        """The constant over the squared validation perplexity."""
+        return PerplexityReward(self.settings.constant)
+
+    def open(self, path: Path | None, *, verify: bool) -> Opened:
+        """The task's text."""
+        folder = prepare_task(self.settings.task, path, verify=verify)
+        data = open_text(self.settings.task, folder, verify=False)
+        check_long_enough(data, self.settings.batch_size, self.settings.window)
+        return Opened(data.name, data.notes, folder, len(data.vocabulary))
+
+    def evaluate(self, folder: Path | None) -> TextChild:
+        """Trains one language model."""
+        settings = self.settings
+        return TextChild(
+            task=settings.task,
+            folder=folder,
+            num_train_tokens=settings.num_train_tokens,
+            num_validation_tokens=settings.num_validation_tokens,
+            hidden_size=settings.hidden_size,
+            num_parameters=settings.num_parameters,
+            init_range=settings.init_range,
+            model=settings.model_dump(include=LANGUAGE_MODEL_SETTINGS),
+            training={name: getattr(settings, name) for name in TEXT_TRAINING_SETTINGS},
+            speed=Speed(**settings.model_dump(include=SPEED_SETTINGS)),
+        )
+
+    def costs(self, architecture: Any, shape: int | None) -> Mapping[str, int]:
+        """Parameters of the language model, and the hidden size that they allow; `shape` is that of the vocabulary."""
+        if shape is None or not isinstance(architecture, RecurrentArchitecture):
+            return {}
+        settings = self.settings.model_dump(include=LANGUAGE_MODEL_SETTINGS)
+        hidden_size = self.settings.hidden_size
+        if hidden_size is None:
+            assert self.settings.num_parameters is not None
+            hidden_size = hidden_size_for(self.settings.num_parameters, architecture, shape, **settings)
+        count = language_model_parameters(architecture, shape, hidden_size=hidden_size, **settings)
+        return {"num_parameters": count, "hidden_size": hidden_size}
 
 
 @dataclass(frozen=True)
@@ -114,8 +170,8 @@ class FunctionEvaluation:
         return {}
 
 
-def evaluation_of(settings: ImageSettings | FunctionSettings) -> Evaluation:
+def evaluation_of(settings: ImageSettings | TextSettings | FunctionSettings) -> Evaluation:
     """The kind that a config's `evaluate` group stands for."""
     if isinstance(settings, FunctionSettings):
         return FunctionEvaluation(settings)
-    return ImageEvaluation(settings)
+    return TextEvaluation(settings) if isinstance(settings, TextSettings) else ImageEvaluation(settings)

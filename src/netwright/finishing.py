@@ -1,79 +1,93 @@
-"""The paper's second stage: from what a search has found to one trained and tested network (section 4.1).
+"""The second stage: from what a search has found to one trained and tested network (paper, sections 4.1 and 4.2).
 
-    candidates (architecture x grid point)  --trained on the search's split-->  validation accuracy  --> the winner
-    winner  --trained on all images but the test set's-->  network  --tested once-->  the folder of a model
+    candidates (architecture x grid point)  --trained on the search's split-->  score  --> the winner
+    winner  --trained to the end-->  network  --tested once-->  the folder of a model
 
-The test images are looked at after the last decision has been taken. What was finished is kept beside the model's
-folder until that is complete; the same call goes on from there.
+The test data are looked at after the last decision has been taken. What was finished is kept beside the model's folder
+until that is complete; the same call goes on from there. What differs between kinds of networks is in `finals`.
 """
 
-import hashlib
-import math
 import shutil
 import sys
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from netwright.architectures.convolutional import ConvNet
+from netwright.architectures.reading import Architecture, architecture_from_json
 from netwright.architectures.values import fingerprint, to_json
-from netwright.candidates import Candidate, Measured, OnProgress, best_candidate, candidates_of, train_candidates
-from netwright.children.building import build
-from netwright.children.convolutional import initialise, num_parameters
-from netwright.config import FinalSettings, ImageSettings, RunConfig
-from netwright.errors import ChildError, ConfigError, DataError, RunError, StoreError, unknown
-from netwright.evaluations import ImageEvaluation
+from netwright.candidates import Measured, OnProgress, best_candidate, candidates_of, train_candidates
+from netwright.config import FinalSettings, FinalTextSettings, FunctionSettings, ImageSettings, RunConfig, TextSettings
+from netwright.errors import ChildError, ConfigError, RunError, StoreError, unknown
+from netwright.finals.images import FinalImages
+from netwright.finals.interface import Candidate, FinalTraining, Finished
+from netwright.finals.text import FinalText
 from netwright.locks import locked
 from netwright.models.folder import read_description, write_model
 from netwright.recipes import RECIPES, config_of
-from netwright.results import Results, as_convnet
+from netwright.results import Results
 from netwright.running import Place, hardware
 from netwright.store import Store
-from netwright.tasks.catalog import open_task, prepare_task
-from netwright.tasks.images import ImageData, everything_but_test
 from netwright.training.checkpoints import Checkpoint
-from netwright.training.image_child import ImageChild
-from netwright.training.images import measure_accuracy, train_classifier
-from netwright.trials import derive_seed
 
 
-def found_in(run: Path, top: int) -> dict[str, ConvNet]:
+def found_in(run: Path, top: int) -> dict[str, Architecture]:
     """The `top` best architectures of a run, confirmed ones first, by where they are from."""
     with Store.read(run) as store:
         results = Results.of(store)
     if not (trials := results.top(top)):
         raise RunError(f"{run} has no measured trial, so there is nothing to train; go on with netwright resume {run}")
-    found = {
-        f"trial {trial.number} of {run.resolve().name}": as_convnet(trial.proposal.architecture) for trial in trials
-    }
-    if None in found.values():
-        raise ConfigError(
-            f"the architectures of {run} are not ConvNets, the only kind that netwright trains itself; "
-            "`netwright show RUN --json` prints them for your own code"
-        )
-    return {origin: network for origin, network in found.items() if network is not None}
+    found: dict[str, Architecture] = {}
+    for trial in trials:
+        network = architecture_from_json(trial.proposal.architecture)
+        if network is None:
+            raise ConfigError(
+                f"the architectures of {run} are of a kind of your own, and netwright trains ConvNets and recurrent "
+                "cells; `netwright show RUN --json` prints them for your own code"
+            )
+        found[f"trial {trial.number} of {run.resolve().name}"] = network
+    return found
 
 
 def config_for(task: str, data: Path | None = None) -> RunConfig:
     """The first recipe for `task`, fitted to `data`: what an architecture without a run is trained with."""
     recipes: dict[str, str] = {}
     for name, recipe in RECIPES.items():
-        if isinstance(settings := recipe().evaluate, ImageSettings):
+        if not isinstance(settings := recipe().evaluate, FunctionSettings):
             recipes.setdefault(settings.task, name)
     if task not in recipes:
         raise ConfigError(unknown("task", task, recipes))
     return config_of(recipes[task], data)
 
 
+def final_training(
+    config: RunConfig, final: FinalSettings | FinalTextSettings, found: Mapping[str, Architecture], place: Place
+) -> FinalTraining:
+    """The kind that `config` trains; `ConfigError` where `found` are no networks of that kind."""
+    settings = config.evaluate
+    if isinstance(settings, FunctionSettings):
+        raise ConfigError(
+            "a final training needs networks that netwright trains itself, and this run calls a function of yours; "
+            "`netwright show RUN --json` prints the architectures to train in your own code"
+        )
+    for origin, network in found.items():
+        if isinstance(network, ConvNet) != isinstance(settings, ImageSettings):
+            reads = "images" if isinstance(network, ConvNet) else "text"
+            raise ConfigError(f"{origin} is a network for {reads}, and the task {settings.task} is not; another --task")
+    if isinstance(settings, TextSettings):
+        assert isinstance(final, FinalTextSettings)
+        return FinalText.open(settings, final, place)
+    assert isinstance(final, FinalSettings)
+    return FinalImages.open(settings, final, place)
+
+
 def finish(
-    found: Mapping[str, ConvNet],
+    found: Mapping[str, Architecture],
     config: RunConfig,
-    final: FinalSettings,
+    final: FinalSettings | FinalTextSettings,
     folder: Path,
     place: Place,
     on_progress: OnProgress = lambda stage, ended, total: None,
@@ -83,17 +97,8 @@ def finish(
     `found` maps where an architecture is from to the architecture. Returns the content of model.json. A `folder` that
     the same call has completed is returned as it is, without a second test; `ConfigError` for any other one.
     """
-    settings = config.evaluate
-    if not isinstance(settings, ImageSettings):
-        raise ConfigError(
-            "a final training needs networks that netwright trains itself, and this run calls a function of yours; "
-            "`netwright show RUN --json` prints the architectures to train in your own code"
-        )
-    data_folder = prepare_task(settings.task, place.data, verify=place.verify)
-    data = open_task(settings.task, data_folder, verify=False)
-    if not len(data.test_images):
-        raise DataError(f"{data.name} has no test images, so a final network could not be tested on it")
-    common = {"search_settings": settings.to_json(), "seed": final.seed, "data_sha256": _checksum(data)}
+    training = final_training(config, final, found, place)
+    common = {"search_settings": config.evaluate.to_json(), "seed": final.seed, "data_sha256": training.checksum()}
     plan = {
         **common,
         "architectures": {origin: to_json(network) for origin, network in found.items()},
@@ -101,114 +106,49 @@ def finish(
     }
     if folder.exists():
         return _finished_already(folder, plan)
-    child = ImageEvaluation(settings).evaluate(data_folder)
-    candidates = candidates_of(found, settings, final)
-    unfinished = folder.with_name(folder.name + ".unfinished")
-    try:
-        unfinished.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"cannot make the folder {unfinished}: {error.strerror}; choose another --out") from None
-    with locked(unfinished):
-        measured = Measured(unfinished / "grid.json", common)
-        winner, accuracy = candidates[0], None
+    candidates = candidates_of(found, training.grid())
+    with _unfinished(folder) as unfinished:
+        measured = Measured(unfinished / "grid.json", common, training.reward)
+        winner, score = candidates[0], None
         if len(candidates) > 1:
+            evaluate = training.evaluate(candidates)
             train_candidates(
-                candidates,
-                child=child,
-                config=config,
-                seed=final.seed,
-                last_epochs=settings.last_epochs,
-                place=place,
-                measured=measured,
+                candidates, evaluate=evaluate, config=config, seed=final.seed, place=place, measured=measured,
                 on_progress=on_progress,
-            )
-            winner, accuracy = best_candidate(candidates, measured)
-        network, history = train_winner(
-            winner, child, data, seed=final.seed, folder=unfinished, common=common, on_progress=on_progress
-        )
+            )  # fmt: skip
+            winner, score = best_candidate(candidates, measured)
+        finished = _trained_to_the_end(winner, training, final.seed, unfinished, common, on_progress)
+        metrics = {**training.tested(finished.network), training.reward.score_name: score}
         description = {
-            "data": data.name,
-            "class_names": list(data.class_names),
-            "input_shape": list(data.train_images.shape[1:]),
-            "normalisation": "every image by itself: mean 0, standard deviation 1",
-            "upsample": child.training["upsample"],
-            "epsilon": winner.settings["epsilon"],
+            **training.description(winner, finished),
             "origin": winner.origin,
-            "metrics": {
-                **tested_metrics(network, child, data),
-                "validation_accuracy": accuracy,
-                "num_parameters": num_parameters(network),
-                "num_train_images": len(data.train_images),
-            },
-            "settings": {**child.training, **winner.settings},
-            "training_losses": history["training_losses"],
-            "grid": [
-                {"origin": each.origin, "settings": dict(each.settings), **(measured.of(each) or {})}
-                for each in candidates
-            ],
-            "command": sys.argv,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "versions": {name: version(name) for name in ("netwright", "torch", "numpy")},
-            "hardware": hardware(),
-            "plan": plan,
+            "metrics": metrics,
+            **_provenance(candidates, measured, plan),
         }
-        write_model(folder, network, winner.architecture, description)
-    shutil.rmtree(unfinished)
+        write_model(folder, finished.network, winner.architecture, description)
     return read_description(folder)
 
 
-def train_winner(
+def _trained_to_the_end(
     winner: Candidate,
-    child: ImageChild,
-    data: ImageData,
-    *,
+    training: FinalTraining,
     seed: int,
     folder: Path,
     common: Mapping[str, Any],
     on_progress: OnProgress,
-) -> tuple[nn.Module, dict[str, Any]]:
-    """The winner trained on all images but the test set's, in this process, going on from a checkpoint in `folder`."""
+) -> Finished:
+    """The winner's last training, going on from a checkpoint in `folder`."""
     identity = fingerprint({**common, "architecture": to_json(winner.architecture), "settings": dict(winner.settings)})
-    seed = derive_seed(seed, "final", fingerprint(winner.architecture))
-    settings = {**child.training, **winner.settings}
-    epsilon, epochs = settings.pop("epsilon"), settings["epochs"]
-    network = build(winner.architecture, len(data.class_names), data.train_images.shape[1], epsilon)
-    initialise(network, seed)
-    on_progress("final training", 0, epochs)
+    on_progress("final training", 0, winner.settings["epochs"])
     try:
-        history = train_classifier(
-            network,
-            everything_but_test(data),
+        return training.train(
+            winner,
             seed=seed,
-            speed=child.speed,
             checkpoint=Checkpoint(folder / f"{identity}.safetensors"),
-            on_epoch=lambda epoch, _accuracy: on_progress("final training", epoch + 1, epochs),
-            **settings,
+            on_epoch=lambda ended, total: on_progress("final training", ended, total),
         )
     except ChildError as error:
         raise RunError(f"the final training failed: {error}; lower --set evaluate.learning_rate") from error
-    return network, history
-
-
-def tested_metrics(network: nn.Module, child: ImageChild, data: ImageData) -> dict[str, Any]:
-    """The accuracy on the test images, in float32 as the network will be used, with its 95% interval (Wilson's)."""
-    speed = replace(child.speed, precision="float32")
-    accuracy = measure_accuracy(
-        network, data.test_images, data.test_labels, upsample=child.training["upsample"], speed=speed
-    )
-    return {
-        "test_accuracy": accuracy,
-        "test_interval": list(wilson_interval(accuracy, len(data.test_images))),
-        "num_test_images": len(data.test_images),
-    }
-
-
-def wilson_interval(share: float, count: int, deviations: float = 1.96) -> tuple[float, float]:
-    """Where the probability of a success lies when a `share` of `count` trials succeeded (E. B. Wilson, 1927)."""
-    squared = deviations**2 / count
-    centre = share + squared / 2
-    spread = deviations * math.sqrt(share * (1 - share) / count + squared / (4 * count))
-    return (centre - spread) / (1 + squared), (centre + spread) / (1 + squared)
 
 
 def _finished_already(folder: Path, plan: Mapping[str, Any]) -> dict[str, Any]:
@@ -221,8 +161,28 @@ def _finished_already(folder: Path, plan: Mapping[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _checksum(data: ImageData) -> str:
-    """Of everything that a training sees, so that nothing is taken over from a training on other images."""
-    digest = hashlib.sha256(data.train_images.numpy().tobytes())
-    digest.update(data.train_labels.numpy().tobytes())
-    return digest.hexdigest()
+@contextmanager
+def _unfinished(folder: Path) -> Iterator[Path]:
+    """The folder beside the model's for what was finished, this process's alone; gone when the model is complete."""
+    unfinished = folder.with_name(folder.name + ".unfinished")
+    try:
+        unfinished.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot make the folder {unfinished}: {error.strerror}; choose another --out") from None
+    with locked(unfinished):
+        yield unfinished
+    shutil.rmtree(unfinished)
+
+
+def _provenance(candidates: Sequence[Candidate], measured: Measured, plan: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of model.json about where the network comes from: the grid, and what made it, when, from what."""
+    return {
+        "grid": [
+            {"origin": each.origin, "settings": dict(each.settings), **(measured.of(each) or {})} for each in candidates
+        ],
+        "command": sys.argv,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {name: version(name) for name in ("netwright", "torch", "numpy")},
+        "hardware": hardware(),
+        "plan": dict(plan),
+    }

@@ -4,7 +4,7 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import Self
 
@@ -15,12 +15,9 @@ from rich.text import Text
 
 from netwright.config import RunConfig
 from netwright.core import SearchCore, Step
-from netwright.results import described
-from netwright.running import Place
+from netwright.results import NUM_RECENT, described
+from netwright.running import Place, Watch
 from netwright.trials import Trial, TrialState
-
-NUM_RECENT = 50
-"""The mean reward is taken over so many trials, so that it shows what the controller does now."""
 
 
 class Tally:
@@ -106,7 +103,7 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
             )
             for note in data_notes:
                 self._console.print(f"data: {note}", highlight=False, markup=False, soft_wrap=True)
-            if self._tally.ended:
+            if 0 < self._tally.ended < self._tally.total:
                 self._console.print(f"going on after {self._tally.ended} of {self._tally.total} trials")
         self._task = self._progress.add_task("trials", total=self._tally.total, numbers="")
         self._refresh()
@@ -185,25 +182,40 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
         print(line, file=sys.stderr, flush=True)
 
 
-class Silence(AbstractContextManager["Silence"]):
-    """Shows nothing; implements `Watch`."""
+class Watches(AbstractContextManager["Watches"]):
+    """Several watches as one, or none, which shows nothing; implements `Watch`."""
+
+    def __init__(self, *watches: Watch) -> None:
+        self._watches = watches
+        self._entered = ExitStack()
+
+    def __enter__(self) -> Self:
+        for watch in self._watches:
+            self._entered.enter_context(watch)
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing to put away."""
+        self._entered.close()
 
     def begin(self, core: SearchCore, config: RunConfig, place: Place, data_notes: Sequence[str]) -> None:
-        """Nothing."""
+        """Tell all of them."""
+        for watch in self._watches:
+            watch.begin(core, config, place, data_notes)
 
     def step(self, step: Step) -> None:
-        """Nothing."""
+        """Tell all of them."""
+        for watch in self._watches:
+            watch.step(step)
 
     def confirming(self, ended: int, total: int) -> None:
-        """Nothing."""
+        """Tell all of them."""
+        for watch in self._watches:
+            watch.confirming(ended, total)
 
 
-def make_watch(*, live: bool | None, talkative: bool) -> LiveProgress | PlainProgress | Silence:
+def make_watch(*, live: bool | None, talkative: bool) -> Watch:
     """Progress for where standard error goes: live in a terminal, plain lines (if `talkative`) or nothing elsewhere.
 
     `live` decides where it is not None.
@@ -211,4 +223,4 @@ def make_watch(*, live: bool | None, talkative: bool) -> LiveProgress | PlainPro
     console = Console(stderr=True)
     if console.is_terminal if live is None else live:
         return LiveProgress(console, talkative=talkative)
-    return PlainProgress() if talkative else Silence()
+    return PlainProgress() if talkative else Watches()

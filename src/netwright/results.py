@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from netwright.architectures.convolutional import ConvNet, convnet_from_json
+from netwright.architectures.reading import architecture_from_json
 from netwright.architectures.values import to_json
 from netwright.errors import RunError
 from netwright.locks import is_being_written
 from netwright.store import Confirmation, Store
 from netwright.trials import Trial, TrialState
+
+NUM_RECENT = 50
+"""The mean reward is taken over so many trials, so that it shows what the controller does now."""
 
 
 @dataclass(frozen=True)
@@ -173,19 +176,11 @@ def trial_to_json(trial: Trial, run_state: str = "finished") -> dict[str, Any]:
     }
 
 
-def as_convnet(architecture: Any) -> ConvNet | None:
-    """The architecture, or its JSON, as a ConvNet; None where it is something else."""
-    document = to_json(architecture)
-    if isinstance(document, dict) and document.get("type") == ConvNet.__name__:
-        return convnet_from_json(document)
-    return None
-
-
 def described(architecture: Any) -> str:
-    """An architecture on one line: `3x5x24` is a 3 high, 5 wide filter 24 times, `<0,2>` the layers that it reads."""
-    network = as_convnet(architecture)
-    if network is not None:
-        return str(network)
+    """An architecture on one line, in the notation of its kind."""
+    known = architecture_from_json(architecture)
+    if known is not None:
+        return str(known)
     document = to_json(architecture)
     if isinstance(document, dict):
         return ", ".join(f"{key}={value}" for key, value in document.items() if key != "type")

@@ -5,6 +5,7 @@ import platform
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -49,11 +50,14 @@ class Place:
         return cls(document["workers"], Path(data) if data else None, document["verify"])
 
 
-class Watch(Protocol):
-    """Looks on while a run goes on."""
+class Watch(AbstractContextManager["Watch"], Protocol):
+    """Looks on while a run goes on; used in a `with`, which puts it away however the run ends."""
 
     def begin(self, core: SearchCore, config: RunConfig, place: Place, data_notes: Sequence[str]) -> None:
-        """The search is about to start, or to go on; `data_notes` say what was changed in the data."""
+        """The search is about to start or to go on, or there is nothing left to do.
+
+        `data_notes` say what was changed in the data.
+        """
 
     def step(self, step: Step) -> None:
         """Something was made durable."""
@@ -111,15 +115,16 @@ def run_search(config: RunConfig, folder: Path | None, place: Place, watch: Watc
     """
     if folder is not None and folder.exists() and not folder.is_dir():
         raise StoreError(f"{folder} is a file, not a folder; choose another --out")
+    config.space.at(0).start()  # parameters that the space refuses are found before anything is written
     opened = look_at_data(config, place)
     with _open_store(config, folder, place, opened) as store:
         core = make_core(config, store, opened.shape)
+        watch.begin(core, config, place, opened.notes)
         if core.finished and not _confirmations_missing(config, store):
             return Results.of(store, running=False, trials=core.trials)
         executor = make_executor(config, evaluation_of(config.evaluate).evaluate(opened.folder), place)
         try:
             store.begin_session(time.time(), place.workers or 1)
-            watch.begin(core, config, place, opened.notes)
             drive(core, executor, store, watch.step)
             if config.confirm.at_end:
                 _confirm(core, config, store, executor, watch)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from netwright.config import FunctionSettings, RandomSettings, ReinforceSettings, RunConfig
-from netwright.errors import ConfigError, unknown
+from netwright.errors import ConfigError, NetwrightError, unknown
 from netwright.progress import make_watch
 from netwright.results import Results
 from netwright.running import Place, continued, run_search
@@ -46,7 +46,8 @@ def search(
     """Search `space` for the architecture with the highest `evaluate(architecture)`.
 
     Evaluates in this process, or in `workers` processes. With `out`, a folder, every trial is kept on disk and the same
-    call goes on where an earlier one stopped. `progress` shows a bar; None shows it in a terminal.
+    call goes on where an earlier one stopped; at the end stands OUT/report.html. `progress` shows a bar; None shows it
+    in a terminal.
 
     Returns `Results`: `.best` and `.top(k)` are trials with `.proposal.architecture`, `.reward` and `.metrics`.
 
@@ -78,9 +79,21 @@ def search(
         config = continued(config, folder, num_trials=num_trials)
     with make_watch(live=progress, talkative=False) as watch:
         results = run_search(config, folder, Place(workers=workers), watch)
+    if folder is not None:
+        _leave_report(folder)
     failed = [trial for trial in results.trials if trial.state is TrialState.FAILED]
     if failed:
         warnings.warn(
             f"{len(failed)} of {num_trials} trials failed; trial {failed[0].number}: {failed[0].error}", stacklevel=2
         )
     return results
+
+
+def _leave_report(folder: Path) -> None:
+    # Plotly takes half a second to import, which a search in memory does not need.
+    from netwright.report.page import write_report
+
+    try:
+        write_report(folder)
+    except NetwrightError as error:  # a full disk, say: what was searched stays found
+        warnings.warn(f"no report could be written: {error}", stacklevel=3)

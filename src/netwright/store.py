@@ -20,7 +20,7 @@ from typing import Any, Self
 import filelock
 
 from netwright.architectures.values import to_json
-from netwright.errors import RunError, StoreError
+from netwright.errors import StoreError, disk_failure
 from netwright.locks import locked
 from netwright.spaces.programs import Space
 from netwright.trials import FailureKind, Outcome, Proposal, StrategyState, Trial, TrialState, Update
@@ -329,10 +329,7 @@ def _explained(folder: Path | None) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-            raise RunError(
-                f"the disk that holds {folder} is full or failing ({error}); every trial finished before is "
-                "kept: free some space and run the same command again"
-            ) from error
+            raise disk_failure(folder or "the temporary files", error, "every trial finished before") from error
         raise StoreError(f"cannot use {_file(folder)}: {error}") from error
     except sqlite3.DatabaseError as error:
         raise _corrupted(folder, str(error)) from error

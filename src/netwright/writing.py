@@ -1,14 +1,17 @@
-"""Files for people: each appears whole or not at all, also where a reader looks at that moment."""
+"""Files that are whole or not there at all, whatever stops this process and whoever reads at that moment."""
 
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from netwright.errors import ConfigError
+from netwright.errors import ConfigError, disk_failure
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write `content` to another name in the same folder and rename it; `ConfigError` where that is impossible."""
+    """Write a file for people; `ConfigError` where that is impossible.
+
+    `content` goes to another name in the same folder, which is then renamed.
+    """
     unfinished = None
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
@@ -22,3 +25,13 @@ def write_whole(path: Path, content: bytes) -> None:
         if unfinished is not None:
             with suppress(OSError):
                 unfinished.unlink(missing_ok=True)
+
+
+def replace_whole(path: Path, content: bytes) -> None:
+    """Write what a training goes on from in a folder of this process's own; `RunError` where the disk is full."""
+    unfinished = path.with_name(path.name + ".new")
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+    except OSError as error:
+        raise disk_failure(path.parent, error.strerror, "what was trained before") from error

@@ -31,10 +31,12 @@ MODELS = {
     "ReinforceSettings": "strategy.",
     "RandomSettings": "strategy.",
     "ImageSettings": "evaluate.",
+    "TextSettings": "evaluate.",
     "FunctionSettings": "evaluate.",
     "ConstraintSettings": "constraints.",
     "ConfirmSettings": "confirm.",
     "FinalSettings": "final.",
+    "FinalTextSettings": "final.",
 }
 """The tables of part 7 and the prefix of their names; the space has one more."""
 REQUIRED = object()
@@ -141,8 +143,12 @@ def value_of(cell: str) -> Any:
     if cell == "required":
         return REQUIRED
     text = cell.strip("`")
-    group = re.fullmatch(r"(\w+)\(\)", text)
-    return getattr(config, group[1])() if group else ast.literal_eval(text)
+    group = re.fullmatch(r"(\w+)\((.*)\)", text)
+    if group is None:
+        return ast.literal_eval(text)
+    call = ast.parse(text, mode="eval").body
+    assert isinstance(call, ast.Call)
+    return getattr(config, group[1])(**{word.arg: ast.literal_eval(word.value) for word in call.keywords})
 
 
 def default_of(field: FieldInfo) -> Any:

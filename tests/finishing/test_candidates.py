@@ -1,13 +1,18 @@
 """The grid: its points, what is kept of them, and which one wins."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from netwright.architectures.convolutional import ConvLayer, ConvNet
-from netwright.candidates import Candidate, Measured, best_candidate, candidates_of
+from netwright.candidates import Measured, best_candidate, candidates_of
 from netwright.config import FinalSettings, ImageSettings
 from netwright.errors import ConfigError, RunError, StoreError
+from netwright.finals.images import FinalImages
+from netwright.finals.interface import Candidate
+from netwright.rewards import AccuracyReward, PerplexityReward
 from netwright.trials import Failure, FailureKind, Measurement, Outcome
 
 SMALL = ConvNet((ConvLayer(filter_height=1, filter_width=1, num_filters=2),))
@@ -15,13 +20,21 @@ LARGE = ConvNet((ConvLayer(filter_height=3, filter_width=3, num_filters=4),))
 SEARCH = ImageSettings(epochs=5, learning_rate=0.2, weight_decay=0.01, schedule="step")
 
 
-def outcome(kind: FailureKind | None = None) -> Outcome:
-    failure = Failure(kind, "broke") if kind else None
-    return Outcome(0, None if kind else Measurement({}), failure, 1.5)
+REWARD = AccuracyReward()
+
+
+def grid(final: FinalSettings) -> list[Mapping[str, Any]]:
+    """The points around the search's settings; data and child are not asked for them."""
+    return FinalImages(SEARCH, final, data=None, child=None).grid()  # type: ignore[arg-type]
+
+
+def outcome(score: float | FailureKind = 0.75, name: str = "validation_accuracies") -> Outcome:
+    failure = Failure(score, "broke") if isinstance(score, FailureKind) else None
+    return Outcome(0, None if failure else Measurement({name: [score]}), failure, 1.5)
 
 
 def test_the_first_point_has_the_settings_of_the_search() -> None:
-    first = candidates_of({"one": SMALL}, SEARCH, FinalSettings())[0]
+    first = candidates_of({"one": SMALL}, grid(FinalSettings()))[0]
     assert first == Candidate(
         "one",
         SMALL,
@@ -38,7 +51,7 @@ def test_the_first_point_has_the_settings_of_the_search() -> None:
 
 
 def test_every_architecture_has_every_point_once() -> None:
-    candidates = candidates_of({"one": SMALL, "two": LARGE}, SEARCH, FinalSettings(epochs=7))
+    candidates = candidates_of({"one": SMALL, "two": LARGE}, grid(FinalSettings(epochs=7)))
     assert [each.architecture for each in candidates] == [SMALL] * 16 + [LARGE] * 16
     assert [each.settings for each in candidates[:16]] == [each.settings for each in candidates[16:]]
     varied = {
@@ -52,13 +65,13 @@ def test_every_architecture_has_every_point_once() -> None:
 
 
 def test_a_constant_rate_has_no_start_of_its_decay() -> None:
-    candidates = candidates_of({"one": SMALL}, SEARCH, FinalSettings(schedule="constant"))
+    candidates = candidates_of({"one": SMALL}, grid(FinalSettings(schedule="constant")))
     assert len(candidates) == 8
     assert {each.settings["decay_at"] for each in candidates} == {None}
 
 
 def test_without_a_grid_the_searchs_settings_remain() -> None:
-    (only,) = candidates_of({"one": SMALL}, SEARCH, FinalSettings(label_smoothing=0.1).without_grid())
+    (only,) = candidates_of({"one": SMALL}, grid(FinalSettings(label_smoothing=0.1).without_grid()))
     assert only.settings["learning_rate"] == 0.2
     assert only.settings["label_smoothing"] == 0.1
 
@@ -73,63 +86,71 @@ def test_settings_that_cannot_be_used_are_named(wrong: dict[str, object]) -> Non
 
 
 def test_what_was_measured_is_found_again(tmp_path: Path) -> None:
-    first, second, third = candidates_of({"one": SMALL}, SEARCH, FinalSettings())[:3]
-    measured = Measured(tmp_path / "grid.json", {"seed": 0})
-    measured.add(first, outcome(), 0.75)
-    measured.add(second, outcome(FailureKind.NOT_FINITE), None)
-    again = Measured(tmp_path / "grid.json", {"seed": 0})
+    first, second, third = candidates_of({"one": SMALL}, grid(FinalSettings()))[:3]
+    measured = Measured(tmp_path / "grid.json", {"seed": 0}, REWARD)
+    measured.add(first, outcome(0.75))
+    measured.add(second, outcome(FailureKind.NOT_FINITE))
+    again = Measured(tmp_path / "grid.json", {"seed": 0}, REWARD)
     assert again.of(first) == {"validation_accuracy": 0.75, "seconds": 1.5}
     assert again.of(second) == {"error": "not finite: broke", "seconds": 1.5}
     assert again.of(third) is None
 
 
 def test_what_was_measured_under_other_circumstances_is_not(tmp_path: Path) -> None:
-    candidate = candidates_of({"one": SMALL}, SEARCH, FinalSettings())[0]
-    Measured(tmp_path / "grid.json", {"seed": 0}).add(candidate, outcome(), 0.75)
-    assert Measured(tmp_path / "grid.json", {"seed": 1}).of(candidate) is None
-    longer = candidates_of({"one": SMALL}, SEARCH, FinalSettings(epochs=31))[0]
-    assert Measured(tmp_path / "grid.json", {"seed": 0}).of(longer) is None
+    candidate = candidates_of({"one": SMALL}, grid(FinalSettings()))[0]
+    Measured(tmp_path / "grid.json", {"seed": 0}, REWARD).add(candidate, outcome(0.75))
+    assert Measured(tmp_path / "grid.json", {"seed": 1}, REWARD).of(candidate) is None
+    longer = candidates_of({"one": SMALL}, grid(FinalSettings(epochs=31)))[0]
+    assert Measured(tmp_path / "grid.json", {"seed": 0}, REWARD).of(longer) is None
     renamed = Candidate("another name", SMALL, candidate.settings)
-    assert Measured(tmp_path / "grid.json", {"seed": 0}).of(renamed) is not None
+    assert Measured(tmp_path / "grid.json", {"seed": 0}, REWARD).of(renamed) is not None
 
 
 def test_a_lost_worker_is_forgotten_with_the_process(tmp_path: Path) -> None:
-    candidate = candidates_of({"one": SMALL}, SEARCH, FinalSettings())[0]
-    measured = Measured(tmp_path / "grid.json", {})
-    measured.add(candidate, outcome(FailureKind.WORKER_LOST), None)
+    candidate = candidates_of({"one": SMALL}, grid(FinalSettings()))[0]
+    measured = Measured(tmp_path / "grid.json", {}, REWARD)
+    measured.add(candidate, outcome(FailureKind.WORKER_LOST))
     assert measured.of(candidate) is not None
-    assert Measured(tmp_path / "grid.json", {}).of(candidate) is None
+    assert Measured(tmp_path / "grid.json", {}, REWARD).of(candidate) is None
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "grid.json").write_text('{"0123": {"valid')
     with pytest.raises(StoreError, match=r"grid.json is corrupted .*remove it"):
-        Measured(tmp_path / "grid.json", {})
+        Measured(tmp_path / "grid.json", {}, REWARD)
 
 
 # The choice -----------------------------------------------------------------------------------------------------------
 
 
 def test_the_best_wins_and_the_first_of_equals(tmp_path: Path) -> None:
-    candidates = candidates_of({"one": SMALL}, SEARCH, FinalSettings())[:5]
-    measured = Measured(tmp_path / "grid.json", {})
+    candidates = candidates_of({"one": SMALL}, grid(FinalSettings()))[:5]
+    measured = Measured(tmp_path / "grid.json", {}, REWARD)
     for candidate, accuracy in zip(candidates, (0.5, None, 0.8, 0.8, 0.6), strict=True):
-        measured.add(candidate, outcome(None if accuracy else FailureKind.EXCEPTION), accuracy)
+        measured.add(candidate, outcome(accuracy or FailureKind.EXCEPTION))
     assert best_candidate(candidates, measured) == (candidates[2], 0.8)
 
 
+def test_the_lowest_perplexity_wins(tmp_path: Path) -> None:
+    candidates = candidates_of({"one": SMALL}, grid(FinalSettings()))[:3]
+    measured = Measured(tmp_path / "grid.json", {}, PerplexityReward())
+    for candidate, perplexity in zip(candidates, (120.0, 90.0, 100.0), strict=True):
+        measured.add(candidate, outcome(perplexity, "validation_perplexities"))
+    assert best_candidate(candidates, measured) == (candidates[1], 90.0)
+
+
 def test_an_accuracy_of_zero_is_one(tmp_path: Path) -> None:
-    candidates = candidates_of({"one": SMALL}, SEARCH, FinalSettings())[:2]
-    measured = Measured(tmp_path / "grid.json", {})
-    measured.add(candidates[0], outcome(FailureKind.EXCEPTION), None)
-    measured.add(candidates[1], outcome(), 0.0)
+    candidates = candidates_of({"one": SMALL}, grid(FinalSettings()))[:2]
+    measured = Measured(tmp_path / "grid.json", {}, REWARD)
+    measured.add(candidates[0], outcome(FailureKind.EXCEPTION))
+    measured.add(candidates[1], outcome(0.0))
     assert best_candidate(candidates, measured) == (candidates[1], 0.0)
 
 
 def test_a_grid_of_failures_is_an_error(tmp_path: Path) -> None:
-    candidates = candidates_of({"one": SMALL}, SEARCH, FinalSettings())[:2]
-    measured = Measured(tmp_path / "grid.json", {})
+    candidates = candidates_of({"one": SMALL}, grid(FinalSettings()))[:2]
+    measured = Measured(tmp_path / "grid.json", {}, REWARD)
     for candidate in candidates:
-        measured.add(candidate, outcome(FailureKind.OUT_OF_MEMORY), None)
+        measured.add(candidate, outcome(FailureKind.OUT_OF_MEMORY))
     with pytest.raises(RunError, match="every training of the grid failed, the first with out of memory: broke"):
         best_candidate(candidates, measured)

@@ -11,65 +11,24 @@ import torch
 from torch import Tensor, nn
 
 import netwright as nw
-from netwright import finishing
-from netwright.architectures.convolutional import ConvLayer, ConvNet
-from netwright.config import FinalSettings, ImageSettings, RunConfig
+from netwright.architectures.convolutional import ConvNet
 from netwright.errors import ConfigError, DataError, RunError, StoreError
-from netwright.finishing import finish, found_in, wilson_interval
+from netwright.finals import images as finals
+from netwright.finishing import finish, found_in
 from netwright.locks import locked
 from netwright.running import Place
-from netwright.spaces.convolutional import convolutional
-from netwright.tasks import catalog
-from netwright.tasks.images import ImageData
 from netwright.training import images as loop
-
-NUM_TRAIN, NUM_TEST, NUM_VALIDATION = 60, 20, 24
-
-
-def small(filters: int, size: int = 3) -> ConvNet:
-    return ConvNet((ConvLayer(filter_height=size, filter_width=size, num_filters=filters),))
-
-
-def numbered() -> ImageData:
-    """Bright rows, columns or neither. An image's first pixel is its number; the test set has the highest ones."""
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randint(0, 120, (NUM_TRAIN + NUM_TEST, 1, 6, 6), dtype=torch.uint8, generator=generator)
-    labels = torch.arange(len(images)) % 3
-    images[labels == 0, :, ::2] += 120
-    images[labels == 1, :, :, ::2] += 120
-    images[:, 0, 0, 0] = torch.arange(len(images))
-    train, test = slice(0, NUM_TRAIN), slice(NUM_TRAIN, None)
-    return ImageData("numbered", images[train], labels[train], images[test], labels[test], ("a", "b", "c"))
-
-
-CONFIG = RunConfig(
-    space=convolutional(2),
-    evaluate=ImageSettings(
-        task="numbered",
-        num_validation=NUM_VALIDATION,
-        epochs=2,
-        batch_size=16,
-        upsample=None,
-        flips=False,
-        last_epochs=2,
-        device="cpu",
-        precision="float32",
-    ),
+from oracles.numbered_images import (
+    CONFIG,
+    FINAL,
+    NUM_TEST,
+    NUM_TRAIN,
+    NUM_VALIDATION,
+    numbered,
+    run,
+    small,
+    weights,
 )
-FINAL = FinalSettings(epochs=3, epsilons=(1e-5,), decays_at=(None,))
-"""Four points."""
-
-
-@pytest.fixture(autouse=True)
-def numbered_task(monkeypatch: pytest.MonkeyPatch) -> None:
-    task = catalog.Task(find=lambda folder, verify: None, load=lambda folder, verify: numbered())
-    monkeypatch.setitem(catalog.TASKS, "numbered", task)
-
-
-def run(folder: Path, final: FinalSettings = FINAL, **options: object) -> dict:
-    found = options.pop("found", {"one": small(4)})
-    return finish(found, CONFIG, final, folder, Place(), **options)  # type: ignore[arg-type]
-
 
 # What it sees ---------------------------------------------------------------------------------------------------------
 
@@ -112,13 +71,13 @@ def test_no_image_leaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_validation_chooses_and_the_winner_alone_is_tested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tested: list[tuple[ConvNet, list[int]]] = []
-    measure = finishing.measure_accuracy
+    measure = finals.measure_accuracy
 
     def watched(network: nn.Module, images: Tensor, labels: Tensor, **options: object) -> float:
         tested.append((network.architecture, images[:, 0, 0, 0].tolist()))  # type: ignore[arg-type]
         return measure(network, images, labels, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(finishing, "measure_accuracy", watched)
+    monkeypatch.setattr(finals, "measure_accuracy", watched)
     found = {"blind": small(1, size=1), "able": small(12)}
     model = run(tmp_path / "model", FINAL.model_copy(update={"epochs": 8}), found=found)
     by_origin = {
@@ -189,9 +148,9 @@ def test_two_at_once_do_not_mix(tmp_path: Path) -> None:
 
 def test_the_interval() -> None:
     """Wilson's for 8 of 10, as tables have it; and it stays within 0..1."""
-    assert wilson_interval(0.8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
-    assert wilson_interval(1.0, 300)[1] == pytest.approx(1.0)
-    assert 0.98 < wilson_interval(1.0, 300)[0] < 1.0
+    assert finals.wilson_interval(0.8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
+    assert finals.wilson_interval(1.0, 300)[1] == pytest.approx(1.0)
+    assert 0.98 < finals.wilson_interval(1.0, 300)[0] < 1.0
 
 
 # Going on -------------------------------------------------------------------------------------------------------------
@@ -207,10 +166,6 @@ def stop_at(stage: str, ended: int) -> Callable[[str, int, int], None]:
             raise Stopped
 
     return on_progress
-
-
-def weights(folder: Path) -> dict[str, Tensor]:
-    return nw.load(folder).state_dict()
 
 
 @pytest.mark.parametrize(("stage", "ended"), [("grid", 2), ("final training", 1), ("final training", 3)])

@@ -1,5 +1,6 @@
 """The folder of a model: what comes out is what went in, and a file that is not what it should be is named."""
 
+import errno
 import hashlib
 import json
 import pickle
@@ -14,7 +15,7 @@ from torch import nn
 
 import netwright as nw
 from netwright.architectures.convolutional import ConvNet
-from netwright.errors import DataError
+from netwright.errors import DataError, RunError
 from netwright.models.folder import ARCHITECTURE, DESCRIPTION, WEIGHTS, write_model
 from netwright.training.pixels import evaluation_view
 from oracles.models_to_try import random_module, random_network
@@ -82,10 +83,10 @@ def test_loading_imports_no_search(folder: Path) -> None:
 
 def test_the_folder_is_there_complete_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(self: Path, *arguments: object, **options: object) -> None:
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "disk full")
 
     monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(RunError, match=r"the disk that holds .*model is full or failing \(disk full\)"):
         made(tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
 

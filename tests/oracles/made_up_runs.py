@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from netwright.config import ConfirmSettings, ImageSettings, RunConfig
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.exploring import sample
-from netwright.spaces.programs import Performance, Space
+from netwright.spaces.programs import Space
 from netwright.store import Confirmation, Store
 from netwright.trials import FailureKind, Outcome, Proposal, StrategyState, Trial, TrialState, Update
 
@@ -34,7 +34,6 @@ def make_run(
     metrics: dict[str, Any] | None = None,
 ) -> Path:
     """A run of `num_trials` of which `num_drawn` exist, with rewards that rise, failures and confirmed means."""
-    rng = random.Random(0)
     space = space or convolutional(4)
     config = RunConfig(
         recipe=recipe,
@@ -44,33 +43,6 @@ def make_run(
         num_trials=num_trials,
         confirm=ConfirmSettings(top=3, num_seeds=2),
     )
-    count = num_trials if num_drawn is None else num_drawn
-    drawn: list[Performance] = []
-    trials: list[Trial] = []
-    first: dict[str, Trial] = {}
-    for number in range(count):
-        if num_distinct is None or number < num_distinct:
-            drawn.append(sample(space.at(number), rng))
-        performance = drawn[number % len(drawn)]
-        proposal = Proposal(performance.space.parameters, tuple(performance.actions), performance.architecture)
-        trial = Trial(number, proposal)
-        if trial.fingerprint in first:
-            trial = trial.reusing(first[trial.fingerprint])
-        elif fails(number):
-            kind = FailureKind.OUT_OF_MEMORY
-            trial = replace(trial, state=TrialState.FAILED, reward=0.0, seconds=3.0, error=error, failure_kind=kind)
-        else:
-            score = min(0.99, 0.6 + 0.25 * (1 - math.exp(-3 * number / count)) + rng.gauss(0, 0.02))
-            measured = {SCORE: score, "num_parameters": 970 + number, **(metrics or {})}
-            trial = replace(
-                trial, state=TrialState.DONE, reward=score**3, metrics=measured, seconds=rng.lognormvariate(1, 0.4)
-            )
-        first.setdefault(trial.fingerprint, trial)
-        trials.append(trial)
-    updates = [
-        Update(n, {"mean_reward": 0.3, "baseline": 0.29, "entropy": 40 - n / 10, "gradient_norm": rng.random()})
-        for n in range(count // 8)
-    ]
     about = {
         "data": "made-up digits",
         "score_name": SCORE,
@@ -80,6 +52,13 @@ def make_run(
         "hardware": "an abacus",
     }
     place = {"workers": 2, "data": None, "verify": True}
+    count = num_trials if num_drawn is None else num_drawn
+    rng = random.Random(0)
+    trials = _trials(_proposals(space, count, num_distinct, rng), count, fails, error, metrics or {}, rng)
+    updates = [
+        Update(n, {"mean_reward": 0.3, "baseline": 0.29, "entropy": 40 - n / 10, "gradient_norm": rng.random()})
+        for n in range(count // 8)
+    ]
     with Store.create(folder, {"config": config.to_json(), "place": place, "about": about}) as store:
         store.begin_session(BEGUN, workers=2)
         ended = [Outcome(t.number, None, None, t.seconds or 0.0, BEGUN + 2 + 2 * t.number) for t in trials]
@@ -90,6 +69,45 @@ def make_run(
                 confirmation = Confirmation(trial.fingerprint, repeat, {SCORE: 0.7 + repeat / 10}, 1.0)
                 store.confirm(confirmation, Outcome(0, None, None, 1.0))
     return folder
+
+
+def _proposals(space: Space, count: int, num_distinct: int | None, rng: random.Random) -> Iterator[Proposal]:
+    """`count` of them; after `num_distinct` the same come again."""
+    drawn: list[Proposal] = []
+    for number in range(count):
+        if num_distinct is None or number < num_distinct:
+            performance = sample(space.at(number), rng)
+            drawn.append(Proposal(performance.space.parameters, tuple(performance.actions), performance.architecture))
+        yield drawn[number % len(drawn)]
+
+
+def _trials(
+    proposals: Iterable[Proposal],
+    count: int,
+    fails: Callable[[int], bool],
+    error: str,
+    metrics: dict[str, Any],
+    rng: random.Random,
+) -> list[Trial]:
+    """What became of `count` proposals, in a run of which some repeat and some fail."""
+    trials: list[Trial] = []
+    first: dict[str, Trial] = {}
+    for number, proposal in enumerate(proposals):
+        trial = Trial(number, proposal)
+        if trial.fingerprint in first:
+            trial = trial.reusing(first[trial.fingerprint])
+        elif fails(number):
+            kind = FailureKind.OUT_OF_MEMORY
+            trial = replace(trial, state=TrialState.FAILED, reward=0.0, seconds=3.0, error=error, failure_kind=kind)
+        else:
+            score = min(0.99, 0.6 + 0.25 * (1 - math.exp(-3 * number / count)) + rng.gauss(0, 0.02))
+            measured = {SCORE: score, "num_parameters": 970 + number, **metrics}
+            trial = replace(
+                trial, state=TrialState.DONE, reward=score**3, metrics=measured, seconds=rng.lognormvariate(1, 0.4)
+            )
+        first.setdefault(trial.fingerprint, trial)
+        trials.append(trial)
+    return trials
 
 
 def _reward(trial: Trial) -> float:

@@ -17,9 +17,9 @@ LITTLE = ("evaluate.num_train=96", "evaluate.num_validation=64", "evaluate.epoch
         ("cifar10-pooling", ("space.num_filters=[4,6]", "space.num_layers=3", "space.pool_after=[4,7]")),
     ],
 )
-def test_a_recipe_runs_on_cifar10(real_cifar10, tmp_path, cli, recipe, settings):
+def test_a_recipe_runs_on_cifar10(real_data, tmp_path, cli, recipe, settings):
     changes = [part for each in (*LITTLE, *settings) for part in ("--set", each)]
-    data = ("--data", real_cifar10, "--no-verify-data")
+    data = ("--data", real_data, "--no-verify-data")
     ended = cli("search", recipe, "--trials", 2, *data, *changes, "--out", tmp_path / "run")
     assert ended.exit_code == 0, ended.stderr
     assert "2 of 2 trials measured" in ended.stdout

@@ -1,105 +1,101 @@
-"""The space of recurrent cells: the paper's counts, its example, and the way back from a cell to its actions."""
+"""The paper's space of recurrent cells: what it asks, how large it is, and the way back from a cell."""
 
-import json
 import random
+from dataclasses import replace
 
 import pytest
 
-import netwright as nw
-from netwright import zoo
 from netwright.architectures.recurrent import CellNode, RecurrentCell, recurrent_cell_from_json
-from netwright.architectures.values import fingerprint, to_json
+from netwright.architectures.values import to_json
 from netwright.errors import SpaceError
-from netwright.spaces.decisions import Choice
+from netwright.spaces.checking import check_space
+from netwright.spaces.convolutional import convolutional
 from netwright.spaces.exploring import enumerate_space, sample, size_of
 from netwright.spaces.recurrent import recurrent_cell
+from netwright.spaces.references import space_from_json, space_to_json
+from netwright.zoo import lstm_cell, max_cell, nas_cell, nas_cnn_15
 
-MAX_SIN = recurrent_cell(
-    8, combinations=("add", "elem_mult", "max"), activations=("identity", "tanh", "sigmoid", "relu", "sin")
-)
-EXAMPLE = RecurrentCell(
-    (CellNode("add", "tanh"), CellNode("elem_mult", "relu"), CellNode("elem_mult", "sigmoid")),
-    inject=CellNode("add", "relu"),
-    read_index=1,
-    inject_index=0,
-)
-"""The worked example of the paper's section 3.4."""
+EXTRA = {"combinations": ("add", "elem_mult", "max"), "activations": ("identity", "tanh", "sigmoid", "relu", "sin")}
+FEW = {"combinations": ("add", "elem_mult"), "activations": ("tanh",)}
 
 
-def test_the_paper_counts_its_decisions_and_cells() -> None:
-    assert len(sample(recurrent_cell(8), random.Random(0)).actions) == 34
+@pytest.mark.parametrize("base", [2, 3, 8])
+def test_the_order_of_decisions_is_that_of_figure_5(base: int) -> None:
+    asked = sample(recurrent_cell(base), random.Random(0)).decisions
+    nodes = ["combination", "activation"] * (2 * base - 1)
+    last = ["inject_combination", "inject_activation", "read_index", "inject_index"]
+    assert [decision.name for decision in asked] == nodes + last
+    options = {decision.name: decision.options for decision in asked}
+    assert options["combination"] == options["inject_combination"] == ("add", "elem_mult")
+    assert options["activation"] == options["inject_activation"] == ("identity", "tanh", "sigmoid", "relu")
+    assert options["read_index"] == options["inject_index"] == tuple(range(2 * base - 1))
+
+
+def test_the_numbers_of_the_paper() -> None:
+    assert len(sample(recurrent_cell(), random.Random(0)).actions) == 34
     assert len(sample(recurrent_cell(2), random.Random(0)).actions) == 10
-    assert size_of(recurrent_cell(8)).value == 63_331_869_759_897_600
-    assert size_of(MAX_SIN).value == 15**16 * 225
+    assert size_of(recurrent_cell()).value == 63_331_869_759_897_600
+    assert size_of(recurrent_cell(8, **EXTRA)).value == 15**16 * 225
 
 
-def test_a_small_space_has_as_many_cells_as_its_size_says() -> None:
-    small = recurrent_cell(2, combinations=("add",), activations=("tanh", "relu"))
-    cells = [performance.architecture for performance in enumerate_space(small)]
-    assert len(cells) == len(set(cells)) == size_of(small).value == 2**4 * 9
+def test_the_worked_example_of_figure_5() -> None:
+    """Add Tanh, ElemMult ReLU, ElemMult Sigmoid, inject Add ReLU, cell indices 1 and 0."""
+    cell = recurrent_cell(2).replay((0, 1, 1, 3, 1, 2, 0, 3, 1, 0)).architecture
+    nodes = (CellNode("add", "tanh"), CellNode("elem_mult", "relu"), CellNode("elem_mult", "sigmoid"))
+    assert cell == RecurrentCell(nodes, inject=CellNode("add", "relu"), read_index=1, inject_index=0)
 
 
-def test_decisions_come_in_the_order_of_figure_5() -> None:
-    performance = recurrent_cell(2).replay(recurrent_cell(2).encode(EXAMPLE))
-    answers = [
-        decision.options[action] for decision, action in zip(performance.decisions, performance.actions, strict=True)
-    ]
-    assert answers == ["add", "tanh", "elem_mult", "relu", "elem_mult", "sigmoid", "add", "relu", 1, 0]
-    assert [d.options for d in performance.decisions[-2:] if isinstance(d, Choice)] == [(0, 1, 2)] * 2
+def test_the_size_is_the_number_of_cells() -> None:
+    cells = {performance.architecture for performance in enumerate_space(recurrent_cell(2, **FEW))}
+    assert len(cells) == size_of(recurrent_cell(2, **FEW)).value == 2**4 * 9
 
 
-@pytest.mark.parametrize("cell", [zoo.nas_cell(), zoo.lstm_cell()])
-def test_published_cells_lie_in_the_space(cell: RecurrentCell) -> None:
-    space = recurrent_cell(8)
-    assert space.replay(space.encode(cell)).architecture == cell
-
-
-def test_the_cell_with_max_lies_in_the_larger_space_only() -> None:
-    assert MAX_SIN.replay(MAX_SIN.encode(zoo.max_cell())).architecture == zoo.max_cell()
-    with pytest.raises(SpaceError, match="max"):
-        recurrent_cell(8).encode(zoo.max_cell())
-
-
-def test_random_cells_survive_actions_and_json() -> None:
-    for seed in range(50):
-        space = recurrent_cell(2 + seed % 7)
+@pytest.mark.parametrize("options", [{}, FEW, EXTRA], ids=["paper", "few", "extra"])
+@pytest.mark.parametrize("base", [2, 5, 8])
+def test_from_actions_to_the_cell_and_back(base: int, options) -> None:
+    space = recurrent_cell(base, **options)
+    for seed in range(20):
         performance = sample(space, random.Random(seed))
-        cell = performance.architecture
-        assert space.encode(cell) == tuple(performance.actions)
-        again = recurrent_cell_from_json(json.loads(json.dumps(to_json(cell))))
-        assert again == cell
-        assert fingerprint(again) == fingerprint(cell)
+        assert space.encode(performance.architecture) == tuple(performance.actions)
+        assert recurrent_cell_from_json(to_json(performance.architecture)) == performance.architecture
 
 
-def test_nodes_join_neighbours_of_the_row_below() -> None:
-    cell = zoo.nas_cell()
-    assert [cell.children(index) for index in range(8, 15)] == [
-        (0, 1), (2, 3), (4, 5), (6, 7), (8, 9), (10, 11), (12, 13)
-    ]  # fmt: skip
-    assert EXAMPLE.children(2) == (0, 1)
+@pytest.mark.parametrize("space", [recurrent_cell(), recurrent_cell(2), recurrent_cell(8, **EXTRA)], ids=str)
+def test_it_is_fit_for_a_search(space) -> None:
+    report = check_space(space)
+    assert report.min_decisions == report.max_decisions
+    assert space_from_json(space_to_json(space)).start().decision == space.start().decision
 
 
-def test_the_space_keeps_its_contract() -> None:
-    assert nw.check_space(recurrent_cell(3)).size.value == 8**6 * 25
+def test_the_published_cells_lie_in_it() -> None:
+    for cell in (nas_cell(), lstm_cell()):
+        assert recurrent_cell().replay(recurrent_cell().encode(cell)).architecture == cell
+    assert recurrent_cell(8, **EXTRA).encode(max_cell())
+    with pytest.raises(SpaceError, match="combination = 'max' is not among the options"):
+        recurrent_cell().encode(max_cell())
 
 
-@pytest.mark.parametrize("base", [1, 0, -3, 2.0, "8", True])
-def test_a_base_that_gives_no_tree_is_refused(base: object) -> None:
-    with pytest.raises(SpaceError, match="base is the number of leaves, 2 or more"):
-        sample(recurrent_cell(base), random.Random(0))  # type: ignore[arg-type]
+def test_what_lies_elsewhere_is_refused() -> None:
+    with pytest.raises(SpaceError, match="one of RecurrentCells"):
+        recurrent_cell().encode(nas_cnn_15())
+    with pytest.raises(SpaceError, match="one of ConvNets"):
+        convolutional().encode(nas_cell())
+    with pytest.raises(SpaceError):
+        recurrent_cell(7).encode(nas_cell())
+    with pytest.raises(SpaceError):
+        recurrent_cell(9).encode(nas_cell())
 
 
-def test_what_is_no_cell_is_refused_with_its_reason() -> None:
-    with pytest.raises(SpaceError, match=r"inject_index is the index of a node, 0\.\.2; got 3"):
-        RecurrentCell(EXAMPLE.nodes, EXAMPLE.inject, 1, 3)
-    with pytest.raises(SpaceError, match=r"read_index is the index of a node, 0\.\.2; got -1"):
-        RecurrentCell(EXAMPLE.nodes, EXAMPLE.inject, -1, 0)
-    with pytest.raises(SpaceError, match="base 2 or more; got 1 node"):
-        RecurrentCell(EXAMPLE.nodes[:1], EXAMPLE.inject, 0, 0)
-    with pytest.raises(SpaceError, match="2 B - 1 nodes"):
-        RecurrentCell((*EXAMPLE.nodes, EXAMPLE.nodes[0]), EXAMPLE.inject, 0, 0)
-    with pytest.raises(SpaceError, match="did you mean 'sigmoid'"):
-        CellNode("add", "sigmod")
-    for damaged in ({}, {"nodes": 3}, {**to_json(EXAMPLE), "nodes": [{"combination": "add"}]}):
-        with pytest.raises(SpaceError, match="not the JSON of a RecurrentCell"):
-            recurrent_cell_from_json(damaged)
+@pytest.mark.parametrize("base", [1, 0, -3, "8", 2.0, True, None])
+def test_a_base_that_makes_no_tree_is_refused(base) -> None:
+    with pytest.raises(SpaceError, match=r"whole number, 2 or more; got .* at base 8"):
+        recurrent_cell(base).start()
+    with pytest.raises(SpaceError, match="2 or more"):
+        size_of(recurrent_cell(base))
+
+
+def test_cells_that_differ_in_one_decision_differ() -> None:
+    cell = nas_cell()
+    assert replace(cell, read_index=8) != cell
+    with pytest.raises(SpaceError, match="read_index"):
+        replace(cell, read_index=15)

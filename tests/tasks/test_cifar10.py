@@ -425,8 +425,8 @@ def test_the_last_mirror_failed(
     assert "NETWRIGHT_DATA" in lines[4]
 
 
-def test_a_whole_copy(real_cifar10: Path) -> None:
-    data = load_cifar10(real_cifar10, verify=False)
+def test_a_whole_copy(real_data: Path) -> None:
+    data = load_cifar10(real_data, verify=False)
     assert data.train_images.shape == (50_000, 3, 32, 32)
     assert data.train_labels.bincount().tolist() == [5_000] * 10
     assert data.test_labels.bincount().tolist() == [1_000] * 10

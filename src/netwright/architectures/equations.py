@@ -1,91 +1,176 @@
-"""What a recurrent cell really computes, as equations.
+"""What a recurrent cell computes, as equations for people, in plain text and in LaTeX.
 
-    for equation in equations(nas_cell()):
-        print(equation.text)        # a0 = sigmoid(W0 @ x + U0 @ h) ...
-
-Every node of a tree reaches its root, so none can be left out. But many do nothing: identities, and a relu of what is
-never negative. Those are written into their reader.
+Each node of the tree has one parent and the root is h_t, so every node and all 2 B matrices count, whatever the
+cell. What can be left out are activations that change nothing, and names for mere sums and products.
 """
 
 from dataclasses import dataclass
 
 from netwright.architectures.recurrent import RecurrentCell
 
-SYMBOLS = {"sigmoid": r"\sigma", "tanh": r"\tanh", "relu": r"\operatorname{relu}", "sin": r"\sin"}
-"""Activations in LaTeX; the identity is not written."""
+INJECTION = -1
+"""Stands among the indices of nodes for the injection of the old cell state."""
+SUM, PRODUCT, CALL, SYMBOL = range(4)
+"""How tightly an expression holds together."""
 
 
 @dataclass(frozen=True)
-class Equation:
-    """`name` = something, as plain text that Python could compute, and as LaTeX."""
+class Notation:
+    """How equations are written; the templates take the index of a node."""
 
-    name: str
-    text: str
-    latex: str
+    times: str
+    functions: dict[str, str]
+    opening: str
+    closing: str
+    input: str
+    hidden: str
+    leaf: str
+    node: str
+    state: str
+    next_state: str
+    next_hidden: str
+
+
+TEXT = Notation(
+    times=" * ",
+    functions={name: name for name in ("tanh", "sigmoid", "relu", "sin", "max")},
+    opening="(",
+    closing=")",
+    input="W{} x",
+    hidden="U{} h",
+    leaf="l{}",
+    node="n{}",
+    state="c",
+    next_state="c'",
+    next_hidden="h'",
+)
+LATEX = Notation(
+    times=r" \odot ",
+    functions={
+        "tanh": r"\tanh",
+        "sigmoid": r"\sigma",
+        "relu": r"\operatorname{ReLU}",
+        "sin": r"\sin",
+        "max": r"\max",
+    },
+    opening=r"\left(",
+    closing=r"\right)",
+    input="W_{{{}}} x_t",
+    hidden="U_{{{}}} h_{{t-1}}",
+    leaf="l_{{{}}}",
+    node="n_{{{}}}",
+    state="c_{t-1}",
+    next_state="c_t",
+    next_hidden="h_t",
+)
 
 
 @dataclass(frozen=True)
-class _Term:
-    """A part of an equation; `positive` where it is known never to be negative."""
+class Expression:
+    """A right-hand side or a part of one."""
 
-    text: str
-    latex: str
-    positive: bool = False
-    atomic: bool = False
-    """Whether it is a single name."""
-
-    def in_product(self) -> "_Term":
-        return self if self.atomic else _Term(f"({self.text})", f"({self.latex})", self.positive)
+    words: str
+    level: int
 
 
-CELL_STATE = _Term("c", "c", atomic=True)
+def as_text(cell: RecurrentCell) -> str:
+    """One equation a line in the order of computation: `l0 = sigmoid(W0 x + U0 h)`, ..., `h' = tanh(c' * n13)`.
 
-
-def equations(cell: RecurrentCell) -> list[Equation]:
-    """The cell's equations in the order in which they can be computed; c' and h' are the next cell state and output.
-
-    a0 is what leaf 0 passes on, W0 and U0 are its matrices, x, h and c the input, the last output and cell state.
+    `*` is elementwise, x is the input, h and c are the old states and h' and c' the new ones; l0 is leaf 0 and n8 node
+    8. Nodes that only add or multiply stand inside others.
     """
-    written: list[Equation] = []
-    passed: list[_Term] = []
+    found = _equations(cell, TEXT)
+    width = max(len(left) for left, _ in found)
+    return "\n".join(f"{left:{width}} = {right}" for left, right in found)
 
-    def name(name: str, latex: str, term: _Term) -> _Term:
-        written.append(Equation(name, f"{name} = {term.text}", f"{latex} = {term.latex}"))
-        return _Term(name, latex, term.positive, atomic=True)
 
+def as_latex(cell: RecurrentCell) -> str:
+    """The same equations for amsmath, to stand in a displayed formula; the elementwise product is a circled dot."""
+    lines = " \\\\\n".join(f"{left} &= {right}" for left, right in _equations(cell, LATEX))
+    return f"\\begin{{aligned}}\n{lines}\n\\end{{aligned}}"
+
+
+def _equations(cell: RecurrentCell, notation: Notation) -> list[tuple[str, str]]:
+    """(name, right-hand side) of everything that is worth a name."""
+    idle = idle_activations(cell)
+    found: list[tuple[str, str]] = []
+    passed_on: list[Expression] = []
     for index, node in enumerate(cell.nodes):
         if index < cell.base:
-            left = _Term(f"W{index} @ x", f"W_{{{index}}} x")
-            right = _Term(f"U{index} @ h", f"U_{{{index}}} h")
+            left = Expression(notation.input.format(index), SUM)  # of products, so a product puts it in brackets
+            right = Expression(notation.hidden.format(index), SUM)
         else:
-            left, right = (passed[child] for child in cell.children(index))
-        term = _joined(node.combination, left, right)
+            left, right = (passed_on[child] for child in cell.children(index))
+        value = _joined(notation, node.combination, left, right)
         if index == cell.read_index:
-            term = name("c'", "c'", term)
-        term = _activated(node.activation, term)
+            value = _named(found, notation.next_state, value)
+        if index not in idle:
+            value = _call(notation, node.activation, value.words)
+        name = (notation.leaf if index < cell.base else notation.node).format(index)
         if index == cell.inject_index:
-            term = _activated(cell.inject.activation, _joined(cell.inject.combination, term, CELL_STATE))
-        if index == len(cell.nodes) - 1:
-            name("h'", "h'", term)
-        else:
-            passed.append(term if term.atomic else name(f"a{index}", f"a_{{{index}}}", term))
-    return written
+            if INJECTION in idle and cell.inject.combination != "max":  # the result will not get the name
+                value = _named_call(found, name, value)
+            value = _joined(notation, cell.inject.combination, value, Expression(notation.state, SYMBOL))
+            if INJECTION not in idle:
+                value = _call(notation, cell.inject.activation, value.words)
+        passed_on.append(value if index == len(cell.nodes) - 1 else _named_call(found, name, value))
+    _named(found, notation.next_hidden, passed_on[-1])
+    return found
 
 
-def _joined(combination: str, left: _Term, right: _Term) -> _Term:
+def _named(found: list[tuple[str, str]], name: str, value: Expression) -> Expression:
+    found.append((name, value.words))
+    return Expression(name, SYMBOL)
+
+
+def _named_call(found: list[tuple[str, str]], name: str, value: Expression) -> Expression:
+    """Sums and products stay where they are."""
+    return _named(found, name, value) if value.level == CALL else value
+
+
+def _call(notation: Notation, function: str, arguments: str) -> Expression:
+    return Expression(f"{notation.functions[function]}{notation.opening}{arguments}{notation.closing}", CALL)
+
+
+def _joined(notation: Notation, combination: str, left: Expression, right: Expression) -> Expression:
     if combination == "max":
-        text, latex = f"max({left.text}, {right.text})", rf"\max({left.latex}, {right.latex})"
-        return _Term(text, latex, left.positive or right.positive)
-    positive = left.positive and right.positive
+        return _call(notation, "max", f"{left.words}, {right.words}")
     if combination == "add":
-        return _Term(f"{left.text} + {right.text}", f"{left.latex} + {right.latex}", positive)
-    left, right = left.in_product(), right.in_product()
-    return _Term(f"{left.text} * {right.text}", rf"{left.latex} \odot {right.latex}", positive)
+        return Expression(f"{left.words} + {right.words}", SUM)
+    factors = (
+        each.words if each.level > SUM else f"{notation.opening}{each.words}{notation.closing}"
+        for each in (left, right)
+    )
+    return Expression(notation.times.join(factors), PRODUCT)
 
 
-def _activated(activation: str, term: _Term) -> _Term:
-    if activation == "identity" or (activation == "relu" and term.positive):
-        return term
-    text, latex = f"{activation}({term.text})", f"{SYMBOLS[activation]}({term.latex})"
-    # tanh keeps the sign.
-    return _Term(text, latex, activation in ("sigmoid", "relu") or (activation == "tanh" and term.positive))
+def idle_activations(cell: RecurrentCell) -> frozenset[int]:
+    """Where the activation changes nothing: the identity, and a ReLU of what is never negative. May hold INJECTION."""
+    idle: set[int] = set()
+    never_negative: list[bool] = []
+
+    def after(index: int, combination: str, activation: str, left: bool, right: bool) -> bool:
+        joined = left or right if combination == "max" else left and right
+        if activation == "identity" or (activation == "relu" and joined):
+            idle.add(index)
+        return activation in ("sigmoid", "relu") or (activation in ("identity", "tanh") and joined)
+
+    for index, node in enumerate(cell.nodes):
+        left, right = (never_negative[child] if child >= 0 else False for child in cell.children(index))
+        value = after(index, node.combination, node.activation, left, right)
+        if index == cell.inject_index:
+            value = after(INJECTION, cell.inject.combination, cell.inject.activation, value, False)
+        never_negative.append(value)
+    return frozenset(idle)
+
+
+def path_of_state(cell: RecurrentCell) -> tuple[int, ...]:
+    """The nodes from where c_{t-1} is injected up to where c_t is read, both included.
+
+    Empty where the new cell state is not made from the old one, which is so wherever it is read below the injection,
+    at the same node (the injection comes after the reading), or beside it.
+    """
+    path = [cell.inject_index]
+    while path[-1] < cell.read_index:
+        path.append(cell.base + path[-1] // 2)
+    return tuple(path) if len(path) > 1 and path[-1] == cell.read_index else ()

@@ -22,6 +22,7 @@ from netwright.cli.options import (
     MaxParametersOption,
     OutOption,
     RunArgument,
+    TensorboardOption,
     TrialsOption,
     VerifyOption,
     WorkersOption,
@@ -107,6 +108,7 @@ def search(
     max_parameters: MaxParametersOption = None,
     max_flops: MaxFlopsOption = None,
     estimate: EstimateOption = False,
+    tensorboard: TensorboardOption = False,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, for example evaluate.epochs=3. Repeatable."),
@@ -145,7 +147,7 @@ def search(
     folder = out or Path("runs") / f"{name}-{config.strategy.name}-seed{seed}"
     config = continued(config, folder, num_trials=trials)
     place = Place(workers or default_workers(config), data, verify)
-    _run(config, folder, place, top)
+    _run(config, folder, place, top, tensorboard)
 
 
 @app.command()
@@ -155,6 +157,7 @@ def resume(
     trials: TrialsOption = None,
     workers: WorkersOption = None,
     data: DataOption = None,
+    tensorboard: TensorboardOption = False,
     top: Annotated[int, typer.Option("--top", min=1, help="How many architectures the table shows.")] = 10,
 ) -> None:
     """Go on with a run, with the settings that it was started with."""
@@ -166,12 +169,13 @@ def resume(
     if trials is not None:
         config = config.changed(num_trials=trials)
     place = replace(place, workers=workers or place.workers, data=data.resolve() if data else place.data)
-    _run(config, run, place, top)
+    _run(config, run, place, top, tensorboard)
 
 
-def _run(config: Any, folder: Path, place: Any, top: int) -> None:
+def _run(config: Any, folder: Path, place: Any, top: int, tensorboard: bool) -> None:
     from netwright.cli.tables import print_results
-    from netwright.progress import make_watch
+    from netwright.integrations.tensorboard import Curves
+    from netwright.progress import Watches, make_watch
     from netwright.running import is_complete, run_search
 
     in_flight = (config.lag + 1) * config.batch_size
@@ -182,7 +186,11 @@ def _run(config: Any, folder: Path, place: Any, top: int) -> None:
             highlight=False,
         )
     complete = is_complete(config, folder)
-    with make_watch(live=None, talkative=True) as watch:
+    watches = [make_watch(live=None, talkative=True)]
+    if tensorboard:
+        watches.append(curves := Curves(folder))
+        typer.echo(f"live curves: tensorboard --logdir {curves.folder}", err=True)
+    with Watches(*watches) as watch:
         results = run_search(config, folder, place, watch)
     console = Console()
     print_results(console, results, top, folder)

@@ -10,23 +10,23 @@ import typer
 from rich.console import Console
 
 from netwright.cli.app import app, reporting
-from netwright.cli.options import DataOption, VerifyOption, WorkersOption
+from netwright.cli.options import (
+    CandidatesOption,
+    DataOption,
+    FinalEpochsOption,
+    GridName,
+    GridOption,
+    HiddenOption,
+    LabelSmoothingOption,
+    LikeOption,
+    ModelOption,
+    ScheduleOption,
+    SizeOption,
+    TaskOption,
+    VerifyOption,
+    WorkersOption,
+)
 from netwright.errors import ConfigError
-
-
-class GridName(StrEnum):
-    """What `--grid` takes."""
-
-    small = "small"
-    none = "none"
-
-
-class ScheduleName(StrEnum):
-    """What `--schedule` takes."""
-
-    constant = "constant"
-    step = "step"
-    cosine = "cosine"
 
 
 @app.command()
@@ -36,36 +36,25 @@ def train(
         str,
         typer.Argument(
             metavar="RUN|NAME|FILE.json",
-            help="A run's folder, a published network (nas-cnn-15), or an architecture's JSON.",
+            help="A run's folder, a published network or cell (nas-cnn-15, nas-cell), a baseline (lstm-small, rhn), or "
+            "an architecture's JSON.",
             show_default=False,
         ),
     ],
-    task: Annotated[
-        str | None, typer.Option("--task", help="The data for a NAME or FILE.json: cifar10, digits. A run has its own.")
-    ] = None,
-    top: Annotated[
-        int, typer.Option("--top", min=1, help="Choose among so many of the run's best. Validation decides.")
-    ] = 1,
-    grid: Annotated[
-        GridName,
-        typer.Option("--grid", help="small: 16 points around the search's settings; none: those settings alone."),
-    ] = GridName.small,
-    epochs: Annotated[
-        int | None, typer.Option("--epochs", min=1, help="Of every training. [dim]Default: 6 times the search's[/]")
-    ] = None,
-    schedule: Annotated[
-        ScheduleName | None, typer.Option("--schedule", help="Of the learning rate. [dim]Default: the search's[/]")
-    ] = None,
-    label_smoothing: Annotated[
-        float, typer.Option("--label-smoothing", help="Share of a label given to all classes, for example 0.1.")
-    ] = 0.0,
+    task: TaskOption = None,
+    top: CandidatesOption = 1,
+    grid: GridOption = GridName.small,
+    epochs: FinalEpochsOption = None,
+    schedule: ScheduleOption = None,
+    label_smoothing: LabelSmoothingOption = None,
+    size: SizeOption = None,
+    hidden: HiddenOption = None,
+    like: LikeOption = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the first weights and the order of the images.")] = 0,
     workers: WorkersOption = None,
     data: DataOption = None,
     verify: VerifyOption = True,
-    target: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The model's folder. [dim]Default: RUN/model or models/NAME[/]")
-    ] = None,
+    target: ModelOption = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -75,29 +64,23 @@ def train(
 ) -> None:
     """Train what a search has found to the end, and test it.
 
-    A small grid (learning rate, weight decay, batch normalisation's epsilon, start of the learning rate's decay) is
-    trained on the search's split; validation chooses. The best point is then trained on all images but the test set's,
-    and tested once. The same command goes on where it stopped, whatever stopped it.
+    A small grid is trained on the search's split (learning rate, weight decay, batch normalisation's epsilon, start of
+    the decay; for a language model learning rate, first weights, dropout, start of the decay); validation chooses. The
+    best point is then trained to the end, on all images but the test set's or on the whole training text, and tested
+    once. The same command goes on where it stopped, whatever stopped it.
 
         netwright train runs/digits-reinforce-seed0 --top 3
         netwright train nas-cnn-15 --task cifar10 --grid none --epochs 300
+        netwright train nas-cell --task ptb --size 25M
+        netwright train nas-cell --task ptb --like lstm-small --grid none
     """
     from netwright.cli.stages import Stages
-    from netwright.config import FinalSettings, assigned
     from netwright.finishing import finish
 
     found, config, place, default_target = _found(source, task, top, data)
-    options = {
-        "top": top,
-        "epochs": epochs,
-        "schedule": schedule,
-        "label_smoothing": label_smoothing,
-        "seed": seed,
-    }
-    final = FinalSettings.from_json(options)
-    document = assigned({**config.to_json(), "final": final.to_json()}, settings or [])
-    final = FinalSettings.from_json(document.pop("final"))
-    config = config.from_json(document)
+    config = _sized(config, source, size, hidden, like)
+    options = {"top": top, "epochs": epochs, "schedule": schedule, "label_smoothing": label_smoothing, "seed": seed}
+    config, final = _assigned(config, options, settings or [])
     place = replace(
         place,
         workers=workers or place.workers,
@@ -113,6 +96,7 @@ def train(
 
 def _found(source: str, task: str | None, top: int, data: Path | None) -> tuple[dict[str, Any], Any, Any, Path]:
     """The architectures that `source` names, settings, place, and where the model goes."""
+    from netwright.baselines import BASELINES
     from netwright.errors import unknown
     from netwright.finishing import config_for, found_in
     from netwright.models.folder import read_architecture
@@ -126,45 +110,98 @@ def _found(source: str, task: str | None, top: int, data: Path | None) -> tuple[
             raise ConfigError(f"--task {task}: the run {source} has a task of its own; leave --task out")
         config, place = read_config(path)
         return found_in(path, top), config, place, path / "model"
+    found: dict[str, Any]
     if source in PUBLISHED:
         found = {source: PUBLISHED[source]()}
+    elif source in BASELINES:
+        found = {source: BASELINES[source]().architecture}
     elif path.suffix == ".json":
         found = {source: read_architecture(path)}
     elif path.exists():
         raise ConfigError(f"{source} holds no run; expected a folder as `netwright search` makes it")
     else:
-        raise ConfigError(
-            f"{source} is no run's folder and no FILE.json, and an {unknown('network', source, PUBLISHED)}"
-        )
+        known = [*PUBLISHED, *BASELINES]
+        raise ConfigError(f"{source} is no run's folder and no FILE.json, and an {unknown('network', source, known)}")
     if task is None:
-        raise ConfigError(f"{source} does not say what to train on; add --task cifar10 or --task digits")
+        raise ConfigError(f"{source} does not say what to train on; add --task cifar10 or --task ptb, for example")
     config = config_for(task, data)
     return found, config, Place(default_workers(config)), Path("models") / path.stem
 
 
+def _sized(config: Any, source: str, size: str | None, hidden: int | None, like: str | None) -> Any:
+    """`config` with a baseline's settings and the size that is asked for; `ConfigError` where it trains no text."""
+    from netwright.baselines import BASELINES, baseline_settings, resized
+    from netwright.config import TextSettings
+
+    like = like or (source if source in BASELINES else None)
+    if like is None and size is None and hidden is None:
+        return config
+    if not isinstance(config.evaluate, TextSettings):
+        raise ConfigError(f"{source} on {config.evaluate.task}: --size, --hidden and --like are for language models")
+    settings = config.evaluate if like is None else baseline_settings(like, config.evaluate.task, shrunk=like != source)
+    return config.changed(evaluate=resized(settings, size=size, hidden=hidden))
+
+
+def _assigned(config: Any, options: dict[str, Any], settings: list[str]) -> tuple[Any, Any]:
+    """The run's settings and those of the final training that `options` ask for, both as `--set` changes them."""
+    from netwright.config import FinalSettings, FinalTextSettings, TextSettings, assigned
+
+    kind = FinalTextSettings if isinstance(config.evaluate, TextSettings) else FinalSettings
+    final = kind.from_json({name: value for name, value in options.items() if value is not None})
+    document = assigned({**config.to_json(), "final": final.to_json()}, settings)
+    final = kind.from_json(document.pop("final"))
+    return config.from_json(document), final
+
+
 def _print_model(model: dict[str, Any], folder: Path, complete: bool) -> None:
-    metrics, settings = model["metrics"], model["settings"]
-    low, high = metrics["test_interval"]
-    start = "the schedule's" if settings["decay_at"] is None else f"{settings['decay_at']:g} of training"
-    lines = [
-        f"{model['origin']}, {metrics['num_parameters']:,} parameters, {settings['epochs']} epochs on "
-        f"{metrics['num_train_images']:,} images: learning rate {settings['learning_rate']:g}, weight decay "
-        f"{settings['weight_decay']:g}, epsilon {settings['epsilon']:g}, start of the decay: {start}",
-    ]
-    if metrics["validation_accuracy"] is not None:
-        lines.append(
-            f"chosen on the search's split: validation accuracy {metrics['validation_accuracy']:.4f}, the best of "
-            f"{len(model['grid'])} trainings and so optimistic"
-        )
-    lines += [
-        f"test accuracy {metrics['test_accuracy']:.4f} on {model['data']} (95% interval {low:.4f} to {high:.4f}, "
-        f"{metrics['num_test_images']:,} images, tested once)",
-        f'the model: {folder} (in Python nw.load("{folder}"), as plain PyTorch: netwright export {folder} --to code)',
-    ]
+    lines = _about_text(model) if model.get("kind") == "text" else _about_images(model)
+    lines.append(f'the model: {folder} (in Python nw.load("{folder}"){_as_code(model, folder)})')
     if complete:
         lines.append(f"It was there already. To train it anew: another --out or --seed, or remove {folder}.")
     for line in lines:
         Console().print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _as_code(model: dict[str, Any], folder: Path) -> str:
+    return "" if model.get("kind") == "text" else f", as plain PyTorch: netwright export {folder} --to code"
+
+
+def _about_images(model: dict[str, Any]) -> list[str]:
+    metrics, settings = model["metrics"], model["settings"]
+    low, high = metrics["test_interval"]
+    start = "the schedule's" if settings["decay_at"] is None else f"{settings['decay_at']:g} of training"
+    return [
+        f"{model['origin']}, {metrics['num_parameters']:,} parameters, {settings['epochs']} epochs on "
+        f"{metrics['num_train_images']:,} images: learning rate {settings['learning_rate']:g}, weight decay "
+        f"{settings['weight_decay']:g}, epsilon {settings['epsilon']:g}, start of the decay: {start}",
+        *_chosen(model, "validation_accuracy"),
+        f"test accuracy {metrics['test_accuracy']:.4f} on {model['data']} (95% interval {low:.4f} to {high:.4f}, "
+        f"{metrics['num_test_images']:,} images, tested once)",
+    ]
+
+
+def _about_text(model: dict[str, Any]) -> list[str]:
+    metrics, settings = model["metrics"], model["settings"]
+    bits = metrics[f"test_bits_per_{model['unit']}"]
+    return [
+        f"{model['origin']}, {metrics['num_parameters']:,} parameters, {model['hidden_size']} units in "
+        f"{model['num_layers']} layers, {settings['epochs']} epochs on {metrics['num_train_tokens']:,} tokens: "
+        f"learning rate {settings['learning_rate']:g} for {settings['constant_epochs']} epochs, first weights up to "
+        f"{settings['init_range']:g}",
+        *_chosen(model, "validation_perplexity"),
+        f"test perplexity {metrics['test_perplexity']:.2f} on {model['data']} ({bits:.3f} bits per {model['unit']}, "
+        f"{metrics['num_test_tokens']:,} tokens, tested once)",
+    ]
+
+
+def _chosen(model: dict[str, Any], score: str) -> list[str]:
+    """What the grid said, where there was one."""
+    if model["metrics"][score] is None:
+        return []
+    return [
+        f"chosen on the search's split: {score.replace('_', ' ')} {model['metrics'][score]:.4f}, the best of "
+        f"{len(model['grid'])} trainings and so optimistic"
+    ]
 
 
 class FormName(StrEnum):

@@ -1,9 +1,26 @@
 """Options that more than one command takes, or that would make a command's signature hard to read."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class GridName(StrEnum):
+    """What `--grid` takes."""
+
+    small = "small"
+    none = "none"
+
+
+class ScheduleName(StrEnum):
+    """What `--schedule` takes."""
+
+    constant = "constant"
+    step = "step"
+    cosine = "cosine"
+
 
 RunArgument = Annotated[
     Path, typer.Argument(metavar="RUN", help="A run's folder, as --out named it.", show_default=False)
@@ -35,6 +52,43 @@ MaxFlopsOption = Annotated[
     int | None,
     typer.Option("--max-flops", min=1, help="The same for the multiply-adds that one image costs."),
 ]
+TensorboardOption = Annotated[
+    bool, typer.Option("--tensorboard", help="Write live curves for TensorBoard into RUN/tensorboard.")
+]
 EstimateOption = Annotated[
     bool, typer.Option("--estimate", help="Say what the search would cost on this machine, and do not search.")
+]
+TaskOption = Annotated[
+    str | None,
+    typer.Option("--task", help="The data for a NAME or FILE.json: cifar10, digits, ptb. A run has its own."),
+]
+CandidatesOption = Annotated[
+    int, typer.Option("--top", min=1, help="Choose among so many of the run's best. Validation decides.")
+]
+GridOption = Annotated[
+    GridName,
+    typer.Option("--grid", help="small: 16 points around the search's settings; none: those settings alone."),
+]
+FinalEpochsOption = Annotated[
+    int | None, typer.Option("--epochs", min=1, help="Of every training. [dim]Default: 6 times the search's[/]")
+]
+ScheduleOption = Annotated[
+    ScheduleName | None, typer.Option("--schedule", help="Of the learning rate. [dim]Default: the search's[/]")
+]
+SizeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--size", help="Of a language model: the paper's 25M or 54M (tied) or 32M, or any number of parameters, 5M."
+    ),
+]
+HiddenOption = Annotated[int | None, typer.Option("--hidden", min=1, help="Units of its layers instead.")]
+LikeOption = Annotated[
+    str | None,
+    typer.Option("--like", metavar="BASELINE", help="A baseline's settings and number of parameters: lstm-small."),
+]
+LabelSmoothingOption = Annotated[
+    float | None, typer.Option("--label-smoothing", help="Share of a label given to all classes, for example 0.1.")
+]
+ModelOption = Annotated[
+    Path | None, typer.Option("--out", "-o", help="The model's folder. [dim]Default: RUN/model or models/NAME[/]")
 ]

@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from netwright.architectures.convolutional import ConvNet
+from netwright.architectures.recurrent import RecurrentCell
+from netwright.drawing.any import Drawable, drawable
 from netwright.errors import ConfigError, NetwrightError, RunError, unknown
 
 if TYPE_CHECKING:
     from netwright.results import Results
 
-SUFFIXES = (".svg", ".png")
+SUFFIXES = (".svg", ".png", ".tex")
 
 
 @dataclass(frozen=True)
 class Subject:
     """What is drawn, the words above it, and the file where it goes unless -o says otherwise."""
 
-    network: ConvNet
+    architecture: Drawable
     title: str
     note: str
     file: Path
@@ -33,37 +34,60 @@ def draw(
         str,
         typer.Argument(
             metavar="RUN|FILE.json|NAME",
-            help="A run's folder, an architecture's JSON, or a published network: nas-cnn-15.",
+            help="A run's folder, an architecture's JSON, or a published network or cell: nas-cnn-15, nas-cell, "
+            "nas-max-cell, lstm-cell.",
             show_default=False,
         ),
     ],
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", metavar="FILE", help="FILE.svg or FILE.png. [dim]Default: RUN/best.svg or NAME.svg[/]"
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="FILE.svg or FILE.png; FILE.tex for a cell's equations. [dim]Default: RUN/best.svg or NAME.svg[/]",
         ),
     ] = None,
     trial: Annotated[
         int | None, typer.Option("--trial", min=0, help="This trial of a run instead of its best one.")
     ] = None,
 ) -> None:
-    """Draw a network: its layers, the shapes of its filters, its skip connections.
+    """Draw a network, its layers, filters and skip connections, or a recurrent cell; of a cell print the equations too.
 
     netwright draw nas-cnn-15 -o nas-cnn-15.png
+    netwright draw nas-cell -o nas-cell.tex
     netwright draw runs/digits-reinforce-seed0 --trial 90
     """
-    from netwright.drawing.convolutional import draw_convnet
-    from netwright.drawing.png import svg_to_png
+    from netwright.architectures.equations import as_text
     from netwright.writing import write_whole
 
     subject = _subject(what, trial)
     file = out or subject.file
-    if file.suffix.lower() not in SUFFIXES:
-        raise ConfigError(f"{file} is neither .svg nor .png; choose -o FILE.svg or -o FILE.png")
-    as_png = file.suffix.lower() == ".png"
-    svg = draw_convnet(subject.network, title=subject.title, note=subject.note, adaptive=not as_png)
-    write_whole(file, svg_to_png(svg) if as_png else svg.encode())
-    Console(soft_wrap=True).print(f"{subject.title}: {file}", highlight=False, markup=False)
+    write_whole(file, _content(subject, file))
+    print_line = Console(soft_wrap=True).print
+    print_line(f"{subject.title}: {file}", highlight=False, markup=False)
+    if isinstance(subject.architecture, RecurrentCell):
+        print_line(as_text(subject.architecture), highlight=False, markup=False)
+
+
+def _content(subject: Subject, file: Path) -> bytes:
+    """What goes into `file`, by its suffix."""
+    from netwright.architectures.equations import as_latex
+    from netwright.drawing.any import draw as drawing
+    from netwright.drawing.png import svg_to_png
+
+    suffix = file.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ConfigError(f"{file} is neither .svg nor .png nor .tex; choose -o FILE.svg or -o FILE.png")
+    if suffix == ".tex":
+        if not isinstance(subject.architecture, RecurrentCell):
+            raise ConfigError(
+                f"{file}: only a recurrent cell has equations, and {subject.title} is a convolutional network; choose "
+                "-o FILE.svg or -o FILE.png"
+            )
+        return f"{as_latex(subject.architecture)}\n".encode()
+    svg = drawing(subject.architecture, title=subject.title, note=subject.note, adaptive=suffix == ".svg")
+    return svg_to_png(svg) if suffix == ".png" else svg.encode()
 
 
 def report(
@@ -84,12 +108,11 @@ def report(
 def report_at_end(console: Console, results: "Results", folder: Path) -> None:
     """Write the report of a run that has come to its end, and say where it is and how to draw."""
     from netwright.report.page import write_report
-    from netwright.results import as_convnet
 
-    drawable = any(as_convnet(trial.proposal.architecture) is not None for trial in results.top(1))
+    has_picture = any(drawable(trial.proposal.architecture) is not None for trial in results.top(1))
     try:
         said = f"Report: {write_report(folder)}"
-        said += f" (a picture of the best: netwright draw {shlex.quote(str(folder))})" if drawable else ""
+        said += f" (a picture of the best: netwright draw {shlex.quote(str(folder))})" if has_picture else ""
     except NetwrightError as error:  # a full disk, say: what was searched stays found
         said = f"No report could be written: {error}"
     console.print(said, highlight=False, markup=False, soft_wrap=True)
@@ -107,7 +130,7 @@ def _subject(what: str, trial: int | None) -> Subject:
 
 
 def _of_run(folder: Path, number: int | None) -> Subject:
-    from netwright.results import Results, as_convnet
+    from netwright.results import Results
     from netwright.store import Store
 
     with Store.read(folder) as store:
@@ -121,11 +144,11 @@ def _of_run(folder: Path, number: int | None) -> Subject:
                 trial = results.trials[number]
             else:
                 raise ConfigError(f"{folder} has no trial {number}; its trials are 0 to {len(results.trials) - 1}")
-            network = as_convnet(trial.proposal.architecture)
-    if network is None:
+            architecture = drawable(trial.proposal.architecture)
+    if architecture is None:
         raise ConfigError(
-            f"trial {trial.number} of {folder} is no convolutional network, the only kind that can be drawn; "
-            f"`netwright show {folder}` prints it"
+            f"trial {trial.number} of {folder} is neither a convolutional network nor a recurrent cell, which are what "
+            f"can be drawn; `netwright show {folder}` prints it"
         )
     confirmed = results.confirmed.get(trial.fingerprint)
     metric = results.score_name.replace("_", " ")
@@ -136,12 +159,10 @@ def _of_run(folder: Path, number: int | None) -> Subject:
         note = f"search's {metric} {trial.metrics[results.score_name]:.4f}"
     name = results.recipe.rpartition(":")[2]
     file = folder / ("best.svg" if number is None else f"trial-{number}.svg")
-    return Subject(network, f"{name}, trial {trial.number}", note, file)
+    return Subject(architecture, f"{name}, trial {trial.number}", note, file)
 
 
 def _of_file(path: Path) -> Subject:
-    from netwright.results import as_convnet
-
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -150,13 +171,13 @@ def _of_file(path: Path) -> Subject:
         raise ConfigError(f"{path} is not JSON ({error}); expected what `netwright show RUN --json` lists") from None
     # The best trial of `show --json` and its like hold the architecture among other things.
     inner = document.get("architecture", document) if isinstance(document, dict) else document
-    network = as_convnet(inner)
-    if network is None:
+    architecture = drawable(inner)
+    if architecture is None:
         raise ConfigError(
-            f'{path} holds no convolutional network: {{"type": "ConvNet", "layers": [...]}}, the only kind that can '
-            "be drawn"
+            f'{path} holds neither a convolutional network, {{"type": "ConvNet", "layers": [...]}}, nor a recurrent '
+            'cell, {"type": "RecurrentCell", "nodes": [...], ...}, which are what can be drawn'
         )
-    return Subject(network, path.stem, "", Path(f"{path.stem}.svg"))
+    return Subject(architecture, path.stem, "", Path(f"{path.stem}.svg"))
 
 
 def _of_zoo(name: str) -> Subject:
@@ -164,5 +185,7 @@ def _of_zoo(name: str) -> Subject:
 
     key = name.replace("_", "-")
     if key not in PUBLISHED:
-        raise ConfigError(f"{unknown('network', name, PUBLISHED)}; a run's folder and FILE.json can be drawn too")
+        raise ConfigError(
+            f"{unknown('network or cell', name, PUBLISHED)}; a run's folder and FILE.json can be drawn too"
+        )
     return Subject(PUBLISHED[key](), key, "", Path(f"{key}.svg"))

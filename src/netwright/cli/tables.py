@@ -6,7 +6,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from netwright.results import Results, as_convnet, described
+from netwright.architectures.convolutional import ConvNet
+from netwright.architectures.reading import architecture_from_json
+from netwright.architectures.recurrent import RecurrentCell
+from netwright.results import Results, described
 from netwright.trials import TrialState
 
 
@@ -74,10 +77,16 @@ def print_results(console: Console, results: Results, top: int, folder: object) 
 
 def _print_notes(console: Console, results: Results, metric: str, folder: object) -> None:
     notes = []
-    if as_convnet(results.trials[0].proposal.architecture) is not None:
+    kind = architecture_from_json(results.trials[0].proposal.architecture)
+    if isinstance(kind, ConvNet):
         notes.append(
             "3x5x24: 24 filters, 3 high and 5 wide; /2x1: strides; p: pooled; <0,2>: reads layers 0 and 2; "
             "<>: reads the image; else the layer before."
+        )
+    elif isinstance(kind, RecurrentCell):
+        notes.append(
+            "add,tanh: a node, leaves first and the root last; inject add,tanh@8: so the old cell state is joined to "
+            "node 8; read 12: the new one is what node 12 joins."
         )
     if results.confirmed:
         notes.append(f"confirmed: mean ± deviation of the {metric} over fresh seeds on the same split, to be quoted.")

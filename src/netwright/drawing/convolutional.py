@@ -1,10 +1,8 @@
 """A ConvNet as a picture: the chain of its layers, filters in true proportions, an arc for each skip connection."""
 
-from html import escape
-
 from netwright.architectures.convolutional import ConvLayer, ConvNet
-from netwright.drawing.layout import BAR_HEIGHT, BAR_WIDTH, IMAGE, MARGIN, POOL_GAP, PORT, Layout, arcs_of, lay_out
-from netwright.drawing.svg import number, path, rectangle, stylesheet, text
+from netwright.drawing.layout import BAR_HEIGHT, BAR_WIDTH, IMAGE, POOL_GAP, PORT, Layout, arcs_of, lay_out
+from netwright.drawing.svg import MARGIN, document, path, rectangle, text
 
 HEAD = 3.2
 """Half the width of an arrow's head."""
@@ -19,37 +17,31 @@ def draw_convnet(
     background: bool = True,
     adaptive: bool = True,
 ) -> str:
-    """The network as a self-standing SVG document.
+    """The network as a self-standing SVG document; the parameters are those of `any.draw`.
 
     A column is a layer: its filter, height by width in pixels, and below it the number of filters as a bar. Arrows
     and arcs lead from what is read to who reads it; those to the classifier are orange, a dashed line is a pooling.
-
-    `title` stands above, with the counts and the `note` below it. `adaptive` drawings are dark where the viewer
-    prefers it. `styled=False` leaves the stylesheet to the page that holds the drawing (`svg.stylesheet`), and
-    `background=False` the ground.
     """
     counts = f"{_counted(len(network.layers), 'layer')}, {_counted(network.num_connections, 'connection')}"
     summary = f"{counts}; {note}" if note else counts
     layout = lay_out(network, title=title, summary=summary)
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="nw-drawing" role="img" width="{number(layout.width)}" '
-        f'height="{number(layout.height)}" viewBox="0 0 {number(layout.width)} {number(layout.height)}">',
-        # The notation of the command line, for whoever cannot see the picture.
-        f"<desc>{escape(f'{counts}: {network}')}</desc>",
-        f"<style>{stylesheet(adaptive=adaptive)}</style>" if styled else "",
-        rectangle(0, 0, layout.width, layout.height, "nw-bg") if background else "",
-    ]
-    if title:
-        parts.append(text(MARGIN, MARGIN + 14, title, "nw-ink nw-title"))
-        parts.append(text(MARGIN, MARGIN + 31, summary, "nw-muted nw-start"))
-    parts += [_row_names(layout), *_poolings(network, layout), _image(layout)]
+    parts = [_row_names(layout), *_poolings(network, layout), _image(layout)]
     arcs = arcs_of(network)
     most = max(layer.num_filters for layer in network.layers)
     for index, layer in enumerate(network.layers):
         sources = [source for source, target in arcs if target == index]
         parts.append(_layer(index, layer, layout, sources, most))
     parts.append(_classifier(network, layout, [source for source, target in arcs if target == len(network.layers)]))
-    return "".join(parts) + "</svg>\n"
+    return document(
+        parts,
+        width=layout.width,
+        height=layout.height,
+        heading=(title, summary),
+        description=f"{counts}: {network}",  # the notation of the command line
+        styled=styled,
+        background=background,
+        adaptive=adaptive,
+    )
 
 
 def _counted(count: int, noun: str) -> str:

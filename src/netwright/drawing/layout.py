@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from netwright.architectures.convolutional import ConvNet
-from netwright.drawing.svg import TEXT_SIZE, TITLE_SIZE
+from netwright.drawing.svg import HEADING, MARGIN, heading_width
 
-MARGIN = 18.0
 CARD, COMPACT_CARD = 38.0, 33.0
 """Edge of the square in which a layer's filter is drawn; the smaller one where there are many layers."""
 MANY = 20
@@ -104,10 +103,7 @@ def lay_out(network: ConvNet, *, title: str, summary: str) -> Layout:
         x += POOL_GAP if layer.pool > 1 else 0
     x += card + gap + 10  # the word "classifier" is wider than its card
     centres[len(network.layers)] = x
-    width = x + card / 2 + MARGIN + 6
-    if title:
-        # Letters are about half as wide as they are high; the viewer's font decides.
-        width = max(width, 2 * MARGIN + max(0.56 * TITLE_SIZE * len(title), 0.56 * TEXT_SIZE * len(summary)))
+    width = max(x + card / 2 + MARGIN + 6, heading_width(title, summary))
     longest = max(((centres[t] - centres[s]) / 2 - PORT for s, t in arcs_of(network)), default=0.0)
     flatness = min(STEEPEST, max(130.0, 0.17 * x) / longest) if longest else STEEPEST
     arcs = max(longest * flatness, 24.0 if any(layer.pool > 1 for layer in network.layers) else 0.0)
@@ -116,7 +112,7 @@ def lay_out(network: ConvNet, *, title: str, summary: str) -> Layout:
         centres=centres,
         width=width,
         arcs=arcs,
-        top=MARGIN + (44.0 if title else 0.0) + arcs + 4,
+        top=MARGIN + (HEADING if title else 0.0) + arcs + 4,
         flatness=flatness,
         has_strides=any((layer.stride_height, layer.stride_width) != (1, 1) for layer in network.layers),
         card=card,

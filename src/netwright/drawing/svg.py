@@ -4,6 +4,9 @@ from html import escape
 
 FONT = "Aileron, system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
 TEXT_SIZE, TITLE_SIZE = 11.5, 16.0
+MARGIN = 18.0
+HEADING = 44.0
+"""Height of the two lines of a heading."""
 
 LIGHT = {
     "bg": "fill:#ffffff",
@@ -18,6 +21,10 @@ LIGHT = {
     "exit-head": "fill:#d2691e",
     "pool": "stroke:#66727f",
     "icon": "stroke:#66727f",
+    "tanh": "fill:#bfe3d7",
+    "sigmoid": "fill:#bcd4f2",
+    "relu": "fill:#dccff2",
+    "sin": "fill:#f4cddc",
 }
 DARK = {
     "bg": "fill:#14181f",
@@ -32,6 +39,10 @@ DARK = {
     "exit-head": "fill:#f0984f",
     "pool": "stroke:#98a4b3",
     "icon": "stroke:#98a4b3",
+    "tanh": "fill:#1f5d4d",
+    "sigmoid": "fill:#294f82",
+    "relu": "fill:#4f3f7d",
+    "sin": "fill:#71314f",
 }
 SHAPES = (
     f".nw-drawing text{{font-family:{FONT};font-size:{TEXT_SIZE}px;text-anchor:middle}}"
@@ -42,6 +53,10 @@ SHAPES = (
     ".nw-chain{fill:none;stroke-width:1.4}"
     ".nw-pool{fill:none;stroke-width:1;stroke-dasharray:2 3}"
     ".nw-icon{fill:none;stroke-width:1.3}"
+    ".nw-small{font-size:8px}"
+    ".nw-edge{fill:none;stroke-width:1.4}"
+    ".nw-state{fill:none;stroke-width:2.6}"
+    ".nw-idle{opacity:.6}"
     # What a pointer rests on shows what it reads.
     ".nw-layer:hover .nw-arcs{stroke-width:2.4;stroke-opacity:1}"
 )
@@ -57,6 +72,41 @@ def _rules(palette: dict[str, str]) -> str:
     return "".join(f".nw-{name}{{{rule}}}" for name, rule in palette.items())
 
 
+def document(
+    parts: list[str],
+    *,
+    width: float,
+    height: float,
+    heading: tuple[str, str],
+    description: str,
+    styled: bool,
+    background: bool,
+    adaptive: bool,
+) -> str:
+    """A whole drawing around its `parts`: ground, stylesheet, and the `heading`, a title and a line below it.
+
+    `description` is for whoever cannot see the picture.
+    """
+    title, summary = heading
+    head = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="nw-drawing" role="img" width="{number(width)}" '
+        f'height="{number(height)}" viewBox="0 0 {number(width)} {number(height)}">',
+        f"<desc>{escape(description)}</desc>",
+        f"<style>{stylesheet(adaptive=adaptive)}</style>" if styled else "",
+        rectangle(0, 0, width, height, "nw-bg") if background else "",
+    ]
+    if title:
+        head.append(text(MARGIN, MARGIN + 14, title, "nw-ink nw-title"))
+        head.append(text(MARGIN, MARGIN + 31, summary, "nw-muted nw-start"))
+    return "".join([*head, *parts]) + "</svg>\n"
+
+
+def heading_width(title: str, summary: str) -> float:
+    """The width that a drawing needs for its heading."""
+    # Letters are about half as wide as they are high; the viewer's font decides.
+    return 2 * MARGIN + 0.56 * max(TITLE_SIZE * len(title), TEXT_SIZE * len(summary)) if title else 0.0
+
+
 def number(value: float) -> str:
     """At most one decimal."""
     return f"{value:.1f}".removesuffix(".0")
@@ -65,6 +115,12 @@ def number(value: float) -> str:
 def text(x: float, y: float, words: object, classes: str = "nw-ink") -> str:
     """One line of text on the baseline y."""
     return f'<text x="{number(x)}" y="{number(y)}" class="{classes}">{escape(str(words))}</text>'
+
+
+def subscripted(x: float, y: float, letter: str, below: object, classes: str = "nw-ink") -> str:
+    """A letter with an index, as h_{t-1}."""
+    index = f'<tspan class="nw-small" dy="3">{escape(str(below))}</tspan>'
+    return f'<text x="{number(x)}" y="{number(y)}" class="{classes}">{escape(letter)}{index}</text>'
 
 
 def rectangle(x: float, y: float, width: float, height: float, classes: str, radius: float = 0) -> str:

@@ -11,7 +11,7 @@ import torch
 
 from netwright.architectures.convolutional import ConvLayer, ConvNet
 from netwright.errors import ConfigError
-from netwright.models.folder import ARCHITECTURE, WEIGHTS, load, read_architecture
+from netwright.models.folder import ARCHITECTURE, WEIGHTS, load_images, read_architecture
 from netwright.models.trained import TrainedNetwork
 from netwright.training.pixels import upsampled
 
@@ -183,7 +183,13 @@ def export_code(folder: Path, target: Path) -> tuple[Path, Path]:
     for path in (target, weights):
         if path.exists():
             raise ConfigError(f"{path} is there already; choose another -o, or remove it")
-    code = code_of(load(folder), read_architecture(folder / ARCHITECTURE), target.stem)
+    architecture = read_architecture(folder / ARCHITECTURE)
+    if not isinstance(architecture, ConvNet):
+        raise ConfigError(
+            f"{folder} is a language model, and code is written for networks that read images; "
+            f'in Python nw.load("{folder}") gives the module'
+        )
+    code = code_of(load_images(folder), architecture, target.stem)
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(folder / WEIGHTS, weights)
     target.write_text(code, encoding="utf-8")

@@ -4,7 +4,8 @@
     architecture.json   the network as a value
     model.json          what goes in, what comes out, how well it does, what made it
 
-The keys of model.json that `load` needs are those of `REQUIRED`; the rest is for people and programs.
+The keys of model.json that `load` needs are `kind` ("images" where it is missing) and those of `REQUIRED`; the rest is
+for people and programs.
 """
 
 import hashlib
@@ -19,10 +20,14 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import nn
 
-from netwright.architectures.convolutional import ConvNet, convnet_from_json
+from netwright.architectures.convolutional import ConvNet
+from netwright.architectures.reading import Architecture, architecture_from_json
+from netwright.architectures.recurrent_baselines import RecurrentArchitecture
 from netwright.architectures.values import to_json
 from netwright.children.building import build
-from netwright.errors import DataError, SpaceError
+from netwright.children.language_model import LanguageModel
+from netwright.errors import ConfigError, DataError, SpaceError, disk_failure
+from netwright.models.language import TrainedLanguageModel
 from netwright.models.trained import TrainedNetwork
 
 WEIGHTS, ARCHITECTURE, DESCRIPTION = "model.safetensors", "architecture.json", "model.json"
@@ -34,8 +39,12 @@ def _is_size(value: Any) -> bool:
     return type(value) is int and 0 < value < 100_000
 
 
-REQUIRED: dict[str, tuple[str, Callable[[Any], bool]]] = {
+Wanted = dict[str, tuple[str, Callable[[Any], bool]]]
+COMMON: Wanted = {
     "format": ("a number", lambda value: type(value) is int),
+    "weights_sha256": ("a checksum", lambda value: isinstance(value, str) and value.isalnum()),
+}
+IMAGES: Wanted = {
     "input_shape": (
         "[channels, height, width]",
         lambda value: isinstance(value, list) and len(value) == 3 and all(map(_is_size, value)),
@@ -46,34 +55,60 @@ REQUIRED: dict[str, tuple[str, Callable[[Any], bool]]] = {
         "a list of names",
         lambda value: isinstance(value, list) and len(value) > 0 and all(isinstance(name, str) for name in value),
     ),
-    "weights_sha256": ("a checksum", lambda value: isinstance(value, str) and value.isalnum()),
 }
-"""What of model.json is needed to rebuild the network: in words, and as a check."""
+TEXT: Wanted = {
+    "vocabulary": (
+        "a list of tokens",
+        lambda value: isinstance(value, list) and len(value) > 0 and all(isinstance(token, str) for token in value),
+    ),
+    "hidden_size": ("a number of units", _is_size),
+    "num_layers": ("a number of layers", _is_size),
+    "embedding_size": ("a number of units or null", lambda value: value is None or _is_size(value)),
+    "tied": ("true or false", lambda value: type(value) is bool),
+    "cell_bias": ("true or false", lambda value: type(value) is bool),
+}
+REQUIRED: dict[str, Wanted] = {"images": {**COMMON, **IMAGES}, "text": {**COMMON, **TEXT}}
+"""What of model.json is needed to rebuild a network of each kind: in words, and as a check."""
 
 
-def write_model(folder: Path, network: nn.Module, architecture: ConvNet, description: Mapping[str, Any]) -> None:
-    """Make `folder`, which must not exist yet, with the three files; it is there complete or not at all."""
+def write_model(folder: Path, network: nn.Module, architecture: Architecture, description: Mapping[str, Any]) -> None:
+    """Make `folder`, which must not exist yet, with the three files; it is there complete or not at all.
+
+    `RunError` where the disk is full.
+    """
     weights = save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()})
     document = {"format": FORMAT, **description, "weights_sha256": hashlib.sha256(weights).hexdigest()}
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
-        whole = Path(scratch) / "model"
-        whole.mkdir()
-        (whole / WEIGHTS).write_bytes(weights)
-        (whole / ARCHITECTURE).write_text(json.dumps(to_json(architecture), indent=1) + "\n", encoding="utf-8")
-        (whole / DESCRIPTION).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        whole.rename(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
+            whole = Path(scratch) / "model"
+            whole.mkdir()
+            (whole / WEIGHTS).write_bytes(weights)
+            (whole / ARCHITECTURE).write_text(json.dumps(to_json(architecture), indent=1) + "\n", encoding="utf-8")
+            (whole / DESCRIPTION).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+            whole.rename(folder)
+    except OSError as error:
+        raise disk_failure(folder, error.strerror, "what was trained before") from error
 
 
-def load(folder: str | Path) -> TrainedNetwork:
+def load(folder: str | Path) -> TrainedNetwork | TrainedLanguageModel:
     """The network in `folder`, as a final training leaves it, as a module in evaluation mode.
 
     Reads JSON and safetensors only, so nothing in the folder is ever executed. `DataError` names a file that is
     missing, damaged, or does not fit the others.
     """
     folder = Path(folder)
+    return _load_text(folder) if kind_of(read_description(folder)) == "text" else load_images(folder)
+
+
+def load_images(folder: Path) -> TrainedNetwork:
+    """The network in `folder` as `load` gives it; `ConfigError` where it does not read images."""
     description = read_description(folder)
     architecture = read_architecture(folder / ARCHITECTURE)
+    if kind_of(description) != "images":
+        raise ConfigError(f"{folder} is a language model; a network that reads images is needed here")
+    if not isinstance(architecture, ConvNet):
+        raise _damaged(folder / ARCHITECTURE, f"it is a {type(architecture).__name__}", "a ConvNet")
     channels, height, width = description["input_shape"]
     network = build(architecture, len(description["class_names"]), channels, description["epsilon"])
     _load_weights(network, folder / WEIGHTS, description["weights_sha256"])
@@ -84,6 +119,24 @@ def load(folder: str | Path) -> TrainedNetwork:
         class_names=tuple(description["class_names"]),
         description=description,
     )
+
+
+def _load_text(folder: Path) -> TrainedLanguageModel:
+    description = read_description(folder)
+    architecture = read_architecture(folder / ARCHITECTURE)
+    if not isinstance(architecture, RecurrentArchitecture):
+        raise _damaged(folder / ARCHITECTURE, f"it is a {type(architecture).__name__}", "a recurrent architecture")
+    vocabulary = tuple(description["vocabulary"])
+    sizes = {name: description[name] for name in TEXT if name != "vocabulary"}
+    # The first weights do not matter: they are replaced.
+    network = LanguageModel(architecture, len(vocabulary), seed=0, init_range=0.1, **sizes)
+    _load_weights(network, folder / WEIGHTS, description["weights_sha256"])
+    return TrainedLanguageModel(network, vocabulary=vocabulary, description=description)
+
+
+def kind_of(description: Mapping[str, Any]) -> Any:
+    """What the model of a model.json reads: "images" or "text"."""
+    return description.get("kind", "images")
 
 
 def read_description(folder: Path) -> dict[str, Any]:
@@ -100,7 +153,10 @@ def read_description(folder: Path) -> dict[str, Any]:
         document: dict[str, Any] = dict(json.loads(_content(path)))
     except (ValueError, TypeError, RecursionError) as error:
         raise _damaged(path, f"it is no JSON object ({error})", expected) from None
-    for name, (wanted, fits) in REQUIRED.items():
+    kind = kind_of(document)
+    if kind not in REQUIRED:
+        raise _damaged(path, f"its kind is {kind!r}", expected)
+    for name, (wanted, fits) in REQUIRED[kind].items():
         if name not in document or not fits(document[name]):
             raise _damaged(path, f"its {name} is {document.get(name, 'missing')!r} in place of {wanted}", expected)
     if document["format"] > FORMAT:
@@ -111,12 +167,19 @@ def read_description(folder: Path) -> dict[str, Any]:
     return document
 
 
-def read_architecture(path: Path) -> ConvNet:
+def read_architecture(path: Path) -> Architecture:
     """The architecture in a JSON file, as `architectures.values.to_json` makes it."""
+    expected = "the JSON of a ConvNet, a RecurrentCell, an Lstm or a RecurrentHighway"
     try:
-        return convnet_from_json(json.loads(_content(path)))
+        document = json.loads(_content(path))
+        if isinstance(document, dict) and "layers" in document:
+            document = {"type": ConvNet.__name__, **document}  # a person who writes one need not say it
+        architecture = architecture_from_json(document)
     except (ValueError, RecursionError, SpaceError) as error:
-        raise _damaged(path, str(error), "the JSON of a ConvNet") from None
+        raise _damaged(path, str(error), expected) from None
+    if architecture is None:
+        raise _damaged(path, "it does not say which kind of architecture it is", expected)
+    return architecture
 
 
 def _load_weights(network: nn.Module, path: Path, sha256: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from netwright.errors import ConfigError
-from netwright.models.folder import load
+from netwright.models.folder import load_images
 
 PACKAGES = ("onnx", "onnxscript")
 
@@ -19,7 +19,7 @@ def export_onnx(folder: Path, target: Path) -> Path:
         raise ConfigError(f"--to onnx needs {' and '.join(missing)}, not installed here: pip install 'netwright[onnx]'")
     if target.exists():
         raise ConfigError(f"{target} is there already; choose another -o, or remove it")
-    network = load(folder)
+    network = load_images(folder)
     # Two images: with one, the exporter takes their number for a constant.
     example = torch.zeros(2, *network.input_shape, dtype=torch.uint8)
     target.parent.mkdir(parents=True, exist_ok=True)

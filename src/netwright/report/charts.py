@@ -20,15 +20,13 @@ from netwright.report.statistics import (
     trained_seconds,
     uniqueness,
 )
-from netwright.results import Results
+from netwright.results import NUM_RECENT, Results
 from netwright.store import Session
 from netwright.trials import Trial, TrialState, Update
 
 Figure = dict[str, Any]
 MAX_POINTS = 2000
 """Points of a chart; more of them are thinned out, evenly."""
-NUM_RECENT = 50
-"""Trials in the running mean, as in the progress of a search."""
 RAMP = tuple(f"var:ramp-{index}" for index in range(8))
 """For options in their order, from blue to orange."""
 LINES = ("var:blue", "var:accent", "var:green", "var:muted")
@@ -215,9 +213,10 @@ def workers_busy(sessions: Sequence[Session]) -> Figure | None:
         }
     ]
     workers = sorted({session.workers for session in sessions})
-    note = f"{' or '.join(map(str, workers))} workers, {found.share:.1%} busy, the time in which they start included."
+    counted = "1 worker" if workers == [1] else f"{' or '.join(map(str, workers))} workers"
+    note = f"{counted}, {found.share:.1%} busy, the time in which they start included."
     if found.num_pauses:
-        note += f" The run was stopped and continued {found.num_pauses} times; the pauses are cut out."
+        note += f" Pauses between starts of the run ({found.num_pauses}) are cut out."
     return _figure("Workers at work", data, note, unit, "share of the workers", share=True, legend=False)
 
 

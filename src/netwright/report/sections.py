@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from netwright.config import flattened
-from netwright.drawing.convolutional import draw_convnet
-from netwright.report.charts import NUM_RECENT
+from netwright.drawing.any import caption, draw, drawable, num_columns
 from netwright.report.html import cell, definitions, table, words
 from netwright.report.statistics import failures, num_reused, trained_seconds
-from netwright.results import Results, as_convnet, described
+from netwright.results import NUM_RECENT, Results, described
 from netwright.trials import Trial, TrialState
 
 NUM_DRAWN_LARGE, NUM_DRAWN = 3, 50
@@ -21,7 +20,7 @@ MAX_ROWS, MAX_DESCRIPTION = 500, 240
 """Rows of the table of trials, and characters of an architecture in it."""
 MAX_REASONS, MAX_DETAIL = 30, 4000
 SMALL, WIDE = 5, 24
-"""Layers up to which drawings stand side by side, and from which one is scrolled instead of shrunk to the page."""
+"""Columns up to which drawings stand side by side, and from which one is scrolled instead of shrunk to the page."""
 
 
 def tiles(results: Results) -> str:
@@ -61,18 +60,18 @@ def duration(seconds: float) -> str:
 
 
 def drawings(results: Results) -> dict[int, str]:
-    """The pictures of the best ConvNets by trial number."""
+    """The pictures of the best architectures by trial number, where they can be drawn."""
     found: dict[int, str] = {}
     size = 0
     for trial in results.top(NUM_DRAWN):
-        network = as_convnet(trial.proposal.architecture)
-        if network is None:
+        architecture = drawable(trial.proposal.architecture)
+        if architecture is None:
             continue
-        svg = draw_convnet(network, styled=False, background=False)
+        svg = draw(architecture, styled=False, background=False)
         size += len(svg)
         if size > MAX_DRAWN_CHARACTERS and found:
             break
-        wide = " wide" if len(network.layers) >= WIDE else ""
+        wide = " wide" if num_columns(architecture) >= WIDE else ""
         found[trial.number] = f'<div class="drawing{wide}">{svg}</div>'
     return found
 
@@ -84,14 +83,11 @@ def best(results: Results, pictures: Mapping[int, str]) -> str:
         title = f"{rank}. Trial {trial.number}: {_quality(results, trial)}"
         picture = pictures.get(trial.number) or f"<pre>{words(described(trial.proposal.architecture))}</pre>"
         parts.append(f'<section class="network"><h3>{words(title)}</h3>{picture}</section>')
-    small = all(len(trial.proposal.architecture["layers"]) <= SMALL for trial in top if trial.number in pictures)
+    drawn = [drawable(trial.proposal.architecture) for trial in top if trial.number in pictures]
+    known = [architecture for architecture in drawn if architecture is not None]
+    small = all(num_columns(architecture) <= SMALL for architecture in known)
     shown = f'<div class="networks{" small" if small else ""}">{"".join(parts)}</div>' if parts else ""
-    if any(trial.number in pictures for trial in top):
-        shown += (
-            '<p class="note">A column is a layer: its filter, height by width in pixels, and its number of filters as '
-            "a bar. Arrows and arcs lead from what is read to who reads it; what no layer reads goes to the classifier "
-            "(orange). A dashed line is a max-pooling. Point at a layer to see what it reads.</p>"
-        )
+    shown += "".join(f'<p class="note">{words(each)}</p>' for each in dict.fromkeys(map(caption, known)))
     return shown
 
 

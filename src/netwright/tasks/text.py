@@ -5,6 +5,8 @@ from typing import Literal
 
 from torch import Tensor
 
+from netwright.errors import DataError
+
 
 @dataclass(frozen=True, eq=False)
 class TextData:
@@ -22,3 +24,22 @@ class TextData:
     vocabulary: tuple[str, ...]
     unit: Literal["word", "character"]
     notes: tuple[str, ...] = ()
+
+
+def check_long_enough(data: TextData, batch_size: int, bptt: int) -> None:
+    """Raise DataError if the training text is shorter than one batch, or there is nothing to measure on.
+
+    A batch is `batch_size` rows of `bptt` tokens each, and after each of these tokens the one to be predicted.
+    """
+    least = batch_size * (bptt + 1)
+    if len(data.train) < least:
+        raise DataError(
+            f"the training part of {data.name} has {len(data.train):,} tokens, too few for one batch: {batch_size:,} "
+            f"rows of {bptt:,} tokens and the one after them are {least:,}; take a longer text, a smaller batch or "
+            "shorter rows"
+        )
+    for name, part in (("validation", data.validation), ("test", data.test)):
+        if len(part) < 2:
+            raise DataError(
+                f"the {name} part of {data.name} has {len(part)} tokens, and 2 are the fewest to measure on"
+            )

@@ -6,42 +6,42 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from netwright.errors import DataError
-
-BUFFER = "momentum_buffer"
-"""The name by which SGD keeps a weight's velocity."""
+from netwright.writing import replace_whole
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One file; it holds weights, velocities, the state of the random numbers, and what every epoch gave."""
+    """One file: weights, what the optimizer knows of each, the state of the random numbers, what every epoch gave."""
 
     path: Path
 
     def save(
         self,
         network: nn.Module,
-        optimizer: torch.optim.SGD,
+        optimizer: torch.optim.Optimizer,
         generator: torch.Generator,
         history: dict[str, list[float]],
     ) -> None:
-        """Replace the file as a whole: it is that of this epoch or of the one before."""
+        """Replace the file as a whole: it is that of this epoch or of the one before.
+
+        `RunError` where the disk is full.
+        """
         tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
         for name, weight in network.named_parameters():
-            if optimizer.state[weight].get(BUFFER) is not None:
-                tensors[f"velocity.{name}"] = optimizer.state[weight][BUFFER]
+            known = {key: value for key, value in optimizer.state[weight].items() if isinstance(value, Tensor)}
+            tensors |= {f"optimizer.{key}.{name}": value for key, value in known.items()}
         tensors["generator"] = generator.get_state()
-        unfinished = self.path.with_name(self.path.name + ".new")
         # Safetensors knows no memory formats: everything is laid out plainly.
         plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        save_file(plain, unfinished, metadata={"history": json.dumps(history)})
-        unfinished.replace(self.path)
+        replace_whole(self.path, save_tensors(plain, metadata={"history": json.dumps(history)}))
 
     def restore(
-        self, network: nn.Module, optimizer: torch.optim.SGD, generator: torch.Generator
+        self, network: nn.Module, optimizer: torch.optim.Optimizer, generator: torch.Generator
     ) -> dict[str, list[float]] | None:
         """Put everything back where it was and return what the epochs gave; None where there is no file yet."""
         if not self.path.exists():
@@ -51,16 +51,19 @@ class Checkpoint:
                 history: dict[str, list[float]] = json.loads(file.metadata()["history"])
             tensors = load_file(self.path)
             network.load_state_dict(_below("network.", tensors))
-            velocities = _below("velocity.", tensors)
+            known = _below("optimizer.", tensors)
             generator.set_state(tensors["generator"])
         except (OSError, SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
             raise DataError(
                 f"{self.path} is no checkpoint of this training ({error}); remove it to train from the start"
             ) from error
-        for name, weight in network.named_parameters():
-            if name in velocities:
-                # Copied into a tensor like the weight, for its memory format and device.
-                optimizer.state[weight][BUFFER] = torch.empty_like(weight).copy_(velocities[name])
+        weights = dict(network.named_parameters())
+        for path, value in known.items():
+            key, name = path.split(".", 1)
+            # Velocities and moments lie in memory as the weight does; Adam's count of steps is a plain number.
+            like_weight = value.shape == weights[name].shape
+            placed = torch.empty_like(weights[name]).copy_(value) if like_weight else value
+            optimizer.state[weights[name]][key] = placed
         return history
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from netwright.children.building import build
 from netwright.children.convolutional import initialise
-from netwright.tasks.catalog import open_task
+from netwright.tasks.catalog import open_images
 from netwright.tasks.images import ImageSplit, split_images
 from netwright.training.images import train_classifier
 from netwright.training.speed import Speed
@@ -33,7 +33,7 @@ class ImageChild:
     @cached_property
     def split(self) -> ImageSplit:
         """The images, divided into training and validation."""
-        data = open_task(self.task, self.folder, verify=False)
+        data = open_images(self.task, self.folder, verify=False)
         return split_images(data, num_validation=self.num_validation, num_train=self.num_train, seed=self.split_seed)
 
     def __call__(self, job: Job) -> Measurement:

@@ -1,47 +1,57 @@
-"""The recurrent cells that the paper publishes (figure 8), and the LSTM, as cells of base 8."""
+"""The recurrent cells that the paper publishes (figure 8), and the LSTM as a cell of the same space."""
 
 from netwright.architectures.recurrent import CellNode, RecurrentCell
 
 
 def nas_cell() -> RecurrentCell:
-    """The cell of figure 8, top right: 62.4 test perplexity on Penn Treebank, known as NASCell from TensorFlow."""
-    return _cell(
-        "add,sigmoid  add,relu  add,sigmoid  elem_mult,relu  add,tanh  add,sigmoid  add,tanh  add,sigmoid "
-        "elem_mult,tanh  add,tanh  elem_mult,tanh  add,sigmoid  elem_mult,identity  add,tanh  elem_mult,tanh",
-        inject="add,tanh",
+    """The cell of figure 8, top right: found on the Penn Treebank, known as NASCell in TensorFlow."""
+    return RecurrentCell(
+        nodes=(
+            *_nodes("add,sigmoid add,relu add,sigmoid elem_mult,relu add,tanh add,sigmoid add,tanh add,sigmoid"),
+            *_nodes("elem_mult,tanh add,tanh elem_mult,tanh add,sigmoid"),
+            *_nodes("elem_mult,identity add,tanh"),
+            *_nodes("elem_mult,tanh"),
+        ),
+        inject=CellNode("add", "tanh"),
         read_index=12,
         inject_index=8,
     )
 
 
 def max_cell() -> RecurrentCell:
-    """The cell of figure 8, bottom, which the search with `max` and `sin` found; it uses `max` and no `sin`.
-
-    The figure's leaves A to H stand here in the order B, C, E, F, A, D, G, H, in which neighbours are joined.
-    """
-    return _cell(
-        "add,tanh  add,identity  add,tanh  max,tanh  add,tanh  add,relu  max,identity  max,tanh "
-        "add,sigmoid  add,sigmoid  add,sigmoid  add,identity  elem_mult,sigmoid  elem_mult,identity  elem_mult,tanh",
-        inject="add,identity",
+    """The cell of figure 8, bottom: found with "max" and "sin" among the options, of which it uses "max"."""
+    # The figure draws its leaves in another order and joins the 2nd with the 3rd, 5th with 6th, 1st with 4th, 7th with
+    # 8th. In that order they stand here, so that the fixed tree joins neighbours.
+    return RecurrentCell(
+        nodes=(
+            *_nodes("add,tanh add,identity add,tanh max,tanh add,tanh add,relu max,identity max,tanh"),
+            *_nodes("add,sigmoid add,sigmoid add,sigmoid add,identity"),
+            *_nodes("elem_mult,sigmoid elem_mult,identity"),
+            *_nodes("elem_mult,tanh"),
+        ),
+        inject=CellNode("add", "identity"),
         read_index=13,
         inject_index=7,
     )
 
 
 def lstm_cell() -> RecurrentCell:
-    """The LSTM without biases, where the matrices of leaves 3, 5, 6, 7 are zero; leaves 0, 1, 2, 4 are g, i, f, o."""
-    return _cell(
-        "add,tanh  add,sigmoid  add,identity  add,identity  add,identity  add,identity  add,identity  add,identity "
-        "elem_mult,identity  add,sigmoid  add,identity  add,identity  add,tanh  add,sigmoid  elem_mult,identity",
-        inject="elem_mult,identity",
+    """An LSTM without biases, where the matrices of leaves 3, 5, 6 and 7 are zero; else these add to its gates."""
+    return RecurrentCell(
+        nodes=(
+            *_nodes(
+                "add,tanh add,sigmoid add,identity add,identity add,identity add,identity add,identity add,identity"
+            ),
+            *_nodes("elem_mult,identity add,sigmoid add,identity add,identity"),
+            *_nodes("add,tanh add,sigmoid"),
+            *_nodes("elem_mult,identity"),
+        ),
+        inject=CellNode("elem_mult", "identity"),
         read_index=12,
         inject_index=9,
     )
 
 
-def _cell(nodes: str, *, inject: str, read_index: int, inject_index: int) -> RecurrentCell:
-    return RecurrentCell(tuple(map(_node, nodes.split())), _node(inject), read_index, inject_index)
-
-
-def _node(token: str) -> CellNode:
-    return CellNode(*token.split(","))
+def _nodes(row: str) -> tuple[CellNode, ...]:
+    """One row of the tree, as `str` writes its nodes."""
+    return tuple(CellNode(*node.split(",")) for node in row.split())

@@ -1,0 +1,128 @@
+"""The language models that the paper compares its cells with, with the settings that their authors published.
+
+netwright train lstm-small --task ptb --grid none
+netwright train nas-cell --task ptb --grid none --like lstm-small       # as many parameters, the same settings
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from netwright.architectures.language_costs import language_model_parameters
+from netwright.architectures.recurrent_baselines import Lstm, RecurrentArchitecture, RecurrentHighway
+from netwright.children.dropout import Dropout
+from netwright.config import TextSettings
+from netwright.errors import ConfigError, unknown
+
+PENN_TREEBANK = 10_000
+"""Words in its vocabulary."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """An architecture and how it is trained."""
+
+    architecture: RecurrentArchitecture
+    settings: TextSettings
+
+
+def zaremba_small() -> Baseline:
+    """2 x 200 units without dropout: Zaremba et al. 2014 (arXiv 1409.2329)."""
+    settings = TextSettings(
+        num_parameters=None, hidden_size=200, init_range=0.1, window=20, epochs=13, constant_epochs=4, decay=2.0,
+        dropout=Dropout(),
+    )  # fmt: skip
+    return Baseline(Lstm(), settings)
+
+
+def zaremba_medium() -> Baseline:
+    """2 x 650 units, dropout 0.5: the same paper; 82.7 test perplexity."""
+    settings = TextSettings(
+        num_parameters=None, hidden_size=650, init_range=0.05, epochs=39, constant_epochs=6, decay=1.2,
+        dropout=Dropout(inputs=0.5, output=0.5),
+    )  # fmt: skip
+    return Baseline(Lstm(), settings)
+
+
+def zaremba_large() -> Baseline:
+    """2 x 1500 units, dropout 0.65: the same paper; 78.4 test perplexity."""
+    settings = TextSettings(
+        num_parameters=None, hidden_size=1500, init_range=0.04, epochs=55, constant_epochs=14, decay=1.15, clip=10.0,
+        dropout=Dropout(inputs=0.65, output=0.65),
+    )  # fmt: skip
+    return Baseline(Lstm(), settings)
+
+
+def gal_medium() -> Baseline:
+    """2 x 650 units with variational dropout: Gal & Ghahramani 2016 (arXiv 1512.05287); 79.7 test perplexity."""
+    dropout = Dropout(inputs=0.5, output=0.5, state=0.2, words=0.2, variational=True)
+    return Baseline(Lstm(), zaremba_medium().settings.model_copy(update={"dropout": dropout}))
+
+
+def gal_large() -> Baseline:
+    """2 x 1500 units with variational dropout: the same paper; 75.2 test perplexity."""
+    dropout = Dropout(inputs=0.5, output=0.5, state=0.3, words=0.3, variational=True)
+    changes = {"dropout": dropout, "constant_epochs": 10, "weight_decay": 1e-7}
+    return Baseline(Lstm(), zaremba_large().settings.model_copy(update=changes))
+
+
+def rhn() -> Baseline:
+    """One layer of 830 units and depth 10, tied: Zilly et al. 2016 (arXiv 1607.03474); 66.0 test perplexity."""
+    settings = TextSettings(
+        num_parameters=None, hidden_size=830, num_layers=1, tied=True, init_range=0.04, epochs=500, learning_rate=0.2,
+        constant_epochs=20, decay=1.02, clip=10.0, weight_decay=1e-7,
+        dropout=Dropout(inputs=0.75, output=0.75, state=0.25, words=0.25, variational=True),
+    )  # fmt: skip
+    return Baseline(RecurrentHighway(10), settings)
+
+
+BASELINES: dict[str, Callable[[], Baseline]] = {
+    "lstm-small": zaremba_small,
+    "lstm-medium": zaremba_medium,
+    "lstm-large": zaremba_large,
+    "lstm-variational-medium": gal_medium,
+    "lstm-variational-large": gal_large,
+    "rhn": rhn,
+}
+"""By the names that `netwright train` takes."""
+
+PAPER_SIZES = {"32M": False, "25M": True, "54M": True}
+"""The sizes of the paper's final models (table 2), and whether their embeddings are tied."""
+
+
+def baseline_settings(name: str, task: str, *, shrunk: bool) -> TextSettings:
+    """The settings of the baseline `name` on `task`.
+
+    `shrunk`: for another architecture with as many parameters on Penn Treebank, instead of as many units.
+    """
+    if name not in BASELINES:
+        raise ConfigError(unknown("baseline", name, BASELINES))
+    baseline = BASELINES[name]()
+    settings = baseline.settings.model_copy(update={"task": task})
+    if not shrunk:
+        return settings
+    assert settings.hidden_size is not None
+    count = language_model_parameters(
+        baseline.architecture,
+        PENN_TREEBANK,
+        hidden_size=settings.hidden_size,
+        num_layers=settings.num_layers,
+        tied=settings.tied,
+    )
+    return settings.model_copy(update={"hidden_size": None, "num_parameters": count})
+
+
+def resized(settings: TextSettings, *, size: str | None, hidden: int | None) -> TextSettings:
+    """`settings` with another size: "25M", or a number of units; `ConfigError` for what is no size."""
+    if size is not None and hidden is not None:
+        raise ConfigError(f"--size {size} and --hidden {hidden} are two ways to say one thing; give one of them")
+    if hidden is not None:
+        return settings.model_copy(update={"hidden_size": hidden, "num_parameters": None})
+    if size is None:
+        return settings
+    millions = re.fullmatch(r"(\d+(?:\.\d+)?)[Mm]", size)
+    if millions is None or float(millions[1]) == 0:
+        raise ConfigError(f"--size {size} is no number of millions of parameters; expected 25M, 54M, 32M or, say, 5M")
+    tied = PAPER_SIZES.get(size.upper(), settings.tied)
+    changes = {"hidden_size": None, "num_parameters": round(float(millions[1]) * 1e6), "tied": tied}
+    return settings.model_copy(update=changes)

@@ -1,0 +1,1 @@
+"""What differs between the kinds of networks in their final training."""

@@ -1,0 +1,127 @@
+"""A run's live curves for TensorBoard; what TensorBoard is, is known only here."""
+
+import importlib.util
+import statistics
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from netwright.config import RunConfig
+from netwright.core import SearchCore, Step
+from netwright.errors import ConfigError, StoreError
+from netwright.results import NUM_RECENT
+from netwright.running import Place
+from netwright.store import Store
+from netwright.trials import Trial, TrialState
+
+SUFFIX = ".netwright"
+"""Of our event files, so that those of others in the folder are left alone."""
+
+
+class Curves(AbstractContextManager["Curves"]):
+    """Writes the curves of the run in the folder `run` into `run`/tensorboard; implements `Watch`.
+
+    The step of a trial's values is its number, that of an update's the number of trials learned. Trials end out of
+    order; a trial is written when all before it have ended, which is at most lag + 1 batches later. So every curve runs
+    from left to right, and is the same for the same seed.
+
+    `ConfigError` where TensorBoard is not installed, `StoreError` where the folder cannot be written.
+    """
+
+    def __init__(self, run: Path) -> None:
+        if importlib.util.find_spec("tensorboard") is None:
+            raise ConfigError(
+                "--tensorboard needs tensorboard, not installed here: pip install 'netwright[tensorboard]'"
+            )
+        self.folder = run / "tensorboard"
+        self._run = run
+        self._writer: Any = None
+        self._next = 0
+        self._waiting: dict[int, Trial] = {}
+        """Trials that have ended before one with a lower number."""
+        self._rewards: deque[float] = deque(maxlen=NUM_RECENT)
+        self._failed: deque[bool] = deque(maxlen=NUM_RECENT)
+        self._best: float | None = None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Write also what has ended behind a trial that has not, since nobody knows whether the run will go on."""
+        if self._writer is None:
+            return
+        with self._explained():
+            for number in sorted(self._waiting):
+                self._write_trial(self._waiting[number])
+            self._writer.close()
+
+    def begin(self, core: SearchCore, config: RunConfig, place: Place, data_notes: Sequence[str]) -> None:
+        """Write the whole history anew, in place of what earlier starts wrote.
+
+        Going on behind an older file would lose the points that a `kill -9` took, leave a hole where the run went on
+        without `--tensorboard`, and double the trials that were written out of order at an interruption.
+        """
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+        with Store.read(self._run) as store:
+            updates, self._score_name = store.updates(), store.document("about")["score_name"]
+        self._batch_size = core.batch_size
+        with self._explained():
+            for path in self.folder.glob(f"events.out.tfevents.*{SUFFIX}"):
+                path.unlink()
+            self._writer = EventFileWriter(str(self.folder), filename_suffix=SUFFIX)
+        self.step(Step(tuple(core.trials), tuple(updates)))
+
+    def step(self, step: Step) -> None:
+        """Write every trial whose turn it is, and every update; on disk when this returns."""
+        self._waiting.update({trial.number: trial for trial in step.trials if trial.state.finished})
+        with self._explained():
+            while trial := self._waiting.pop(self._next, None):
+                self._write_trial(trial)
+                self._next += 1
+            for update in step.updates:
+                self._write("updates", (update.round + 1) * self._batch_size, update.metrics)
+            self._writer.flush()
+
+    def confirming(self, ended: int, total: int) -> None:
+        """Nothing: the curves are the search's."""
+
+    def _write_trial(self, trial: Trial) -> None:
+        """Its own values, and those that look back from it."""
+        values: dict[str, float] = {}
+        if trial.reward is not None:
+            self._rewards.append(trial.reward)
+            self._best = trial.reward if self._best is None else max(self._best, trial.reward)
+            values["reward"] = trial.reward
+        if trial.state is TrialState.DONE:
+            values[self._score_name] = trial.metrics[self._score_name]
+        if trial.seconds is not None and trial.reused_from is None:
+            values["seconds_per_child"] = trial.seconds
+        if self._best is not None:
+            values["best_reward"] = self._best
+            values[f"mean_reward_of_the_last_{NUM_RECENT}"] = statistics.fmean(self._rewards)
+        self._failed.append(trial.state is TrialState.FAILED)
+        values[f"share_failed_of_the_last_{NUM_RECENT}"] = statistics.fmean(self._failed)
+        self._write("trials", trial.number, values)
+
+    def _write(self, group: str, step: int, values: Mapping[str, float]) -> None:
+        """One event: a point of each of the curves `group`/name."""
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        points = [Summary.Value(tag=f"{group}/{name}", simple_value=value) for name, value in values.items()]
+        self._writer.add_event(Event(wall_time=time.time(), step=step, summary=Summary(value=points)))
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """The system's errors in the user's terms."""
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(
+                f"cannot write the curves in {self.folder}: {error.strerror}; mend it, or go on without --tensorboard. "
+                "Every finished trial is kept"
+            ) from error

@@ -1,0 +1,98 @@
+"""The recurrent networks beside cells, as values; and language models counted from their description."""
+
+import json
+
+import pytest
+
+from netwright.architectures.language_costs import hidden_size_for, language_model_parameters
+from netwright.architectures.recurrent import CellNode, RecurrentCell
+from netwright.architectures.recurrent_baselines import (
+    Lstm,
+    RecurrentArchitecture,
+    RecurrentHighway,
+    recurrent_architecture_from_json,
+)
+from netwright.architectures.values import fingerprint, to_json
+from netwright.errors import ConfigError, SpaceError
+
+BASE_8 = RecurrentCell((CellNode("add", "tanh"),) * 15, CellNode("elem_mult", "sigmoid"), 12, 8)
+BASE_2 = RecurrentCell((CellNode("add", "tanh"),) * 3, CellNode("elem_mult", "sigmoid"), 1, 0)
+
+
+@pytest.mark.parametrize("architecture", [BASE_8, BASE_2, Lstm(), RecurrentHighway(), RecurrentHighway(depth=3)])
+def test_json_both_ways(architecture: RecurrentArchitecture) -> None:
+    document = json.loads(json.dumps(to_json(architecture)))
+    again = recurrent_architecture_from_json(document)
+    assert again == architecture
+    assert type(again) is type(architecture)
+
+
+def test_different_networks_have_different_fingerprints() -> None:
+    networks = [BASE_8, BASE_2, Lstm(), RecurrentHighway(), RecurrentHighway(depth=3)]
+    assert len({fingerprint(network) for network in networks}) == len(networks)
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"type": "Lstn"}, "unknown recurrent architecture 'Lstn'; did you mean 'Lstm'"),
+        ({}, "not the JSON of a recurrent architecture"),
+        ([], "not the JSON of a recurrent architecture"),
+        ({"type": "RecurrentHighway"}, "not the JSON of a recurrent architecture"),
+        ({"type": "RecurrentHighway", "depth": 0}, "a depth of 1 or more; got 0"),
+        ({"type": "RecurrentHighway", "depth": 2.0}, r"a depth of 1 or more; got 2\.0"),
+        ({"type": "RecurrentCell"}, "not the JSON of a RecurrentCell"),
+    ],
+)
+def test_other_json_is_refused(document: dict[str, object], message: str) -> None:
+    with pytest.raises(SpaceError, match=message):
+        recurrent_architecture_from_json(document)
+
+
+PUBLISHED = [
+    ("Zaremba medium", Lstm(), {"hidden_size": 650}, 19_775_200),
+    ("Zaremba large", Lstm(), {"hidden_size": 1500}, 66_022_000),
+    ("RHN", RecurrentHighway(10), {"hidden_size": 830, "num_layers": 1, "tied": True}, 23_482_400),
+    ("NAS 32M", BASE_8, {"hidden_size": 740}, 32_333_200),
+    ("NAS 25M", BASE_8, {"hidden_size": 740, "tied": True}, 24_933_200),
+    ("NAS 54M", BASE_8, {"hidden_size": 1150, "tied": True}, 53_830_000),
+]
+
+
+@pytest.mark.parametrize(("architecture", "settings", "expected"), [row[1:] for row in PUBLISHED])
+def test_published_sizes(architecture: RecurrentArchitecture, settings: dict[str, int], expected: int) -> None:
+    """With the 10,000 words of the Penn Treebank; Zaremba et al. 2014, Zilly et al. 2016, table 2 of the paper."""
+    assert language_model_parameters(architecture, 10_000, **settings) == expected
+
+
+@pytest.mark.parametrize(
+    ("num_parameters", "tied", "expected"),
+    [(20_000_000, False, 537), (25_000_000, True, 741), (54_000_000, True, 1152)],
+)
+def test_the_width_of_the_papers_models(num_parameters: int, tied: bool, expected: int) -> None:
+    assert hidden_size_for(num_parameters, BASE_8, 10_000, tied=tied) == expected
+
+
+@pytest.mark.parametrize("architecture", [BASE_8, BASE_2, Lstm(), RecurrentHighway(3)])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"tied": True}, {"num_layers": 1}, {"num_layers": 3, "embedding_size": 20, "cell_bias": True}],
+)
+def test_the_width_is_the_largest_that_fits(architecture: RecurrentArchitecture, settings: dict[str, int]) -> None:
+    for wanted in (9_999, 10_000, 123_456):
+        found = hidden_size_for(wanted, architecture, 50, **settings)
+        count = [
+            language_model_parameters(architecture, 50, hidden_size=size, **settings) for size in (found, found + 1)
+        ]
+        assert count[0] <= wanted < count[1]
+
+
+def test_exactly_as_many_as_fit() -> None:
+    count = language_model_parameters(Lstm(), 50, hidden_size=17)
+    assert hidden_size_for(count, Lstm(), 50) == 17
+    assert hidden_size_for(count - 1, Lstm(), 50) == 16
+
+
+def test_too_few_parameters_for_the_vocabulary() -> None:
+    with pytest.raises(ConfigError, match=r"num_parameters is 10,000, .* 10,000 tokens has at least 30,0"):
+        hidden_size_for(10_000, BASE_8, 10_000)
