@@ -2,9 +2,10 @@
 
     python benchmarks/cells.py
 
-One thread, float32 unless said otherwise, and as many parameters in every row as in the LSTM of each size. The rows
-take turns, so that a machine whose speed drifts slows all of them; ratios are taken within a turn. "torch's products"
-and "nothing packed" are netwright's layer without a part of what makes it fast.
+One thread, and freed memory is kept, as in a search's workers; float32 unless said otherwise. Every row has as many
+parameters as the LSTM of its table. The rows take turns, so that a machine whose speed drifts slows all of them; ratios
+are taken within a turn. "torch's products" and "nothing packed" are netwright's layer without a part of what makes it
+fast.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from netwright.execution.local import keep_freed_memory
 from netwright.nn import NAS, HighwayLayer, TreeLayer, fused
 from netwright.nn.interface import SequenceLayer, State
 from netwright.nn.reference import reference_step
@@ -101,10 +103,11 @@ def milliseconds(way: Way, device: torch.device) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hidden", type=int, nargs="+", default=[200, 650], help="of the LSTM")
-    parser.add_argument("--turns", type=int, default=15)
+    parser.add_argument("--turns", type=int, default=9)
     parser.add_argument("--compiled", action="store_true", help="a compiled step too, which takes a C++ compiler")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    keep_freed_memory()
     torch.manual_seed(0)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     print(f"hardware: {hardware()}, on {device.type}, one thread, torch {torch.__version__}")

@@ -105,3 +105,14 @@ def test_the_initial_state_is_zero(name: str) -> None:
     zeros = layer.initial_state(x)
     assert [part.shape for part in zeros] == [part.shape for part in state]
     assert not any(part.any() for part in zeros)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("name", LAYERS)
+def test_outputs_and_states_stay_in_float32_where_products_are_in_bfloat16(name: str, masked: bool) -> None:
+    layer, x, _, mask = drawn(name)
+    layer, x = layer.float(), x.float()
+    with torch.autocast("cpu", torch.bfloat16):
+        outputs, state = layer(x.bfloat16(), layer.initial_state(x.bfloat16()), mask.float() if masked else None)
+        outputs, state = layer(outputs[..., :INPUTS], state, mask.float() if masked else None)
+    assert {tensor.dtype for tensor in (outputs, *state)} == {torch.float32}

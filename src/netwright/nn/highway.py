@@ -39,8 +39,8 @@ class HighwayLayer(nn.Module):
             of_t.fill_(self.transform_bias)
 
     def initial_state(self, x_TBI: Tensor) -> State:
-        """Zeros."""
-        return (x_TBI.new_zeros(x_TBI.shape[1], self.hidden_size),)
+        """Zeros, in the type of the weights."""
+        return (self.weight_hh.new_zeros(x_TBI.shape[1], self.hidden_size),)
 
     def forward(self, x_TBI: Tensor, state: State, recurrent_mask: Tensor | None = None) -> tuple[Tensor, State]:
         """As `SequenceLayer`."""

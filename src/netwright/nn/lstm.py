@@ -37,16 +37,17 @@ class LSTMLayer(nn.Module):
         return tuple(self.lstm.get_parameter(name) for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0"))
 
     def initial_state(self, x_TBI: Tensor) -> State:
-        """Zeros."""
-        return (x_TBI.new_zeros(x_TBI.shape[1], self.hidden_size),) * 2
+        """Zeros, in the type of the weights."""
+        return (self._weights()[0].new_zeros(x_TBI.shape[1], self.hidden_size),) * 2
 
     def forward(self, x_TBI: Tensor, state: State, recurrent_mask: Tensor | None = None) -> tuple[Tensor, State]:
         """As `SequenceLayer`."""
         h, c = state
+        weight_ih, weight_hh, bias = self._weights()
         if recurrent_mask is None:
             output, (h, c) = self.lstm(x_TBI, (h[None], c[None]))
-            return output, (h[0], c[0])
-        weight_ih, weight_hh, bias = self._weights()
+            # Under autocast torch's LSTM leaves bfloat16, even in c.
+            return output.to(bias.dtype), (h[0].to(bias.dtype), c[0].to(bias.dtype))
         outputs = []
         for from_input in functional.linear(x_TBI, weight_ih, bias).unbind(0):
             gates = from_input + functional.linear(h * recurrent_mask, weight_hh)

@@ -43,8 +43,8 @@ class TreeLayer(nn.Module):
         return f"{self.input_size}, {self.hidden_size}{bias}, {self.cell}"
 
     def initial_state(self, x_TBI: Tensor) -> State:
-        """Zeros."""
-        return (x_TBI.new_zeros(x_TBI.shape[1], self.hidden_size),) * 2
+        """Zeros, in the type of the weights."""
+        return (self.weight_hh.new_zeros(x_TBI.shape[1], self.hidden_size),) * 2
 
     def forward(self, x_TBI: Tensor, state: State, recurrent_mask: Tensor | None = None) -> tuple[Tensor, State]:
         """As `SequenceLayer`."""
