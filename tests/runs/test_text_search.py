@@ -79,7 +79,7 @@ def test_a_cell_is_trained_to_the_end_and_loaded(cli: Cli, text: Path, tmp_path:
     assert metrics["validation_perplexity"] == min(each["validation_perplexity"] for each in model.description["grid"])
     # The test part of the text, by hand: the last tenth, one token after the other.
     whole = text.read_text()
-    test = whole[whole.index("\n", len(whole) * 9 // 10) + 1 :]
+    test = whole[whole.index("\n", len(whole) * 9 // 10 - 1) + 1 :]
     tokens = [word for line in test.splitlines() for word in (*line.split(), "<eos>")]
     assert metrics["num_test_tokens"] == len(tokens)
     assert metrics["test_perplexity"] == pytest.approx(math.exp(float(model.nats(tokens).mean())), rel=1e-4)
