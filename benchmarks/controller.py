@@ -11,9 +11,10 @@ import time
 from scipy.stats import t
 from synthetic import measured_quality, true_quality
 
+from netwright.choosing import make_strategy
 from netwright.config import FunctionSettings, RandomSettings, ReinforceSettings, RunConfig
 from netwright.execution.in_process import InProcessExecutor
-from netwright.loop import drive, make_core, make_strategy
+from netwright.loop import drive, make_core
 from netwright.running import hardware
 from netwright.spaces.convolutional import convolutional
 from netwright.store import Store

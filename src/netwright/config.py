@@ -6,7 +6,7 @@ stored with the run. Components never see it: they take plain keyword arguments.
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
@@ -83,6 +83,22 @@ class RandomSettings(Settings):
     """Random search: nothing to set."""
 
     name: Literal["random"] = "random"
+
+
+StrategySettings = ReinforceSettings | RandomSettings
+"""Who chooses; the name tells them apart."""
+STRATEGIES: dict[str, type[StrategySettings]] = {
+    settings.model_fields["name"].default: settings for settings in get_args(StrategySettings)
+}
+
+
+def strategy_settings(strategy: str | StrategySettings) -> StrategySettings:
+    """The settings that a strategy's name stands for, at their defaults; settings pass through."""
+    if not isinstance(strategy, str):
+        return strategy
+    if strategy not in STRATEGIES:
+        raise ConfigError(unknown("strategy", strategy, STRATEGIES))
+    return STRATEGIES[strategy]()
 
 
 class ImageSettings(Settings):
@@ -232,7 +248,7 @@ class RunConfig(Settings):
     recipe: str = "python"
     space: SpaceField
     evaluate: Annotated[ImageSettings | TextSettings | FunctionSettings, Field(discriminator="kind")]
-    strategy: Annotated[ReinforceSettings | RandomSettings, Field(discriminator="name")] = ReinforceSettings()
+    strategy: Annotated[StrategySettings, Field(discriminator="name")] = ReinforceSettings()
     num_trials: PositiveInt = 12_800  # paper, CIFAR-10
     seed: int = 0
     batch_size: PositiveInt = 8  # the paper's m: architectures per update

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from netwright.architectures.costs import ImageShape
+from netwright.choosing import make_strategy
 from netwright.config import ImageSettings, RunConfig
 from netwright.errors import ConfigError, RunError
 from netwright.evaluations import LOOP_SETTINGS, SPEED_SETTINGS
 from netwright.execution.local import LocalExecutor
-from netwright.loop import make_constraints, make_strategy
+from netwright.loop import make_constraints
 from netwright.recipes import cifar10
 from netwright.running import Place, default_workers
 from netwright.tasks.catalog import open_images, prepare_task

@@ -3,19 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from netwright.config import ReinforceSettings, RunConfig
+from netwright.choosing import make_strategy
+from netwright.config import RunConfig
 from netwright.constraints import Constraints
-from netwright.controller.baseline import MovingAverageBaseline
-from netwright.controller.parameters import AdamParameters
-from netwright.controller.policy import Controller
 from netwright.core import SearchCore, Step
 from netwright.errors import ConfigError, RunError
 from netwright.evaluations import evaluation_of
 from netwright.execution.interface import Executor
 from netwright.store import Store
-from netwright.strategies.interface import Strategy
-from netwright.strategies.random_search import RandomSearch
-from netwright.strategies.reinforce import Reinforce
 from netwright.trials import FailureKind, Outcome, Trial, TrialState
 
 NUM_HOPELESS = 3
@@ -72,27 +67,6 @@ def make_core(config: RunConfig, store: Store, shape: Any = None) -> SearchCore:
     )
     core.restore(store.trials(config.space), len(store.updates()), store.strategy_state())
     return core
-
-
-def make_strategy(config: RunConfig) -> Strategy:
-    """The strategy with its settings."""
-    settings = config.strategy
-    if not isinstance(settings, ReinforceSettings):
-        return RandomSearch(config.space, seed=config.seed)
-    controller = Controller(
-        seed=config.seed,
-        hidden_size=settings.hidden_size,
-        num_layers=settings.num_layers,
-        init_range=settings.init_range,
-        temperature=settings.temperature,
-    )
-    parameters = AdamParameters(
-        seed=config.seed,
-        init_range=settings.init_range,
-        learning_rate=settings.learning_rate,
-        baseline=MovingAverageBaseline(settings.baseline_decay),
-    )
-    return Reinforce(config.space, controller, parameters, seed=config.seed, entropy_weight=settings.entropy_weight)
 
 
 def make_constraints(config: RunConfig, shape: Any) -> Constraints:

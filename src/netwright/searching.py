@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from netwright.config import FunctionSettings, RandomSettings, ReinforceSettings, RunConfig
-from netwright.errors import ConfigError, NetwrightError, unknown
+from netwright.config import FunctionSettings, RunConfig, StrategySettings, strategy_settings
+from netwright.errors import ConfigError, NetwrightError
 from netwright.progress import make_watch
 from netwright.results import Results
 from netwright.running import Place, continued, run_search
@@ -14,27 +14,13 @@ from netwright.spaces.checking import check_space
 from netwright.spaces.programs import Space
 from netwright.trials import TrialState
 
-STRATEGIES: dict[str, type[ReinforceSettings] | type[RandomSettings]] = {
-    "reinforce": ReinforceSettings,
-    "random": RandomSettings,
-}
-
-
-def strategy_settings(strategy: "str | ReinforceSettings | RandomSettings") -> ReinforceSettings | RandomSettings:
-    """The settings that a strategy's name stands for; settings pass through."""
-    if not isinstance(strategy, str):
-        return strategy
-    if strategy not in STRATEGIES:
-        raise ConfigError(unknown("strategy", strategy, STRATEGIES))
-    return STRATEGIES[strategy]()
-
 
 def search(
     space: Space | Callable[[], Space],
     evaluate: Callable[[Any], float],
     *,
     num_trials: int,
-    strategy: str | ReinforceSettings | RandomSettings = "reinforce",
+    strategy: str | StrategySettings = "reinforce",
     workers: int | None = None,
     seed: int = 0,
     out: str | Path | None = None,

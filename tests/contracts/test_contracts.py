@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from netwright.choosing import make_strategy
 from netwright.config import FunctionSettings, RandomSettings, ReinforceSettings, RunConfig
 from netwright.contracts import evaluate_for_contract, executor_contract, strategy_contract
 from netwright.controller.baseline import MovingAverageBaseline
@@ -16,7 +17,6 @@ from netwright.execution.attempts import attempt
 from netwright.execution.in_process import InProcessExecutor
 from netwright.execution.interface import Evaluate
 from netwright.execution.local import LocalExecutor
-from netwright.loop import make_strategy
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.decisions import Choice, Decision, Subset
 from netwright.spaces.programs import Schedule, Space, space

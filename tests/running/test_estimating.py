@@ -7,10 +7,10 @@ import pytest
 
 from netwright import estimating
 from netwright.architectures.costs import ImageShape, costs_of
+from netwright.choosing import make_strategy
 from netwright.cli import estimates
 from netwright.config import ConstraintSettings
 from netwright.errors import RunError
-from netwright.loop import make_strategy
 from netwright.recipes import cifar10, digits
 from netwright.training.probe import Probe
 from netwright.trials import Job, Ticket

@@ -125,9 +125,9 @@ def search(
         netwright search images --data FOLDER        (your own: one sub-folder of images for each class)
         netwright search cifar10-quick --data FOLDER --set evaluate.epochs=5 -o runs/mine
     """
+    from netwright.config import strategy_settings
     from netwright.recipes import config_of
     from netwright.running import Place, continued, default_workers
-    from netwright.searching import strategy_settings
 
     data = data.resolve() if data else None
     config = config_of(recipe, data).changed(seed=seed)
