@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 from netwright import zoo as zoo
 from netwright.architectures.convolutional import ConvLayer as ConvLayer
 from netwright.architectures.convolutional import ConvNet as ConvNet
+from netwright.architectures.recurrent import CellNode as CellNode
+from netwright.architectures.recurrent import RecurrentCell as RecurrentCell
 from netwright.spaces.checking import check_space as check_space
 from netwright.spaces.decisions import Choice as Choice
 from netwright.spaces.decisions import Subset as Subset

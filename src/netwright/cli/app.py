@@ -288,7 +288,7 @@ def doctor(data: DataOption = None) -> None:
 
     console = Console(soft_wrap=True)
     for subject, finding in findings(data):
-        console.print(f"[bold]{subject:13}[/] {escape(finding)}", highlight=False)
+        console.print(f"[bold]{subject:14}[/] {escape(finding)}", highlight=False)
 
 
 for _command in (report, draw):
