@@ -5,6 +5,8 @@ from typing import Any
 
 from netwright.config import RandomSettings, ReinforceSettings, RunConfig, StrategySettings
 from netwright.controller.baseline import MovingAverageBaseline
+from netwright.controller.independent import IndependentPolicy
+from netwright.controller.interface import Policy
 from netwright.controller.parameters import AdamParameters
 from netwright.controller.policy import Controller
 from netwright.spaces.programs import Space
@@ -23,20 +25,30 @@ def _random(settings: RandomSettings, space: Space, seed: int) -> Strategy:
 
 
 def _reinforce(settings: ReinforceSettings, space: Space, seed: int) -> Strategy:
-    controller = Controller(
+    policy, parameters = _policy(settings, seed)
+    return Reinforce(space, policy, parameters, seed=seed, entropy_weight=settings.entropy_weight)
+
+
+def _policy(settings: ReinforceSettings, seed: int) -> tuple[Policy, AdamParameters]:
+    """The policy that these settings describe, and its parameters."""
+    policy: Policy
+    if settings.policy == "independent":
+        policy, init_range = IndependentPolicy(temperature=settings.temperature), 0.0
+    else:
+        init_range = settings.init_range
+        policy = Controller(
+            seed=seed,
+            hidden_size=settings.hidden_size,
+            num_layers=settings.num_layers,
+            init_range=init_range,
+            temperature=settings.temperature,
+        )
+    return policy, AdamParameters(
         seed=seed,
-        hidden_size=settings.hidden_size,
-        num_layers=settings.num_layers,
-        init_range=settings.init_range,
-        temperature=settings.temperature,
-    )
-    parameters = AdamParameters(
-        seed=seed,
-        init_range=settings.init_range,
+        init_range=init_range,
         learning_rate=settings.learning_rate,
         baseline=MovingAverageBaseline(settings.baseline_decay),
     )
-    return Reinforce(space, controller, parameters, seed=seed, entropy_weight=settings.entropy_weight)
 
 
 _MAKERS: Mapping[type[StrategySettings], Callable[[Any, Space, int], Strategy]] = {

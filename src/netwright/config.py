@@ -42,6 +42,7 @@ Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Below1 = Annotated[float, Field(ge=0, lt=1)]
+Policy = Literal["lstm", "independent"]
 Value = TypeVar("Value")
 Values = Annotated[tuple[Value, ...], Field(min_length=1)]
 
@@ -70,6 +71,7 @@ class ReinforceSettings(Settings):
     """The controller and its learning (paper, sections 3.2 and 4.1)."""
 
     name: Literal["reinforce"] = "reinforce"
+    policy: Policy = "lstm"  # independent: logits for each decision and no network
     learning_rate: Positive = 0.0006  # Adam's; paper, CIFAR-10
     hidden_size: PositiveInt = 35  # units per layer; paper
     num_layers: PositiveInt = 2  # paper; the slides have 1 of 128 units

@@ -61,10 +61,19 @@ def test_our_strategies_keep_the_contract(make: Callable[[Space], Strategy], nam
     strategy_contract(lambda: make(SPACES[name]), SPACES[name])
 
 
-@pytest.mark.parametrize("settings", [RandomSettings(), ReinforceSettings()])
-def test_what_a_config_makes_keeps_the_contract(settings: Any) -> None:
+LEARNING = {"learning_rate": 0.05, "entropy_weight": 0.01}
+SETTINGS = [
+    RandomSettings(),
+    ReinforceSettings(),
+    ReinforceSettings(policy="independent", **LEARNING),
+]
+
+
+@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("settings", SETTINGS, ids=repr)
+def test_what_a_config_makes_keeps_the_contract(settings: Any, name: str) -> None:
     evaluate = FunctionSettings(function=random_value)
-    config = RunConfig(space=convolutional(3), evaluate=evaluate, strategy=settings, num_trials=4)
+    config = RunConfig(space=SPACES[name], evaluate=evaluate, strategy=settings, num_trials=4)
     strategy_contract(lambda: make_strategy(config), config.space)
 
 
