@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from netwright.config import RandomSettings, ReinforceSettings, RunConfig, StrategySettings
+from netwright.config import PPOSettings, RandomSettings, ReinforceSettings, RunConfig, StrategySettings
 from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.independent import IndependentPolicy
 from netwright.controller.interface import Policy
@@ -11,6 +11,7 @@ from netwright.controller.parameters import AdamParameters
 from netwright.controller.policy import Controller
 from netwright.spaces.programs import Space
 from netwright.strategies.interface import Strategy
+from netwright.strategies.ppo import PPO
 from netwright.strategies.random_search import RandomSearch
 from netwright.strategies.reinforce import Reinforce
 
@@ -29,7 +30,20 @@ def _reinforce(settings: ReinforceSettings, space: Space, seed: int) -> Strategy
     return Reinforce(space, policy, parameters, seed=seed, entropy_weight=settings.entropy_weight)
 
 
-def _policy(settings: ReinforceSettings, seed: int) -> tuple[Policy, AdamParameters]:
+def _ppo(settings: PPOSettings, space: Space, seed: int) -> Strategy:
+    policy, parameters = _policy(settings, seed)
+    return PPO(
+        space,
+        policy,
+        parameters,
+        seed=seed,
+        clip=settings.clip,
+        num_epochs=settings.num_epochs,
+        entropy_weight=settings.entropy_weight,
+    )
+
+
+def _policy(settings: ReinforceSettings | PPOSettings, seed: int) -> tuple[Policy, AdamParameters]:
     """The policy that these settings describe, and its parameters."""
     policy: Policy
     if settings.policy == "independent":
@@ -54,4 +68,5 @@ def _policy(settings: ReinforceSettings, seed: int) -> tuple[Policy, AdamParamet
 _MAKERS: Mapping[type[StrategySettings], Callable[[Any, Space, int], Strategy]] = {
     RandomSettings: _random,
     ReinforceSettings: _reinforce,
+    PPOSettings: _ppo,
 }

@@ -81,13 +81,32 @@ class ReinforceSettings(Settings):
     temperature: Positive = 1.0  # above 1 adds noise to the samples; none in the paper
 
 
+class PPOSettings(Settings):
+    """Proximal policy optimisation (Schulman et al. 2017) as NASNet has it (Zoph et al. 2018, appendix A).
+
+    NASNet's 20 architectures per update are the run's `batch_size`.
+    """
+
+    name: Literal["ppo"] = "ppo"
+    policy: Policy = "lstm"  # independent: logits for each decision and no network
+    learning_rate: Positive = 0.00035  # Adam's; NASNet
+    hidden_size: PositiveInt = 100  # units per layer; NASNet
+    num_layers: PositiveInt = 1  # NASNet
+    init_range: Positive = 0.1  # weights U(-0.1, 0.1); NASNet
+    baseline_decay: Fraction = 0.95  # per batch; NASNet
+    entropy_weight: NonNegative = 0.00001  # relative to the reward's scale; NASNet
+    temperature: Positive = 1.0  # above 1 adds noise to the samples; none in NASNet
+    clip: Share = 0.2  # how far a probability may move from the one drawn with; ours, as Schulman's. NASNet names none
+    num_epochs: PositiveInt = 4  # gradient steps on one batch; ours, NASNet names none
+
+
 class RandomSettings(Settings):
     """Random search: nothing to set."""
 
     name: Literal["random"] = "random"
 
 
-StrategySettings = ReinforceSettings | RandomSettings
+StrategySettings = ReinforceSettings | PPOSettings | RandomSettings
 """Who chooses; the name tells them apart."""
 STRATEGIES: dict[str, type[StrategySettings]] = {
     settings.model_fields["name"].default: settings for settings in get_args(StrategySettings)

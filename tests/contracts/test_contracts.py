@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from netwright.choosing import make_strategy
-from netwright.config import FunctionSettings, RandomSettings, ReinforceSettings, RunConfig
+from netwright.config import FunctionSettings, PPOSettings, RandomSettings, ReinforceSettings, RunConfig
 from netwright.contracts import evaluate_for_contract, executor_contract, strategy_contract
 from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.parameters import AdamParameters
@@ -61,16 +61,17 @@ def test_our_strategies_keep_the_contract(make: Callable[[Space], Strategy], nam
     strategy_contract(lambda: make(SPACES[name]), SPACES[name])
 
 
-LEARNING = {"learning_rate": 0.05, "entropy_weight": 0.01}
-SETTINGS = [
-    RandomSettings(),
-    ReinforceSettings(),
-    ReinforceSettings(policy="independent", **LEARNING),
-]
+SETTINGS = {
+    "random": RandomSettings(),
+    "reinforce": ReinforceSettings(),
+    "reinforce, independent": ReinforceSettings(policy="independent", learning_rate=0.05),
+    "ppo": PPOSettings(hidden_size=8, learning_rate=0.05, num_epochs=2),
+    "ppo, independent": PPOSettings(policy="independent", learning_rate=0.05),
+}
 
 
 @pytest.mark.parametrize("name", SPACES)
-@pytest.mark.parametrize("settings", SETTINGS, ids=repr)
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS.keys())
 def test_what_a_config_makes_keeps_the_contract(settings: Any, name: str) -> None:
     evaluate = FunctionSettings(function=random_value)
     config = RunConfig(space=SPACES[name], evaluate=evaluate, strategy=settings, num_trials=4)

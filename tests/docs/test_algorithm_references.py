@@ -29,6 +29,7 @@ LINKING = [
 MODELS = {
     "RunConfig": "",
     "ReinforceSettings": "strategy.",
+    "PPOSettings": "strategy.",
     "RandomSettings": "strategy.",
     "ImageSettings": "evaluate.",
     "TextSettings": "evaluate.",

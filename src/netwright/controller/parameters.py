@@ -104,5 +104,5 @@ class AdamParameters:
 
 
 def gradient_norm(gradient: Mapping[str, Tensor]) -> float:
-    """The Euclidean norm over all parameters."""
-    return math.sqrt(sum(float(value.pow(2).sum()) for value in gradient.values()))
+    """The Euclidean norm over all parameters, the same whatever their order."""
+    return math.sqrt(math.fsum(float(value.pow(2).sum()) for value in gradient.values()))
