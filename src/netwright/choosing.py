@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from netwright.config import PPOSettings, RandomSettings, ReinforceSettings, RunConfig, StrategySettings
+from netwright.config import PPOSettings, PQTSettings, RandomSettings, ReinforceSettings, RunConfig, StrategySettings
 from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.independent import IndependentPolicy
 from netwright.controller.interface import Policy
@@ -12,6 +12,7 @@ from netwright.controller.policy import Controller
 from netwright.spaces.programs import Space
 from netwright.strategies.interface import Strategy
 from netwright.strategies.ppo import PPO
+from netwright.strategies.pqt import PriorityQueueTraining
 from netwright.strategies.random_search import RandomSearch
 from netwright.strategies.reinforce import Reinforce
 
@@ -43,7 +44,21 @@ def _ppo(settings: PPOSettings, space: Space, seed: int) -> Strategy:
     )
 
 
-def _policy(settings: ReinforceSettings | PPOSettings, seed: int) -> tuple[Policy, AdamParameters]:
+def _pqt(settings: PQTSettings, space: Space, seed: int) -> Strategy:
+    policy, parameters = _policy(settings, seed)
+    return PriorityQueueTraining(
+        space,
+        policy,
+        parameters,
+        seed=seed,
+        policy_gradient=settings.policy_gradient,
+        queue_size=settings.queue_size,
+        queue_weight=settings.queue_weight,
+        entropy_weight=settings.entropy_weight,
+    )
+
+
+def _policy(settings: ReinforceSettings | PPOSettings | PQTSettings, seed: int) -> tuple[Policy, AdamParameters]:
     """The policy that these settings describe, and its parameters."""
     policy: Policy
     if settings.policy == "independent":
@@ -69,4 +84,5 @@ _MAKERS: Mapping[type[StrategySettings], Callable[[Any, Space, int], Strategy]] 
     RandomSettings: _random,
     ReinforceSettings: _reinforce,
     PPOSettings: _ppo,
+    PQTSettings: _pqt,
 }

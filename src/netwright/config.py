@@ -100,13 +100,30 @@ class PPOSettings(Settings):
     num_epochs: PositiveInt = 4  # gradient steps on one batch; ours, NASNet names none
 
 
+class PQTSettings(Settings):
+    """Priority queue training (Abolafia et al. 2018) with the policy and Adam of Zoph & Le."""
+
+    name: Literal["pqt"] = "pqt"
+    policy_gradient: bool = False  # whether REINFORCE's gradient is added; set queue_weight to 50 / 64 then
+    policy: Policy = "lstm"  # independent: logits for each decision and no network
+    learning_rate: Positive = 0.0006  # Adam's; Zoph & Le. Abolafia: RMSProp's 0.0001
+    hidden_size: PositiveInt = 35  # units per layer; Abolafia
+    num_layers: PositiveInt = 2  # Abolafia
+    init_range: Positive = 0.08  # weights U(-0.08, 0.08); Zoph & Le
+    baseline_decay: Fraction = 0.99  # per batch, with policy_gradient; Abolafia
+    entropy_weight: NonNegative = 0.01  # Abolafia
+    temperature: Positive = 1.0  # above 1 adds noise to the samples; none in Abolafia
+    queue_size: PositiveInt = 10  # best unique sequences; Abolafia
+    queue_weight: Positive = 3.125  # of the queue's mean -log P; Abolafia: 200 / 64 alone, 50 / 64 with REINFORCE
+
+
 class RandomSettings(Settings):
     """Random search: nothing to set."""
 
     name: Literal["random"] = "random"
 
 
-StrategySettings = ReinforceSettings | PPOSettings | RandomSettings
+StrategySettings = ReinforceSettings | PPOSettings | PQTSettings | RandomSettings
 """Who chooses; the name tells them apart."""
 STRATEGIES: dict[str, type[StrategySettings]] = {
     settings.model_fields["name"].default: settings for settings in get_args(StrategySettings)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from netwright.choosing import make_strategy
-from netwright.config import FunctionSettings, PPOSettings, RandomSettings, ReinforceSettings, RunConfig
+from netwright.config import FunctionSettings, PPOSettings, PQTSettings, RandomSettings, ReinforceSettings, RunConfig
 from netwright.contracts import evaluate_for_contract, executor_contract, strategy_contract
 from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.parameters import AdamParameters
@@ -67,6 +67,8 @@ SETTINGS = {
     "reinforce, independent": ReinforceSettings(policy="independent", learning_rate=0.05),
     "ppo": PPOSettings(hidden_size=8, learning_rate=0.05, num_epochs=2),
     "ppo, independent": PPOSettings(policy="independent", learning_rate=0.05),
+    "pqt": PQTSettings(hidden_size=8, num_layers=1, learning_rate=0.05, queue_size=3),
+    "pqt, independent": PQTSettings(policy="independent", learning_rate=0.05, policy_gradient=True),
 }
 
 

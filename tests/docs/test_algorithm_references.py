@@ -30,6 +30,7 @@ MODELS = {
     "RunConfig": "",
     "ReinforceSettings": "strategy.",
     "PPOSettings": "strategy.",
+    "PQTSettings": "strategy.",
     "RandomSettings": "strategy.",
     "ImageSettings": "evaluate.",
     "TextSettings": "evaluate.",
