@@ -31,6 +31,8 @@ from netwright.spaces.programs import space as space
 if TYPE_CHECKING:
     from netwright.children.building import build as build
     from netwright.config import ImageSettings as ImageSettings
+    from netwright.config import PPOSettings as PPOSettings
+    from netwright.config import PQTSettings as PQTSettings
     from netwright.config import RandomSettings as RandomSettings
     from netwright.config import ReinforceSettings as ReinforceSettings
     from netwright.config import RunConfig as RunConfig
@@ -43,6 +45,8 @@ _LATER = {
     "load": "netwright.models.folder",
     "search": "netwright.searching",
     "ImageSettings": "netwright.config",
+    "PPOSettings": "netwright.config",
+    "PQTSettings": "netwright.config",
     "RandomSettings": "netwright.config",
     "ReinforceSettings": "netwright.config",
     "RunConfig": "netwright.config",
