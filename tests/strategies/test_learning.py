@@ -3,7 +3,7 @@
 import statistics
 
 import pytest
-from synthetic import measured_quality, true_quality
+from synthetic import measured_quality
 
 from netwright.config import FunctionSettings, RandomSettings, ReinforceSettings, RunConfig
 from netwright.execution.in_process import InProcessExecutor
@@ -11,20 +11,7 @@ from netwright.loop import drive, make_core
 from netwright.spaces.convolutional import convolutional
 from netwright.store import Store
 from netwright.training.user_function import UserFunction
-
-
-def mean_quality_of_the_last(strategy, seed, *, space, trials, last=80):
-    config = RunConfig(
-        space=space,
-        evaluate=FunctionSettings(function=measured_quality),
-        strategy=strategy,
-        num_trials=trials,
-        seed=seed,
-    )
-    store = Store.in_memory({})
-    core = make_core(config, store)
-    drive(core, InProcessExecutor(UserFunction(measured_quality)), store)
-    return statistics.fmean(true_quality(trial.proposal.architecture) for trial in core.trials[trials - last : trials])
+from oracles.learning import mean_quality_of_the_last
 
 
 @pytest.mark.parametrize(
@@ -37,10 +24,10 @@ def mean_quality_of_the_last(strategy, seed, *, space, trials, last=80):
     ids=["the paper's", "noisy", "one layer"],
 )
 def test_reinforce_ends_clearly_above_random_search(settings, num_layers, trials):
-    space = convolutional(num_layers)
+    search = {"space": convolutional(num_layers), "num_trials": trials}
     differences = [
-        mean_quality_of_the_last(settings, seed, space=space, trials=trials)
-        - mean_quality_of_the_last(RandomSettings(), seed, space=space, trials=trials)
+        mean_quality_of_the_last(80, strategy=settings, seed=seed, **search)
+        - mean_quality_of_the_last(80, strategy=RandomSettings(), seed=seed, **search)
         for seed in range(3)
     ]
     # Three seeds: every one above, and the mean above by more than twice its standard error.

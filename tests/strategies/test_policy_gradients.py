@@ -3,29 +3,10 @@
 import statistics
 
 import pytest
-from synthetic import measured_quality, true_quality
 
-from netwright.config import FunctionSettings, PPOSettings, PQTSettings, RandomSettings, ReinforceSettings, RunConfig
-from netwright.execution.in_process import InProcessExecutor
-from netwright.loop import drive, make_core
+from netwright.config import PPOSettings, PQTSettings, RandomSettings, ReinforceSettings
 from netwright.spaces.convolutional import convolutional
-from netwright.store import Store
-from netwright.training.user_function import UserFunction
-
-
-def mean_quality_of_the_last(strategy, seed, *, trials=320, last=60, **settings):
-    config = RunConfig(
-        space=convolutional(4),
-        evaluate=FunctionSettings(function=measured_quality),
-        strategy=strategy,
-        num_trials=trials,
-        seed=seed,
-        **settings,
-    )
-    store = Store.in_memory({})
-    core = make_core(config, store)
-    drive(core, InProcessExecutor(UserFunction(measured_quality)), store)
-    return statistics.fmean(true_quality(trial.proposal.architecture) for trial in core.trials[trials - last : trials])
+from oracles.learning import mean_quality_of_the_last
 
 
 @pytest.mark.parametrize(
@@ -41,9 +22,10 @@ def mean_quality_of_the_last(strategy, seed, *, trials=320, last=60, **settings)
     ids=["table", "table, one by one", "ppo", "ppo with lag 3", "pqt", "pqt and reinforce"],
 )
 def test_it_ends_clearly_above_random_search(strategy, settings):
+    search = {"space": convolutional(4), "num_trials": 320, **settings}
     differences = [
-        mean_quality_of_the_last(strategy, seed, **settings)
-        - mean_quality_of_the_last(RandomSettings(), seed, **settings)
+        mean_quality_of_the_last(60, strategy=strategy, seed=seed, **search)
+        - mean_quality_of_the_last(60, strategy=RandomSettings(), seed=seed, **search)
         for seed in range(3)
     ]
     # Every seed above, and the mean above by more than twice its standard error.

@@ -1,0 +1,21 @@
+"""How good the networks are that a strategy draws in the end, on the made-up quality of benchmarks/synthetic.py."""
+
+import statistics
+
+from synthetic import measured_quality, true_quality
+
+from netwright.config import FunctionSettings, RunConfig
+from netwright.execution.in_process import InProcessExecutor
+from netwright.loop import drive, make_core
+from netwright.store import Store
+from netwright.training.user_function import UserFunction
+
+
+def mean_quality_of_the_last(last: int, **settings) -> float:
+    """Of the last so many trials of a search in this process; `settings` are those of a RunConfig."""
+    config = RunConfig(evaluate=FunctionSettings(function=measured_quality), **settings)
+    store = Store.in_memory({})
+    core = make_core(config, store)
+    drive(core, InProcessExecutor(UserFunction(measured_quality)), store)
+    ended = core.trials[: config.num_trials]
+    return statistics.fmean(true_quality(trial.proposal.architecture) for trial in ended[-last:])
