@@ -55,6 +55,7 @@ def test_a_search_for_cells(cli: Cli, text: Path, tmp_path: Path) -> None:
     report = (two / "report.html").read_text(encoding="utf-8")
     assert "lowest validation perplexity of the search, optimistic" in report
     assert 'class="nw-drawing"' in report
+    assert "<summary>Equations</summary><pre>l0" in report
 
     assert cli(*search, "--workers", 1, "-o", one).exit_code == 0
     same = ("number", "state", "reward", "actions", "architecture")
