@@ -84,7 +84,7 @@ def best(results: Results, pictures: Mapping[int, str]) -> str:
     for rank, trial in enumerate(top, 1):
         title = f"{rank}. Trial {trial.number}: {_quality(results, trial)}"
         picture = pictures.get(trial.number) or f"<pre>{words(described(trial.proposal.architecture))}</pre>"
-        equations = _equations(trial.proposal.architecture)
+        equations = _equations(drawable(trial.proposal.architecture))
         parts.append(f'<section class="network"><h3>{words(title)}</h3>{picture}{equations}</section>')
     drawn = [drawable(trial.proposal.architecture) for trial in top if trial.number in pictures]
     known = [architecture for architecture in drawn if architecture is not None]
@@ -94,7 +94,7 @@ def best(results: Results, pictures: Mapping[int, str]) -> str:
     return shown
 
 
-def _equations(architecture: Any) -> str:
+def _equations(architecture: object) -> str:
     """What a recurrent cell computes, folded away; nothing of other networks."""
     if not isinstance(architecture, RecurrentCell):
         return ""
