@@ -33,6 +33,7 @@ MODELS = {
     "ImageSettings": "evaluate.",
     "TextSettings": "evaluate.",
     "FunctionSettings": "evaluate.",
+    "TableSettings": "evaluate.",
     "ConstraintSettings": "constraints.",
     "ConfirmSettings": "confirm.",
     "FinalSettings": "final.",

@@ -38,7 +38,10 @@ WorkersOption = Annotated[
 ]
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data", help="The data set's official files, or your own images: a folder of classes, or an .npz."),
+    typer.Option(
+        "--data",
+        help="The data set's official files, a table's CSV, or your own: images in a folder of classes or an .npz, a text.",
+    ),
 ]
 VerifyOption = Annotated[
     bool,
