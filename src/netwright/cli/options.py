@@ -40,7 +40,7 @@ DataOption = Annotated[
     Path | None,
     typer.Option(
         "--data",
-        help="The data set's official files, a table's CSV, or your own: images in a folder of classes or an .npz, a text.",
+        help="The data set's official files, a table's CSV, your own images (a folder of classes or an .npz) or text.",
     ),
 ]
 VerifyOption = Annotated[
