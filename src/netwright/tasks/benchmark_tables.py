@@ -4,6 +4,14 @@ NAS-Bench-201 (X. Dong & Y. Yang, 2020, arXiv 2001.00326) is no part of netwrigh
 file, `nasbench201-cifar.csv` plain or with .gz, or a folder that holds it. Its protocol, here as in the literature: a
 search sees the validation accuracy after 12 epochs and pays the seconds of those, and what it found is reported by the
 test accuracy of a training of 200 epochs.
+
+The digits table is netwright's own and part of the package: each of 1,458 small convolutional networks, trained with
+three seeds by
+
+    python benchmarks/make_digits_table.py
+
+The accuracy that a search sees is the mean of the three, so the same network always has the same; the test accuracy is
+the mean of those same short trainings.
 """
 
 import functools
@@ -19,20 +27,30 @@ from netwright.tasks.tables import KEY, Columns, Table, read_rows
 from netwright.tasks.text_files import decoded, read_bytes
 
 NASBENCH201_FILE = "nasbench201-cifar.csv"
+EMBEDDED = Path(__file__).parent / "data"
 
 
 @dataclass(frozen=True)
 class TableFile:
-    """Where a table is and how it is read. `folders` are where it is looked for below the folder that a user names."""
+    """Where a table is and how it is read."""
 
     name: str
     file: str
-    folders: tuple[str, ...]
     columns: Columns
-    check: Callable[[str], object]
     size: int
     """The number of architectures of the complete table."""
+    check: Callable[[str], object] = str
+    """Raises `SpaceError` for the string of an unknown architecture."""
+    folders: tuple[str, ...] = ()
+    """Where it is looked for below the folder that a user names."""
+    embedded: bool = False
+    """Whether it is part of the package, so that nobody has to name it."""
     notes: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        """The file of an embedded table."""
+        return EMBEDDED / self.file
 
 
 def _nasbench201(data_set: str, prefix: str) -> TableFile:
@@ -55,15 +73,34 @@ def _nasbench201(data_set: str, prefix: str) -> TableFile:
 TABLES = {
     "nasbench201-cifar10": _nasbench201("CIFAR-10", "cifar10"),
     "nasbench201-cifar100": _nasbench201("CIFAR-100", "cifar100"),
+    "digits-table": TableFile(
+        name="digits table",
+        file="digits-table.csv.gz",
+        columns=Columns(
+            validation=("valid_accuracy_seed_0", "valid_accuracy_seed_1", "valid_accuracy_seed_2"),
+            seconds="seconds",
+            test="test_accuracy",
+        ),
+        size=1458,
+        embedded=True,
+        notes=("accuracies are means of three trainings of 4 epochs on 497 of scikit-learn's digits",),
+    ),
 }
 
 
 def find_table(task: str, path: Path | None) -> Path:
-    """The file of the table `task`: `path`, or in that folder, or where NETWRIGHT_DATA says.
+    """The file of the table `task`: `path`, or in that folder, or where NETWRIGHT_DATA says; or the package's own.
 
     Raises ConfigError for an unknown name, and DataError where there is no such file.
     """
     table = _table_file(task)
+    if table.embedded:
+        if not table.path.is_file():
+            raise DataError(
+                f"{table.path} is missing, though it is part of netwright; install netwright anew, or in a checkout "
+                "run python benchmarks/make_digits_table.py"
+            )
+        return table.path
     expected = f"expected {table.file}, plain or with .gz, a CSV with the columns {', '.join(_columns(table))}"
     path = named_folder(path)
     if path is None:
