@@ -14,7 +14,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from netwright.cli.app import app
+from netwright.errors import DataError
 from netwright.store import FILE_NAME, Store
+from netwright.tasks.benchmark_tables import find_table
 
 # A shell ignores Ctrl-C in what it runs in the background, and processes that the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -114,6 +116,16 @@ def real_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("real")
     subprocess.run([sys.executable, PREPARE, folder], check=True, capture_output=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def real_table() -> Path:
+    """The table of NAS-Bench-201; the test is skipped where there is none."""
+    folder = Path(REAL_DATA) if REAL_DATA else PREPARE.parents[1] / "data"
+    try:
+        return find_table("nasbench201-cifar10", folder)
+    except DataError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture

@@ -209,6 +209,17 @@ class FunctionSettings(Settings):
     function: FunctionField
 
 
+class TableSettings(Settings):
+    """A table of trained architectures: each is looked up, none is trained."""
+
+    kind: Literal["table"] = "table"
+    task: str = "nasbench201-cifar10"
+
+
+EvaluateSettings = ImageSettings | TextSettings | FunctionSettings | TableSettings
+"""How a child is judged; the kind tells them apart."""
+
+
 class ConstraintSettings(Settings):
     """What a child may cost, counted before it is trained: parameters, and multiply-adds for one image."""
 
@@ -285,7 +296,7 @@ class RunConfig(Settings):
 
     recipe: str = "python"
     space: SpaceField
-    evaluate: Annotated[ImageSettings | TextSettings | FunctionSettings, Field(discriminator="kind")]
+    evaluate: Annotated[EvaluateSettings, Field(discriminator="kind")]
     strategy: Annotated[StrategySettings, Field(discriminator="name")] = ReinforceSettings()
     num_trials: PositiveInt = 12_800  # paper, CIFAR-10
     seed: int = 0
@@ -303,8 +314,17 @@ class RunConfig(Settings):
         evaluate = info.data.get("evaluate")
         if settings.in_use and isinstance(evaluate, FunctionSettings):
             raise ValueError("netwright counts the costs of its own networks; a function of your own counts its own")
+        if settings.in_use and isinstance(evaluate, TableSettings):
+            raise ValueError("costs are counted for networks that are trained; a table is searched without limits")
         if isinstance(evaluate, TextSettings) and (settings.max_multiply_adds or settings.target_multiply_adds):
             raise ValueError("multiply-adds are counted for networks for images alone; limit the parameters of a cell")
+        return settings
+
+    @field_validator("confirm")
+    @classmethod
+    def _measured_anew(cls, settings: ConfirmSettings, info: ValidationInfo) -> ConfirmSettings:
+        if settings.at_end and isinstance(info.data.get("evaluate"), TableSettings):
+            raise ValueError("what stands in a table stays what it is; there is nothing to confirm")
         return settings
 
     def changed(self, **changes: Any) -> Self:

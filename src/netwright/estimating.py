@@ -178,7 +178,8 @@ def _probed(sample: _Sample, num_probes: int, seed: int) -> list[Job]:
 def _image_settings(config: RunConfig) -> ImageSettings:
     if not isinstance(config.evaluate, ImageSettings):
         raise ConfigError(
-            "--estimate times the training of networks for images; it knows neither language models nor your functions"
+            "--estimate times the training of networks for images; it knows neither language models nor tables "
+            "nor your functions"
         )
     return config.evaluate
 

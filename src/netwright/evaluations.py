@@ -13,13 +13,15 @@ from netwright.architectures.convolutional import ConvNet
 from netwright.architectures.costs import ImageShape, costs_of
 from netwright.architectures.language_costs import hidden_size_for, language_model_parameters
 from netwright.architectures.recurrent_baselines import RecurrentArchitecture
-from netwright.config import FunctionSettings, ImageSettings, TextSettings
+from netwright.config import EvaluateSettings, FunctionSettings, ImageSettings, TableSettings, TextSettings
 from netwright.execution.interface import Evaluate
 from netwright.rewards import AccuracyReward, PerplexityReward, Reward, ValueReward
+from netwright.tasks.benchmark_tables import find_table, load_table
 from netwright.tasks.catalog import open_images, open_text, prepare_task
 from netwright.tasks.text import check_long_enough
 from netwright.training.image_child import ImageChild
 from netwright.training.speed import Speed
+from netwright.training.table_lookup import TableLookup
 from netwright.training.text_child import TextChild
 from netwright.training.user_function import UserFunction
 
@@ -170,8 +172,36 @@ class FunctionEvaluation:
         return {}
 
 
-def evaluation_of(settings: ImageSettings | TextSettings | FunctionSettings) -> Evaluation:
+@dataclass(frozen=True)
+class TableEvaluation:
+    """Architectures that others have trained, looked up in a table."""
+
+    settings: TableSettings
+
+    @property
+    def reward(self) -> Reward:
+        """The validation accuracy itself."""
+        return ValueReward(score_name="validation_accuracy")
+
+    def open(self, path: Path | None, *, verify: bool) -> Opened:
+        """The table, which has no official checksum."""
+        file = find_table(self.settings.task, path)
+        table = load_table(self.settings.task, file)
+        return Opened(table.name, table.notes, file)
+
+    def evaluate(self, folder: Path | None) -> TableLookup:
+        """Looks up one architecture; `folder` is the table's file."""
+        return TableLookup(self.settings.task, folder)
+
+    def costs(self, architecture: Any, shape: Any) -> Mapping[str, int]:
+        """Not counted: what a table knows of costs is in its seconds."""
+        return {}
+
+
+def evaluation_of(settings: EvaluateSettings) -> Evaluation:
     """The kind that a config's `evaluate` group stands for."""
     if isinstance(settings, FunctionSettings):
         return FunctionEvaluation(settings)
+    if isinstance(settings, TableSettings):
+        return TableEvaluation(settings)
     return TextEvaluation(settings) if isinstance(settings, TextSettings) else ImageEvaluation(settings)

@@ -17,10 +17,19 @@ from pathlib import Path
 from typing import Any
 
 from netwright.architectures.convolutional import ConvNet
+from netwright.architectures.nasbench201 import NasBench201Cell
 from netwright.architectures.reading import Architecture, architecture_from_json
 from netwright.architectures.values import fingerprint, to_json
 from netwright.candidates import Measured, OnProgress, best_candidate, candidates_of, train_candidates
-from netwright.config import FinalSettings, FinalTextSettings, FunctionSettings, ImageSettings, RunConfig, TextSettings
+from netwright.config import (
+    FinalSettings,
+    FinalTextSettings,
+    FunctionSettings,
+    ImageSettings,
+    RunConfig,
+    TableSettings,
+    TextSettings,
+)
 from netwright.errors import ChildError, ConfigError, RunError, StoreError, unknown
 from netwright.finals.images import FinalImages
 from netwright.finals.interface import Candidate, FinalTraining, Finished
@@ -56,7 +65,7 @@ def config_for(task: str, data: Path | None = None) -> RunConfig:
     """The first recipe for `task`, fitted to `data`: what an architecture without a run is trained with."""
     recipes: dict[str, str] = {}
     for name, recipe in RECIPES.items():
-        if not isinstance(settings := recipe().evaluate, FunctionSettings):
+        if not isinstance(settings := recipe().evaluate, FunctionSettings | TableSettings):
             recipes.setdefault(settings.task, name)
     if task not in recipes:
         raise ConfigError(unknown("task", task, recipes))
@@ -73,7 +82,16 @@ def final_training(
             "a final training needs networks that netwright trains itself, and this run calls a function of yours; "
             "`netwright show RUN --json` prints the architectures to train in your own code"
         )
+    if isinstance(settings, TableSettings):
+        raise ConfigError(
+            f"this run looks up what others have trained, in the table {settings.task}, and there is nothing to train; "
+            "its test accuracies are in `netwright show RUN --json`"
+        )
     for origin, network in found.items():
+        if isinstance(network, NasBench201Cell):
+            raise ConfigError(
+                f"{origin} is a cell of NAS-Bench-201, which netwright looks up in a table and does not train"
+            )
         if isinstance(network, ConvNet) != isinstance(settings, ImageSettings):
             reads = "images" if isinstance(network, ConvNet) else "text"
             raise ConfigError(f"{origin} is a network for {reads}, and the task {settings.task} is not; another --task")

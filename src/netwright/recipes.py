@@ -10,9 +10,10 @@ from typing import Any
 
 from netwright.architectures.recurrent import ACTIVATIONS, COMBINATIONS
 from netwright.children.dropout import Dropout
-from netwright.config import ConfirmSettings, ImageSettings, ReinforceSettings, RunConfig, TextSettings
+from netwright.config import ConfirmSettings, ImageSettings, ReinforceSettings, RunConfig, TableSettings, TextSettings
 from netwright.errors import ConfigError, NetwrightError, unknown
 from netwright.spaces.convolutional import convolutional
+from netwright.spaces.nasbench201 import nasbench201
 from netwright.spaces.programs import Schedule
 from netwright.spaces.recurrent import recurrent_cell
 from netwright.spaces.references import load_function
@@ -199,6 +200,45 @@ def text(data: Path | None = None) -> RunConfig:
     )
 
 
+def nasbench201_cifar10() -> RunConfig:
+    """The cells of NAS-Bench-201 on CIFAR-10, looked up in its table (--data FILE): nothing is trained.
+
+    A few seconds; 177 cells are about what 20,000 seconds of training pay for.
+    """
+    return RunConfig(
+        recipe="nasbench201-cifar10",
+        space=nasbench201(),
+        evaluate=TableSettings(task="nasbench201-cifar10"),
+        strategy=ReinforceSettings(learning_rate=0.01),
+        num_trials=177,
+        batch_size=1,  # the benchmark's protocol: one cell after the other
+        lag=0,
+    )
+
+
+def nasbench201_cifar100() -> RunConfig:
+    """The same on CIFAR-100, where 40,000 seconds pay for as many cells.
+
+    As nasbench201-cifar10.
+    """
+    return nasbench201_cifar10().changed(
+        recipe="nasbench201-cifar100", evaluate=TableSettings(task="nasbench201-cifar100")
+    )
+
+
+def digits_table() -> RunConfig:
+    """Two layers for the digits, looked up in a table that netwright has made: nothing is trained or downloaded.
+
+    A few seconds.
+    """
+    return nasbench201_cifar10().changed(
+        recipe="digits-table",
+        space=convolutional(2, filter_sizes=(1, 3, 5), num_filters=(4, 12, 24), pool_after=(1,)),
+        evaluate=TableSettings(task="digits-table"),
+        num_trials=100,
+    )
+
+
 def quick_text(**changes: Any) -> TextSettings:
     """Small language models that tell good cells from bad ones within seconds of training."""
     settings: dict[str, Any] = {
@@ -231,6 +271,9 @@ RECIPES: dict[str, Callable[[], RunConfig]] = {
     "ptb-quick": ptb_quick,
     "pydoc": pydoc,
     "text": text,
+    "nasbench201-cifar10": nasbench201_cifar10,
+    "nasbench201-cifar100": nasbench201_cifar100,
+    "digits-table": digits_table,
 }
 
 

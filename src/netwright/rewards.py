@@ -61,14 +61,14 @@ class PerplexityReward:
 
 @dataclass(frozen=True)
 class ValueReward:
-    """The number that a user's own function returned, as it is."""
+    """One measured number as it is: what a user's own function returned, or what stands in a table."""
 
     score_name: str = "value"
     higher_is_better: bool = True
 
     def score(self, measurement: Measurement) -> float:
-        """The returned number."""
-        return float(measurement.metrics["value"])
+        """The measured number."""
+        return float(measurement.metrics[self.score_name])
 
     def __call__(self, score: float) -> float:
         """The same number."""

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import torch
 
-from netwright.config import RunConfig, differences
+from netwright.config import RunConfig, TableSettings, differences
 from netwright.confirming import best_trials, confirm, trials_numbered
 from netwright.core import SearchCore, Step
 from netwright.errors import ConfigError, DataError, StoreError
@@ -138,6 +138,8 @@ def run_confirmation(
 ) -> Results:
     """Retrain the `top` architectures of a stored run, or the trials `numbers`, with `num_seeds` fresh seeds each."""
     config, _ = read_config(folder)
+    if isinstance(config.evaluate, TableSettings):
+        raise ConfigError(f"{folder} looks accuracies up in a table, where they stay what they are: nothing to confirm")
     changes = {"top": top or config.confirm.top, "num_seeds": num_seeds or config.confirm.num_seeds}
     config = config.changed(confirm=config.confirm.model_copy(update=changes))
     opened = look_at_data(config, place)

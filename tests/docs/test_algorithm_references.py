@@ -35,6 +35,7 @@ MODELS = {
     "ImageSettings": "evaluate.",
     "TextSettings": "evaluate.",
     "FunctionSettings": "evaluate.",
+    "TableSettings": "evaluate.",
     "ConstraintSettings": "constraints.",
     "ConfirmSettings": "confirm.",
     "FinalSettings": "final.",

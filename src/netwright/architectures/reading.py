@@ -3,10 +3,11 @@
 from typing import Any, get_args
 
 from netwright.architectures.convolutional import ConvNet, convnet_from_json
+from netwright.architectures.nasbench201 import NasBench201Cell, nasbench201_cell_from_json
 from netwright.architectures.recurrent_baselines import RecurrentArchitecture, recurrent_architecture_from_json
 from netwright.architectures.values import to_json
 
-Architecture = ConvNet | RecurrentArchitecture
+Architecture = ConvNet | RecurrentArchitecture | NasBench201Cell
 RECURRENT = frozenset(kind.__name__ for kind in get_args(RecurrentArchitecture))
 
 
@@ -19,4 +20,6 @@ def architecture_from_json(architecture: Any) -> Architecture | None:
     kind = document.get("type") if isinstance(document, dict) else None
     if kind == ConvNet.__name__:
         return convnet_from_json(document)
+    if kind == NasBench201Cell.__name__:
+        return nasbench201_cell_from_json(document)
     return recurrent_architecture_from_json(document) if kind in RECURRENT else None

@@ -38,7 +38,10 @@ WorkersOption = Annotated[
 ]
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data", help="The data set's official files, or your own images: a folder of classes, or an .npz."),
+    typer.Option(
+        "--data",
+        help="The data set's official files, a table's CSV, your own images (a folder of classes or an .npz) or text.",
+    ),
 ]
 VerifyOption = Annotated[
     bool,

@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from netwright.architectures.convolutional import ConvNet
+from netwright.architectures.nasbench201 import NasBench201Cell
 from netwright.architectures.reading import architecture_from_json
 from netwright.architectures.recurrent import RecurrentCell
 from netwright.results import Results, described
@@ -83,6 +84,8 @@ def _print_notes(console: Console, results: Results, metric: str, folder: object
             "3x5x24: 24 filters, 3 high and 5 wide; /2x1: strides; p: pooled; <0,2>: reads layers 0 and 2; "
             "<>: reads the image; else the layer before."
         )
+    elif isinstance(kind, NasBench201Cell):
+        notes.append("|conv~0|+|skip~0|pool~1|+...: what nodes 1, 2 and 3 of the cell read, by operation~node.")
     elif isinstance(kind, RecurrentCell):
         notes.append(
             "add,tanh: a node, leaves first and the root last; inject add,tanh@8: so the old cell state is joined to "
@@ -93,6 +96,9 @@ def _print_notes(console: Console, results: Results, metric: str, folder: object
         notes.append(
             f"search's {metric}: the one training that the search saw, optimistic where it was picked for being high."
         )
+    elif results.config["evaluate"]["kind"] == "table":
+        test = results.best.metrics["test_accuracy"]
+        notes.append(f"{metric}: as it stands in the table, where the best one has the test accuracy {test:.4f}")
     else:
         notes.append(
             f"search's {metric}: picked for being high, so optimistic. For honest means: netwright confirm {folder}"

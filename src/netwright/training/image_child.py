@@ -6,6 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from netwright.children.building import build
 from netwright.children.convolutional import initialise
 from netwright.tasks.catalog import open_images
@@ -42,11 +44,15 @@ class ImageChild:
 
     def trained(self, job: Job, *, epsilon: float = 1e-5, **changes: Any) -> Measurement:
         """The same with some of the keyword arguments in `training` replaced; `epsilon` is batch normalisation's."""
+        return self.trained_network(job, epsilon=epsilon, **changes)[1]
+
+    def trained_network(self, job: Job, *, epsilon: float = 1e-5, **changes: Any) -> tuple[nn.Module, Measurement]:
+        """What `trained` measures, and the network itself, for whoever measures more."""
         network = build(job.architecture, self.split.num_classes, self.split.train_images.shape[1], epsilon)
         initialise(network, job.seed)
         settings = {**self.training, **changes}
         metrics = train_classifier(network, self.split, seed=job.seed, speed=self.speed, **settings)
-        return Measurement(metrics)
+        return network, Measurement(metrics)
 
 
 @dataclass(frozen=True)
