@@ -25,7 +25,7 @@ def drive(
     first_ended = [trial for trial in core.trials if _was_trained(trial)][:NUM_HOPELESS]
 
     def settle(step: Step, ended: Sequence[Outcome] = ()) -> None:
-        store.commit(step.trials, step.updates, step.state, ended)
+        store.commit(step.trials, step.updates, step.state(), ended)
         for job in step.jobs:
             executor.submit(job)
         on_step(step)
