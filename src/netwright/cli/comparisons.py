@@ -41,6 +41,15 @@ def compare(
             "--repeats", help="charged: a repeated architecture costs its seconds again and counts as a trial."
         ),
     ] = RepeatsName.charged,
+    max_proposals: Annotated[
+        int | None,
+        typer.Option(
+            "--max-proposals",
+            min=1,
+            help="Where seconds are the budget or repeats are free, a run ends after so many. [dim]Default: 1000, or "
+            "10 x --trials where that is more[/]",
+        ),
+    ] = None,
     workers: WorkersOption = None,
     folder: Annotated[
         Path | None,
@@ -80,6 +89,7 @@ def compare(
         trials=trials,
         seconds=budget,
         repeats=Repeats(repeats),
+        max_proposals=max_proposals,
         settings=settings or [],
     )
     folder = folder or default_folder(recipe, strategies)

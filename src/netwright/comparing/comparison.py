@@ -70,7 +70,7 @@ class Summary:
     num_trials: float
     num_distinct: float
     num_unspent: int
-    """Runs that ended before their budget: they went in circles."""
+    """Runs that ended before their budget, after as many proposals as are allowed."""
     curve: Curve
     """The best score so far, by cost."""
     runs: tuple[Ended, ...]
@@ -127,6 +127,7 @@ class Comparison:
             "data_notes": list(self.data_notes),
             "budget": {"unit": plan.budget.unit, "amount": plan.budget.amount},
             "repeats": str(plan.budget.repeats),
+            "max_proposals": plan.budget.max_proposals,
             "accounting": plan.budget.rule,
             "seeds": list(plan.seeds),
             "score_name": reward.score_name,

@@ -15,10 +15,8 @@ from netwright.trials import Trial
 from netwright.writing import replace_whole
 
 FILE_NAME = "plan.json"
-FREE_PROPOSALS, PROPOSALS_PER_PAID = 1000, 10
-"""A run without an end in sight (repeats that cost nothing) ends after so many proposals."""
-UNLIMITED = 10**9
-"""Trials of a run whose budget says itself when it ends."""
+MIN_PROPOSALS, PROPOSALS_PER_TRIAL = 1000, 10
+"""Where repeats may cost nothing, a run ends after so many proposals: the first, or the second times its trials."""
 
 
 class Repeats(StrEnum):
@@ -37,7 +35,9 @@ class Budget:
 
     unit: str
     amount: float
-    repeats: Repeats = Repeats.charged
+    repeats: Repeats
+    max_proposals: int
+    """A run that goes in circles at no cost ends after so many."""
 
     @property
     def is_certain(self) -> bool:
@@ -63,10 +63,7 @@ class Budget:
         if self.unit == "seconds":
             said += "; the last trial of a run may overrun the budget"
         if not self.is_certain:
-            said += (
-                f"; a run ends at the latest after {FREE_PROPOSALS:,} proposals or, where those are more, "
-                f"{PROPOSALS_PER_PAID} for each one that cost something"
-            )
+            said += f"; a run ends at the latest after {self.max_proposals:,} proposals"
         return f"{self}: {said}"
 
 
@@ -117,6 +114,7 @@ class Plan:
             "unit": self.budget.unit,
             "amount": self.budget.amount,
             "repeats": str(self.budget.repeats),
+            "max_proposals": self.budget.max_proposals,
             "data": data,
             "strategies": {name: config.to_json() for name, config in self.configs.items()},
         }
@@ -130,6 +128,7 @@ def make_plan(
     trials: int | None = None,
     seconds: float | None = None,
     repeats: Repeats = Repeats.charged,
+    max_proposals: int | None = None,
     settings: Sequence[str] = (),
 ) -> Plan:
     """The comparison of `strategies`, "a,b:KEY=VALUE:KEY=VALUE,c", by seeds from the config's own on.
@@ -138,17 +137,16 @@ def make_plan(
     """
     if num_seeds < 1:
         raise ConfigError(f"--num-seeds {num_seeds}: expected 1 or more runs of every strategy")
-    budget = _budget(trials, seconds, repeats)
+    budget = _budget(trials, seconds, repeats, max_proposals)
     names = [name.strip() for name in strategies.split(",")]
     if len({file_name(name) for name in names}) < len(names):
         raise ConfigError(f"--strategies {strategies} names one strategy twice; write settings apart: a:KEY=VALUE")
-    limit = trials if trials is not None and budget.is_certain else UNLIMITED
     configs = {}
     for name in names:
         chosen = _with_strategy(config, name).with_settings(settings)
         # Retraining the best is no part of a strategy.
         confirm = chosen.confirm.model_copy(update={"at_end": False})
-        configs[name] = chosen.changed(num_trials=limit, confirm=confirm)
+        configs[name] = chosen.changed(num_trials=budget.max_proposals, confirm=confirm)
     first = configs[names[0]].seed
     plan = Plan(configs, tuple(range(first, first + num_seeds)), budget)
     if budget.unit == "seconds" and plan.runs_are_jobs and plan.evaluation.seconds_metric is None:
@@ -161,18 +159,20 @@ def make_plan(
     return plan
 
 
-def _budget(trials: int | None, seconds: float | None, repeats: Repeats) -> Budget:
+def _budget(trials: int | None, seconds: float | None, repeats: Repeats, max_proposals: int | None) -> Budget:
     if (trials is None) == (seconds is None):
         given = "neither" if trials is None else "both"
         raise ConfigError(f"give every run a budget: either --trials N or --budget SECONDS; got {given}")
     if seconds is not None:
         if not 0 < seconds < float("inf"):
             raise ConfigError(f"--budget {seconds:g}: expected a number of seconds above 0")
-        return Budget("seconds", seconds, repeats)
+        return Budget("seconds", seconds, repeats, max_proposals or MIN_PROPOSALS)
     assert trials is not None
     if trials < 1:
         raise ConfigError(f"--trials {trials}: expected 1 or more for every run")
-    return Budget("trials", trials, repeats)
+    if repeats is Repeats.charged:
+        return Budget("trials", trials, repeats, trials)
+    return Budget("trials", trials, repeats, max_proposals or max(MIN_PROPOSALS, PROPOSALS_PER_TRIAL * trials))
 
 
 def _with_strategy(config: RunConfig, written: str) -> RunConfig:
@@ -217,7 +217,7 @@ def keep_plan(plan: Plan, folder: Path, data: str | None) -> None:
 def _stored(path: Path) -> dict[str, Any]:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        if {*stored} != {"unit", "amount", "repeats", "data", "strategies"}:
+        if {*stored} != {"unit", "amount", "repeats", "max_proposals", "data", "strategies"}:
             raise ValueError(f"it holds {', '.join(stored)}")
         return dict(stored)
     except (OSError, ValueError, TypeError) as error:
@@ -230,8 +230,8 @@ def _changes(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     theirs, ours = (f"{each['amount']:,g} {each['unit']} a run" for each in (stored, wanted))
     if theirs != ours:
         changed.append(f"a budget of {theirs}, now {ours}: runs with different budgets are not compared")
-    for name in ("repeats", "data"):
-        if stored[name] != wanted[name]:
+    for name in ("repeats", "max_proposals", "data"):
+        if stored[name] != wanted[name] and not (name == "max_proposals" and changed):
             changed.append(f"{name} {stored[name]}, now {wanted[name]}")
     common = next(iter(stored["strategies"].values()))
     for name, config in wanted["strategies"].items():

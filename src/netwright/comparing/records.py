@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from netwright.comparing.plan import FREE_PROPOSALS, PROPOSALS_PER_PAID, Plan
+from netwright.comparing.plan import Plan
 from netwright.core import SearchCore
 from netwright.errors import StoreError
 from netwright.trials import Trial, TrialState
@@ -79,7 +79,6 @@ class Ledger:
         self.spent = 0.0
         self.num_trials = 0
         """Trials that belong to the run, so far."""
-        self._num_paid = 0
         self._seen: set[str] = set()
 
     def follow(self, core: SearchCore) -> None:
@@ -92,7 +91,6 @@ class Ledger:
             price = self._plan.budget.price(seconds, repeated=trial.fingerprint in self._seen)
             self._seen.add(trial.fingerprint)
             self.spent += price
-            self._num_paid += price > 0
             self.num_trials += 1
         if self.ended:
             core.num_trials = self.num_trials
@@ -100,6 +98,5 @@ class Ledger:
     @property
     def ended(self) -> bool:
         """Whether the budget is spent, or the run goes in circles."""
-        most = max(FREE_PROPOSALS, PROPOSALS_PER_PAID * self._num_paid)
         budget = self._plan.budget
-        return self.spent >= budget.amount or (not budget.is_certain and self.num_trials >= most)
+        return self.spent >= budget.amount or self.num_trials >= budget.max_proposals

@@ -50,7 +50,8 @@ def notes(comparison: Comparison) -> list[str]:
             "regret: the best reward that there is, less the best found; best found: the share of runs with regret 0"
         )
     found += [
-        f"{each.strategy}: {each.num_unspent} of {len(each.runs)} runs went in circles and ended before their budget"
+        f"{each.strategy}: {each.num_unspent} of {len(each.runs)} runs ended before their budget, after "
+        f"{plan.budget.max_proposals:,} proposals; --max-proposals allows more"
         for each in comparison.summaries
         if each.num_unspent
     ]
