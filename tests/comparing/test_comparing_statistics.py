@@ -55,6 +55,12 @@ def test_the_interval_of_a_difference_adds_the_variances_of_both():
     assert 0.91 < np.mean((low < 2) & (high > 2)) < 0.98
 
 
+def test_groups_of_equal_size_are_drawn_independently():
+    runs = np.arange(30.0)[:, None]
+    low, high = interval_of_difference(runs, runs)
+    assert low < -2 < 2 < high
+
+
 def test_the_probability_of_being_better_counts_pairs_and_halves_of_ties():
     ours, theirs = [1.0, 3.0, 3.0], [2.0, 3.0]
     # 1 loses twice; each 3 wins against 2 and ties with 3

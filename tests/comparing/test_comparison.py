@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from netwright.config import FunctionSettings, RunConfig
 from netwright.errors import ConfigError, RunError, StoreError
 from netwright.evaluations import FunctionEvaluation, Opened
 from netwright.recipes import pydoc
-from netwright.trials import Measurement
+from netwright.trials import Measurement, Proposal, Trial, TrialState
 from oracles.tiny_search import raise_always, tiny, total
 
 
@@ -81,6 +82,16 @@ def test_batches_in_flight_change_nothing_of_the_rule() -> None:
     plan = make_plan(config(batch_size=8, lag=2), "random", num_seeds=1, seconds=1000)
     seconds = [each or 0.0 for each in played(plan).seconds]
     assert sum(seconds[:-1]) < 1000 <= sum(seconds)
+
+
+def test_a_child_that_was_not_trained_again_costs_what_the_first_did() -> None:
+    plan = make_plan(pydoc(), "random", num_seeds=1, seconds=100)
+    first = Trial(0, Proposal({}, (), "a"), TrialState.DONE, 0.5, {"validation_perplexity": 9.0}, seconds=7.0)
+    repeat = Trial(1, Proposal({}, (), "a")).reusing(first)
+    found = Record.of(plan, "random", 0, [first, repeat])
+    assert (found.seconds, found.scores, found.firsts) == ((7.0, 7.0), (9.0, 9.0), (0, 0))
+    assert costs_of(found, plan.budget).tolist() == [7.0, 14.0]
+    assert costs_of(found, replace(plan.budget, repeats=Repeats.free)).tolist() == [7.0, 7.0]
 
 
 def test_a_run_that_only_repeats_itself_ends() -> None:
