@@ -35,8 +35,10 @@ def page(comparison: Comparison) -> str:
         _table(*tables.strategies(comparison)),
         *(f'<p class="note">{words(note)}</p>' for note in tables.notes(comparison)),
         "<h2>Best so far</h2>",
-        placed.place(_best_so_far(comparison)),
-        placed.place(_distance(comparison)),
+        *(
+            f'<div class="charts">{placed.place(each)}</div>'
+            for each in (_best_so_far(comparison), _distance(comparison))
+        ),
         "<h2>How probably one run is better than another</h2>" if len(comparison.summaries) > 1 else "",
         _table(*tables.pairs(comparison)) if len(comparison.summaries) > 1 else "",
         "<h2>The best of so many models</h2>" if by_models else "",
