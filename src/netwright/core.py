@@ -11,7 +11,7 @@ So the same seed gives the same search on any number of workers, across restarts
 for at once or in two runs. A local loop, a cluster, a replica and a simulator are small drivers of this one class.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from netwright.constraints import Constraints
@@ -35,16 +35,21 @@ MAX_ATTEMPTS = 3
 """How often a child is tried whose worker is lost."""
 
 
+def _unchanged() -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class Step:
     """What changed, to be made durable in one transaction before any of `jobs` is run.
 
-    `state` is the strategy's, where a batch was drawn or learned.
+    `state()` is the strategy's, where a batch was drawn or learned, else None; to be called before the core goes on. It
+    costs more than a cheap child does, so that who keeps nothing does not ask for it.
     """
 
     trials: tuple[Trial, ...] = ()
     updates: tuple[Update, ...] = ()
-    state: StrategyState | None = None
+    state: Callable[[], StrategyState | None] = _unchanged
     jobs: tuple[Job, ...] = ()
 
 
@@ -153,7 +158,7 @@ class SearchCore:
                 break
         jobs = tuple(self._launch())
         trials, self._changed = tuple(self._changed.values()), {}
-        return Step(trials, tuple(updates), self._strategy.state() if drawn or updates else None, jobs)
+        return Step(trials, tuple(updates), self._strategy.state if drawn or updates else _unchanged, jobs)
 
     def _ticket(self, round_number: int) -> Ticket:
         return Ticket(round_number, round_number * self.batch_size, self.batch_size)

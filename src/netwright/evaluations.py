@@ -7,7 +7,7 @@ executors, report) is the same for all of them; a new kind is a class here and a
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from netwright.architectures.convolutional import ConvNet
 from netwright.architectures.costs import ImageShape, costs_of
@@ -45,10 +45,17 @@ class Opened:
     """Where workers find it."""
     shape: Any = None
     """What the costs of a child depend on."""
+    best_score: float | None = None
+    """The best score of all architectures, where that is known."""
 
 
 class Evaluation(Protocol):
     """One kind of child with its settings."""
+
+    is_instant: ClassVar[bool]
+    """Whether a child is looked up or computed and not trained, so that a process of its own would cost more."""
+    seconds_metric: ClassVar[str | None]
+    """The metric that says what an instant child would have cost, where that is known."""
 
     @property
     def reward(self) -> Reward:
@@ -67,6 +74,9 @@ class Evaluation(Protocol):
 @dataclass(frozen=True)
 class ImageEvaluation:
     """Convolutional networks on labelled images."""
+
+    is_instant: ClassVar[bool] = False
+    seconds_metric: ClassVar[str | None] = None
 
     settings: ImageSettings
 
@@ -104,6 +114,9 @@ class ImageEvaluation:
 @dataclass(frozen=True)
 class TextEvaluation:
     """Recurrent cells in language models."""
+
+    is_instant: ClassVar[bool] = False
+    seconds_metric: ClassVar[str | None] = None
 
     settings: TextSettings
 
@@ -152,6 +165,9 @@ class TextEvaluation:
 class FunctionEvaluation:
     """Whatever a user's space describes, judged by the user's own function."""
 
+    is_instant: ClassVar[bool] = True
+    seconds_metric: ClassVar[str | None] = None
+
     settings: FunctionSettings
 
     @property
@@ -176,6 +192,9 @@ class FunctionEvaluation:
 class TableEvaluation:
     """Architectures that others have trained, looked up in a table."""
 
+    is_instant: ClassVar[bool] = True
+    seconds_metric: ClassVar[str | None] = "table_seconds"
+
     settings: TableSettings
 
     @property
@@ -187,7 +206,7 @@ class TableEvaluation:
         """The table, which has no official checksum."""
         file = find_table(self.settings.task, path)
         table = load_table(self.settings.task, file)
-        return Opened(table.name, table.notes, file)
+        return Opened(table.name, table.notes, file, best_score=table.best.validation_accuracy)
 
     def evaluate(self, folder: Path | None) -> TableLookup:
         """Looks up one architecture; `folder` is the table's file."""

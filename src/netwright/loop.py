@@ -18,14 +18,18 @@ NUM_HOPELESS = 3
 
 
 def drive(
-    core: SearchCore, executor: Executor, store: Store, on_step: Callable[[Step], None] = lambda step: None
+    core: SearchCore, executor: Executor, store: Store | None, on_step: Callable[[Step], None] = lambda step: None
 ) -> None:
-    """Run a search to its end. Every step is durable before its jobs start; stopping anywhere loses no trial."""
+    """Run a search to its end. Every step is durable before its jobs start; stopping anywhere loses no trial.
+
+    Without a store nothing is kept: for searches that are so short that they are done anew.
+    """
 
     first_ended = [trial for trial in core.trials if _was_trained(trial)][:NUM_HOPELESS]
 
     def settle(step: Step, ended: Sequence[Outcome] = ()) -> None:
-        store.commit(step.trials, step.updates, step.state, ended)
+        if store is not None:
+            store.commit(step.trials, step.updates, step.state(), ended)
         for job in step.jobs:
             executor.submit(job)
         on_step(step)
@@ -52,7 +56,7 @@ def _stop_if_hopeless(ended: Sequence[Trial]) -> None:
         )
 
 
-def make_core(config: RunConfig, store: Store, shape: Any = None) -> SearchCore:
+def make_core(config: RunConfig, store: Store | None, shape: Any = None) -> SearchCore:
     """The search that `config` describes, as far as `store` says it has come; `shape` is that of the data."""
     core = SearchCore(
         make_strategy(config),
@@ -65,7 +69,8 @@ def make_core(config: RunConfig, store: Store, shape: Any = None) -> SearchCore:
         reuse=config.reuse,
         constraints=make_constraints(config, shape),
     )
-    core.restore(store.trials(config.space), len(store.updates()), store.strategy_state())
+    if store is not None:
+        core.restore(store.trials(config.space), len(store.updates()), store.strategy_state())
     return core
 
 

@@ -1,7 +1,7 @@
 """A run on disk: one SQLite file in the run's folder, written in whole transactions, by one process at a time.
 
     with Store.create(folder, document) as store:   # or Store.open(folder)
-        store.commit(step.trials, step.updates, step.state)
+        store.commit(step.trials, step.updates, step.state())
 
 What a commit holds is there after `kill -9`; a commit that did not finish leaves nothing behind.
 """

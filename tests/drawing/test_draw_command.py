@@ -36,12 +36,12 @@ def run(tmp_path):
         core = make_core(config, store)
         step = core.start()
         queue = list(step.jobs)
-        store.commit(step.trials, step.updates, step.state)
+        store.commit(step.trials, step.updates, step.state())
         while queue:
             job = queue.pop(0)
             measured = Measurement({"validation_accuracies": [0.5 + job.number / 100]})
             step = core.receive(Outcome(job.number, measured, None, 1.0))
-            store.commit(step.trials, step.updates, step.state)
+            store.commit(step.trials, step.updates, step.state())
             queue += step.jobs
     return folder
 

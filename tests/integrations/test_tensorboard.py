@@ -155,7 +155,7 @@ def test_what_ends_out_of_order_is_written_in_order_and_at_once(tmp_path: Path) 
         def end(number: int) -> Points:
             measured = Measurement({"value": float(10 + number)})
             step = core.receive(Outcome(number, measured, None, seconds=1.0))
-            store.commit(step.trials, step.updates, step.state)
+            store.commit(step.trials, step.updates, step.state())
             own.step(step)
             return curves(run).get("trials/reward", [])
 

@@ -1,4 +1,5 @@
 """The command line."""
 
+from netwright.cli import comparisons as comparisons
 from netwright.cli import models as models
 from netwright.cli.app import main as main

@@ -46,7 +46,10 @@ app = typer.Typer(
 
 
 def reporting(command: Callable[..., None]) -> Callable[..., None]:
-    """Turn netwright's errors and Ctrl-C into a message and an exit code."""
+    """Turn netwright's errors and Ctrl-C into a message and an exit code.
+
+    What a command says itself of an interruption goes into the message.
+    """
 
     @functools.wraps(command)
     def reported(*args: Any, **kwargs: Any) -> None:
@@ -58,10 +61,11 @@ def reporting(command: Callable[..., None]) -> Callable[..., None]:
         except NetwrightError as error:
             Console(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
             raise typer.Exit(error.exit_code) from None
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interruption:
             folder = kwargs.get("run") or kwargs.get("out")
             hint = f": netwright resume {folder}" if folder else " by the same command"
-            message = f"\nInterrupted. Every finished trial is kept; go on{hint}"
+            said = str(interruption) or f"Every finished trial is kept; go on{hint}"
+            message = f"\nInterrupted. {said}"
             Console(stderr=True, soft_wrap=True).print(message, highlight=False, markup=False)
             raise typer.Exit(130) from None
 

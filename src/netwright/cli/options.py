@@ -22,6 +22,13 @@ class ScheduleName(StrEnum):
     cosine = "cosine"
 
 
+class RepeatsName(StrEnum):
+    """What `--repeats` takes."""
+
+    charged = "charged"
+    free = "free"
+
+
 RunArgument = Annotated[
     Path, typer.Argument(metavar="RUN", help="A run's folder, as --out named it.", show_default=False)
 ]

@@ -57,21 +57,21 @@ def rewards(results: Results) -> Figure | None:
             "name": f"mean of the last {NUM_RECENT}",
             "mode": "lines",
             "x": [numbers[index] for index in thinned],
-            "y": [_short(means[index]) for index in thinned],
+            "y": [short(means[index]) for index in thinned],
             "line": {"color": "var:accent", "width": 2.5},
         },
         {
             "name": "best so far (optimistic)",
             "mode": "lines",
             "x": [*(numbers[index] for index in best), numbers[-1]],
-            "y": [_short(values[index]) for index in (*best, best[-1])],
+            "y": [short(values[index]) for index in (*best, best[-1])],
             "line": {"color": "var:blue", "width": 2, "shape": "hv"},
         },
     ]
     note = "Best so far is the luckiest of many noisy trainings; the mean shows what the controller has learned."
     if len(shown) < len(rewarded):
         note += f" {len(shown):,} of {len(rewarded):,} trials are drawn as points; both lines are of all."
-    return _figure("Reward of every trial", [each for each in data if each["x"]], note, "trial", "reward", height=380)
+    return framed("Reward of every trial", [each for each in data if each["x"]], note, "trial", "reward", height=380)
 
 
 def _points(name: str, trials: Sequence[Trial], results: Results, colour: str, symbol: str) -> Figure:
@@ -80,7 +80,7 @@ def _points(name: str, trials: Sequence[Trial], results: Results, colour: str, s
         "name": name,
         "mode": "markers",
         "x": [trial.number for trial in trials],
-        "y": [_short(trial.reward) for trial in trials],
+        "y": [short(trial.reward) for trial in trials],
         "text": [f"{metric} {trial.metrics[metric]:.4f}" if metric in trial.metrics else "" for trial in trials],
         "hovertemplate": "trial %{x}<br>reward %{y}<br>%{text}<extra></extra>",
         "marker": {"color": f"var:{colour}", "size": 5, "symbol": symbol},
@@ -100,12 +100,12 @@ def preference(series: Series) -> Figure:
                 "name": label,
                 "mode": "lines",
                 "x": series.numbers,
-                "y": [None if share is None else _short(share) for share in shares],
+                "y": [None if share is None else short(share) for share in shares],
                 "hovertemplate": "%{y:.1%}",
                 **(filled if series.stacked else line),
             }
         )
-    figure = _figure(series.name, data, "", "trial", "share", share=True)
+    figure = framed(series.name, data, "", "trial", "share", share=True)
     figure["layout"]["hovermode"] = "x unified"
     return figure
 
@@ -130,13 +130,13 @@ def learning(updates: Sequence[Update], batch_size: int) -> list[Figure]:
                         "name": name.replace("_", " "),
                         "mode": "lines",
                         "x": [(round_number + 1) * batch_size for round_number, _ in kept],
-                        "y": [_short(value) for _, value in kept],
+                        "y": [short(value) for _, value in kept],
                         "line": {"color": f"var:{colours.get(name, 'blue')}", "width": 1.8},
                     }
                 )
         if data:
             unit = "nats per architecture" if names == ["entropy"] else ""
-            figures.append(_figure(title, data, "", "trials learned", unit, legend=len(data) > 1))
+            figures.append(framed(title, data, "", "trials learned", unit, legend=len(data) > 1))
     return figures
 
 
@@ -153,13 +153,13 @@ def diversity(results: Results) -> Figure | None:
             "name": name,
             "mode": "lines",
             "x": numbers,
-            "y": [None if value is None else _short(value) for value in values],
+            "y": [None if value is None else short(value) for value in values],
             "hovertemplate": "%{y:.1%}",
             "line": {"color": f"var:{colour}", "width": 2.2},
         }
         for (name, values), colour in zip(shares.items(), ("muted", "blue", "accent"), strict=False)
     ]
-    figure = _figure("What is drawn", data, NEW + (SHAPES if convnets else ""), "trial", "share", share=True)
+    figure = framed("What is drawn", data, NEW + (SHAPES if convnets else ""), "trial", "share", share=True)
     figure["layout"]["hovermode"] = "x unified"
     return figure
 
@@ -179,7 +179,7 @@ def times(results: Results) -> Figure | None:
         {
             "type": "bar",
             "name": "children",
-            "x": [_short(low + (index + 0.5) * width) for index in range(len(counts))],
+            "x": [short(low + (index + 0.5) * width) for index in range(len(counts))],
             "y": counts,
             "marker": {"color": "var:blue"},
             "hovertemplate": "about %{x} s: %{y}<extra></extra>",
@@ -190,7 +190,7 @@ def times(results: Results) -> Figure | None:
     )
     note = f"{len(seconds):,} trained: half within {half}, 95% within {most}, the longest {longest}."
     note += " The last bar is the slowest percent."
-    figure = _figure("Time per child", data, note, "seconds", "children", legend=False)
+    figure = framed("Time per child", data, note, "seconds", "children", legend=False)
     figure["layout"]["bargap"] = 0.08
     return figure
 
@@ -205,8 +205,8 @@ def workers_busy(sessions: Sequence[Session]) -> Figure | None:
         {
             "name": "busy",
             "mode": "lines",
-            "x": [_short(seconds / size) for seconds in found.seconds],
-            "y": [_short(share) for share in found.shares],
+            "x": [short(seconds / size) for seconds in found.seconds],
+            "y": [short(share) for share in found.shares],
             "hovertemplate": f"after %{{x}} {unit}: %{{y:.0%}}<extra></extra>",
             "line": {"color": "var:blue", "width": 1.8, "shape": "hvh"},
             "fill": "tozeroy",
@@ -217,10 +217,10 @@ def workers_busy(sessions: Sequence[Session]) -> Figure | None:
     note = f"{counted}, {found.share:.1%} busy, the time in which they start included."
     if found.num_pauses:
         note += f" Pauses between starts of the run ({found.num_pauses}) are cut out."
-    return _figure("Workers at work", data, note, unit, "share of the workers", share=True, legend=False)
+    return framed("Workers at work", data, note, unit, "share of the workers", share=True, legend=False)
 
 
-def _figure(
+def framed(
     title: str,
     data: list[Figure],
     note: str,
@@ -231,6 +231,7 @@ def _figure(
     share: bool = False,
     legend: bool = True,
 ) -> Figure:
+    """A chart of plotly's traces `data` with what is around them."""
     y_axis: Figure = {"title": {"text": y}, "automargin": True}
     if share:
         y_axis |= {"range": [0, 1], "tickformat": ".0%"}
@@ -245,6 +246,6 @@ def _figure(
     return {"title": title, "note": note, "data": data, "layout": layout}
 
 
-def _short(value: float | None) -> float | None:
+def short(value: float | None) -> float | None:
     """Five significant digits: enough for any screen, and half of the bytes."""
     return None if value is None else float(f"{value:.5g}")

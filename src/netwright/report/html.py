@@ -1,9 +1,39 @@
 """HTML written as text. Whatever came from the store passes through `words` or `script_json`."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from importlib.resources import files
 from typing import Any
+
+from plotly.offline import get_plotlyjs
+
+# Nothing may be fetched, whatever a name in the store says.
+POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+
+
+def document(title: str, body: Iterable[str], figures: Mapping[str, Any], *, styles: str = "") -> str:
+    """The whole page: finished HTML for its body, the figures of its charts by their identity, more CSS."""
+    resources = files("netwright.report")
+    css = resources.joinpath("page.css").read_text(encoding="utf-8") + styles
+    script = resources.joinpath("page.js").read_text(encoding="utf-8")
+    return "\n".join(
+        [
+            "<!doctype html>",
+            '<html lang="en"><head><meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{words(title)}</title>",
+            f"<style>{css}</style></head><body><main>",
+            *body,
+            "<noscript><p>The charts and the sorting of the table need JavaScript.</p></noscript>",
+            "</main>",
+            f'<script type="application/json" id="figures">{script_json(figures)}</script>',
+            f"<script>{get_plotlyjs()}</script>",
+            f"<script>{script}</script>",
+            "</body></html>\n",
+        ]
+    )
 
 
 def words(value: object) -> str:
@@ -40,13 +70,24 @@ def table(headers: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]], *,
     )
 
 
-def chart(identity: str, title: str, note: str) -> str:
-    """The place of a chart, which the page's script draws."""
-    caption = f'<p class="note">{words(note)}</p>' if note else ""
-    return (
-        f'<section class="chart"><h3>{words(title)}</h3><div id="{identity}" role="img" '
-        f'aria-label="{words(title)}"></div>{caption}</section>'
-    )
+class Charts:
+    """The charts of a page: `place` gives the place of one, which the page's script draws from `figures`."""
+
+    def __init__(self) -> None:
+        self.figures: dict[str, dict[str, Any]] = {}
+
+    def place(self, figure: dict[str, Any] | None) -> str:
+        """HTML for a figure with its title and note; nothing for None."""
+        if figure is None:
+            return ""
+        identity = f"chart-{len(self.figures)}"
+        self.figures[identity] = figure
+        title, note = words(figure["title"]), words(figure["note"])
+        caption = f'<p class="note">{note}</p>' if note else ""
+        return (
+            f'<section class="chart"><h3>{title}</h3><div id="{identity}" role="img" aria-label="{title}"></div>'
+            f"{caption}</section>"
+        )
 
 
 def definitions(pairs: Iterable[tuple[str, str]]) -> str:

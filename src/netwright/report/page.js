@@ -4,7 +4,10 @@
   const figures = JSON.parse(document.getElementById("figures").textContent);
 
   const resolved = (value, style) => {
-    if (typeof value === "string" && value.startsWith("var:")) return style.getPropertyValue("--" + value.slice(4)).trim();
+    if (typeof value === "string" && value.startsWith("var:")) {
+      const [name, opacity = ""] = value.slice(4).split("/"); // var:blue/30 is blue with the hexadecimal opacity 30
+      return style.getPropertyValue("--" + name).trim() + opacity;
+    }
     if (Array.isArray(value)) return value.map((each) => resolved(each, style));
     if (value && typeof value === "object")
       return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, resolved(each, style)]));

@@ -4,16 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
-
-from plotly.offline import get_plotlyjs
 
 from netwright.drawing.svg import stylesheet
 from netwright.errors import ConfigError
 from netwright.report import charts, sections
-from netwright.report.html import chart, script_json, words
+from netwright.report.html import Charts, document, words
 from netwright.report.statistics import preferences
 from netwright.results import Results
 from netwright.spaces.references import load_file, space_from_json
@@ -24,8 +21,6 @@ from netwright.writing import write_whole
 FILE_NAME = "report.html"
 MAX_DECISIONS = 24
 """Charts of decisions; a space with more names shows the first of them."""
-# Nothing may be fetched, whatever a name in the store says.
-POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 
 
 @dataclass(frozen=True)
@@ -67,15 +62,8 @@ def _read(
 def page(run: RunOnDisk) -> str:
     """The whole document."""
     results = run.results
-    figures: dict[str, charts.Figure] = {}
-
-    def place_chart(figure: charts.Figure | None) -> str:
-        if figure is None:
-            return ""
-        identity = f"chart-{len(figures)}"
-        figures[identity] = figure
-        return chart(identity, figure["title"], figure["note"])
-
+    placed = Charts()
+    place_chart = placed.place
     pictures = sections.drawings(results)
     learned = charts.learning(run.updates, results.config["batch_size"])
     now = datetime.now(UTC)
@@ -102,26 +90,8 @@ def page(run: RunOnDisk) -> str:
             results, run.about, run.place, f"netwright {version('netwright')}, {now.isoformat(timespec='seconds')}"
         ),
     ]
-    resources = files("netwright.report")
-    css = resources.joinpath("page.css").read_text(encoding="utf-8") + stylesheet(adaptive=True)
-    script = resources.joinpath("page.js").read_text(encoding="utf-8")
-    return "\n".join(
-        [
-            "<!doctype html>",
-            '<html lang="en"><head><meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{words(name)}, seed {words(results.seed)} - netwright</title>",
-            f"<style>{css}</style></head><body><main>",
-            *body,
-            "<noscript><p>The charts and the sorting of the table need JavaScript.</p></noscript>",
-            "</main>",
-            f'<script type="application/json" id="figures">{script_json(figures)}</script>',
-            f"<script>{get_plotlyjs()}</script>",
-            f"<script>{script}</script>",
-            "</body></html>\n",
-        ]
-    )
+    title = f"{name}, seed {results.seed} - netwright"
+    return document(title, body, placed.figures, styles=stylesheet(adaptive=True))
 
 
 def _subtitle(results: Results, now: datetime) -> str:

@@ -1,0 +1,1 @@
+"""Strategies side by side: equal budgets, several seeds, statistics with intervals."""
