@@ -28,7 +28,9 @@ from netwright.spaces.programs import space as space
 
 if TYPE_CHECKING:
     from netwright.children.building import build as build
+    from netwright.config import EvolutionSettings as EvolutionSettings
     from netwright.config import ImageSettings as ImageSettings
+    from netwright.config import LargeScaleEvolutionSettings as LargeScaleEvolutionSettings
     from netwright.config import RandomSettings as RandomSettings
     from netwright.config import ReinforceSettings as ReinforceSettings
     from netwright.config import RunConfig as RunConfig
@@ -40,7 +42,9 @@ _LATER = {
     "build": "netwright.children.building",
     "load": "netwright.models.folder",
     "search": "netwright.searching",
+    "EvolutionSettings": "netwright.config",
     "ImageSettings": "netwright.config",
+    "LargeScaleEvolutionSettings": "netwright.config",
     "RandomSettings": "netwright.config",
     "ReinforceSettings": "netwright.config",
     "RunConfig": "netwright.config",

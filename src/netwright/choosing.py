@@ -3,12 +3,21 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from netwright.config import RandomSettings, ReinforceSettings, RunConfig, StrategySettings
+from netwright.config import (
+    EvolutionSettings,
+    LargeScaleEvolutionSettings,
+    RandomSettings,
+    ReinforceSettings,
+    RunConfig,
+    StrategySettings,
+)
 from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.parameters import AdamParameters
 from netwright.controller.policy import Controller
 from netwright.spaces.programs import Space
+from netwright.strategies.evolution import Evolution
 from netwright.strategies.interface import Strategy
+from netwright.strategies.large_scale_evolution import LargeScaleEvolution
 from netwright.strategies.random_search import RandomSearch
 from netwright.strategies.reinforce import Reinforce
 
@@ -39,7 +48,17 @@ def _reinforce(settings: ReinforceSettings, space: Space, seed: int) -> Strategy
     return Reinforce(space, controller, parameters, seed=seed, entropy_weight=settings.entropy_weight)
 
 
+def _evolution(settings: EvolutionSettings, space: Space, seed: int) -> Strategy:
+    return Evolution(space, seed=seed, population=settings.population, sample=settings.sample, aging=settings.aging)
+
+
+def _large_scale_evolution(settings: LargeScaleEvolutionSettings, space: Space, seed: int) -> Strategy:
+    return LargeScaleEvolution(space, seed=seed, population=settings.population)
+
+
 _MAKERS: Mapping[type[StrategySettings], Callable[[Any, Space, int], Strategy]] = {
     RandomSettings: _random,
     ReinforceSettings: _reinforce,
+    EvolutionSettings: _evolution,
+    LargeScaleEvolutionSettings: _large_scale_evolution,
 }

@@ -85,7 +85,23 @@ class RandomSettings(Settings):
     name: Literal["random"] = "random"
 
 
-StrategySettings = ReinforceSettings | RandomSettings
+class EvolutionSettings(Settings):
+    """Aging evolution (Real et al. 2019)."""
+
+    name: Literal["evolution"] = "evolution"
+    population: PositiveInt = 100  # individuals; Real. The first ones are random
+    sample: PositiveInt = 25  # individuals, with replacement, of which the best is a parent; Real
+    aging: bool = True  # the oldest dies; without, the worst of the sample
+
+
+class LargeScaleEvolutionSettings(Settings):
+    """Evolution by pairs (Real et al. 2017)."""
+
+    name: Literal["large-scale-evolution"] = "large-scale-evolution"
+    population: PositiveInt = 1000  # individuals; Real. The first ones are random
+
+
+StrategySettings = ReinforceSettings | RandomSettings | EvolutionSettings | LargeScaleEvolutionSettings
 """Who chooses; the name tells them apart."""
 STRATEGIES: dict[str, type[StrategySettings]] = {
     settings.model_fields["name"].default: settings for settings in get_args(StrategySettings)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from netwright.choosing import make_strategy
-from netwright.config import FunctionSettings, RandomSettings, ReinforceSettings, RunConfig
+from netwright.config import STRATEGIES, FunctionSettings, RunConfig
 from netwright.contracts import evaluate_for_contract, executor_contract, strategy_contract
 from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.parameters import AdamParameters
@@ -20,7 +20,9 @@ from netwright.execution.local import LocalExecutor
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.decisions import Choice, Decision, Subset
 from netwright.spaces.programs import Schedule, Space, space
+from netwright.strategies.evolution import Evolution
 from netwright.strategies.interface import Strategy
+from netwright.strategies.large_scale_evolution import LargeScaleEvolution
 from netwright.strategies.random_search import RandomSearch
 from netwright.strategies.reinforce import Reinforce
 from netwright.trials import Failure, Job, Outcome, Proposal, StrategyState, Ticket, Trial, Update
@@ -55,16 +57,25 @@ def reinforce(of: Space) -> Reinforce:
 # Strategies -----------------------------------------------------------------------------------------------------------
 
 
+OURS: dict[str, Callable[[Space], Strategy]] = {
+    "random": lambda of: RandomSearch(of, seed=3),
+    "reinforce": reinforce,
+    "evolution": lambda of: Evolution(of, seed=3, population=5, sample=3),
+    "evolution without aging": lambda of: Evolution(of, seed=3, population=5, sample=3, aging=False),
+    "large-scale evolution": lambda of: LargeScaleEvolution(of, seed=3, population=5),
+}
+
+
 @pytest.mark.parametrize("name", SPACES)
-@pytest.mark.parametrize("make", [lambda of: RandomSearch(of, seed=3), reinforce], ids=["random", "reinforce"])
+@pytest.mark.parametrize("make", OURS.values(), ids=OURS)
 def test_our_strategies_keep_the_contract(make: Callable[[Space], Strategy], name: str) -> None:
     strategy_contract(lambda: make(SPACES[name]), SPACES[name])
 
 
-@pytest.mark.parametrize("settings", [RandomSettings(), ReinforceSettings()])
-def test_what_a_config_makes_keeps_the_contract(settings: Any) -> None:
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_what_a_config_makes_keeps_the_contract(strategy: str) -> None:
     evaluate = FunctionSettings(function=random_value)
-    config = RunConfig(space=convolutional(3), evaluate=evaluate, strategy=settings, num_trials=4)
+    config = RunConfig(space=convolutional(3), evaluate=evaluate, strategy=STRATEGIES[strategy](), num_trials=4)
     strategy_contract(lambda: make_strategy(config), config.space)
 
 

@@ -30,6 +30,8 @@ MODELS = {
     "RunConfig": "",
     "ReinforceSettings": "strategy.",
     "RandomSettings": "strategy.",
+    "EvolutionSettings": "strategy.",
+    "LargeScaleEvolutionSettings": "strategy.",
     "ImageSettings": "evaluate.",
     "TextSettings": "evaluate.",
     "FunctionSettings": "evaluate.",
