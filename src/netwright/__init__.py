@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from netwright.config import EvolutionSettings as EvolutionSettings
     from netwright.config import ImageSettings as ImageSettings
     from netwright.config import LargeScaleEvolutionSettings as LargeScaleEvolutionSettings
+    from netwright.config import QLearningSettings as QLearningSettings
     from netwright.config import RandomSettings as RandomSettings
     from netwright.config import ReinforceSettings as ReinforceSettings
     from netwright.config import RunConfig as RunConfig
@@ -45,6 +46,7 @@ _LATER = {
     "EvolutionSettings": "netwright.config",
     "ImageSettings": "netwright.config",
     "LargeScaleEvolutionSettings": "netwright.config",
+    "QLearningSettings": "netwright.config",
     "RandomSettings": "netwright.config",
     "ReinforceSettings": "netwright.config",
     "RunConfig": "netwright.config",

@@ -6,6 +6,7 @@ from typing import Any
 from netwright.config import (
     EvolutionSettings,
     LargeScaleEvolutionSettings,
+    QLearningSettings,
     RandomSettings,
     ReinforceSettings,
     RunConfig,
@@ -18,6 +19,7 @@ from netwright.spaces.programs import Space
 from netwright.strategies.evolution import Evolution
 from netwright.strategies.interface import Strategy
 from netwright.strategies.large_scale_evolution import LargeScaleEvolution
+from netwright.strategies.q_learning import QLearning
 from netwright.strategies.random_search import RandomSearch
 from netwright.strategies.reinforce import Reinforce
 
@@ -56,9 +58,14 @@ def _large_scale_evolution(settings: LargeScaleEvolutionSettings, space: Space, 
     return LargeScaleEvolution(space, seed=seed, population=settings.population)
 
 
+def _q_learning(settings: QLearningSettings, space: Space, seed: int) -> Strategy:
+    return QLearning(space, seed=seed, **settings.model_dump(exclude={"name"}))
+
+
 _MAKERS: Mapping[type[StrategySettings], Callable[[Any, Space, int], Strategy]] = {
     RandomSettings: _random,
     ReinforceSettings: _reinforce,
     EvolutionSettings: _evolution,
     LargeScaleEvolutionSettings: _large_scale_evolution,
+    QLearningSettings: _q_learning,
 }

@@ -101,7 +101,20 @@ class LargeScaleEvolutionSettings(Settings):
     population: PositiveInt = 1000  # individuals; Real. The first ones are random
 
 
-StrategySettings = ReinforceSettings | RandomSettings | EvolutionSettings | LargeScaleEvolutionSettings
+class QLearningSettings(Settings):
+    """Q-learning with replay (MetaQNN, Baker et al. 2017)."""
+
+    name: Literal["q-learning"] = "q-learning"
+    learning_rate: Fraction = 0.01  # of a value towards its target; Baker
+    discount: Fraction = 1.0  # of later rewards; Baker
+    initial_value: float = 0.5  # of every state and action; Baker's code: about an average reward, better below
+    replay: NonNegativeInt = 100  # earlier networks learned again after each new one; Baker
+    num_models: PositiveInt = 2700  # different networks during which epsilon falls from 1 to 0.1; Baker
+
+
+StrategySettings = (
+    ReinforceSettings | RandomSettings | EvolutionSettings | LargeScaleEvolutionSettings | QLearningSettings
+)
 """Who chooses; the name tells them apart."""
 STRATEGIES: dict[str, type[StrategySettings]] = {
     settings.model_fields["name"].default: settings for settings in get_args(StrategySettings)

@@ -23,6 +23,7 @@ from netwright.spaces.programs import Schedule, Space, space
 from netwright.strategies.evolution import Evolution
 from netwright.strategies.interface import Strategy
 from netwright.strategies.large_scale_evolution import LargeScaleEvolution
+from netwright.strategies.q_learning import QLearning
 from netwright.strategies.random_search import RandomSearch
 from netwright.strategies.reinforce import Reinforce
 from netwright.trials import Failure, Job, Outcome, Proposal, StrategyState, Ticket, Trial, Update
@@ -62,6 +63,7 @@ OURS: dict[str, Callable[[Space], Strategy]] = {
     "reinforce": reinforce,
     "evolution": lambda of: Evolution(of, seed=3, population=5, sample=3),
     "evolution without aging": lambda of: Evolution(of, seed=3, population=5, sample=3, aging=False),
+    "q-learning": lambda of: QLearning(of, seed=3, replay=5, num_models=20, learning_rate=0.3),
     "large-scale evolution": lambda of: LargeScaleEvolution(of, seed=3, population=5),
 }
 

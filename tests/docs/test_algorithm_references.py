@@ -32,6 +32,7 @@ MODELS = {
     "RandomSettings": "strategy.",
     "EvolutionSettings": "strategy.",
     "LargeScaleEvolutionSettings": "strategy.",
+    "QLearningSettings": "strategy.",
     "ImageSettings": "evaluate.",
     "TextSettings": "evaluate.",
     "FunctionSettings": "evaluate.",
