@@ -30,9 +30,12 @@ from netwright.spaces.programs import space as space
 
 if TYPE_CHECKING:
     from netwright.children.building import build as build
+    from netwright.config import EvolutionSettings as EvolutionSettings
     from netwright.config import ImageSettings as ImageSettings
+    from netwright.config import LargeScaleEvolutionSettings as LargeScaleEvolutionSettings
     from netwright.config import PPOSettings as PPOSettings
     from netwright.config import PQTSettings as PQTSettings
+    from netwright.config import QLearningSettings as QLearningSettings
     from netwright.config import RandomSettings as RandomSettings
     from netwright.config import ReinforceSettings as ReinforceSettings
     from netwright.config import RunConfig as RunConfig
@@ -44,9 +47,12 @@ _LATER = {
     "build": "netwright.children.building",
     "load": "netwright.models.folder",
     "search": "netwright.searching",
+    "EvolutionSettings": "netwright.config",
     "ImageSettings": "netwright.config",
+    "LargeScaleEvolutionSettings": "netwright.config",
     "PPOSettings": "netwright.config",
     "PQTSettings": "netwright.config",
+    "QLearningSettings": "netwright.config",
     "RandomSettings": "netwright.config",
     "ReinforceSettings": "netwright.config",
     "RunConfig": "netwright.config",

@@ -3,16 +3,29 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from netwright.config import PPOSettings, PQTSettings, RandomSettings, ReinforceSettings, RunConfig, StrategySettings
+from netwright.config import (
+    EvolutionSettings,
+    LargeScaleEvolutionSettings,
+    PPOSettings,
+    PQTSettings,
+    QLearningSettings,
+    RandomSettings,
+    ReinforceSettings,
+    RunConfig,
+    StrategySettings,
+)
 from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.independent import IndependentPolicy
 from netwright.controller.interface import Policy
 from netwright.controller.parameters import AdamParameters
 from netwright.controller.policy import Controller
 from netwright.spaces.programs import Space
+from netwright.strategies.evolution import Evolution
 from netwright.strategies.interface import Strategy
+from netwright.strategies.large_scale_evolution import LargeScaleEvolution
 from netwright.strategies.ppo import PPO
 from netwright.strategies.pqt import PriorityQueueTraining
+from netwright.strategies.q_learning import QLearning
 from netwright.strategies.random_search import RandomSearch
 from netwright.strategies.reinforce import Reinforce
 
@@ -80,9 +93,24 @@ def _policy(settings: ReinforceSettings | PPOSettings | PQTSettings, seed: int) 
     )
 
 
+def _evolution(settings: EvolutionSettings, space: Space, seed: int) -> Strategy:
+    return Evolution(space, seed=seed, population=settings.population, sample=settings.sample, aging=settings.aging)
+
+
+def _large_scale_evolution(settings: LargeScaleEvolutionSettings, space: Space, seed: int) -> Strategy:
+    return LargeScaleEvolution(space, seed=seed, population=settings.population)
+
+
+def _q_learning(settings: QLearningSettings, space: Space, seed: int) -> Strategy:
+    return QLearning(space, seed=seed, **settings.model_dump(exclude={"name"}))
+
+
 _MAKERS: Mapping[type[StrategySettings], Callable[[Any, Space, int], Strategy]] = {
     RandomSettings: _random,
     ReinforceSettings: _reinforce,
     PPOSettings: _ppo,
     PQTSettings: _pqt,
+    EvolutionSettings: _evolution,
+    LargeScaleEvolutionSettings: _large_scale_evolution,
+    QLearningSettings: _q_learning,
 }

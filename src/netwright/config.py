@@ -123,7 +123,42 @@ class RandomSettings(Settings):
     name: Literal["random"] = "random"
 
 
-StrategySettings = ReinforceSettings | PPOSettings | PQTSettings | RandomSettings
+class EvolutionSettings(Settings):
+    """Aging evolution (Real et al. 2019)."""
+
+    name: Literal["evolution"] = "evolution"
+    population: PositiveInt = 100  # individuals; Real. The first ones are random
+    sample: PositiveInt = 25  # individuals, with replacement, of which the best is a parent; Real
+    aging: bool = True  # the oldest dies; without, the worst of the sample
+
+
+class LargeScaleEvolutionSettings(Settings):
+    """Evolution by pairs (Real et al. 2017)."""
+
+    name: Literal["large-scale-evolution"] = "large-scale-evolution"
+    population: PositiveInt = 1000  # individuals; Real. The first ones are random
+
+
+class QLearningSettings(Settings):
+    """Q-learning with replay (MetaQNN, Baker et al. 2017)."""
+
+    name: Literal["q-learning"] = "q-learning"
+    learning_rate: Fraction = 0.01  # of a value towards its target; Baker
+    discount: Fraction = 1.0  # of later rewards; Baker
+    initial_value: float = 0.5  # of every state and action; Baker's code: about an average reward, better below
+    replay: NonNegativeInt = 100  # earlier networks learned again after each new one; Baker
+    num_models: PositiveInt = 2700  # different networks during which epsilon falls from 1 to 0.1; Baker
+
+
+StrategySettings = (
+    ReinforceSettings
+    | PPOSettings
+    | PQTSettings
+    | EvolutionSettings
+    | LargeScaleEvolutionSettings
+    | QLearningSettings
+    | RandomSettings
+)
 """Who chooses; the name tells them apart."""
 STRATEGIES: dict[str, type[StrategySettings]] = {
     settings.model_fields["name"].default: settings for settings in get_args(StrategySettings)

@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 
 from netwright.choosing import make_strategy
-from netwright.config import FunctionSettings, PPOSettings, PQTSettings, RandomSettings, ReinforceSettings, RunConfig
+from netwright.config import (
+    EvolutionSettings,
+    FunctionSettings,
+    LargeScaleEvolutionSettings,
+    PPOSettings,
+    PQTSettings,
+    QLearningSettings,
+    RandomSettings,
+    ReinforceSettings,
+    RunConfig,
+)
 from netwright.contracts import evaluate_for_contract, executor_contract, strategy_contract
 from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.parameters import AdamParameters
@@ -20,7 +30,6 @@ from netwright.execution.local import LocalExecutor
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.decisions import Choice, Decision, Subset
 from netwright.spaces.programs import Schedule, Space, space
-from netwright.strategies.interface import Strategy
 from netwright.strategies.random_search import RandomSearch
 from netwright.strategies.reinforce import Reinforce
 from netwright.trials import Failure, Job, Outcome, Proposal, StrategyState, Ticket, Trial, Update
@@ -55,12 +64,6 @@ def reinforce(of: Space) -> Reinforce:
 # Strategies -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", SPACES)
-@pytest.mark.parametrize("make", [lambda of: RandomSearch(of, seed=3), reinforce], ids=["random", "reinforce"])
-def test_our_strategies_keep_the_contract(make: Callable[[Space], Strategy], name: str) -> None:
-    strategy_contract(lambda: make(SPACES[name]), SPACES[name])
-
-
 SETTINGS = {
     "random": RandomSettings(),
     "reinforce": ReinforceSettings(),
@@ -69,6 +72,10 @@ SETTINGS = {
     "ppo, independent": PPOSettings(policy="independent", learning_rate=0.05),
     "pqt": PQTSettings(hidden_size=8, num_layers=1, learning_rate=0.05, queue_size=3),
     "pqt, independent": PQTSettings(policy="independent", learning_rate=0.05, policy_gradient=True),
+    "evolution": EvolutionSettings(population=5, sample=3),
+    "evolution without aging": EvolutionSettings(population=5, sample=3, aging=False),
+    "large-scale evolution": LargeScaleEvolutionSettings(population=5),
+    "q-learning": QLearningSettings(learning_rate=0.3, replay=5, num_models=20),
 }
 
 

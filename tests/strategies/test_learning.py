@@ -5,7 +5,14 @@ import statistics
 import pytest
 from synthetic import measured_quality
 
-from netwright.config import FunctionSettings, RandomSettings, ReinforceSettings, RunConfig
+from netwright.config import (
+    EvolutionSettings,
+    FunctionSettings,
+    LargeScaleEvolutionSettings,
+    RandomSettings,
+    ReinforceSettings,
+    RunConfig,
+)
 from netwright.execution.in_process import InProcessExecutor
 from netwright.loop import drive, make_core
 from netwright.spaces.convolutional import convolutional
@@ -20,10 +27,13 @@ from oracles.learning import mean_quality_of_the_last
         (ReinforceSettings(), 15, 1200),
         (ReinforceSettings(learning_rate=0.005, temperature=1.5, entropy_weight=0.0001), 8, 640),
         (ReinforceSettings(learning_rate=0.005, num_layers=1), 8, 640),
+        (EvolutionSettings(), 15, 640),
+        (EvolutionSettings(population=20, sample=5, aging=False), 8, 320),
+        (LargeScaleEvolutionSettings(population=50), 8, 640),
     ],
-    ids=["the paper's", "noisy", "one layer"],
+    ids=["the paper's", "noisy", "one layer", "evolution", "without aging", "large-scale evolution"],
 )
-def test_reinforce_ends_clearly_above_random_search(settings, num_layers, trials):
+def test_a_strategy_that_learns_ends_clearly_above_random_search(settings, num_layers, trials):
     search = {"space": convolutional(num_layers), "num_trials": trials}
     differences = [
         mean_quality_of_the_last(80, strategy=settings, seed=seed, **search)

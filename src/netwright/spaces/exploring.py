@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -124,14 +124,35 @@ def _count(space: Space, limit: int) -> int | None:
 def mutate(space: Space, actions: Actions, rng: random.Random) -> Performance:
     """Change one decision, chosen at random among those with an alternative, and repair what no longer fits.
 
-    A `Choice` gets another allowed option, a `Subset` one place flipped. Every later decision keeps its old answer
-    (found by name and occurrence) where that is still possible and is drawn anew elsewhere.
+    A `Choice` gets another allowed option, a `Subset` one place flipped; see `changed` for the repair.
     """
     old = space.replay(actions)
     changeable = [i for i, decision in enumerate(old.decisions) if num_possible_actions(decision) > 1]
     if not changeable:
         return old
     position = rng.choice(changeable)
+    return changed(old, position, _another_action(old.decisions[position], old.actions[position], rng), rng)
+
+
+def changed(old: Performance, position: int, action: Action, rng: random.Random) -> Performance:
+    """The performance `old` with another action at `position`.
+
+    Every later decision keeps its old answer (found by name and occurrence) where that is still possible and is drawn
+    anew elsewhere.
+    """
+    return _answered_like(old, old.space, [*old.actions[:position], action], rng)
+
+
+def carried_over(old: Performance, space: Space, rng: random.Random) -> Performance:
+    """A performance in `space` with the answers of `old`, which may be one of other parameters: another depth.
+
+    Answers are found by name and occurrence, and drawn anew where there was none or it is not possible in `space`.
+    """
+    return old if old.space == space else _answered_like(old, space, [], rng)
+
+
+def _answered_like(old: Performance, space: Space, first: Sequence[Action], rng: random.Random) -> Performance:
+    """The actions `first`, and then the answers of `old` by name and occurrence."""
     remembered = _by_name_and_occurrence(old)
     performance = space.start()
     occurrences: dict[str, int] = {}
@@ -139,10 +160,8 @@ def mutate(space: Space, actions: Actions, rng: random.Random) -> Performance:
         decision, index = performance.decision, len(performance.actions)
         occurrence = occurrences.get(decision.name, 0)
         occurrences[decision.name] = occurrence + 1
-        if index < position:
-            performance.act(actions[index])
-        elif index == position:
-            performance.act(_another_action(decision, actions[index], rng))
+        if index < len(first):
+            performance.act(first[index])
         else:
             performance.act(_repaired(decision, remembered.get((decision.name, occurrence)), rng))
     return performance

@@ -60,6 +60,8 @@ class Traits:
     """(architecture, **parameters) -> the answers that lead to it, in the order in which they are asked."""
     size: Callable[..., int] | None = None
     """(**parameters) -> the number of complete action sequences."""
+    state: Callable[..., str] | None = None
+    """(answers so far, **parameters) -> all that matters of them from here on, for a strategy that keeps a table."""
 
 
 class Performance:
@@ -187,17 +189,21 @@ def space(program: Callable[P, Generator[Decision, Any, Any]]) -> Callable[P, Sp
 
 @overload
 def space(
-    *, answers: Callable[..., Iterable[Answer]] | None = None, size: Callable[..., int] | None = None
+    *,
+    answers: Callable[..., Iterable[Answer]] | None = None,
+    size: Callable[..., int] | None = None,
+    state: Callable[..., str] | None = None,
 ) -> Callable[[Callable[P, Generator[Decision, Any, Any]]], Callable[P, Space]]: ...
 
 
-def space(program: Any = None, *, answers: Any = None, size: Any = None) -> Any:
+def space(program: Any = None, *, answers: Any = None, size: Any = None, state: Any = None) -> Any:
     """Decorator: the generator function becomes a function of the same parameters that returns a `Space`.
 
-    `answers` and `size` are the space's own way back from an architecture and its own count; see `Traits`.
+    `answers`, `size` and `state` are what the space says of itself: the way back from an architecture, its own count,
+    the state of a table; see `Traits`.
     """
     if program is None:
-        return functools.partial(space, answers=answers, size=size)
+        return functools.partial(space, answers=answers, size=size, state=state)
     signature = inspect.signature(program)
 
     @functools.wraps(program)
@@ -211,5 +217,5 @@ def space(program: Any = None, *, answers: Any = None, size: Any = None) -> Any:
         bound.apply_defaults()
         return Space(factory, dict(bound.arguments))
 
-    factory.traits = Traits(answers, size)  # type: ignore[attr-defined]
+    factory.traits = Traits(answers, size, state)  # type: ignore[attr-defined]
     return factory

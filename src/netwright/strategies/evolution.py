@@ -1,0 +1,108 @@
+"""Aging (regularised) evolution, Real et al. 2019 (arXiv 1802.01548), and its non-aging variant."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from netwright.spaces.decisions import Actions
+from netwright.spaces.exploring import carried_over, mutate, sample
+from netwright.spaces.programs import Performance, Space
+from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update, derive_seed
+
+
+@dataclass(frozen=True)
+class Individual:
+    """A trial that was observed: its number, which gives the space's parameters, its actions and its reward."""
+
+    number: int
+    actions: Actions
+    reward: float
+
+    def to_json(self) -> list[Any]:
+        """JSON values from which `individual_from_json` makes an equal one."""
+        actions = [list(action) if isinstance(action, tuple) else action for action in self.actions]
+        return [self.number, actions, self.reward]
+
+
+def individual_from_json(document: Sequence[Any]) -> Individual:
+    """The individual that `to_json` wrote."""
+    number, actions, reward = document
+    return Individual(number, tuple(tuple(each) if isinstance(each, list) else each for each in actions), reward)
+
+
+class Evolution:
+    """Tournaments in a population of observed trials; implements `Strategy`.
+
+    The first `population` trials are random. Every later one is the best of `sample` individuals, drawn with
+    replacement, with one decision changed. Once the population is full, each newcomer replaces the oldest individual;
+    without `aging`, the worst of the sample that its parent won.
+
+    Parents are chosen among what has been observed when a batch is drawn, so a child may enter a population that has
+    changed since. The sample whose worst is removed is drawn from the same seed, but among those who live then; with
+    batch size 1 and lag 0 they are the same individuals.
+    """
+
+    def __init__(self, space: Space, *, seed: int, population: int = 100, sample: int = 25, aging: bool = True) -> None:
+        self._space, self._seed = space, seed
+        self._population_size, self._sample_size, self._aging = population, sample, aging
+        self._population: list[Individual] = []  # the oldest first
+        self._num_updates = 0
+
+    def propose(self, ticket: Ticket) -> list[Proposal]:
+        """Random trials at first, then children of the best of a sample each."""
+        proposals = []
+        for index in range(ticket.size):
+            number = ticket.first + index
+            space, rng = self._space.at(number), self._rng("child", ticket, index)
+            if number < self._population_size or not self._population:
+                performance = sample(space, rng)
+            else:
+                parent = max(self._sample(ticket, index), key=lambda individual: individual.reward)
+                old = self._space.at(parent.number).replay(parent.actions)
+                performance = self._mutated(carried_over(old, space, rng), rng)
+            actions = tuple(performance.actions)
+            proposals.append(Proposal(space.parameters, actions, performance.architecture, self._num_updates))
+        return proposals
+
+    def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
+        """Let the trials of a batch into the population, one after the other."""
+        rewards = []
+        for index, trial in enumerate(trials):
+            if trial.reward is None:
+                continue
+            if len(self._population) >= self._population_size:
+                self._remove(ticket, index)
+            self._population.append(Individual(trial.number, trial.proposal.actions, trial.reward))
+            rewards.append(trial.reward)
+        self._num_updates += 1
+        metrics = {"mean_reward": sum(rewards) / len(rewards)} if rewards else {}
+        if self._population:
+            metrics["population_mean"] = sum(each.reward for each in self._population) / len(self._population)
+        return Update(ticket.round, metrics)
+
+    def _remove(self, ticket: Ticket, index: int) -> None:
+        if self._aging:
+            del self._population[0]
+        else:
+            self._population.remove(min(self._sample(ticket, index), key=lambda individual: individual.reward))
+
+    def _sample(self, ticket: Ticket, index: int) -> Sequence[Individual]:
+        """Those among whom the parent of the batch's child number `index` is chosen."""
+        return self._rng("sample", ticket, index).choices(self._population, k=self._sample_size)
+
+    def _mutated(self, parent: Performance, rng: random.Random) -> Performance:
+        return mutate(parent.space, tuple(parent.actions), rng)
+
+    def _rng(self, what: str, ticket: Ticket, index: int) -> random.Random:
+        return random.Random(derive_seed(self._seed, what, ticket.replica, ticket.round, index))
+
+    def state(self) -> StrategyState:
+        """The population."""
+        population = [individual.to_json() for individual in self._population]
+        return StrategyState({"population": population, "num_updates": self._num_updates})
+
+    def restore(self, state: StrategyState) -> None:
+        """Go on with the population of `state`."""
+        self._population = [individual_from_json(each) for each in state.values["population"]]
+        self._num_updates = state.values["num_updates"]
