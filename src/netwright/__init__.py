@@ -29,6 +29,7 @@ from netwright.spaces.programs import space as space
 if TYPE_CHECKING:
     from netwright.children.building import build as build
     from netwright.config import ImageSettings as ImageSettings
+    from netwright.config import OptunaSettings as OptunaSettings
     from netwright.config import RandomSettings as RandomSettings
     from netwright.config import ReinforceSettings as ReinforceSettings
     from netwright.config import RunConfig as RunConfig
@@ -41,6 +42,7 @@ _LATER = {
     "load": "netwright.models.folder",
     "search": "netwright.searching",
     "ImageSettings": "netwright.config",
+    "OptunaSettings": "netwright.config",
     "RandomSettings": "netwright.config",
     "ReinforceSettings": "netwright.config",
     "RunConfig": "netwright.config",

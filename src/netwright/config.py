@@ -85,7 +85,14 @@ class RandomSettings(Settings):
     name: Literal["random"] = "random"
 
 
-StrategySettings = ReinforceSettings | RandomSettings
+class OptunaSettings(Settings):
+    """Optuna's samplers, each with Optuna's own settings; needs the extra `optuna`."""
+
+    name: Literal["optuna"] = "optuna"
+    sampler: Literal["tpe", "gp", "random"] = "tpe"
+
+
+StrategySettings = ReinforceSettings | RandomSettings | OptunaSettings
 """Who chooses; the name tells them apart."""
 STRATEGIES: dict[str, type[StrategySettings]] = {
     settings.model_fields["name"].default: settings for settings in get_args(StrategySettings)

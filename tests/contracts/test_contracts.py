@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from netwright.choosing import make_strategy
-from netwright.config import FunctionSettings, RandomSettings, ReinforceSettings, RunConfig
+from netwright.config import FunctionSettings, OptunaSettings, RandomSettings, ReinforceSettings, RunConfig
 from netwright.contracts import evaluate_for_contract, executor_contract, strategy_contract
 from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.parameters import AdamParameters
@@ -61,7 +61,7 @@ def test_our_strategies_keep_the_contract(make: Callable[[Space], Strategy], nam
     strategy_contract(lambda: make(SPACES[name]), SPACES[name])
 
 
-@pytest.mark.parametrize("settings", [RandomSettings(), ReinforceSettings()])
+@pytest.mark.parametrize("settings", [RandomSettings(), ReinforceSettings(), OptunaSettings()])
 def test_what_a_config_makes_keeps_the_contract(settings: Any) -> None:
     evaluate = FunctionSettings(function=random_value)
     config = RunConfig(space=convolutional(3), evaluate=evaluate, strategy=settings, num_trials=4)

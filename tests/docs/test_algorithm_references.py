@@ -30,6 +30,7 @@ MODELS = {
     "RunConfig": "",
     "ReinforceSettings": "strategy.",
     "RandomSettings": "strategy.",
+    "OptunaSettings": "strategy.",
     "ImageSettings": "evaluate.",
     "TextSettings": "evaluate.",
     "FunctionSettings": "evaluate.",

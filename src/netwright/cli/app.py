@@ -100,7 +100,8 @@ def search(
     workers: WorkersOption = None,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same search.")] = 0,
     strategy: Annotated[
-        str | None, typer.Option("--strategy", help="Who chooses: reinforce or random. [dim]Default: the recipe's[/]")
+        str | None,
+        typer.Option("--strategy", help="Who chooses: reinforce, random or optuna. [dim]Default: the recipe's[/]"),
     ] = None,
     out: OutOption = None,
     data: DataOption = None,

@@ -1,0 +1,1 @@
+"""Optuna: its samplers as a strategy, the controller as a sampler of its studies, runs in its storages."""
