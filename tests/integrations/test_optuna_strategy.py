@@ -1,10 +1,12 @@
 """Optuna's samplers as a strategy: the contract, what the study is told, and that it learns."""
 
+import copy
 import importlib.util
 import random
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from optuna.trial import TrialState as OptunaState
 
 from netwright.choosing import make_strategy
@@ -18,7 +20,7 @@ from netwright.spaces.decisions import Choice
 from netwright.spaces.exploring import enumerate_space
 from netwright.spaces.programs import Schedule, space
 from netwright.store import Store
-from netwright.trials import Measurement, Outcome, Ticket, Trial, TrialState
+from netwright.trials import Measurement, Outcome, StrategyState, Ticket, Trial, TrialState
 from oracles.spaces_to_try import layers, small
 
 
@@ -54,6 +56,40 @@ def test_it_keeps_the_contract_of_strategies(sampler):
 def test_tpe_keeps_the_contract_where_depth_grows():
     of = layers(Schedule(2, 1, 6))
     strategy_contract(lambda: OptunaStrategy(of, seed=5), of)
+
+
+def test_what_a_running_trial_left_unasked_survives_a_restart():
+    """Its parameters were drawn together with those that all trials before it had, and TPE counts them."""
+    told = "".join(f"[{n}, [0, {n % 5}, {n % 4}], {n % 7}]\n" for n in range(20)).encode()
+    tensors = safetensors.numpy.save({"told": np.frombuffer(told, dtype=np.uint8)})
+    strategy = restored(StrategyState({"running": [], "num_updates": 5}, tensors))
+    for number in range(5, 25):
+        strategy.propose(Ticket(number, 4 * number, 4))
+        state = strategy.state()
+        ticket = Ticket(99, 99, 4)
+        assert restored(state).propose(ticket) == copy.deepcopy(strategy).propose(ticket)
+    unasked = [each for each in state.values["running"] if each["actions"][0] == 1]
+    assert any("edge[0]" in text for each in unasked for text in each["attributes"].values())
+
+
+@space
+def branches():
+    """The second branch asks nothing more."""
+    if (yield Choice("kind", ("asks", "ends"))) == "ends":
+        return "ends"
+    first = yield Choice("edge", range(5))
+    return [first, (yield Choice("other", range(4)))]
+
+
+def restored(state):
+    strategy = OptunaStrategy(branches(), seed=3)
+    strategy.restore(state)
+    return strategy
+
+
+def test_the_proposals_of_a_batch_are_independent():
+    proposals = OptunaStrategy(edges(), seed=0, sampler="random").propose(Ticket(0, 0, 20))
+    assert len({proposal.actions for proposal in proposals}) > 15
 
 
 @pytest.mark.parametrize("order", ["first", "last", "any"])
@@ -113,11 +149,11 @@ def test_names_are_those_of_the_decisions():
 def test_the_study_has_what_was_proposed_and_what_became_of_it():
     strategy = OptunaStrategy(edges(), seed=0)
     proposals = [strategy.propose(Ticket(n, 2 * n, 2)) for n in range(3)]
-    ended = [Trial(0, proposals[0][0], TrialState.DONE, reward=0.25), Trial(1, proposals[0][1], TrialState.FAILED)]
-    assert strategy.observe(Ticket(0, 0, 2), ended).metrics == {"mean_reward": 0.25}
+    ended = [Trial(0, proposals[0][0], TrialState.DONE, reward=0.0), Trial(1, proposals[0][1], TrialState.FAILED)]
+    assert strategy.observe(Ticket(0, 0, 2), ended).metrics == {"mean_reward": 0.0}
     trials = strategy._study.trials
     assert [trial.state for trial in trials] == [OptunaState.COMPLETE, OptunaState.FAIL] + 4 * [OptunaState.RUNNING]
-    assert trials[0].value == 0.25
+    assert trials[0].value == 0.0
     asked = [[trial.params[f"edge[{n}]"] for n in range(6)] for trial in trials]
     assert asked == [proposal.architecture for batch in proposals for proposal in batch]
 
