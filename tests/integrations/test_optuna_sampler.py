@@ -109,6 +109,26 @@ def test_a_logarithmic_range_is_divided_at_equal_ratios():
 # What is learned ------------------------------------------------------------------------------------------------------
 
 
+def test_the_order_is_that_of_the_suggestions_whatever_a_storage_does_to_it():
+    source = study_with(ControllerSampler(seed=0), 8).trials
+    weights = []
+    for turned in (list, lambda items: list(items)[::-1]):
+        study = optuna.create_study(direction="maximize", sampler=ControllerSampler(seed=0))
+        for trial in source:
+            study.add_trial(
+                optuna.create_trial(
+                    params=dict(turned(trial.params.items())),
+                    distributions=dict(turned(trial.distributions.items())),
+                    system_attrs=trial.system_attrs,
+                    value=trial.value,
+                )
+            )
+        study.ask().suggest_int("any", 0, 3)
+        weights.append(study.sampler._learner._parameters.pull().weights)
+    assert len(weights[0]) > 10
+    assert all(torch.equal(weight, weights[1][name]) for name, weight in weights[0].items())
+
+
 @pytest.mark.parametrize("lag", [0, 2])
 def test_the_weights_are_those_of_the_strategy(lag):
     """The same trials, drawn `lag` batches early, teach a `Reinforce` and a `Learner` the same."""

@@ -132,6 +132,6 @@ def _name(name: str, distribution: BaseDistribution) -> str:
 
 @space
 def _suggestions(decisions: tuple[Decision, ...]) -> Generator[Decision, Any, str]:
-    for decision in decisions:  # not `yield from`, which would send answers into the tuple
+    for decision in decisions:  # noqa: UP028, `yield from` would send the answers into the tuple
         yield decision
     return "suggested"
