@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -10,7 +10,8 @@ import torch
 from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.objectives import reinforce_loss
 from netwright.controller.parameters import AdamParameters
-from netwright.controller.policy import Controller, Weights
+from netwright.controller.policy import Controller, Walk, Weights
+from netwright.spaces.decisions import Choice
 from netwright.spaces.programs import Performance
 
 INIT_RANGE = 0.08  # weights U(-0.08, 0.08); paper
@@ -25,6 +26,15 @@ class Told:
     performance: Performance
     reward: float
     version: int | None
+
+
+@dataclass
+class Drawing:
+    """A trial under way: what draws it, what it was suggested so far, and where the controller is behind that."""
+
+    version: int
+    walk: Walk
+    names: list[str] = field(default_factory=list)
 
 
 class Learner:
@@ -42,20 +52,30 @@ class Learner:
                 baseline=MovingAverageBaseline(baseline_decay),
             )
             self._versions: dict[int, Weights] = {0: self._controller.snapshot()}
+        self._loaded = 0
 
     @property
     def version(self) -> int:
         """The newest version."""
         return self._parameters.version
 
-    def draw(self, performance: Performance, version: int, rng: np.random.Generator) -> int:
-        """The controller's answer to the last decision of `performance`, whose other ones are masked to one option."""
+    def begin(self) -> Drawing:
+        """A trial that the newest version draws."""
         with _own_torch():
-            self._load(version)
-            self._controller.sample([performance], [rng])
-        action = performance.actions[-1]
-        assert isinstance(action, int)
-        return action
+            self._load(self.version)
+            return Drawing(self.version, self._controller.begin())
+
+    def draw(self, drawing: Drawing, choice: Choice, rng: np.random.Generator) -> int:
+        """The controller's answer to the trial's next decision."""
+        with _own_torch():
+            self._load(drawing.version)
+            return self._controller.choose(drawing.walk, choice, rng)
+
+    def advance(self, drawing: Drawing, choice: Choice, action: int) -> None:
+        """Take in the trial's next answer, whoever gave it."""
+        with _own_torch():
+            self._load(drawing.version)
+            drawing.walk = self._controller.advance(drawing.walk, choice, action)
 
     def learn(self, batch: Sequence[Told]) -> None:
         """One policy-gradient step, each trial's gradient taken at the weights that drew it.
@@ -81,12 +101,16 @@ class Learner:
             self._parameters.push(gradient, rewards)
             self._controller.load(self._parameters.pull().weights)
             self._versions[self.version] = self._controller.snapshot()
+            self._loaded = self.version
         for old in [version for version in self._versions if version <= self.version - NUM_KEPT]:
             del self._versions[old]
 
     def _load(self, version: int) -> None:
-        """Make the controller what it was at `version`: what it had not met yet, it meets anew."""
-        weights = self._versions.get(version) or self._versions[min(self._versions)]
+        """Make the controller what it was at `version`, or the nearest kept: what it had not met yet, it meets anew."""
+        version = min(self._versions, key=lambda kept: abs(kept - version))
+        if version == self._loaded:
+            return
+        self._loaded, weights = version, self._versions[version]
         for name in self._controller.weights.keys() - weights.keys():
             del self._controller.weights[name]
         self._controller.load(weights)

@@ -3,7 +3,6 @@
 import functools
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,18 +12,12 @@ from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from netwright.integrations.optuna.learner import Learner, Told
-from netwright.integrations.optuna.suggestions import options_of, performance_of
+from netwright.integrations.optuna.learner import Drawing, Learner, Told
+from netwright.integrations.optuna.suggestions import decision_of, options_of, performance_of
 from netwright.trials import derive_seed, is_finite_number
 
 ATTRIBUTE = "netwright:drawn"
 """The system attribute of a trial: the version of the weights that drew it and the order of its suggestions."""
-
-
-@dataclass
-class _Drawing:
-    version: int
-    names: list[str] = field(default_factory=list)
 
 
 class ControllerSampler(BaseSampler):
@@ -77,7 +70,7 @@ class ControllerSampler(BaseSampler):
         self._learner = self._make_learner()
         self._learned: list[int] = []
         """The numbers of the trials learned, in order."""
-        self._drawings: dict[int, _Drawing] = {}
+        self._drawings: dict[int, Drawing] = {}
         """By the storage's number of a trial: those under way in this process."""
 
     def __reduce__(self) -> Any:
@@ -104,27 +97,25 @@ class ControllerSampler(BaseSampler):
         rng = np.random.default_rng(derive_seed(self._seed, "suggest", trial.number, param_name))
         with self._lock:
             drawing = self._drawing(study, trial)
-            drawing.names += [name for name in trial.params if name not in drawing.names]
-            index = 0
-            if options.count > 1:
-                performance = performance_of(
-                    drawing.names,
-                    trial.params,
-                    trial.distributions,
-                    max_options=self._max_options,
-                    following=(param_name, param_distribution),
-                )
-                index = self._learner.draw(performance, drawing.version, rng)
+            choice = decision_of(param_name, param_distribution, self._max_options)
+            index = 0 if choice is None else self._learner.draw(drawing, choice, rng)
             return options.value(index, rng)
 
-    def _drawing(self, study: optuna.Study, trial: FrozenTrial) -> _Drawing:
-        """One version draws all suggestions of a trial: the newest at the first of them."""
+    def _drawing(self, study: optuna.Study, trial: FrozenTrial) -> Drawing:
+        """The trial as it stands. One version draws all of its suggestions: the newest at the first of them."""
         if self._study_name != study.study_name:
             self._begin(study.study_name)
         if trial._trial_id not in self._drawings:
             self._follow(study)
-            self._drawings[trial._trial_id] = _Drawing(self._learner.version)
-        return self._drawings[trial._trial_id]
+            self._drawings[trial._trial_id] = self._learner.begin()
+        drawing = self._drawings[trial._trial_id]
+        for name in [name for name in trial.params if name not in drawing.names]:
+            choice = decision_of(name, trial.distributions[name], self._max_options)
+            if choice is not None:
+                options = options_of(trial.distributions[name], self._max_options)
+                self._learner.advance(drawing, choice, options.index(trial.params[name]))
+            drawing.names.append(name)
+        return drawing
 
     def _follow(self, study: optuna.Study) -> None:
         """Learn every complete batch of the study's finished trials."""
@@ -145,7 +136,7 @@ class ControllerSampler(BaseSampler):
     def _told(self, trial: FrozenTrial, direction: StudyDirection) -> Told:
         drawn: Mapping[str, Any] = trial.system_attrs.get(ATTRIBUTE, {"version": None, "names": ()})
         names = [*drawn["names"], *(name for name in trial.params if name not in drawn["names"])]
-        performance = performance_of(names, trial.params, trial.distributions, max_options=self._max_options)
+        performance = performance_of(names, trial.params, trial.distributions, self._max_options)
         assert trial.value is not None
         reward = trial.value if direction is StudyDirection.MAXIMIZE else -trial.value
         return Told(performance, reward, drawn["version"])

@@ -99,35 +99,26 @@ def options_of(distribution: BaseDistribution, max_options: int) -> Options:
     return _Continuous(distribution, max_options)
 
 
-def performance_of(
-    names: Sequence[str],
-    values: Mapping[str, Any],
-    distributions: Mapping[str, BaseDistribution],
-    *,
-    max_options: int,
-    following: tuple[str, BaseDistribution] | None = None,
-) -> Performance:
-    """The suggestions `names` of a trial, in this order, as a performance.
+def decision_of(name: str, distribution: BaseDistribution, max_options: int) -> Choice | None:
+    """A suggestion as a decision; None where it has one possible value.
 
-    With `following`, one that is yet to be answered by the controller: the given ones are masked to what they are, and
-    the decision about (name, distribution) comes last. What has one possible value is no decision.
+    A name suggested with another range is another decision, since its options are others.
     """
+    count = options_of(distribution, max_options).count
+    return Choice(f"{name} {distribution}", range(count)) if count > 1 else None
+
+
+def performance_of(
+    names: Sequence[str], values: Mapping[str, Any], distributions: Mapping[str, BaseDistribution], max_options: int
+) -> Performance:
+    """The suggestions `names` of a trial, in this order, as a performance."""
     decisions, actions = [], []
     for name in names:
-        options = options_of(distributions[name], max_options)
-        if options.count > 1:
-            actions.append(options.index(values[name]))
-            allowed = None if following is None else [actions[-1]]
-            decisions.append(Choice(_name(name, distributions[name]), range(options.count), allowed=allowed))
-    if following is None:
-        return _suggestions(tuple(decisions)).replay(tuple(actions))
-    decisions.append(Choice(_name(*following), range(options_of(following[1], max_options).count)))
-    return _suggestions(tuple(decisions)).start()
-
-
-def _name(name: str, distribution: BaseDistribution) -> str:
-    """A name suggested with another range is another decision, since its options are others."""
-    return f"{name} {distribution}"
+        decision = decision_of(name, distributions[name], max_options)
+        if decision is not None:
+            decisions.append(decision)
+            actions.append(options_of(distributions[name], max_options).index(values[name]))
+    return _suggestions(tuple(decisions)).replay(tuple(actions))
 
 
 @space
