@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 from netwright import zoo as zoo
 from netwright.architectures.convolutional import ConvLayer as ConvLayer
 from netwright.architectures.convolutional import ConvNet as ConvNet
+from netwright.architectures.recurrent import CellNode as CellNode
+from netwright.architectures.recurrent import RecurrentCell as RecurrentCell
 from netwright.spaces.checking import check_space as check_space
 from netwright.spaces.decisions import Choice as Choice
 from netwright.spaces.decisions import Subset as Subset
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from netwright.children.building import build as build
     from netwright.config import ImageSettings as ImageSettings
     from netwright.config import OptunaSettings as OptunaSettings
+    from netwright.config import PPOSettings as PPOSettings
+    from netwright.config import PQTSettings as PQTSettings
     from netwright.config import RandomSettings as RandomSettings
     from netwright.config import ReinforceSettings as ReinforceSettings
     from netwright.config import RunConfig as RunConfig
@@ -43,6 +47,8 @@ _LATER = {
     "search": "netwright.searching",
     "ImageSettings": "netwright.config",
     "OptunaSettings": "netwright.config",
+    "PPOSettings": "netwright.config",
+    "PQTSettings": "netwright.config",
     "RandomSettings": "netwright.config",
     "ReinforceSettings": "netwright.config",
     "RunConfig": "netwright.config",

@@ -4,13 +4,25 @@ import importlib.util
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from netwright.config import OptunaSettings, RandomSettings, ReinforceSettings, RunConfig, StrategySettings
+from netwright.config import (
+    OptunaSettings,
+    PPOSettings,
+    PQTSettings,
+    RandomSettings,
+    ReinforceSettings,
+    RunConfig,
+    StrategySettings,
+)
 from netwright.controller.baseline import MovingAverageBaseline
+from netwright.controller.independent import IndependentPolicy
+from netwright.controller.interface import Policy
 from netwright.controller.parameters import AdamParameters
 from netwright.controller.policy import Controller
 from netwright.errors import ConfigError
 from netwright.spaces.programs import Space
 from netwright.strategies.interface import Strategy
+from netwright.strategies.ppo import PPO
+from netwright.strategies.pqt import PriorityQueueTraining
 from netwright.strategies.random_search import RandomSearch
 from netwright.strategies.reinforce import Reinforce
 
@@ -25,20 +37,57 @@ def _random(settings: RandomSettings, space: Space, seed: int) -> Strategy:
 
 
 def _reinforce(settings: ReinforceSettings, space: Space, seed: int) -> Strategy:
-    controller = Controller(
+    policy, parameters = _policy(settings, seed)
+    return Reinforce(space, policy, parameters, seed=seed, entropy_weight=settings.entropy_weight)
+
+
+def _ppo(settings: PPOSettings, space: Space, seed: int) -> Strategy:
+    policy, parameters = _policy(settings, seed)
+    return PPO(
+        space,
+        policy,
+        parameters,
         seed=seed,
-        hidden_size=settings.hidden_size,
-        num_layers=settings.num_layers,
-        init_range=settings.init_range,
-        temperature=settings.temperature,
+        clip=settings.clip,
+        num_epochs=settings.num_epochs,
+        entropy_weight=settings.entropy_weight,
     )
-    parameters = AdamParameters(
+
+
+def _pqt(settings: PQTSettings, space: Space, seed: int) -> Strategy:
+    policy, parameters = _policy(settings, seed)
+    return PriorityQueueTraining(
+        space,
+        policy,
+        parameters,
         seed=seed,
-        init_range=settings.init_range,
+        policy_gradient=settings.policy_gradient,
+        queue_size=settings.queue_size,
+        queue_weight=settings.queue_weight,
+        entropy_weight=settings.entropy_weight,
+    )
+
+
+def _policy(settings: ReinforceSettings | PPOSettings | PQTSettings, seed: int) -> tuple[Policy, AdamParameters]:
+    """The policy that these settings describe, and its parameters."""
+    policy: Policy
+    if settings.policy == "independent":
+        policy, init_range = IndependentPolicy(temperature=settings.temperature), 0.0
+    else:
+        init_range = settings.init_range
+        policy = Controller(
+            seed=seed,
+            hidden_size=settings.hidden_size,
+            num_layers=settings.num_layers,
+            init_range=init_range,
+            temperature=settings.temperature,
+        )
+    return policy, AdamParameters(
+        seed=seed,
+        init_range=init_range,
         learning_rate=settings.learning_rate,
         baseline=MovingAverageBaseline(settings.baseline_decay),
     )
-    return Reinforce(space, controller, parameters, seed=seed, entropy_weight=settings.entropy_weight)
 
 
 def _optuna(settings: OptunaSettings, space: Space, seed: int) -> Strategy:
@@ -52,5 +101,7 @@ def _optuna(settings: OptunaSettings, space: Space, seed: int) -> Strategy:
 _MAKERS: Mapping[type[StrategySettings], Callable[[Any, Space, int], Strategy]] = {
     RandomSettings: _random,
     ReinforceSettings: _reinforce,
+    PPOSettings: _ppo,
+    PQTSettings: _pqt,
     OptunaSettings: _optuna,
 }

@@ -42,6 +42,7 @@ Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Below1 = Annotated[float, Field(ge=0, lt=1)]
+Policy = Literal["lstm", "independent"]
 Value = TypeVar("Value")
 Values = Annotated[tuple[Value, ...], Field(min_length=1)]
 
@@ -70,6 +71,7 @@ class ReinforceSettings(Settings):
     """The controller and its learning (paper, sections 3.2 and 4.1)."""
 
     name: Literal["reinforce"] = "reinforce"
+    policy: Policy = "lstm"  # independent: logits for each decision and no network
     learning_rate: Positive = 0.0006  # Adam's; paper, CIFAR-10
     hidden_size: PositiveInt = 35  # units per layer; paper
     num_layers: PositiveInt = 2  # paper; the slides have 1 of 128 units
@@ -77,6 +79,42 @@ class ReinforceSettings(Settings):
     baseline_decay: Fraction = 0.95  # per batch; not in the paper, Zoph et al. 2018
     entropy_weight: NonNegative = 0.0  # relative to the reward's scale; none in the paper
     temperature: Positive = 1.0  # above 1 adds noise to the samples; none in the paper
+
+
+class PPOSettings(Settings):
+    """Proximal policy optimisation (Schulman et al. 2017) as NASNet has it (Zoph et al. 2018, appendix A).
+
+    NASNet's 20 architectures per update are the run's `batch_size`.
+    """
+
+    name: Literal["ppo"] = "ppo"
+    policy: Policy = "lstm"  # independent: logits for each decision and no network
+    learning_rate: Positive = 0.00035  # Adam's; NASNet
+    hidden_size: PositiveInt = 100  # units per layer; NASNet
+    num_layers: PositiveInt = 1  # NASNet
+    init_range: Positive = 0.1  # weights U(-0.1, 0.1); NASNet
+    baseline_decay: Fraction = 0.95  # per batch; NASNet
+    entropy_weight: NonNegative = 0.00001  # relative to the reward's scale; NASNet
+    temperature: Positive = 1.0  # above 1 adds noise to the samples; none in NASNet
+    clip: Share = 0.2  # how far a probability may move from the one drawn with; ours, as Schulman's. NASNet names none
+    num_epochs: PositiveInt = 4  # gradient steps on one batch; ours, NASNet names none
+
+
+class PQTSettings(Settings):
+    """Priority queue training (Abolafia et al. 2018) with the policy and Adam of Zoph & Le."""
+
+    name: Literal["pqt"] = "pqt"
+    policy_gradient: bool = False  # whether REINFORCE's gradient is added; set queue_weight to 50 / 64 then
+    policy: Policy = "lstm"  # independent: logits for each decision and no network
+    learning_rate: Positive = 0.0006  # Adam's; Zoph & Le. Abolafia: RMSProp's 0.0001
+    hidden_size: PositiveInt = 35  # units per layer; Abolafia
+    num_layers: PositiveInt = 2  # Abolafia
+    init_range: Positive = 0.08  # weights U(-0.08, 0.08); Zoph & Le
+    baseline_decay: Fraction = 0.99  # per batch, with policy_gradient; Abolafia
+    entropy_weight: NonNegative = 0.01  # Abolafia
+    temperature: Positive = 1.0  # above 1 adds noise to the samples; none in Abolafia
+    queue_size: PositiveInt = 10  # best unique sequences; Abolafia
+    queue_weight: Positive = 3.125  # of the queue's mean -log P; Abolafia: 200 / 64 alone, 50 / 64 with REINFORCE
 
 
 class RandomSettings(Settings):
@@ -92,7 +130,7 @@ class OptunaSettings(Settings):
     sampler: Literal["tpe", "gp", "random"] = "tpe"
 
 
-StrategySettings = ReinforceSettings | RandomSettings | OptunaSettings
+StrategySettings = ReinforceSettings | PPOSettings | PQTSettings | RandomSettings | OptunaSettings
 """Who chooses; the name tells them apart."""
 STRATEGIES: dict[str, type[StrategySettings]] = {
     settings.model_fields["name"].default: settings for settings in get_args(StrategySettings)

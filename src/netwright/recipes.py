@@ -163,7 +163,7 @@ def ptb_max_sin() -> RunConfig:
 def ptb_quick() -> RunConfig:
     """Cells of base 8 with 64 units in one layer, on a tenth of Penn Treebank, for a laptop.
 
-    About 20 minutes on 2 cores.
+    About 10 minutes on 2 cores.
     """
     return RunConfig(
         recipe="ptb-quick",

@@ -100,7 +100,17 @@ def test_recipes_lists_every_recipe_and_its_cost(cli: Cli) -> None:
 def test_doctor_prints_what_a_bug_report_needs(cli: Cli, tmp_path: Path) -> None:
     out = done(cli, "doctor").stdout
     subjects = [line.split("  ")[0].strip() for line in out.splitlines()]
-    for subject in ("python", "packages", "hardware", "threads", "bfloat16", "digits", "CIFAR-10", "write access"):
+    for subject in (
+        "python",
+        "packages",
+        "hardware",
+        "threads",
+        "bfloat16",
+        "digits",
+        "CIFAR-10",
+        "Penn Treebank",
+        "write access",
+    ):
         assert subject in subjects
     assert any(subject.startswith("GPU") for subject in subjects)
     assert f"netwright {version('netwright')}, torch " in out

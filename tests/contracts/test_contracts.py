@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from netwright.choosing import make_strategy
-from netwright.config import FunctionSettings, OptunaSettings, RandomSettings, ReinforceSettings, RunConfig
+from netwright.config import (
+    FunctionSettings,
+    OptunaSettings,
+    PPOSettings,
+    PQTSettings,
+    RandomSettings,
+    ReinforceSettings,
+    RunConfig,
+)
 from netwright.contracts import evaluate_for_contract, executor_contract, strategy_contract
 from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.parameters import AdamParameters
@@ -61,10 +69,23 @@ def test_our_strategies_keep_the_contract(make: Callable[[Space], Strategy], nam
     strategy_contract(lambda: make(SPACES[name]), SPACES[name])
 
 
-@pytest.mark.parametrize("settings", [RandomSettings(), ReinforceSettings(), OptunaSettings()])
-def test_what_a_config_makes_keeps_the_contract(settings: Any) -> None:
+SETTINGS = {
+    "random": RandomSettings(),
+    "reinforce": ReinforceSettings(),
+    "reinforce, independent": ReinforceSettings(policy="independent", learning_rate=0.05),
+    "ppo": PPOSettings(hidden_size=8, learning_rate=0.05, num_epochs=2),
+    "ppo, independent": PPOSettings(policy="independent", learning_rate=0.05),
+    "pqt": PQTSettings(hidden_size=8, num_layers=1, learning_rate=0.05, queue_size=3),
+    "pqt, independent": PQTSettings(policy="independent", learning_rate=0.05, policy_gradient=True),
+    "optuna": OptunaSettings(),
+}
+
+
+@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS.keys())
+def test_what_a_config_makes_keeps_the_contract(settings: Any, name: str) -> None:
     evaluate = FunctionSettings(function=random_value)
-    config = RunConfig(space=convolutional(3), evaluate=evaluate, strategy=settings, num_trials=4)
+    config = RunConfig(space=SPACES[name], evaluate=evaluate, strategy=settings, num_trials=4)
     strategy_contract(lambda: make_strategy(config), config.space)
 
 

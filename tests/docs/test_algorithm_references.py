@@ -29,6 +29,8 @@ LINKING = [
 MODELS = {
     "RunConfig": "",
     "ReinforceSettings": "strategy.",
+    "PPOSettings": "strategy.",
+    "PQTSettings": "strategy.",
     "RandomSettings": "strategy.",
     "OptunaSettings": "strategy.",
     "ImageSettings": "evaluate.",

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from netwright.nn import fused
+from netwright.nn import fused, products
 from netwright.nn.tree import TreeLayer
 from netwright.zoo import nas_cell
 from oracles.recurrent_cells import random_cell, reference_layer
@@ -75,3 +75,20 @@ def test_the_way_of_float32_equals_that_of_float64(steps: int) -> None:
         gradients = torch.autograd.grad(outputs.sum(), [inputs, *layer.parameters()])
         results.append([tensor.double() for tensor in (outputs, *gradients)])
     torch.testing.assert_close(results[1], results[0], rtol=1e-4, atol=1e-4)
+
+
+def test_a_torch_without_the_operations_of_onednn_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    layer, x = TreeLayer(nas_cell(), 16, 24), torch.randn(20, 4, 16)
+    expected, _ = layer(x, layer.initial_state(x))
+
+    def missing(*arguments: object) -> None:
+        raise AttributeError("no such operation")
+
+    monkeypatch.setattr(products, "_by_onednn", missing)
+    products._has_onednn.cache_clear()
+    try:
+        assert not products._has_onednn(torch.float32)
+        torch.testing.assert_close(layer(x, layer.initial_state(x))[0], expected, rtol=1e-5, atol=1e-6)
+    finally:
+        products._has_onednn.cache_clear()

@@ -101,7 +101,7 @@ def search(
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same search.")] = 0,
     strategy: Annotated[
         str | None,
-        typer.Option("--strategy", help="Who chooses: reinforce, random or optuna. [dim]Default: the recipe's[/]"),
+        typer.Option("--strategy", help="reinforce, ppo, pqt, random or optuna. [dim]Default: the recipe's[/]"),
     ] = None,
     out: OutOption = None,
     data: DataOption = None,
@@ -289,7 +289,7 @@ def doctor(data: DataOption = None) -> None:
 
     console = Console(soft_wrap=True)
     for subject, finding in findings(data):
-        console.print(f"[bold]{subject:13}[/] {escape(finding)}", highlight=False)
+        console.print(f"[bold]{subject:14}[/] {escape(finding)}", highlight=False)
 
 
 for _command in (report, draw):

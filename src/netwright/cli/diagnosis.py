@@ -4,7 +4,7 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import torch
 from netwright.errors import NetwrightError
 from netwright.running import hardware, usable_cores
 from netwright.tasks.cifar10 import find_cifar10
+from netwright.tasks.penn_treebank import find_penn_treebank
 from netwright.training.speed import has_fast_bfloat16
 
 PACKAGES = ("netwright", "torch", "numpy", "pydantic", "typer", "rich", "pebble", "loky", "cloudpickle", "safetensors")
@@ -39,7 +40,9 @@ def findings(data: Path | None) -> Iterator[tuple[str, str]]:
         "in hardware, used by default" if has_fast_bfloat16(device) else "not in hardware: float32 is used",
     )
     yield "digits", "found (scikit-learn's, embedded)"
-    yield "CIFAR-10", _cifar10(data)
+    yield "help texts", "found (Python's, embedded)"
+    yield "CIFAR-10", _official(find_cifar10, data, 170)
+    yield "Penn Treebank", _official(find_penn_treebank, data, 6)
     yield (
         "write access",
         f"{Path.cwd()}: {_writable(Path.cwd())}; {tempfile.gettempdir()}: {_writable(tempfile.gettempdir())}",
@@ -53,11 +56,11 @@ def _version(name: str) -> str:
         return "missing"
 
 
-def _cifar10(folder: Path | None) -> str:
+def _official(find: Callable[..., Path], folder: Path | None, megabytes: int) -> str:
     if folder is None and not os.environ.get("NETWRIGHT_DATA"):
-        return "will be downloaded at first use (170 MB); or pass --data FOLDER or set NETWRIGHT_DATA"
+        return f"will be downloaded at first use ({megabytes} MB); or pass --data FOLDER or set NETWRIGHT_DATA"
     try:
-        return f"found, official files, in {find_cifar10(folder, verify=True)}"
+        return f"found, official files, in {find(folder, verify=True)}"
     except NetwrightError as problem:
         return str(problem)
 

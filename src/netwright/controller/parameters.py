@@ -36,8 +36,11 @@ class Parameters(Protocol):
     def advantages(self, rewards: Sequence[float]) -> list[float]:
         """R_k - b with the baseline as it stands."""
 
+    def step(self, gradient: Mapping[str, Tensor]) -> None:
+        """Apply one gradient of the loss within an update that `push` will end."""
+
     def push(self, gradient: Mapping[str, Tensor], rewards: Sequence[float]) -> None:
-        """Apply one gradient of the loss, then take the batch's rewards into the baseline."""
+        """Apply one gradient of the loss, then take the batch's rewards into the baseline: one update."""
 
 
 class AdamParameters:
@@ -61,7 +64,7 @@ class AdamParameters:
         """R_k - b with the baseline as it stands."""
         return self.baseline.advantages(rewards)
 
-    def push(self, gradient: Mapping[str, Tensor], rewards: Sequence[float]) -> None:
+    def step(self, gradient: Mapping[str, Tensor]) -> None:
         """Apply one gradient; a name seen for the first time starts from its initial value, as in the controller."""
         for name, value in gradient.items():
             if name not in self._weights:
@@ -69,6 +72,10 @@ class AdamParameters:
         for name, weight in self._weights.items():
             weight.grad = gradient.get(name)
         self._optimizer.step()
+
+    def push(self, gradient: Mapping[str, Tensor], rewards: Sequence[float]) -> None:
+        """Apply the last or only gradient of a batch and take its rewards into the baseline."""
+        self.step(gradient)
         self.baseline.update(rewards)
         self.version += 1
 
@@ -97,5 +104,5 @@ class AdamParameters:
 
 
 def gradient_norm(gradient: Mapping[str, Tensor]) -> float:
-    """The Euclidean norm over all parameters."""
-    return math.sqrt(sum(float(value.pow(2).sum()) for value in gradient.values()))
+    """The Euclidean norm over all parameters, the same whatever their order."""
+    return math.sqrt(math.fsum(float(value.pow(2).sum()) for value in gradient.values()))

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -165,15 +166,11 @@ class Controller:
     def _choose(
         self, name: str, decisions: Sequence[Decision | None], states_GH: Tensor, rngs: Sequence[np.random.Generator]
     ) -> list[Action]:
-        """One option per sequence, by inverting the cumulative distribution in double precision."""
+        """One option per sequence."""
         weight, bias = self.weights[f"choice/{name}/weight"], self.weights[f"choice/{name}/bias"]
         logits_GN = (functional.linear(states_GH, weight, bias) / self.temperature).double().numpy()
         allowed_GN = np.array([decision.allowed for decision in decisions if isinstance(decision, Choice)])
-        odds_GN = np.where(allowed_GN, np.exp(logits_GN - logits_GN.max(1, keepdims=True)), 0.0)
-        cumulative_GN = odds_GN.cumsum(1)
-        # A float32 draw is at most 1 - 2**-24, so the threshold stays below the total and the last allowed option.
-        thresholds = [[float(rng.random(dtype=np.float32))] for rng in rngs] * cumulative_GN[:, -1:]
-        return [int(index) for index in (cumulative_GN <= thresholds).sum(1)]
+        return draw_options(logits_GN, allowed_GN, rngs)
 
     def _select(
         self,
@@ -256,6 +253,17 @@ class Controller:
         log_p = functional.logsigmoid(torch.where(taken_MP, logits_MP, -logits_MP))
         entropy = bernoulli_entropy(logits_MP)
         return (log_p * asked_MP).sum(1), (entropy * asked_MP).sum(1)
+
+
+def draw_options(
+    logits_GN: npt.NDArray[np.float64], allowed_GN: npt.NDArray[np.bool_], rngs: Sequence[np.random.Generator]
+) -> list[Action]:
+    """One allowed option for each row of logits, by inverting the cumulative distribution in double precision."""
+    odds_GN = np.where(allowed_GN, np.exp(logits_GN - logits_GN.max(1, keepdims=True)), 0.0)
+    cumulative_GN = odds_GN.cumsum(1)
+    # A float32 draw is at most 1 - 2**-24, so the threshold stays below the total and the last allowed option.
+    thresholds = [[float(rng.random(dtype=np.float32))] for rng in rngs] * cumulative_GN[:, -1:]
+    return [int(index) for index in (cumulative_GN <= thresholds).sum(1)]
 
 
 def _by_name(performances: Sequence[Performance]) -> dict[str, list[int]]:

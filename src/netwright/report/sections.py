@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from netwright.architectures.equations import as_text
+from netwright.architectures.recurrent import RecurrentCell
 from netwright.config import flattened
 from netwright.drawing.any import caption, draw, drawable, num_columns
 from netwright.report.html import cell, definitions, table, words
@@ -82,13 +84,21 @@ def best(results: Results, pictures: Mapping[int, str]) -> str:
     for rank, trial in enumerate(top, 1):
         title = f"{rank}. Trial {trial.number}: {_quality(results, trial)}"
         picture = pictures.get(trial.number) or f"<pre>{words(described(trial.proposal.architecture))}</pre>"
-        parts.append(f'<section class="network"><h3>{words(title)}</h3>{picture}</section>')
+        equations = _equations(trial.proposal.architecture)
+        parts.append(f'<section class="network"><h3>{words(title)}</h3>{picture}{equations}</section>')
     drawn = [drawable(trial.proposal.architecture) for trial in top if trial.number in pictures]
     known = [architecture for architecture in drawn if architecture is not None]
     small = all(num_columns(architecture) <= SMALL for architecture in known)
     shown = f'<div class="networks{" small" if small else ""}">{"".join(parts)}</div>' if parts else ""
     shown += "".join(f'<p class="note">{words(each)}</p>' for each in dict.fromkeys(map(caption, known)))
     return shown
+
+
+def _equations(architecture: Any) -> str:
+    """What a recurrent cell computes, folded away; nothing of other networks."""
+    if not isinstance(architecture, RecurrentCell):
+        return ""
+    return f"<details><summary>Equations</summary><pre>{words(as_text(architecture))}</pre></details>"
 
 
 def _quality(results: Results, trial: Trial) -> str:

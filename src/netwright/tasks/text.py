@@ -26,16 +26,16 @@ class TextData:
     notes: tuple[str, ...] = ()
 
 
-def check_long_enough(data: TextData, batch_size: int, bptt: int) -> None:
+def check_long_enough(data: TextData, batch_size: int, window: int) -> None:
     """Raise DataError if the training text is shorter than one batch, or there is nothing to measure on.
 
-    A batch is `batch_size` rows of `bptt` tokens each, and after each of these tokens the one to be predicted.
+    A batch is `batch_size` rows of `window` tokens each, and after each of these tokens the one to be predicted.
     """
-    least = batch_size * (bptt + 1)
+    least = batch_size * (window + 1)
     if len(data.train) < least:
         raise DataError(
             f"the training part of {data.name} has {len(data.train):,} tokens, too few for one batch: {batch_size:,} "
-            f"rows of {bptt:,} tokens and the one after them are {least:,}; take a longer text, a smaller batch or "
+            f"rows of {window:,} tokens and the one after them are {least:,}; take a longer text, a smaller batch or "
             "shorter rows"
         )
     for name, part in (("validation", data.validation), ("test", data.test)):

@@ -1,0 +1,78 @@
+"""Proximal policy optimisation (Schulman et al. 2017), with which NASNet was found (Zoph et al. 2018, appendix A)."""
+
+from collections.abc import Sequence
+
+import torch
+
+from netwright.controller.interface import Policy
+from netwright.controller.objectives import ppo_loss
+from netwright.controller.parameters import AdamParameters
+from netwright.spaces.programs import Space
+from netwright.strategies.drawn import DrawnBatches, one_thread
+from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
+
+
+class PPO:
+    """Several steps on every batch, each kept close to the policy that drew it; implements `Strategy`.
+
+    Every gradient is taken at the newest weights and weighted by the ratio of new to drawn-with probability, so it
+    stays one of the newest policy also for a batch that was drawn several updates ago. The clipping ends the gain of a
+    sequence whose ratio has moved by more than `clip`.
+
+    NASNet says that it uses PPO and not with which clipping and how many steps; 0.2 is Schulman's, 4 is ours. A
+    whole sequence has one ratio, its reward minus the moving average is its advantage, and there is no critic.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        policy: Policy,
+        parameters: AdamParameters,
+        *,
+        seed: int,
+        clip: float = 0.2,
+        num_epochs: int = 4,
+        entropy_weight: float = 0.0,
+    ) -> None:
+        self._policy, self._parameters = policy, parameters
+        self._clip, self._num_epochs, self._entropy_weight = clip, num_epochs, entropy_weight
+        self._drawn = DrawnBatches(space, policy, parameters, seed=seed)
+
+    def propose(self, ticket: Ticket) -> list[Proposal]:
+        """Draw a batch with the newest weights and remember them until the batch is learned."""
+        return self._drawn.propose(ticket)
+
+    def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
+        """`num_epochs` steps from a finished batch. The metrics are those of the last one."""
+        batch = self._drawn.finished(ticket, trials)
+        if not batch.rewards:
+            return Update(ticket.round, {})
+        advantages = torch.tensor(self._parameters.advantages(batch.rewards))
+        with one_thread():
+            with torch.no_grad():
+                drawn_log_probs, _ = self._policy.log_probs(batch.performances)
+            for epoch in range(self._num_epochs):
+                self._drawn.load_newest()
+                log_probs, entropies = self._policy.log_probs(batch.performances)
+                loss = ppo_loss(
+                    log_probs,
+                    drawn_log_probs,
+                    entropies,
+                    advantages,
+                    clip=self._clip,
+                    entropy_weight=self._entropy_weight,
+                )
+                gradient = self._drawn.gradient(loss)
+                if epoch < self._num_epochs - 1:
+                    self._parameters.step(gradient)
+                else:
+                    self._parameters.push(gradient, batch.rewards)
+        return self._drawn.update(ticket, batch, log_probs, entropies, gradient)
+
+    def state(self) -> StrategyState:
+        """Weights, Adam's moments, baseline and the snapshots of the batches in flight."""
+        return self._drawn.state()
+
+    def restore(self, state: StrategyState) -> None:
+        """Go on exactly where `state` was taken."""
+        self._drawn.restore(state)

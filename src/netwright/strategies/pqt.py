@@ -1,0 +1,101 @@
+"""Priority queue training (Abolafia et al. 2018): the policy learns to repeat the best sequences found so far."""
+
+import json
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from netwright.controller.interface import Policy
+from netwright.controller.objectives import reinforce_loss
+from netwright.controller.parameters import AdamParameters
+from netwright.spaces.programs import Performance, Space
+from netwright.strategies.drawn import Batch, DrawnBatches, one_thread
+from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
+
+
+class PriorityQueueTraining:
+    """Maximum likelihood of a queue of the best, alone or added to REINFORCE; implements `Strategy`.
+
+        loss = queue_weight * mean over the queue of (-log P)  +  that of REINFORCE, without its rewards where alone
+
+    What is drawn for the queue comes from the policy itself, which its entropy keeps from repeating itself. The queue's
+    likelihood is no estimate from samples, so its gradient is taken at the newest weights; that of REINFORCE and of the
+    entropy at the weights that drew the batch.
+
+    The released code draws one sequence of the queue for each step; here its expectation, the whole queue, is taken.
+    That code multiplies REINFORCE and entropy by its batch of 64 and the queue's loss not, so its weights of 200
+    (alone) and 50 (added) are 200 / 64 and 50 / 64 here, where all are means.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        policy: Policy,
+        parameters: AdamParameters,
+        *,
+        seed: int,
+        policy_gradient: bool = False,
+        queue_size: int = 10,
+        queue_weight: float = 200 / 64,
+        entropy_weight: float = 0.01,
+    ) -> None:
+        self._space, self._policy, self._parameters = space, policy, parameters
+        self._policy_gradient, self._queue_size = policy_gradient, queue_size
+        self._queue_weight, self._entropy_weight = queue_weight, entropy_weight
+        self._queue: dict[str, tuple[float, Performance]] = {}
+        """Sequence as JSON -> its reward and itself; best first, the older of equals first."""
+        self._drawn = DrawnBatches(space, policy, parameters, seed=seed)
+
+    def propose(self, ticket: Ticket) -> list[Proposal]:
+        """Draw a batch with the newest weights and remember them until the batch is learned."""
+        return self._drawn.propose(ticket)
+
+    def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
+        """Take the batch into the queue, then one step towards the queue."""
+        batch = self._drawn.finished(ticket, trials)
+        if not batch.rewards:
+            return Update(ticket.round, {})
+        self._enqueue(batch)
+        advantages = self._parameters.advantages(batch.rewards) if self._policy_gradient else [0.0] * len(batch.rewards)
+        with one_thread():
+            log_probs, entropies = self._policy.log_probs(batch.performances)
+            loss = reinforce_loss(log_probs, entropies, torch.tensor(advantages), entropy_weight=self._entropy_weight)
+            gradient = _sum(self._drawn.gradient(loss), self._queue_gradient())
+            self._parameters.push(gradient, batch.rewards)
+        return self._drawn.update(ticket, batch, log_probs, entropies, gradient)
+
+    def _enqueue(self, batch: Batch) -> None:
+        """Keep the best `queue_size` of the queue and the batch; a sequence counts with its best reward, once."""
+        for performance, reward in zip(batch.performances, batch.rewards, strict=True):
+            key = json.dumps([dict(performance.space.parameters), performance.actions])
+            known = self._queue.get(key)
+            if known is None or known[0] < reward:
+                self._queue[key] = (reward, performance)
+        best = sorted(self._queue.items(), key=lambda entry: -entry[1][0])
+        self._queue = dict(best[: self._queue_size])
+
+    def _queue_gradient(self) -> dict[str, Tensor]:
+        self._drawn.load_newest()
+        log_probs, _ = self._policy.log_probs([performance for _, performance in self._queue.values()])
+        return self._drawn.gradient(-self._queue_weight * log_probs.mean())
+
+    def state(self) -> StrategyState:
+        """Weights, Adam's moments, baseline, the snapshots of the batches in flight, and the queue."""
+        return self._drawn.state(queue=[[key, reward] for key, (reward, _) in self._queue.items()])
+
+    def restore(self, state: StrategyState) -> None:
+        """Go on exactly where `state` was taken."""
+        self._drawn.restore(state)
+        for key, reward in state.values["queue"]:
+            parameters, listed = json.loads(key)
+            actions = tuple(tuple(action) if isinstance(action, list) else action for action in listed)
+            self._queue[key] = (reward, self._space.with_parameters(**parameters).replay(actions))
+
+
+def _sum(gradient: dict[str, Tensor], other: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Both gradients added, where a name that is missing stands for zero."""
+    summed = {**gradient, **other}
+    return {
+        name: value + gradient[name] if name in gradient and name in other else value for name, value in summed.items()
+    }
