@@ -51,7 +51,7 @@ def test_log_prob_and_entropy_equal_a_step_by_step_computation(space, settings):
 
 def test_a_walk_draws_as_often_as_the_log_probability_says():
     choices = [Choice("size", (1, 3, 5)), Choice("kind", ("a", "b"))]
-    controller = Controller(seed=3, hidden_size=6, init_range=1.0)
+    controller = Controller(seed=3, hidden_size=12, num_layers=1, init_range=2.0)
 
     @space
     def two():
@@ -68,7 +68,9 @@ def test_a_walk_draws_as_often_as_the_log_probability_says():
     log_probs, _ = controller.log_probs(performances)
     found = [drawn[tuple(performance.actions)] / 4000 for performance in performances]
     np.testing.assert_allclose(found, log_probs.detach().exp().numpy(), atol=0.03)
-    assert max(found) > 2 * min(found)
+    shares = np.array(found).reshape(3, 2)
+    given_first = shares[:, 1] / shares.sum(1)
+    assert max(given_first) > min(given_first) + 0.3  # so that what is drawn second depends on the first
 
 
 @pytest.mark.parametrize("space", [small(), layers(3)], ids=lambda space: space.factory.__name__)

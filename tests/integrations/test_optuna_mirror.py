@@ -1,6 +1,7 @@
 """A run in a storage of Optuna: what is there afterwards, again and later, and what is refused."""
 
 import importlib.util
+from dataclasses import replace
 
 import optuna
 import pytest
@@ -9,6 +10,7 @@ from optuna.trial import TrialState as OptunaState
 from netwright.errors import ConfigError
 from netwright.integrations.optuna.mirroring import mirror
 from netwright.store import Store
+from netwright.trials import TrialState
 from oracles.made_up_runs import SCORE, make_run
 from oracles.spaces_to_try import small
 
@@ -44,6 +46,17 @@ def test_what_has_ended_since_is_added(tmp_path):
     assert mirror(tmp_path / "later" / "run", url) == 24 - first
     assert mirror(tmp_path / "later" / "run", url) == 0
     assert len(study_in(url).trials) == 24
+
+
+def test_nothing_is_written_behind_a_trial_that_has_not_ended(tmp_path):
+    run, url = make_run(tmp_path / "run", num_trials=8, space=small()), f"sqlite:///{tmp_path}/x.db"
+    with Store.open(run) as store:
+        ended = store.trials(small())[5]
+        store.commit([replace(ended, state=TrialState.RUNNING)])
+    assert mirror(run, url) == 5
+    with Store.open(run) as store:
+        store.commit([ended])
+    assert mirror(run, url) == 3
 
 
 def test_a_study_of_another_search_is_left_alone(tmp_path):
