@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from netwright.config import EvolutionSettings as EvolutionSettings
     from netwright.config import ImageSettings as ImageSettings
     from netwright.config import LargeScaleEvolutionSettings as LargeScaleEvolutionSettings
+    from netwright.config import OptunaSettings as OptunaSettings
     from netwright.config import PPOSettings as PPOSettings
     from netwright.config import PQTSettings as PQTSettings
     from netwright.config import QLearningSettings as QLearningSettings
@@ -50,6 +51,7 @@ _LATER = {
     "EvolutionSettings": "netwright.config",
     "ImageSettings": "netwright.config",
     "LargeScaleEvolutionSettings": "netwright.config",
+    "OptunaSettings": "netwright.config",
     "PPOSettings": "netwright.config",
     "PQTSettings": "netwright.config",
     "QLearningSettings": "netwright.config",

@@ -1,11 +1,13 @@
 """From a strategy's settings to the strategy: one line for each way of searching."""
 
+import importlib.util
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from netwright.config import (
     EvolutionSettings,
     LargeScaleEvolutionSettings,
+    OptunaSettings,
     PPOSettings,
     PQTSettings,
     QLearningSettings,
@@ -19,6 +21,7 @@ from netwright.controller.independent import IndependentPolicy
 from netwright.controller.interface import Policy
 from netwright.controller.parameters import AdamParameters
 from netwright.controller.policy import Controller
+from netwright.errors import ConfigError
 from netwright.spaces.programs import Space
 from netwright.strategies.evolution import Evolution
 from netwright.strategies.interface import Strategy
@@ -105,6 +108,14 @@ def _q_learning(settings: QLearningSettings, space: Space, seed: int) -> Strateg
     return QLearning(space, seed=seed, **settings.model_dump(exclude={"name"}))
 
 
+def _optuna(settings: OptunaSettings, space: Space, seed: int) -> Strategy:
+    if importlib.util.find_spec("optuna") is None:
+        raise ConfigError("strategy optuna needs Optuna, not installed here: pip install 'netwright[optuna]'")
+    from netwright.integrations.optuna.strategy import OptunaStrategy
+
+    return OptunaStrategy(space, seed=seed, sampler=settings.sampler)
+
+
 _MAKERS: Mapping[type[StrategySettings], Callable[[Any, Space, int], Strategy]] = {
     RandomSettings: _random,
     ReinforceSettings: _reinforce,
@@ -113,4 +124,5 @@ _MAKERS: Mapping[type[StrategySettings], Callable[[Any, Space, int], Strategy]] 
     EvolutionSettings: _evolution,
     LargeScaleEvolutionSettings: _large_scale_evolution,
     QLearningSettings: _q_learning,
+    OptunaSettings: _optuna,
 }

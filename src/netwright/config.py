@@ -150,6 +150,13 @@ class QLearningSettings(Settings):
     num_models: PositiveInt = 2700  # different networks during which epsilon falls from 1 to 0.1; Baker
 
 
+class OptunaSettings(Settings):
+    """Optuna's samplers, each with Optuna's own settings; needs the extra `optuna`."""
+
+    name: Literal["optuna"] = "optuna"
+    sampler: Literal["tpe", "gp", "random"] = "tpe"
+
+
 StrategySettings = (
     ReinforceSettings
     | PPOSettings
@@ -157,6 +164,7 @@ StrategySettings = (
     | EvolutionSettings
     | LargeScaleEvolutionSettings
     | QLearningSettings
+    | OptunaSettings
     | RandomSettings
 )
 """Who chooses; the name tells them apart."""

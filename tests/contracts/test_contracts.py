@@ -12,6 +12,7 @@ from netwright.config import (
     EvolutionSettings,
     FunctionSettings,
     LargeScaleEvolutionSettings,
+    OptunaSettings,
     PPOSettings,
     PQTSettings,
     QLearningSettings,
@@ -76,6 +77,7 @@ SETTINGS = {
     "evolution without aging": EvolutionSettings(population=5, sample=3, aging=False),
     "large-scale evolution": LargeScaleEvolutionSettings(population=5),
     "q-learning": QLearningSettings(learning_rate=0.3, replay=5, num_models=20),
+    "optuna": OptunaSettings(),
 }
 
 

@@ -10,6 +10,7 @@ from netwright.errors import ConfigError, SpaceError
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.decisions import Choice, Subset
 from netwright.spaces.exploring import enumerate_space, sample
+from netwright.spaces.programs import space
 from oracles.brute_force import log_prob_and_entropy
 from oracles.spaces_to_try import layers, small
 
@@ -46,6 +47,30 @@ def test_log_prob_and_entropy_equal_a_step_by_step_computation(space, settings):
     expected = np.array([log_prob_and_entropy(weights, performance, **extra) for performance in performances])
     np.testing.assert_allclose(log_probs.detach().numpy(), expected[:, 0], rtol=2e-5, atol=1e-5)
     np.testing.assert_allclose(entropies.detach().numpy(), expected[:, 1], rtol=2e-5, atol=1e-5)
+
+
+def test_a_walk_draws_as_often_as_the_log_probability_says():
+    choices = [Choice("size", (1, 3, 5)), Choice("kind", ("a", "b"))]
+    controller = Controller(seed=3, hidden_size=12, num_layers=1, init_range=2.0)
+
+    @space
+    def two():
+        return [(yield choices[0]), (yield choices[1])]
+
+    drawn = Counter()
+    for seed in range(4000):
+        rng, walk, actions = np.random.default_rng(seed), controller.begin(), []
+        for choice in choices:
+            actions.append(controller.choose(walk, choice, rng))
+            walk = controller.advance(walk, choice, actions[-1])
+        drawn[tuple(actions)] += 1
+    performances = list(enumerate_space(two()))
+    log_probs, _ = controller.log_probs(performances)
+    found = [drawn[tuple(performance.actions)] / 4000 for performance in performances]
+    np.testing.assert_allclose(found, log_probs.detach().exp().numpy(), atol=0.03)
+    shares = np.array(found).reshape(3, 2)
+    given_first = shares[:, 1] / shares.sum(1)
+    assert max(given_first) > min(given_first) + 0.3  # so that what is drawn second depends on the first
 
 
 @pytest.mark.parametrize("space", [small(), layers(3)], ids=lambda space: space.factory.__name__)

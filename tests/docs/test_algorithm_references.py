@@ -35,6 +35,7 @@ MODELS = {
     "EvolutionSettings": "strategy.",
     "LargeScaleEvolutionSettings": "strategy.",
     "QLearningSettings": "strategy.",
+    "OptunaSettings": "strategy.",
     "ImageSettings": "evaluate.",
     "TextSettings": "evaluate.",
     "FunctionSettings": "evaluate.",

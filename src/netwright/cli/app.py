@@ -105,7 +105,7 @@ def search(
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same search.")] = 0,
     strategy: Annotated[
         str | None,
-        typer.Option("--strategy", help="Who chooses: reinforce, ppo, pqt or random. [dim]Default: the recipe's[/]"),
+        typer.Option("--strategy", help="reinforce, ppo, pqt, random or optuna. [dim]Default: the recipe's[/]"),
     ] = None,
     out: OutOption = None,
     data: DataOption = None,

@@ -1,5 +1,6 @@
 """The commands for what a search leaves: train a network to the end, and write it in other forms."""
 
+import importlib.util
 import re
 from dataclasses import replace
 from enum import StrEnum
@@ -209,6 +210,7 @@ class FormName(StrEnum):
 
     code = "code"
     onnx = "onnx"
+    optuna = "optuna"
 
 
 @app.command()
@@ -216,27 +218,43 @@ class FormName(StrEnum):
 def export(
     model: Annotated[
         Path,
-        typer.Argument(metavar="MODEL", help="A model's folder, as `netwright train` makes it.", show_default=False),
+        typer.Argument(
+            metavar="MODEL|RUN",
+            help="A model's folder, as `netwright train` makes it; for optuna a run's folder.",
+            show_default=False,
+        ),
     ],
     form: Annotated[
         FormName,
-        typer.Option("--to", help="code: a Python file that needs torch alone; onnx: a file for other runtimes."),
+        typer.Option(
+            "--to",
+            help="code: a Python file that needs torch alone; onnx: a file for other runtimes; optuna: a study, for "
+            "optuna-dashboard.",
+        ),
     ],
     target: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The file. [dim]Default: MODEL.py or MODEL.onnx[/]")
+        str | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="The file, or the URL of a storage. [dim]Default: MODEL.py, MODEL.onnx, RUN/optuna.db[/]",
+        ),
     ] = None,
 ) -> None:
-    """Write a trained network in a form that works without netwright.
+    """Write a trained network, or a whole run, in a form that works without netwright.
 
     netwright export runs/digits-reinforce-seed0/model --to code -o digits.py
     python digits.py photograph.png
+    netwright export runs/digits-reinforce-seed0 --to optuna -o sqlite:///studies.db
     """
     console = Console(soft_wrap=True)
-    if form is FormName.code:
+    if form is FormName.optuna:
+        console.print(_mirrored(model, target or f"sqlite:///{model / 'optuna.db'}"), highlight=False, markup=False)
+    elif form is FormName.code:
         from netwright.models.code import export_code
 
         name = re.sub(r"\W", "_", model.name)
-        path, weights = export_code(model, target or model.with_name(f"{name}.py"))
+        path, weights = export_code(model, Path(target) if target else model.with_name(f"{name}.py"))
         console.print(
             f"{path} with its weights in {weights}: keep them together. It needs torch; python {path} IMAGE ... prints "
             "the class of each image and needs pillow too.",
@@ -246,5 +264,14 @@ def export(
     else:
         from netwright.models.onnx_file import export_onnx
 
-        path = export_onnx(model, target or model.with_name(f"{model.name}.onnx"))
+        path = export_onnx(model, Path(target) if target else model.with_name(f"{model.name}.onnx"))
         console.print(f"{path}: uint8 images in, logits out", highlight=False, markup=False)
+
+
+def _mirrored(run: Path, storage_url: str) -> str:
+    if importlib.util.find_spec("optuna") is None:
+        raise ConfigError("--to optuna needs Optuna, not installed here: pip install 'netwright[optuna]'")
+    from netwright.integrations.optuna.mirroring import mirror
+
+    num_new = mirror(run, storage_url)
+    return f"{num_new} new trials in the study {run.resolve().name}. To look at it: optuna-dashboard {storage_url}"

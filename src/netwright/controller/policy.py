@@ -23,6 +23,8 @@ from netwright.spaces.programs import Performance
 from netwright.trials import derive_seed
 
 Weights = dict[str, Tensor]
+Walk = list[tuple[Tensor, Tensor]]
+"""(state, cell) of each layer at the next decision of one sequence."""
 
 
 def initial_weight(seed: int, name: str, shape: Sequence[int], init_range: float) -> Tensor:
@@ -138,6 +140,28 @@ class Controller:
             inputs_MH, cell_MH = torch.lstm_cell(inputs_MH, (state_MH, cell_MH), *weights)
             stepped.append((inputs_MH, cell_MH))
         return stepped
+
+    @torch.no_grad()
+    def begin(self) -> Walk:
+        """The walk at its first decision; for a sequence whose decisions come from outside, each a `Choice`."""
+        inputs_MH = self.weights["start"].unsqueeze(0)
+        return self._step(
+            inputs_MH, [(torch.zeros_like(inputs_MH), torch.zeros_like(inputs_MH))] * self.lstm.num_layers
+        )
+
+    @torch.no_grad()
+    def choose(self, walk: Walk, choice: Choice, rng: np.random.Generator) -> int:
+        """An option of `choice`, the next decision of the walk, drawn."""
+        self.meet(choice)
+        (action,) = self._choose(choice.name, [choice], walk[-1][0], [rng])
+        assert isinstance(action, int)
+        return action
+
+    @torch.no_grad()
+    def advance(self, walk: Walk, choice: Choice, action: int) -> Walk:
+        """The walk behind `choice`, answered with `action`."""
+        self.meet(choice)
+        return self._step(self.weights[f"choice/{choice.name}/embedding"][[action]], walk)
 
     def _choose(
         self, name: str, decisions: Sequence[Decision | None], states_GH: Tensor, rngs: Sequence[np.random.Generator]

@@ -1,0 +1,99 @@
+"""A run in a storage of Optuna, where optuna-dashboard shows it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import optuna
+import sqlalchemy.exc
+from optuna.study import StudyDirection
+from optuna.trial import TrialState as OptunaState
+
+from netwright.architectures.values import to_json
+from netwright.config import RunConfig
+from netwright.errors import ConfigError
+from netwright.integrations.optuna.parameters import parameters_of
+from netwright.results import Results, described
+from netwright.running import read_config
+from netwright.spaces.programs import Space
+from netwright.store import Store
+from netwright.trials import Trial, TrialState
+
+CONFIG = "netwright:config"
+"""The study's user attribute that says which search it shows."""
+
+
+def mirror(run: Path, storage_url: str, *, study_name: str | None = None) -> int:
+    """Write the run in the folder `run` into the storage, as a study of the folder's name; the number of new trials.
+
+    A trial's value is its score, its parameters are the decisions of the space; reward, metrics, architecture and error
+    are its user attributes. Written are all trials before the first that has not ended: the same call again adds what
+    has ended since. `ConfigError` where the storage cannot be used or has another study of that name.
+    """
+    config, _ = read_config(run)
+    with Store.read(run) as store:
+        results = Results.of(store)
+    with _understood(storage_url):
+        study = _study(study_name or run.resolve().name, storage_url, config, results)
+        known = len(study.get_trials(deepcopy=False))
+        ended = []
+        for trial in results.trials:
+            if not trial.state.finished:
+                break
+            ended.append(trial)
+        study.add_trials([_frozen(trial, config.space, results.score_name) for trial in ended[known:]])
+    return len(ended) - min(known, len(ended))
+
+
+def _study(name: str, storage_url: str, config: RunConfig, results: Results) -> optuna.Study:
+    """The run's study in the storage, created where there is none."""
+    direction = StudyDirection.MAXIMIZE if results.higher_is_better else StudyDirection.MINIMIZE
+    study = optuna.create_study(study_name=name, storage=storage_url, direction=direction, load_if_exists=True)
+    shown = {key: value for key, value in config.to_json().items() if key != "num_trials"}
+    if (study.user_attrs or study.get_trials(deepcopy=False)) and study.user_attrs.get(CONFIG) != shown:
+        raise ConfigError(f"{storage_url} has a study {name!r} of another search; choose another --out")
+    study.set_user_attr(CONFIG, shown)
+    study.set_user_attr("netwright:data", results.data_name)
+    study.set_user_attr("netwright:score", results.score_name)
+    return study
+
+
+def _frozen(trial: Trial, space: Space, score_name: str) -> optuna.trial.FrozenTrial:
+    proposal = trial.proposal
+    values, distributions = parameters_of(space.with_parameters(**proposal.parameters).replay(proposal.actions))
+    attributes: dict[str, Any] = {
+        **trial.metrics,
+        "reward": trial.reward,
+        "architecture": described(to_json(proposal.architecture)),
+        "error": trial.error,
+        "reused_from": trial.reused_from,
+    }
+    done = trial.state is TrialState.DONE
+    frozen = optuna.create_trial(
+        state=OptunaState.COMPLETE if done else OptunaState.FAIL,
+        value=trial.metrics[score_name] if done else None,
+        params=values,
+        distributions=distributions,
+        user_attrs={name: value for name, value in attributes.items() if value is not None},
+    )
+    assert frozen.datetime_complete is not None
+    frozen.datetime_start = frozen.datetime_complete - timedelta(seconds=trial.seconds or 0.0)
+    return frozen
+
+
+@contextmanager
+def _understood(storage_url: str) -> Iterator[None]:
+    """Say of a storage that cannot be used what Optuna and its database say of it, and leave Optuna's log as it was."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.OptunaError, ImportError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"{storage_url} cannot be used as a storage of Optuna ({reason}); expected a URL such as sqlite:///runs.db"
+        ) from error
+    finally:
+        optuna.logging.set_verbosity(before)
