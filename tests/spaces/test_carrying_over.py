@@ -53,5 +53,5 @@ def test_a_network_of_the_papers_space_grows() -> None:
 
 
 def test_one_action_is_changed_and_what_follows_is_kept() -> None:
-    assert tuple(changed(OLD, 2, 1, random.Random(0)).actions) == (2, (), 1, (0,), 1, (0, 1), 2)
-    assert tuple(changed(OLD, 5, (1,), random.Random(0)).actions) == (2, (), 0, (0,), 1, (1,), 2)
+    assert tuple(changed(OLD, {2: 1}, random.Random(0)).actions) == (2, (), 1, (0,), 1, (0, 1), 2)
+    assert tuple(changed(OLD, {5: (1,)}, random.Random(0)).actions) == (2, (), 0, (0,), 1, (1,), 2)

@@ -16,7 +16,7 @@ from netwright.spaces.convolutional import convolutional
 from netwright.spaces.decisions import Choice, Decision, Subset
 from netwright.spaces.exploring import (
     enumerate_space,
-    mutate,
+    mutated,
     num_possible_actions,
     possible_actions,
     sample,
@@ -214,7 +214,7 @@ def by_occurrence(names: list[str]) -> list[tuple[str, int]]:
 def check_mutation(of: Space, seed: int) -> None:
     rng = random.Random(seed)
     old = sample(of, rng)
-    new = mutate(of, tuple(old.actions), rng)
+    new = mutated(old, rng)
     again = of.replay(tuple(new.actions))
     assert new.decision is None
     assert again.architecture == new.architecture
@@ -254,7 +254,7 @@ def test_mutation_in_the_convolutional_space(seed: int, parameters: dict[str, An
 
 def test_mutation_reaches_every_neighbour_and_never_stays() -> None:
     actions = (2, 1, (), 0, (0,), 2, (1,))
-    reached = {tuple(mutate(branching(), actions, random.Random(seed)).actions) for seed in range(400)}
+    reached = {tuple(mutated(branching().replay(actions), random.Random(seed)).actions) for seed in range(400)}
     assert actions not in reached
     # kind changed: the lone width is kept; widths (2 others, 1, 1) and the bits (1, 2) each flipped.
     neighbours = {(0,), (1, 1)}
@@ -264,7 +264,7 @@ def test_mutation_reaches_every_neighbour_and_never_stays() -> None:
 
 
 def test_mutation_draws_anew_what_was_never_answered() -> None:
-    grown = {tuple(mutate(branching(2), (1, 1), random.Random(seed)).actions) for seed in range(300)}
+    grown = {tuple(mutated(branching(2).replay((1, 1)), random.Random(seed)).actions) for seed in range(300)}
     # From "plain": the known width stays; the second layer's width and its bit are drawn.
     assert {actions for actions in grown if actions[0] == 2} == {
         (2, 1, (), width, inputs) for width in (0, 2) for inputs in ((), (0,))
@@ -273,9 +273,14 @@ def test_mutation_draws_anew_what_was_never_answered() -> None:
 
 def test_mutation_where_nothing_can_change() -> None:
     actions = (1, 1, 1, 1, 1, ())
-    assert tuple(mutate(thin(), actions, random.Random(0)).actions) == actions
+    assert tuple(mutated(thin().replay(actions), random.Random(0)).actions) == actions
 
 
-def test_mutation_refuses_actions_of_another_space() -> None:
-    with pytest.raises(SpaceError):
-        mutate(branching(), (2, 1), random.Random(0))
+def test_several_mutations_at_once() -> None:
+    old = sample(convolutional(4, skip_connections=False), random.Random(0))
+    for num_changes in range(1, 5):
+        for seed in range(20):
+            new = mutated(old, random.Random(seed), num_changes)
+            assert sum(a != b for a, b in zip(old.actions, new.actions, strict=True)) == num_changes
+    most = mutated(old, random.Random(0), 100)
+    assert all(a != b for a, b in zip(old.actions, most.actions, strict=True))

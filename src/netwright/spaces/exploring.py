@@ -2,11 +2,11 @@
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from netwright.spaces.decisions import Action, Actions, Choice, Decision, Subset
+from netwright.spaces.decisions import Action, Choice, Decision, Subset
 from netwright.spaces.programs import Performance, Space
 
 MAX_COUNTED_LEAVES = 1_000_000
@@ -121,26 +121,23 @@ def _count(space: Space, limit: int) -> int | None:
     return counted
 
 
-def mutate(space: Space, actions: Actions, rng: random.Random) -> Performance:
-    """Change one decision, chosen at random among those with an alternative, and repair what no longer fits.
+def mutated(old: Performance, rng: random.Random, num_changes: int = 1) -> Performance:
+    """The performance `old` with up to `num_changes` decisions changed, chosen among those with an alternative.
 
     A `Choice` gets another allowed option, a `Subset` one place flipped; see `changed` for the repair.
     """
-    old = space.replay(actions)
     changeable = [i for i, decision in enumerate(old.decisions) if num_possible_actions(decision) > 1]
-    if not changeable:
-        return old
-    position = rng.choice(changeable)
-    return changed(old, position, _another_action(old.decisions[position], old.actions[position], rng), rng)
+    positions = rng.sample(changeable, min(num_changes, len(changeable)))
+    return changed(old, {i: _another_action(old.decisions[i], old.actions[i], rng) for i in positions}, rng)
 
 
-def changed(old: Performance, position: int, action: Action, rng: random.Random) -> Performance:
-    """The performance `old` with another action at `position`.
+def changed(old: Performance, actions: Mapping[int, Action], rng: random.Random) -> Performance:
+    """The performance `old` with other actions at some positions.
 
-    Every later decision keeps its old answer (found by name and occurrence) where that is still possible and is drawn
+    Every other decision keeps its old answer (found by name and occurrence) where that is still possible and is drawn
     anew elsewhere.
     """
-    return _answered_like(old, old.space, [*old.actions[:position], action], rng)
+    return _answered_like(old, actions, old.space, rng) if actions else old
 
 
 def carried_over(old: Performance, space: Space, rng: random.Random) -> Performance:
@@ -148,32 +145,32 @@ def carried_over(old: Performance, space: Space, rng: random.Random) -> Performa
 
     Answers are found by name and occurrence, and drawn anew where there was none or it is not possible in `space`.
     """
-    return old if old.space == space else _answered_like(old, space, [], rng)
+    return old if old.space == space else _answered_like(old, {}, space, rng)
 
 
-def _answered_like(old: Performance, space: Space, first: Sequence[Action], rng: random.Random) -> Performance:
-    """The actions `first`, and then the answers of `old` by name and occurrence."""
-    remembered = _by_name_and_occurrence(old)
+def _answered_like(old: Performance, changes: Mapping[int, Action], space: Space, rng: random.Random) -> Performance:
+    """The answers of `old` by name and occurrence, with those at the positions of `changes` replaced."""
+    remembered = {
+        (decision.name, occurrence): changes.get(position, old.actions[position])
+        for position, (decision, occurrence) in enumerate(with_occurrences(old.decisions))
+    }
     performance = space.start()
-    occurrences: dict[str, int] = {}
+    counts: dict[str, int] = {}
     while performance.decision is not None:
-        decision, index = performance.decision, len(performance.actions)
-        occurrence = occurrences.get(decision.name, 0)
-        occurrences[decision.name] = occurrence + 1
-        if index < len(first):
-            performance.act(first[index])
-        else:
-            performance.act(_repaired(decision, remembered.get((decision.name, occurrence)), rng))
+        decision = performance.decision
+        occurrence = counts.get(decision.name, 0)
+        counts[decision.name] = occurrence + 1
+        performance.act(_repaired(decision, remembered.get((decision.name, occurrence)), rng))
     return performance
 
 
-def _by_name_and_occurrence(performance: Performance) -> dict[tuple[str, int], Action]:
+def with_occurrences(decisions: Iterable[Decision]) -> Iterator[tuple[Decision, int]]:
+    """Each decision, and how often one of its name was asked before."""
     counts: dict[str, int] = {}
-    remembered: dict[tuple[str, int], Action] = {}
-    for decision, action in zip(performance.decisions, performance.actions, strict=True):
-        remembered[decision.name, counts.get(decision.name, 0)] = action
-        counts[decision.name] = counts.get(decision.name, 0) + 1
-    return remembered
+    for decision in decisions:
+        occurrence = counts.get(decision.name, 0)
+        counts[decision.name] = occurrence + 1
+        yield decision, occurrence
 
 
 def _another_action(decision: Decision, action: Action, rng: random.Random) -> Action:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netwright.spaces.decisions import Actions
-from netwright.spaces.exploring import carried_over, mutate, sample
+from netwright.spaces.exploring import carried_over, mutated, sample
 from netwright.spaces.programs import Performance, Space
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update, derive_seed
 
@@ -92,7 +92,7 @@ class Evolution:
         return self._rng("sample", ticket, index).choices(self._population, k=self._sample_size)
 
     def _mutated(self, parent: Performance, rng: random.Random) -> Performance:
-        return mutate(parent.space, tuple(parent.actions), rng)
+        return mutated(parent, rng)
 
     def _rng(self, what: str, ticket: Ticket, index: int) -> random.Random:
         return random.Random(derive_seed(self._seed, what, ticket.replica, ticket.round, index))

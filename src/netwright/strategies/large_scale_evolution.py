@@ -46,7 +46,7 @@ class LargeScaleEvolution(Evolution):
         if not kinds:
             return parent
         position, action = rng.choice(kinds[rng.choice(list(kinds))])
-        return changed(parent, position, action, rng)
+        return changed(parent, {position: action}, rng)
 
 
 def mutations_of(performance: Performance) -> dict[str, list[Change]]:
