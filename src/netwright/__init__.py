@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from netwright.config import RandomSettings as RandomSettings
     from netwright.config import ReinforceSettings as ReinforceSettings
     from netwright.config import RunConfig as RunConfig
+    from netwright.config import ThompsonSettings as ThompsonSettings
     from netwright.models.folder import load as load
     from netwright.searching import search as search
 
@@ -58,6 +59,7 @@ _LATER = {
     "RandomSettings": "netwright.config",
     "ReinforceSettings": "netwright.config",
     "RunConfig": "netwright.config",
+    "ThompsonSettings": "netwright.config",
 }
 
 

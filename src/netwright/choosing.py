@@ -15,6 +15,7 @@ from netwright.config import (
     ReinforceSettings,
     RunConfig,
     StrategySettings,
+    ThompsonSettings,
 )
 from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.independent import IndependentPolicy
@@ -31,6 +32,7 @@ from netwright.strategies.pqt import PriorityQueueTraining
 from netwright.strategies.q_learning import QLearning
 from netwright.strategies.random_search import RandomSearch
 from netwright.strategies.reinforce import Reinforce
+from netwright.strategies.thompson import ThompsonSampling
 
 
 def make_strategy(config: RunConfig) -> Strategy:
@@ -96,6 +98,10 @@ def _policy(settings: ReinforceSettings | PPOSettings | PQTSettings, seed: int) 
     )
 
 
+def _thompson(settings: ThompsonSettings, space: Space, seed: int) -> Strategy:
+    return ThompsonSampling(space, seed=seed, **settings.model_dump(exclude={"name"}))
+
+
 def _evolution(settings: EvolutionSettings, space: Space, seed: int) -> Strategy:
     return Evolution(space, seed=seed, population=settings.population, sample=settings.sample, aging=settings.aging)
 
@@ -121,6 +127,7 @@ _MAKERS: Mapping[type[StrategySettings], Callable[[Any, Space, int], Strategy]] 
     ReinforceSettings: _reinforce,
     PPOSettings: _ppo,
     PQTSettings: _pqt,
+    ThompsonSettings: _thompson,
     EvolutionSettings: _evolution,
     LargeScaleEvolutionSettings: _large_scale_evolution,
     QLearningSettings: _q_learning,

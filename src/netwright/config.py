@@ -123,6 +123,16 @@ class RandomSettings(Settings):
     name: Literal["random"] = "random"
 
 
+class ThompsonSettings(Settings):
+    """Thompson sampling close to the best, with a critic of decisions and pairs of them."""
+
+    name: Literal["thompson"] = "thompson"
+    num_random: PositiveInt = 10  # trials at first; ours
+    num_best: PositiveInt = 10  # architectures that are changed; ours
+    max_changes: PositiveInt = 3  # decisions changed at once, 1 to so many; ours
+    num_candidates: PositiveInt = 100  # changed architectures among which the critic chooses; ours
+
+
 class EvolutionSettings(Settings):
     """Aging evolution (Real et al. 2019)."""
 
@@ -161,6 +171,7 @@ StrategySettings = (
     ReinforceSettings
     | PPOSettings
     | PQTSettings
+    | ThompsonSettings
     | EvolutionSettings
     | LargeScaleEvolutionSettings
     | QLearningSettings

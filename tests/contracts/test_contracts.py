@@ -19,6 +19,7 @@ from netwright.config import (
     RandomSettings,
     ReinforceSettings,
     RunConfig,
+    ThompsonSettings,
 )
 from netwright.contracts import evaluate_for_contract, executor_contract, strategy_contract
 from netwright.controller.baseline import MovingAverageBaseline
@@ -73,6 +74,7 @@ SETTINGS = {
     "ppo, independent": PPOSettings(policy="independent", learning_rate=0.05),
     "pqt": PQTSettings(hidden_size=8, num_layers=1, learning_rate=0.05, queue_size=3),
     "pqt, independent": PQTSettings(policy="independent", learning_rate=0.05, policy_gradient=True),
+    "thompson": ThompsonSettings(num_random=6, num_candidates=20),
     "evolution": EvolutionSettings(population=5, sample=3),
     "evolution without aging": EvolutionSettings(population=5, sample=3, aging=False),
     "large-scale evolution": LargeScaleEvolutionSettings(population=5),

@@ -2,33 +2,11 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
-from netwright.spaces.decisions import Actions
 from netwright.spaces.exploring import carried_over, mutated, sample
 from netwright.spaces.programs import Performance, Space
+from netwright.strategies.observations import Observation
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update, derive_seed
-
-
-@dataclass(frozen=True)
-class Individual:
-    """A trial that was observed: its number, which gives the space's parameters, its actions and its reward."""
-
-    number: int
-    actions: Actions
-    reward: float
-
-    def to_json(self) -> list[Any]:
-        """JSON values from which `individual_from_json` makes an equal one."""
-        actions = [list(action) if isinstance(action, tuple) else action for action in self.actions]
-        return [self.number, actions, self.reward]
-
-
-def individual_from_json(document: Sequence[Any]) -> Individual:
-    """The individual that `to_json` wrote."""
-    number, actions, reward = document
-    return Individual(number, tuple(tuple(each) if isinstance(each, list) else each for each in actions), reward)
 
 
 class Evolution:
@@ -46,7 +24,7 @@ class Evolution:
     def __init__(self, space: Space, *, seed: int, population: int = 100, sample: int = 25, aging: bool = True) -> None:
         self._space, self._seed = space, seed
         self._population_size, self._sample_size, self._aging = population, sample, aging
-        self._population: list[Individual] = []  # the oldest first
+        self._population: list[Observation] = []  # the oldest first
         self._num_updates = 0
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
@@ -73,7 +51,7 @@ class Evolution:
                 continue
             if len(self._population) >= self._population_size:
                 self._remove(ticket, index)
-            self._population.append(Individual(trial.number, trial.proposal.actions, trial.reward))
+            self._population.append(Observation(trial.number, trial.proposal.actions, trial.reward))
             rewards.append(trial.reward)
         self._num_updates += 1
         metrics = {"mean_reward": sum(rewards) / len(rewards)} if rewards else {}
@@ -87,7 +65,7 @@ class Evolution:
         else:
             self._population.remove(min(self._sample(ticket, index), key=lambda individual: individual.reward))
 
-    def _sample(self, ticket: Ticket, index: int) -> Sequence[Individual]:
+    def _sample(self, ticket: Ticket, index: int) -> Sequence[Observation]:
         """Those among whom the parent of the batch's child number `index` is chosen."""
         return self._rng("sample", ticket, index).choices(self._population, k=self._sample_size)
 
@@ -104,5 +82,5 @@ class Evolution:
 
     def restore(self, state: StrategyState) -> None:
         """Go on with the population of `state`."""
-        self._population = [individual_from_json(each) for each in state.values["population"]]
+        self._population = [Observation.from_json(each) for each in state.values["population"]]
         self._num_updates = state.values["num_updates"]

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from netwright.spaces.decisions import Action, Choice
 from netwright.spaces.exploring import changed
 from netwright.spaces.programs import Performance, Space
-from netwright.strategies.evolution import Evolution, Individual
+from netwright.strategies.evolution import Evolution
+from netwright.strategies.observations import Observation
 from netwright.trials import Ticket
 
 Change = tuple[int, Action]
@@ -37,7 +38,7 @@ class LargeScaleEvolution(Evolution):
     def __init__(self, space: Space, *, seed: int, population: int = 1000) -> None:
         super().__init__(space, seed=seed, population=population, sample=2, aging=False)
 
-    def _sample(self, ticket: Ticket, index: int) -> Sequence[Individual]:
+    def _sample(self, ticket: Ticket, index: int) -> Sequence[Observation]:
         """Two different individuals, where there are two."""
         return self._rng("sample", ticket, index).sample(self._population, min(2, len(self._population)))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from netwright.spaces.decisions import Action, Actions, Answer, Choice
 from netwright.spaces.programs import Performance, Space
+from netwright.strategies.observations import Observation
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update, derive_seed
 
 EPSILONS = (
@@ -69,7 +70,7 @@ class QLearning:
         self._replay, self._num_models = replay, num_models
         self._values: dict[str, dict[int, float]] = {}
         self._memory: list[tuple[list[QStep], float]] = []
-        self._remembered: list[tuple[int, Actions, float]] = []  # what the memory is made from, for `state`
+        self._remembered: list[Observation] = []  # what the memory is made from, for `state`
         self._known: set[str] = set()
         self._num_updates = 0
 
@@ -107,7 +108,7 @@ class QLearning:
                 for steps, reward in self._rng("replay", ticket, index).choices(self._memory, k=self._replay):
                     self._update(steps, reward)
             if trial.fingerprint not in self._known:
-                self._remember(trial.number, trial.proposal.actions, trial.reward)
+                self._remember(Observation(trial.number, trial.proposal.actions, trial.reward))
                 self._known.add(trial.fingerprint)
         self._num_updates += 1
         return Update(ticket.round, {"mean_reward": sum(rewards) / len(rewards), "epsilon": epsilon} if rewards else {})
@@ -125,9 +126,9 @@ class QLearning:
         highest = max(values.get(action, self._initial_value) for action in possible)
         return [action for action in possible if values.get(action, self._initial_value) == highest]
 
-    def _remember(self, number: int, actions: Actions, reward: float) -> None:
-        self._memory.append((self._trajectory(number, actions), reward))
-        self._remembered.append((number, actions, reward))
+    def _remember(self, observation: Observation) -> None:
+        self._memory.append((self._trajectory(observation.number, observation.actions), observation.reward))
+        self._remembered.append(observation)
 
     def _trajectory(self, number: int, actions: Actions) -> list[QStep]:
         recorded = (
@@ -145,10 +146,7 @@ class QLearning:
         table = {
             state: {str(action): value for action, value in values.items()} for state, values in self._values.items()
         }
-        memory = [
-            [number, [list(action) if isinstance(action, tuple) else action for action in actions], reward]
-            for number, actions, reward in self._remembered
-        ]
+        memory = [observation.to_json() for observation in self._remembered]
         known = sorted(self._known)
         return StrategyState({"table": table, "memory": memory, "known": known, "num_updates": self._num_updates})
 
@@ -156,9 +154,8 @@ class QLearning:
         """Go on with the table and memory of `state`."""
         table = state.values["table"]
         self._values = {key: {int(action): value for action, value in row.items()} for key, row in table.items()}
-        for number, actions, reward in state.values["memory"]:
-            actions = tuple(tuple(action) if isinstance(action, list) else action for action in actions)
-            self._remember(number, actions, reward)
+        for document in state.values["memory"]:
+            self._remember(Observation.from_json(document))
         self._known = set(state.values["known"])
         self._num_updates = state.values["num_updates"]
 

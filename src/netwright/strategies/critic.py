@@ -1,0 +1,107 @@
+"""A Bayesian critic: what decisions and pairs of them are worth, and how surely (Rasmussen & Williams 2006, chapter 2).
+
+The reward of an architecture is taken for the sum of a constant, an effect of every decision and an effect of every
+pair of decisions, all unknown and normally distributed. Nobody has to write these effects down: the sum is a Gaussian
+process, whose covariance of two architectures depends on how many decisions they share.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netwright.spaces.decisions import Action, Choice
+from netwright.spaces.exploring import with_occurrences
+from netwright.spaces.programs import Performance
+
+Array = NDArray[np.float64]
+Features = NDArray[np.intp]
+"""The numbers of the decisions that an architecture has, each with its answer."""
+
+JITTER = 1e-6
+"""Added to a variance, so that rounding makes none negative."""
+
+
+@dataclass
+class Critic:
+    """Beliefs about rewards in standard deviations: what `singles` and `pairs` of decisions explain, as variances.
+
+    `noise` is the standard deviation of what neither explains: the seed of a training, and three decisions at once.
+    """
+
+    singles: float = 6.0
+    pairs: float = 3.75
+    noise: float = 0.3
+    _numbers: dict[tuple[str, int, Action], int] = field(default_factory=dict)
+
+    def features(self, performance: Performance) -> Features:
+        """What was decided: every `Choice` with its option, every place of a `Subset` with whether it is selected.
+
+        Decisions are known by name and occurrence, so that architectures of different depths have some in common.
+        """
+        numbers = []
+        for position, (decision, occurrence) in enumerate(with_occurrences(performance.decisions)):
+            action = performance.actions[position]
+            answers: Sequence[Action] = (
+                [action]
+                if isinstance(decision, Choice) or isinstance(action, int)
+                else [(place, int(place in action)) for place in range(decision.of)]
+            )
+            for answer in answers:
+                key = (decision.name, occurrence, answer)
+                numbers.append(self._numbers.setdefault(key, len(self._numbers)))
+        return np.array(numbers, dtype=np.intp)
+
+    def imagined(
+        self, known: Sequence[Features], values: Array, others: Sequence[Features], rng: np.random.Generator
+    ) -> Array:
+        """One draw of the values of `others`, given those of `known`: a likely world, consistent in itself."""
+        ours, theirs = self._matrix(known), self._matrix(others)
+        lengths, their_lengths = ours.sum(axis=1), theirs.sum(axis=1)
+        across = self._covariance(theirs @ ours.T, their_lengths, lengths)
+        factor = np.linalg.cholesky(
+            self._covariance(ours @ ours.T, lengths, lengths) + self.noise**2 * np.eye(len(known))
+        )
+        weights = np.linalg.solve(factor, np.column_stack([across.T, values]))
+        whitened, seen = weights[:, :-1], weights[:, -1]
+        left = self._covariance(theirs @ theirs.T, their_lengths, their_lengths) - whitened.T @ whitened
+        spread = np.linalg.cholesky(left + JITTER * np.eye(len(others)))
+        drawn: Array = whitened.T @ seen + spread @ rng.standard_normal(len(others))
+        return drawn
+
+    def _matrix(self, architectures: Sequence[Features]) -> Array:
+        """A row for each, with 1 for every decision that it has."""
+        matrix = np.zeros((len(architectures), len(self._numbers)))
+        for row, features in zip(matrix, architectures, strict=True):
+            row[features] = 1.0
+        return matrix
+
+    def _covariance(self, shared: Array, lengths: Array, other_lengths: Array) -> Array:
+        """From the number of shared decisions; scaled so that no architecture varies more for being longer."""
+        singles = np.sqrt(np.outer(lengths, other_lengths))
+        pairs = np.sqrt(np.outer(lengths * (lengths - 1), other_lengths * (other_lengths - 1)))
+        pairs[pairs == 0] = 1.0
+        covariance: Array = 1.0 + self.singles * shared / singles + self.pairs * shared * (shared - 1) / pairs
+        return covariance
+
+
+def standardised(rewards: Sequence[float]) -> Array:
+    """Rewards as values that a critic can learn from, whatever their unit and however bad the worst are.
+
+    The mean of two: the normal score of the rank, which tells the good apart by order alone, and the distance to the
+    median in standard deviations of the better half, cut to -1.5..3, which tells by how much.
+    """
+    array = np.array(rewards, dtype=float)
+    order = np.sort(array)
+    ranks = (np.searchsorted(order, array, "left") + np.searchsorted(order, array, "right")) / 2
+    by_rank = np.array([_normal_score(rank / len(array)) for rank in ranks])
+    median = np.median(array)
+    deviation = np.std(array[array >= median])
+    by_distance = np.clip((array - median) / (deviation or 1.0), -1.5, 3.0)
+    values: Array = (by_rank + by_distance) / 2
+    return values
+
+
+_normal_score = NormalDist().inv_cdf

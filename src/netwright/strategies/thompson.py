@@ -1,0 +1,120 @@
+"""Thompson sampling close to the best (Thompson 1933; the trust regions of Eriksson et al. 2019, arXiv 1910.01739)."""
+
+import random
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from netwright.architectures.values import fingerprint
+from netwright.spaces.exploring import carried_over, mutated, sample
+from netwright.spaces.programs import Performance, Space
+from netwright.strategies.critic import Critic, Features, standardised
+from netwright.strategies.observations import Observation
+from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update, derive_seed
+
+MAX_KNOWN = 512
+"""Observations that the critic looks at: the best half and the latest. Its work grows with the third power."""
+MAX_DRAWS = 100
+"""How often a random architecture is drawn again that was tried before."""
+
+
+class ThompsonSampling:
+    """A policy that writes small changes of the best architectures, chosen by a critic; implements `Strategy`.
+
+    The first `num_random` trials are random. For every later one the policy writes `num_candidates` architectures: each
+    is one of the `num_best` best observed, with 1 to `max_changes` decisions changed. The critic imagines rewards for
+    all of them, one draw of what it holds for possible, and the candidate that is best in this draw is tried. Where the
+    critic is sure, the draw says what it knows; where it is not, the draw is a guess, which is how something new is
+    tried. An architecture is never tried twice, as long as the candidates hold a new one.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        seed: int,
+        num_random: int = 10,
+        num_best: int = 10,
+        max_changes: int = 3,
+        num_candidates: int = 100,
+    ) -> None:
+        self._space, self._seed = space, seed
+        self._num_random, self._num_best = num_random, num_best
+        self._max_changes, self._num_candidates = max_changes, num_candidates
+        self.critic = Critic()
+        self._known: dict[int, tuple[Observation, Performance, Features]] = {}
+        self._tried: set[str] = set()
+        self._num_updates = 0
+
+    def propose(self, ticket: Ticket) -> list[Proposal]:
+        """Random trials at first, then the candidates that a draw of the critic likes best."""
+        return [self._proposal(ticket, index) for index in range(ticket.size)]
+
+    def _proposal(self, ticket: Ticket, index: int) -> Proposal:
+        number = ticket.first + index
+        seed = derive_seed(self._seed, "propose", ticket.replica, ticket.round, index)
+        space, rng = self._space.at(number), random.Random(seed)
+        if number < self._num_random or not self._known:
+            wished: Iterable[Performance] = (sample(space, rng) for _ in range(MAX_DRAWS))
+        else:
+            wished = self._by_preference(self.candidates(space, rng), np.random.default_rng(seed))
+        performance = self._new(wished)
+        return Proposal(
+            space.parameters, tuple(performance.actions), performance.architecture, policy_version=self._num_updates
+        )
+
+    def candidates(self, space: Space, rng: random.Random) -> list[Performance]:
+        """What the policy writes."""
+        ranked = sorted(self._known.values(), key=lambda known: -known[0].reward)
+        best = [carried_over(performance, space, rng) for _, performance, _ in ranked[: self._num_best]]
+        return [mutated(rng.choice(best), rng, rng.randint(1, self._max_changes)) for _ in range(self._num_candidates)]
+
+    def _by_preference(self, candidates: Sequence[Performance], rng: np.random.Generator) -> Iterable[Performance]:
+        """The candidates, the one first that a draw of the critic likes best."""
+        known = list(self._known.values())
+        values = standardised([observation.reward for observation, _, _ in known])
+        features = [self.critic.features(performance) for performance in candidates]
+        drawn = self.critic.imagined([features for _, _, features in known], values, features, rng)
+        return (candidates[place] for place in np.argsort(-drawn, kind="stable"))
+
+    def _new(self, wished: Iterable[Performance]) -> Performance:
+        """The first that was not tried before, or the first at all where there is none."""
+        first = None
+        for performance in wished:
+            mark = fingerprint(performance.architecture)
+            if mark not in self._tried:
+                self._tried.add(mark)
+                return performance
+            first = first or performance
+        assert first is not None
+        return first
+
+    def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
+        """Take the trials of a batch into what the critic knows."""
+        rewards = []
+        for trial in trials:
+            if trial.reward is not None:
+                self._learn(Observation(trial.number, trial.proposal.actions, trial.reward))
+                rewards.append(trial.reward)
+        self._num_updates += 1
+        return Update(ticket.round, {"mean_reward": sum(rewards) / len(rewards)} if rewards else {})
+
+    def _learn(self, observation: Observation) -> None:
+        performance = self._space.at(observation.number).replay(observation.actions)
+        self._known[observation.number] = observation, performance, self.critic.features(performance)
+        if len(self._known) > MAX_KNOWN:
+            older = list(self._known.values())[: MAX_KNOWN // 2]
+            worst = min(older, key=lambda known: known[0].reward)
+            del self._known[worst[0].number]
+
+    def state(self) -> StrategyState:
+        """What the critic knows, and what was tried."""
+        known = [observation.to_json() for observation, _, _ in self._known.values()]
+        return StrategyState({"known": known, "tried": sorted(self._tried), "num_updates": self._num_updates})
+
+    def restore(self, state: StrategyState) -> None:
+        """Go on with what `state` knows."""
+        for document in state.values["known"]:
+            self._learn(Observation.from_json(document))
+        self._tried = set(state.values["tried"])
+        self._num_updates = state.values["num_updates"]
