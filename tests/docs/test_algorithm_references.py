@@ -32,6 +32,7 @@ MODELS = {
     "PPOSettings": "strategy.",
     "PQTSettings": "strategy.",
     "RandomSettings": "strategy.",
+    "ThompsonSettings": "strategy.",
     "EvolutionSettings": "strategy.",
     "LargeScaleEvolutionSettings": "strategy.",
     "QLearningSettings": "strategy.",

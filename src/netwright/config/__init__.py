@@ -1,0 +1,31 @@
+"""Every setting of a run: its default, its unit, where it comes from.
+
+A recipe is a function that returns a `RunConfig`. It is frozen, refuses unknown names, goes to JSON and back, and is
+stored with the run. Components never see it: they take plain keyword arguments.
+"""
+
+from netwright.config.children import EvaluateSettings as EvaluateSettings
+from netwright.config.children import FunctionSettings as FunctionSettings
+from netwright.config.children import ImageSettings as ImageSettings
+from netwright.config.children import TableSettings as TableSettings
+from netwright.config.children import TextSettings as TextSettings
+from netwright.config.finals import FinalSettings as FinalSettings
+from netwright.config.finals import FinalTextSettings as FinalTextSettings
+from netwright.config.run import ConfirmSettings as ConfirmSettings
+from netwright.config.run import ConstraintSettings as ConstraintSettings
+from netwright.config.run import RunConfig as RunConfig
+from netwright.config.run import assigned as assigned
+from netwright.config.run import differences as differences
+from netwright.config.run import flattened as flattened
+from netwright.config.strategies import STRATEGIES as STRATEGIES
+from netwright.config.strategies import EvolutionSettings as EvolutionSettings
+from netwright.config.strategies import LargeScaleEvolutionSettings as LargeScaleEvolutionSettings
+from netwright.config.strategies import OptunaSettings as OptunaSettings
+from netwright.config.strategies import PPOSettings as PPOSettings
+from netwright.config.strategies import PQTSettings as PQTSettings
+from netwright.config.strategies import QLearningSettings as QLearningSettings
+from netwright.config.strategies import RandomSettings as RandomSettings
+from netwright.config.strategies import ReinforceSettings as ReinforceSettings
+from netwright.config.strategies import StrategySettings as StrategySettings
+from netwright.config.strategies import ThompsonSettings as ThompsonSettings
+from netwright.config.strategies import strategy_settings as strategy_settings

@@ -1,0 +1,89 @@
+"""Settings of the kinds of children: how one is trained and judged."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+
+from netwright.children.dropout import Dropout
+from netwright.config.base import Fraction, FunctionField, NonNegative, Positive, Settings, Share
+
+
+class ImageSettings(Settings):
+    """How a child is trained on images and judged (paper, section 4.1)."""
+
+    kind: Literal["images"] = "images"
+    task: str = "cifar10"
+    num_train: PositiveInt | None = None  # images; None is all that validation leaves
+    num_validation: PositiveInt | Share = 5000  # images; paper. Below 1: that share of every class
+    split_seed: int = 0
+    epochs: PositiveInt = 50  # paper
+    batch_size: PositiveInt = 64  # DenseNet's; the paper names no other
+    learning_rate: Positive = 0.1  # paper
+    schedule: Literal["constant", "step", "cosine"] = "step"  # DenseNet's: / 10 at 1/2 and 3/4
+    momentum: Fraction = 0.9  # Nesterov; paper
+    weight_decay: NonNegative = 0.0001  # paper
+    upsample: PositiveInt | None = 40  # pixels of the longer side, then a crop; Zoph et al. 2018. None is none
+    flips: bool = True  # left and right, half of the time; paper
+    last_epochs: PositiveInt = 5  # the score is the best validation accuracy of the last ones; paper
+    exponent: Positive = 3.0  # reward = score ** exponent; paper. The slides say 2
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the hardware has it
+    channels_last: bool = True
+
+
+class TextSettings(Settings):
+    """How a recurrent cell is dropped into a language model, trained and judged (paper, section 4.2).
+
+    The paper names layers, size, epochs and reward; the rest is of the models that it compares with, of medium size
+    (Zaremba et al. 2014, Gal & Ghahramani 2016).
+    """
+
+    kind: Literal["text"] = "text"
+    task: str = "ptb"
+    num_train_tokens: PositiveInt | None = None  # the first ones; None is all
+    num_validation_tokens: PositiveInt | None = None
+    num_parameters: PositiveInt | None = 20_000_000  # of the whole model, which decides the hidden size; paper
+    hidden_size: PositiveInt | None = None  # units of a layer, in the place of num_parameters
+    num_layers: PositiveInt = 2  # paper
+    embedding_size: PositiveInt | None = None  # None is the hidden size
+    tied: bool = False  # whether the softmax has the embedding's weights
+    cell_bias: bool = False  # whether the leaves of a cell have a bias; none in the paper
+    init_range: Positive = 0.05  # matrices U(-0.05, 0.05); Zaremba
+    epochs: PositiveInt = 35  # paper
+    batch_size: PositiveInt = 20  # sequences side by side; Zaremba
+    window: PositiveInt = 35  # steps through which gradients flow; Zaremba
+    optimizer: Literal["sgd", "adam"] = "sgd"  # Zaremba
+    learning_rate: Positive = 1.0  # Zaremba
+    constant_epochs: NonNegativeInt = 6  # epochs before the learning rate begins to fall; Zaremba
+    decay: Annotated[float, Field(ge=1)] = 1.2  # the learning rate is divided by it at every further epoch; Zaremba
+    loss_over_time: Literal["sum", "mean"] = "sum"  # of a window's nats; Zaremba
+    clip: Positive = 5.0  # largest norm of a gradient; Zaremba
+    weight_decay: NonNegative = 0.0
+    dropout: Dropout = Dropout(inputs=0.5, output=0.5, state=0.2, words=0.2, variational=True)  # Gal
+    constant: Positive = 80.0  # reward = constant / (validation perplexity) ** 2; paper
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the hardware has it
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Self:
+        if (self.num_parameters is None) == (self.hidden_size is None):
+            raise ValueError("give either num_parameters or hidden_size, and null for the other")
+        return self
+
+
+class FunctionSettings(Settings):
+    """A user's own function: architecture -> reward."""
+
+    kind: Literal["function"] = "function"
+    function: FunctionField
+
+
+class TableSettings(Settings):
+    """A table of trained architectures: each is looked up, none is trained."""
+
+    kind: Literal["table"] = "table"
+    task: str = "nasbench201-cifar10"
+
+
+EvaluateSettings = ImageSettings | TextSettings | FunctionSettings | TableSettings
+"""How a child is judged; the kind tells them apart."""
