@@ -1,7 +1,7 @@
 """The kinds of children that a search can judge: each with its data, what workers call, its reward, its costs.
 
 A kind is chosen by the config's `evaluate` group. Everything else that a search is made of (core, loop, store,
-executors, report) is the same for all of them; a new kind is a class here and a group of settings in `config/children.py`.
+executors, report) is the same for all of them; a new kind is a class here and settings in `config/children.py`.
 """
 
 from collections.abc import Mapping

@@ -12,6 +12,8 @@ import pytest
 from pydantic.fields import FieldInfo
 
 from netwright import config
+from netwright.children.dropout import Dropout
+from netwright.config.base import Settings
 from netwright.spaces.convolutional import convolutional
 
 ROOT = Path(__file__).parents[2]
@@ -156,7 +158,8 @@ def value_of(cell: str) -> Any:
         return ast.literal_eval(text)
     call = ast.parse(text, mode="eval").body
     assert isinstance(call, ast.Call)
-    return getattr(config, group[1])(**{word.arg: ast.literal_eval(word.value) for word in call.keywords})
+    groups = {**vars(config), "Dropout": Dropout}
+    return groups[group[1]](**{word.arg: ast.literal_eval(word.value) for word in call.keywords})
 
 
 def default_of(field: FieldInfo) -> Any:
@@ -170,7 +173,7 @@ def typed(rows: list[tuple[str, Any]]) -> list[tuple[str, type, Any]]:
 
 def test_every_group_of_settings_has_its_table() -> None:
     groups = {
-        name for name, value in vars(config).items() if inspect.isclass(value) and issubclass(value, config.Settings)
+        name for name, value in vars(config).items() if inspect.isclass(value) and issubclass(value, Settings)
     }
     assert set(MODELS) == groups - {"Settings"}
 
