@@ -1,6 +1,6 @@
 """Does Q-learning improve on its own random phase on MetaQNN's space, with children that are really trained?
 
-    python benchmarks/metaqnn.py                # 5 seeds, about a quarter of an hour on 2 idle cores
+    python benchmarks/metaqnn.py                # 5 seeds, about 20 minutes on 2 idle cores
     python benchmarks/metaqnn.py --models 60    # the same with a fifth of the schedule
 
 Runs the recipe `metaqnn-digits` through worker processes, a run for each seed in runs/metaqnn; the same command goes on
@@ -44,10 +44,10 @@ class Phases:
     def __str__(self) -> str:
         if not (self.random and self.greedy):
             return f"{len(self.random)} at epsilon 1 and {len(self.greedy)} at 0.2 or below: too few"
-        low, high = interval_of_difference(np.array(self.random)[:, None], np.array(self.greedy)[:, None])
+        low, high = interval_of_difference(np.array(self.greedy)[:, None], np.array(self.random)[:, None])
         return (
             f"{statistics.fmean(self.random):.4f} (n={len(self.random)}) -> {statistics.fmean(self.greedy):.4f} "
-            f"(n={len(self.greedy)}), {self.gain:+.4f} ({-float(high[0]):+.4f} to {-float(low[0]):+.4f})"
+            f"(n={len(self.greedy)}), {self.gain:+.4f} ({float(low[0]):+.4f} to {float(high[0]):+.4f})"
         )
 
 

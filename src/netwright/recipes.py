@@ -251,7 +251,7 @@ def digits_table() -> RunConfig:
 def metaqnn_digits() -> RunConfig:
     """MetaQNN (Baker et al. 2017) scaled to the digits: its space with 16 times fewer filters, Q-learning.
 
-    About 3 minutes on 2 cores.
+    About 4 minutes on 2 cores.
     """
     return RunConfig(
         recipe="metaqnn-digits",
