@@ -54,7 +54,7 @@ class AdamParameters:
         self.version = 0
         self._seed, self._init_range = seed, init_range
         self._weights: Weights = {}
-        self._optimizer = torch.optim.Adam([torch.zeros(0)], lr=learning_rate)
+        self._optimizer = torch.optim.Adam([torch.zeros(0)], lr=learning_rate, foreach=False)
 
     def pull(self) -> Pulled:
         """A copy of all parameters."""
@@ -81,7 +81,7 @@ class AdamParameters:
 
     def _add(self, name: str, value: Tensor) -> None:
         self._weights[name] = value.requires_grad_()
-        self._optimizer.add_param_group({"params": [self._weights[name]]})
+        self._optimizer.param_groups[0]["params"].append(self._weights[name])
 
     def state(self) -> tuple[dict[str, Any], Weights]:
         """JSON values and tensors from which `restore` goes on exactly."""
