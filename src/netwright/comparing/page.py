@@ -69,9 +69,9 @@ def _distance(comparison: Comparison) -> Figure | None:
         return None
     means = [abs(best - mean) for each in comparison.summaries for mean in each.curve.mean if mean is not None]
     floor = min((mean for mean in means if mean), default=1.0) / 10
-    distances = [(each.strategy, distances(each.curve, best, floor)) for each in comparison.summaries]
+    curves = [(each.strategy, distances(each.curve, best, floor)) for each in comparison.summaries]
     note = "The mean over runs of the distance to the best there is, and its 95% interval."
-    figure = framed("What is missing", _lines(distances, comparison), note, f"{unit} spent", "distance", height=380)
+    figure = framed("What is missing", _lines(curves, comparison), note, f"{unit} spent", "distance", height=380)
     figure["layout"]["yaxis"]["type"] = "log"
     return figure
 
