@@ -99,18 +99,25 @@ class Critic:
 def standardised(rewards: Sequence[float]) -> Array:
     """Rewards as values that a critic can learn from, whatever their unit and however bad the worst are.
 
-    The mean of two: the normal score of the rank, which tells the good apart by order alone, and the distance to the
-    median in standard deviations of the better half, cut to -1.5..3, which tells by how much.
+    The mean of `by_rank`, which tells even the best apart, and `by_distance`, which says by how much.
     """
-    array = np.array(rewards, dtype=float)
-    order = np.sort(array)
-    ranks = (np.searchsorted(order, array, "left") + np.searchsorted(order, array, "right")) / 2
-    by_rank = np.array([_normal_score(rank / len(array)) for rank in ranks])
-    median = np.median(array)
-    deviation = np.std(array[array >= median])
-    by_distance = np.clip((array - median) / (deviation or 1.0), -1.5, 3.0)
-    values: Array = (by_rank + by_distance) / 2
+    values: Array = (by_rank(rewards) + by_distance(rewards)) / 2
     return values
 
 
-_normal_score = NormalDist().inv_cdf
+def by_rank(rewards: Sequence[float]) -> Array:
+    """The normal score of each reward's rank; equal rewards share one."""
+    array = np.array(rewards, dtype=float)
+    order = np.sort(array)
+    ranks = (np.searchsorted(order, array, "left") + np.searchsorted(order, array, "right")) / 2
+    normal = NormalDist()
+    return np.array([normal.inv_cdf(rank / len(array)) for rank in ranks])
+
+
+def by_distance(rewards: Sequence[float]) -> Array:
+    """The distance of each reward to the median, in standard deviations of the better half, cut to -1.5..3."""
+    array = np.array(rewards, dtype=float)
+    median = np.median(array)
+    deviation = np.std(array[array >= median])
+    values: Array = np.clip((array - median) / (deviation or 1.0), -1.5, 3.0)
+    return values
