@@ -13,6 +13,8 @@ from netwright.writing import write_whole
 
 FILE_NAME = "comparison.html"
 COLOURS = ("blue", "accent", "green", "warn", "muted", "ramp-6", "ramp-2", "points")
+STYLES = "td:first-child, th, th.number { min-width: 130px; white-space: normal; overflow-wrap: anywhere; }"
+"""Names of strategies are as long as their settings."""
 BAND = "30"
 """The opacity of an interval, hexadecimal."""
 
@@ -46,7 +48,7 @@ def page(comparison: Comparison) -> str:
         "<h2>Settings</h2>",
         *(_settings(comparison, each.strategy) for each in comparison.summaries),
     ]
-    return document(f"{name}, strategies side by side - netwright", body, placed.figures)
+    return document(f"{name}, strategies side by side - netwright", body, placed.figures, styles=STYLES)
 
 
 def _table(headers: list[str], rows: tables.Rows) -> str:
