@@ -70,7 +70,7 @@ def make_core(config: RunConfig, store: Store | None, shape: Any = None) -> Sear
         constraints=make_constraints(config, shape),
     )
     if store is not None:
-        core.restore(store.trials(config.space), len(store.updates()), store.strategy_state())
+        core.restore(store.trials(config.space), store.learned(), store.strategy_state())
     return core
 
 

@@ -2,9 +2,9 @@
 
     pulled = parameters.pull()                      # one consistent version
     ... sample with pulled.weights, measure, differentiate at pulled.weights ...
-    parameters.push(gradient, rewards)              # one update
+    parameters.push(gradient, rewards, origin)      # one update
 
-In one process this is a single object; a parameter server is the same verbs over shards.
+In one process this is a single object; a parameter server is the same verbs over shards (`distributed/shards.py`).
 """
 
 import math
@@ -27,8 +27,21 @@ class Pulled:
     weights: Weights
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What a gradient comes from: the round of a replica, drawn with the parameters of this version."""
+
+    replica: int
+    round: int
+    version: int
+
+
 class Parameters(Protocol):
     """What a strategy asks of the keeper of its parameters."""
+
+    @property
+    def baseline(self) -> MovingAverageBaseline:
+        """What rewards are judged by."""
 
     def pull(self) -> Pulled:
         """A copy of all parameters at one version."""
@@ -39,8 +52,17 @@ class Parameters(Protocol):
     def step(self, gradient: Mapping[str, Tensor]) -> None:
         """Apply one gradient of the loss within an update that `push` will end."""
 
-    def push(self, gradient: Mapping[str, Tensor], rewards: Sequence[float]) -> None:
-        """Apply one gradient of the loss, then take the batch's rewards into the baseline: one update."""
+    def push(self, gradient: Mapping[str, Tensor], rewards: Sequence[float], origin: Origin) -> Mapping[str, float]:
+        """Apply one gradient of the loss, then take the batch's rewards into the baseline: one update.
+
+        Returns what people should know of it besides.
+        """
+
+    def state(self) -> tuple[dict[str, Any], Weights]:
+        """JSON values and tensors from which `restore` goes on exactly."""
+
+    def restore(self, values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave; meant for a fresh object."""
 
 
 class AdamParameters:
@@ -73,11 +95,14 @@ class AdamParameters:
             weight.grad = gradient.get(name)
         self._optimizer.step()
 
-    def push(self, gradient: Mapping[str, Tensor], rewards: Sequence[float]) -> None:
-        """Apply the last or only gradient of a batch and take its rewards into the baseline."""
+    def push(
+        self, gradient: Mapping[str, Tensor], rewards: Sequence[float], origin: Origin | None = None
+    ) -> Mapping[str, float]:
+        """Apply the last or only gradient of a batch and take its rewards into the baseline, wherever it comes from."""
         self.step(gradient)
         self.baseline.update(rewards)
         self.version += 1
+        return {}
 
     def _add(self, name: str, value: Tensor) -> None:
         self._weights[name] = value.requires_grad_()
