@@ -74,7 +74,7 @@ def usable_cores() -> int:
 def default_workers(config: RunConfig) -> int:
     """One per core that this process may use; one on a GPU. Never more than there can be children in flight."""
     cores = 1 if torch.cuda.is_available() else usable_cores()
-    return max(1, min(cores, (config.lag + 1) * config.batch_size))
+    return max(1, min(cores, config.most_in_flight))
 
 
 def read_config(folder: Path) -> tuple[RunConfig, Place]:

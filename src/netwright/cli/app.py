@@ -183,10 +183,11 @@ def _run(config: Any, folder: Path, place: Any, top: int, tensorboard: bool) -> 
     from netwright.progress import Watches, make_watch
     from netwright.running import is_complete, run_search
 
-    in_flight = (config.lag + 1) * config.batch_size
+    in_flight = config.most_in_flight
     if place.workers > in_flight:
+        factors = "replicas x (lag + 1) x batch_size" if config.replicas else "(lag + 1) x batch_size"
         Console(stderr=True).print(
-            f"[yellow]Warning:[/] at most (lag + 1) x batch_size = {in_flight} children are in flight, so "
+            f"[yellow]Warning:[/] at most {factors} = {in_flight} children are in flight, so "
             f"{place.workers - in_flight} of {place.workers} workers will idle; raise --set lag=... in a new run",
             highlight=False,
         )
