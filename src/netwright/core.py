@@ -95,8 +95,13 @@ class SearchCore:
         """The numbers of the learned batches, in the order in which they were learned."""
         self._tickets: list[Ticket] = []
         self._rounds = [0] * replicas
+        self._with_room = set(range(replicas))
         self._in_flight: list[deque[int]] = [deque() for _ in range(replicas)]
-        self._not_learned: dict[int, Ticket] = {}
+        """The numbers of each replica's batches that are not learned, in their order."""
+        self._num_open: dict[int, int] = {}
+        """Of each of these batches, how many trials have not ended."""
+        self._queued: list[int] = []
+        """The numbers of the trials that wait, in their order."""
         self._num_kept = -replicas
         self._first_with: dict[str, int] = {}
         self._attempts: dict[int, int] = {}
@@ -132,13 +137,19 @@ class SearchCore:
     @property
     def finished(self) -> bool:
         """Whether every trial below the limit has ended."""
-        return len(self.trials) >= self.num_trials and all(trial.state.finished for trial in self._open())
+        return len(self.trials) >= self.num_trials and all(
+            trial.state.finished
+            for number in self._num_open
+            for trial in self._batch(self._tickets[number])
+            if trial.number < self.num_trials
+        )
 
     def start(self) -> Step:
         """Draw the first batches, or re-queue what was in flight when the search stopped."""
         for trial in self.trials:
             if trial.state is TrialState.RUNNING:
                 self._change(replace(trial, state=TrialState.QUEUED))
+        self._queued = [trial.number for trial in self.trials if trial.state is TrialState.QUEUED]
         return self._advance()
 
     def receive(self, outcome: Outcome) -> Step:
@@ -201,14 +212,15 @@ class SearchCore:
 
     def _issue(self) -> Iterator[Ticket]:
         """A ticket for every batch that there is room for."""
-        for replica, in_flight in enumerate(self._in_flight):
-            while len(in_flight) <= self.lag:
+        with_room, self._with_room = sorted(self._with_room), set()
+        for replica in with_room:
+            while len(self._in_flight[replica]) <= self.lag:
                 number = len(self._tickets)
                 ticket = Ticket(self._rounds[replica], number * self.batch_size, self.batch_size, replica)
                 self._rounds[replica] += 1
-                in_flight.append(number)
+                self._in_flight[replica].append(number)
                 self._tickets.append(ticket)
-                self._not_learned[number] = ticket
+                self._num_open[number] = ticket.size - sum(trial.state.finished for trial in self._batch(ticket))
                 yield ticket
 
     def _batch(self, ticket: Ticket) -> Sequence[Trial]:
@@ -216,10 +228,7 @@ class SearchCore:
 
     def _next_complete(self) -> int | None:
         """The batch to be learned next: of one replica its first, and of these one whose trials have all ended."""
-        for in_flight in self._in_flight:
-            if all(trial.state.finished for trial in self._batch(self._tickets[in_flight[0]])):
-                return in_flight[0]
-        return None
+        return next((numbers[0] for numbers in self._in_flight if not self._num_open[numbers[0]]), None)
 
     def _learn(self, number: int) -> Update:
         ticket = self._tickets[number]
@@ -232,14 +241,17 @@ class SearchCore:
 
     def _close(self, number: int) -> None:
         """A batch has been learned."""
-        ticket = self._not_learned.pop(number)
-        self._in_flight[ticket.replica].popleft()
+        replica = self._tickets[number].replica
+        self._in_flight[replica].popleft()
+        self._with_room.add(replica)
+        del self._num_open[number]
         self.learned.append(number)
 
     def _draw(self, ticket: Ticket) -> None:
         for index, proposal in enumerate(self._strategy.propose(ticket)):
             trial = Trial(ticket.first + index, proposal)
             self._append(trial)
+            self._queued.append(trial.number)
             self._changed[trial.number] = trial
 
     def _append(self, trial: Trial) -> None:
@@ -249,11 +261,13 @@ class SearchCore:
 
     def _change(self, trial: Trial) -> None:
         self.trials[trial.number] = self._changed[trial.number] = trial
+        if trial.state.finished:
+            self._num_open[trial.number // self.batch_size] -= 1
 
-    def _open(self) -> list[Trial]:
-        """The trials below the limit that could still be waiting: those of the batches not yet learned."""
-        numbers = (n for each in self._not_learned.values() for n in range(each.first, each.first + each.size))
-        return [self.trials[number] for number in numbers if number < self.num_trials]
+    def _waiting(self) -> list[Trial]:
+        """The queued trials below the limit."""
+        self._queued = [number for number in self._queued if self.trials[number].state is TrialState.QUEUED]
+        return [self.trials[number] for number in self._queued if number < self.num_trials]
 
     def _original(self, trial: Trial) -> Trial:
         """The first trial with the same architecture; the trial itself where it is the first or nothing is reused."""
@@ -261,9 +275,7 @@ class SearchCore:
 
     def _settle(self) -> None:
         """End every queued trial that needs no training: above a limit, or a duplicate of one that has ended."""
-        for trial in self._open():
-            if trial.state is not TrialState.QUEUED:
-                continue
+        for trial in self._waiting():
             original = self._original(trial)
             costs = self._constraints.count(trial.proposal.architecture)
             if broken := self._constraints.violation(costs):
@@ -274,8 +286,8 @@ class SearchCore:
 
     def _launch(self) -> Iterable[Job]:
         """Every queued trial that waits for nothing."""
-        for trial in self._open():
-            if trial.state is TrialState.QUEUED and self._original(trial).number == trial.number:
+        for trial in self._waiting():
+            if self._original(trial).number == trial.number:
                 running = replace(trial, state=TrialState.RUNNING)
                 self._change(running)
                 yield self._job(running)
