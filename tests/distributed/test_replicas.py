@@ -1,6 +1,7 @@
 """Replicas over shards on a virtual clock: what they draw, what they learn, kills at random moments, replay."""
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -139,6 +140,19 @@ def test_a_limit_of_staleness_drops_the_gradients_of_slow_children():
     for update in store.updates():
         assert ("dropped" in update.metrics) == (update.metrics["staleness"] > 2)
     assert core.trials[-1].proposal.policy_version <= len(store.updates()) - len(dropped)
+
+
+def test_the_strategy_is_kept_once_in_so_many_batches_as_there_are_replicas_and_at_the_end():
+    core, kept = make_core(config(reuse=False), None), []
+
+    def look_on(step):
+        if (state := step.state()) is not None:
+            kept.append(state.values["learned"])
+
+    drive(core, executor(), None, look_on)
+    assert kept[0] == 0
+    assert kept[-1] == 30
+    assert [after - before for before, after in pairwise(kept[:-1])] == [3] * (len(kept) - 2)
 
 
 def test_one_replica_without_lag_is_the_single_controller_trial_for_trial():

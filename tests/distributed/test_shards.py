@@ -84,9 +84,13 @@ def numpy_adam(weight, gradients, rate):
 
 @pytest.mark.parametrize("count", [1, 4])
 def test_an_update_is_made_of_the_mean_of_so_many_gradients(count):
-    """`c` is in two gradients of each three: the third counts as zero."""
+    """`c` is in two gradients of each three: the third counts as zero.
+
+    Adam divides by the size of gradients, so only with such as small as its 1e-8 does it tell a mean from a sum.
+    """
     parameters = sharded(count, accumulate=3)
     sent = [gradient(number, "abc" if number % 3 else "ab") for number in range(7)]
+    sent = [{name: 1e-8 * value for name, value in each.items()} for each in sent]
     for number, each in enumerate(sent):
         assert parameters.pull().version == number // 3
         assert parameters.push(each, [0.5], origin(number, version=0)) == {"staleness": number // 3}
@@ -138,7 +142,7 @@ def test_a_shard_takes_numbered_gradients_in_once_and_in_order():
         ordered.apply(number, slices(number), {} if number else initial)
     for number in (1, 1, 3, 0, 0, 3, 2, 1):
         shuffled.apply(number, slices(number), {} if number else initial)
-    assert shuffled.num_applied == 4
+    assert (shuffled.num_applied, shuffled._waiting) == (4, {})
     assert same(ordered.state(), shuffled.state())
     with pytest.raises(RuntimeError, match="version 4 and was asked for version 3"):
         shuffled.fetch(3)

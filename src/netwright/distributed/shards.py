@@ -28,7 +28,7 @@ class Shard:
     Gradients are numbered. Each is taken in once and in order, however often and in whatever order they come.
 
     Deviation: of the gradients that make one update the paper says neither "sum" nor "mean"; this is the mean, where a
-    gradient that does not mention a parameter counts as zero.
+    gradient that does not mention a parameter counts as zero. Adam, which divides by their size, hardly tells the two.
     """
 
     def __init__(self, *, learning_rate: float, accumulate: int = 1) -> None:
