@@ -35,9 +35,10 @@ def simulated(num_trials, *, count, batch_size, slots, lag=0, sigma=0.5, loss=0.
 
 
 def test_busy_and_drain_by_hand():
-    """Two slots: one works from 0 to 4, the other from 0 to 1 and from 3 to 5. The drain begins at 3."""
-    result = Simulation(2, ((0, 4), (0, 1), (3, 2)), (), (Update(0, {"staleness": 2}), Update(1, {})))
-    assert (result.seconds, result.drained_from, result.drain_seconds) == (5, 3, 2)
+    """Two slots: one works from 0 to 4, the other from 0 to 1, from 3 to 4, and again, after a loss, from 4 to 5."""
+    work, updates = ((0, 4), (0, 1), (3, 1), (4, 1)), (Update(0, {"staleness": 2}), Update(1, {}))
+    result = Simulation(2, work, (), updates, drained_from=3)
+    assert (result.seconds, result.drain_seconds) == (5, 2)
     assert result.busy == pytest.approx((3 + 1) / (2 * 3))
     assert result.staleness == [2]
 
@@ -66,6 +67,7 @@ def test_with_one_child_for_each_replica_every_slot_is_busy_until_the_drain():
 def test_lost_workers_cost_time_and_no_trial():
     core, result = simulated(400, count=20, batch_size=2, slots=40, loss=0.2)
     assert len(result.work) > 440
+    assert result.drained_from < result.work[-1][0]
     assert sorted(number for _, number in result.ended) == list(range(400))
     assert all(trial.state.finished for trial in core.trials[:400])
     assert result.seconds > simulated(400, count=20, batch_size=2, slots=40)[1].seconds

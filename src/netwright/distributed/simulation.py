@@ -24,16 +24,13 @@ class Simulation:
     ended: tuple[tuple[float, int], ...]
     """(time, trial number) of every end, also of trials that reuse a measurement."""
     updates: tuple[Update, ...]
+    drained_from: float
+    """When the last child began, tries after a lost worker aside: from then on slots empty, since the search ends."""
 
     @property
     def seconds(self) -> float:
         """When the last child ended."""
         return max(begun + seconds for begun, seconds in self.work)
-
-    @property
-    def drained_from(self) -> float:
-        """When the last child began: from then on slots empty, since the search ends."""
-        return self.work[-1][0]
 
     @property
     def drain_seconds(self) -> float:
@@ -44,7 +41,7 @@ class Simulation:
     def busy(self) -> float:
         """The share of the slots' time that had work, before the drain."""
         until = self.drained_from
-        worked = sum(min(begun + seconds, until) - begun for begun, seconds in self.work)
+        worked = sum(min(begun + seconds, until) - min(begun, until) for begun, seconds in self.work)
         return worked / (self.slots * until) if until else 1.0
 
     @property
@@ -63,7 +60,7 @@ def simulate(core: SearchCore, executor: VirtualExecutor, store: Store | None = 
         updates.extend(step.updates)
 
     drive(core, executor, store, look_on)
-    return Simulation(executor.slots, tuple(sorted(executor.work)), tuple(ended), tuple(updates))
+    return Simulation(executor.slots, tuple(sorted(executor.work)), tuple(ended), tuple(updates), executor.last_new)
 
 
 class FixedPolicy:

@@ -40,6 +40,8 @@ class VirtualExecutor:
         self.slots = slots
         self.work: list[tuple[float, float]] = []
         """(begun, seconds) of every try that has begun or will."""
+        self.last_new = 0.0
+        """When the last job begins that had not been tried before."""
         self._evaluate, self._seconds, self._loss, self._seed = evaluate, seconds, loss, seed
         self._free = [0.0] * slots
         self._clock = 0.0
@@ -55,6 +57,8 @@ class VirtualExecutor:
         rng = random.Random(derive_seed(self._seed, "loss", job.number, tried))
         if lost := rng.random() < self._loss:
             seconds *= rng.random()
+        if tried == 0:
+            self.last_new = max(self.last_new, begun)
         heapq.heappush(self._free, begun + seconds)
         heapq.heappush(self._ends, (begun + seconds, len(self.work), begun, lost, job))
         self.work.append((begun, seconds))
