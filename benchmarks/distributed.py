@@ -10,6 +10,7 @@ import argparse
 import json
 import statistics
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -175,6 +176,7 @@ def learned(count: int, batch_size: int, seed: int, samples: int) -> dict[str, o
         "mean": statistics.fmean(quality),
         "seconds": result.seconds,
         "staleness": spread(result),
+        "histogram": sorted(Counter(map(int, result.staleness)).items()),
         "took": took,
     }
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from netwright.cli.replicas import with_replicas
+from netwright.recipes import config_of
 from netwright.store import FILE_NAME, Store
 from netwright.trials import TrialState
 from oracles.refusals import Cli, Start, refused
@@ -57,6 +59,25 @@ def test_the_options_become_settings_that_a_run_keeps(cli: Cli, recipe_file: Pat
     assert "replicas.servers: 5 in the run, now 6" in message
     assert cli(*search, "--set", "lag=1", "-o", tmp_path / "other").exit_code == 0
     assert settings_of(tmp_path / "other")["lag"] == 1
+
+
+@pytest.mark.parametrize(
+    ("recipe", "options", "expected"),
+    [
+        ("cifar10", {}, (100, 20, 1, 8)),
+        ("cifar10-slides", {}, (100, 10, 1, 8)),
+        ("ptb", {}, (100, 20, 10, 1)),
+        ("ptb", {"batch": 2, "accumulate": 5, "servers": 3}, (100, 3, 5, 2)),
+        ("digits", {}, (100, 20, 1, 8)),
+    ],
+)
+def test_the_other_numbers_are_those_of_the_papers_experiment(
+    recipe: str, options: dict[str, int], expected: tuple[int, ...]
+) -> None:
+    config = with_replicas(config_of(recipe), 100, options.pop("batch", None), **options)
+    replicas = config.replicas
+    assert (replicas.count, replicas.servers, replicas.accumulate, config.batch_size) == expected
+    assert config.lag == 0
 
 
 def test_a_batch_may_be_set_without_replicas(cli: Cli, recipe_file: Path, tmp_path: Path) -> None:

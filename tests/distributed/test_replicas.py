@@ -5,7 +5,9 @@ from itertools import pairwise
 
 import pytest
 
+from netwright.choosing import make_strategy
 from netwright.config import FunctionSettings, ReinforceSettings, ReplicaSettings, RunConfig
+from netwright.contracts import strategy_contract
 from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.policy import Controller
 from netwright.core import SearchCore
@@ -181,6 +183,11 @@ class Separate:
 
     def state(self):
         return self._replicas[0].state()
+
+
+@pytest.mark.parametrize("settings", [{}, {"accumulate": 2, "max_staleness": 0, "servers": 20}])
+def test_over_shards_it_is_a_strategy_like_any_other(settings):
+    strategy_contract(lambda: make_strategy(config(**settings)), numbers())
 
 
 def test_replicas_may_be_separate_objects_over_the_same_shards():

@@ -32,7 +32,11 @@ ServersOption = Annotated[
 AccumulateOption = Annotated[
     int | None,
     typer.Option(
-        "--accumulate", min=1, metavar="N", rich_help_panel=PANEL, help="Gradients for each update. [dim]Default: 1[/]"
+        "--accumulate",
+        min=1,
+        metavar="N",
+        rich_help_panel=PANEL,
+        help="Gradients for each update. [dim]Default: 1, for ptb 10[/]",
     ),
 ]
 MaxStalenessOption = Annotated[
@@ -47,18 +51,29 @@ MaxStalenessOption = Annotated[
 ]
 
 
+PAPER: dict[str, tuple[int, dict[str, int]]] = {
+    "ptb": (1, {"accumulate": 10}),
+    "ptb-max-sin": (1, {"accumulate": 10}),
+    "cifar10-slides": (8, {"servers": 10}),
+}
+"""Architectures for each gradient, and settings, where an experiment's differ from the defaults: those of CIFAR-10."""
+
+
 def with_replicas(config: Any, replicas: int | None, batch: int | None, **settings: int | None) -> Any:
     """`config` after the options of replicas; those that were not given are None."""
-    if batch is not None:
-        config = config.changed(batch_size=batch)
     given = {name: value for name, value in settings.items() if value is not None}
     if replicas is not None:
-        # As in the paper: a replica waits for its children before it draws again.
-        config = config if config.replicas else config.changed(lag=0)
+        usual_batch, usual = PAPER.get(config.recipe, (config.batch_size, {}))
+        if config.replicas is None:
+            # As in the paper: a replica waits for its children before it draws again.
+            config = config.changed(lag=0, batch_size=usual_batch)
+            given = {**usual, **given}
         given["count"] = replicas
     elif given and config.replicas is None:
         option = f"--{next(iter(given)).replace('_', '-')}"
         raise ConfigError(f"{option} is a setting of replicas, and there are none; give --replicas K as well")
+    if batch is not None:
+        config = config.changed(batch_size=batch)
     if not given:
         return config
     return config.changed(replicas={**(config.replicas.to_json() if config.replicas else {}), **given})
