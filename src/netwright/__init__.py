@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from netwright.config import QLearningSettings as QLearningSettings
     from netwright.config import RandomSettings as RandomSettings
     from netwright.config import ReinforceSettings as ReinforceSettings
+    from netwright.config import ReplicaSettings as ReplicaSettings
     from netwright.config import RunConfig as RunConfig
     from netwright.config import ThompsonSettings as ThompsonSettings
     from netwright.models.folder import load as load
@@ -58,6 +59,7 @@ _LATER = {
     "QLearningSettings": "netwright.config",
     "RandomSettings": "netwright.config",
     "ReinforceSettings": "netwright.config",
+    "ReplicaSettings": "netwright.config",
     "RunConfig": "netwright.config",
     "ThompsonSettings": "netwright.config",
 }

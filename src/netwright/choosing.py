@@ -4,6 +4,8 @@ import importlib.util
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from netwright.config import (
     EvolutionSettings,
     LargeScaleEvolutionSettings,
@@ -13,6 +15,7 @@ from netwright.config import (
     QLearningSettings,
     RandomSettings,
     ReinforceSettings,
+    ReplicaSettings,
     RunConfig,
     StrategySettings,
     ThompsonSettings,
@@ -22,6 +25,7 @@ from netwright.controller.independent import IndependentPolicy
 from netwright.controller.interface import Policy
 from netwright.controller.parameters import AdamParameters
 from netwright.controller.policy import Controller
+from netwright.distributed.shards import ShardedParameters
 from netwright.errors import ConfigError
 from netwright.spaces.programs import Space
 from netwright.strategies.evolution import Evolution
@@ -37,6 +41,8 @@ from netwright.strategies.thompson import ThompsonSampling
 
 def make_strategy(config: RunConfig) -> Strategy:
     """The strategy that `config` describes, fresh."""
+    if config.replicas is not None:
+        return _replicated(config, config.replicas)
     return _MAKERS[type(config.strategy)](config.strategy, config.space, config.seed)
 
 
@@ -45,12 +51,37 @@ def _random(settings: RandomSettings, space: Space, seed: int) -> Strategy:
 
 
 def _reinforce(settings: ReinforceSettings, space: Space, seed: int) -> Strategy:
-    policy, parameters = _policy(settings, seed)
+    policy, parameters = _learner(settings, seed)
     return Reinforce(space, policy, parameters, seed=seed, entropy_weight=settings.entropy_weight)
 
 
+def _replicated(config: RunConfig, replicas: ReplicaSettings) -> Strategy:
+    """Replicas that draw and learn in turn, so that one object is all of them; their parameters are in shards."""
+    settings, seed = config.strategy, config.seed
+    assert isinstance(settings, ReinforceSettings)
+    policy, init_range = _policy(settings, seed)
+    last = config.space.at(config.num_trials - 1)
+    policy.sample([last.start()], [np.random.default_rng(seed)])
+    num_parameters = sum(weight.numel() for weight in policy.weights.values())
+    if replicas.servers > num_parameters:
+        raise ConfigError(
+            f"servers: {replicas.servers} shards for {num_parameters} parameters would leave some empty; at most one "
+            "for each"
+        )
+    parameters = ShardedParameters.local(
+        replicas.servers,
+        learning_rate=settings.learning_rate,
+        accumulate=replicas.accumulate,
+        seed=seed,
+        init_range=init_range,
+        baseline=MovingAverageBaseline(settings.baseline_decay),
+        max_staleness=replicas.max_staleness,
+    )
+    return Reinforce(config.space, policy, parameters, seed=seed, entropy_weight=settings.entropy_weight)
+
+
 def _ppo(settings: PPOSettings, space: Space, seed: int) -> Strategy:
-    policy, parameters = _policy(settings, seed)
+    policy, parameters = _learner(settings, seed)
     return PPO(
         space,
         policy,
@@ -63,7 +94,7 @@ def _ppo(settings: PPOSettings, space: Space, seed: int) -> Strategy:
 
 
 def _pqt(settings: PQTSettings, space: Space, seed: int) -> Strategy:
-    policy, parameters = _policy(settings, seed)
+    policy, parameters = _learner(settings, seed)
     return PriorityQueueTraining(
         space,
         policy,
@@ -76,20 +107,23 @@ def _pqt(settings: PQTSettings, space: Space, seed: int) -> Strategy:
     )
 
 
-def _policy(settings: ReinforceSettings | PPOSettings | PQTSettings, seed: int) -> tuple[Policy, AdamParameters]:
-    """The policy that these settings describe, and its parameters."""
-    policy: Policy
+def _policy(settings: ReinforceSettings | PPOSettings | PQTSettings, seed: int) -> tuple[Policy, float]:
+    """The policy that these settings describe, and the range of its first weights."""
     if settings.policy == "independent":
-        policy, init_range = IndependentPolicy(temperature=settings.temperature), 0.0
-    else:
-        init_range = settings.init_range
-        policy = Controller(
-            seed=seed,
-            hidden_size=settings.hidden_size,
-            num_layers=settings.num_layers,
-            init_range=init_range,
-            temperature=settings.temperature,
-        )
+        return IndependentPolicy(temperature=settings.temperature), 0.0
+    controller = Controller(
+        seed=seed,
+        hidden_size=settings.hidden_size,
+        num_layers=settings.num_layers,
+        init_range=settings.init_range,
+        temperature=settings.temperature,
+    )
+    return controller, settings.init_range
+
+
+def _learner(settings: ReinforceSettings | PPOSettings | PQTSettings, seed: int) -> tuple[Policy, AdamParameters]:
+    """The policy that these settings describe, and its parameters."""
+    policy, init_range = _policy(settings, seed)
     return policy, AdamParameters(
         seed=seed,
         init_range=init_range,

@@ -8,10 +8,16 @@
 Trial n belongs to batch n // m. Batch b is drawn with the policy as update b - 1 - lag left it: always whole, and
 always before batch b - lag is learned, even where that one is complete already. Batches are learned in their order.
 So the same seed gives the same search on any number of workers, across restarts, and whether its trials were asked
-for at once or in two runs. A local loop, a cluster, a replica and a simulator are small drivers of this one class.
+for at once or in two runs. A local loop, a cluster and a simulator are small drivers of this one class.
+
+Several replicas (the paper's asynchronous scheme) are several such streams of batches over one strategy and one count
+of trials. Batches are numbered in the order in which they are drawn, by whichever replica. A replica learns its own in
+their order, and draws its next one after each; between replicas the order is that in which batches are complete. So
+what a search did follows from the order of learning alone, which is what a store keeps of it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from netwright.constraints import Constraints
@@ -33,6 +39,8 @@ from netwright.trials import (
 
 MAX_ATTEMPTS = 3
 """How often a child is tried whose worker is lost."""
+LEARNED = "learned"
+"""In a strategy's state: how many batches had been learned."""
 
 
 def _unchanged() -> None:
@@ -44,7 +52,8 @@ class Step:
     """What changed, to be made durable in one transaction before any of `jobs` is run.
 
     `state()` is the strategy's, where a batch was drawn or learned, else None; to be called before the core goes on. It
-    costs more than a cheap child does, so that who keeps nothing does not ask for it.
+    costs more than a cheap child does, so that who keeps nothing does not ask for it. With several replicas it is due
+    once in so many batches, since it holds what each of them has in flight; `restore` learns again what came after.
     """
 
     trials: tuple[Trial, ...] = ()
@@ -56,10 +65,10 @@ class Step:
 class SearchCore:
     """Holds batches, their order of learning, duplicates, retries and the trial limit.
 
-    `batch_size` is the paper's m, `lag` the number of updates by which a batch may be drawn early: at most
-    (lag + 1) * batch_size children are in flight. A failed child gets `failure_reward`. `reuse` gives a duplicate the
-    measurement of the first trial with its architecture, which is trained once. A child that breaks a limit of
-    `constraints` is never trained; the costs of every other are among its metrics.
+    `batch_size` is the paper's m, `lag` the number of updates by which a batch may be drawn early, `replicas` the
+    paper's K: at most (lag + 1) * batch_size * replicas children are in flight. A failed child gets `failure_reward`.
+    `reuse` gives a duplicate the measurement of the first trial with its architecture, which is trained once. A child
+    that breaks a limit of `constraints` is never trained; the costs of every other are among its metrics.
     """
 
     def __init__(
@@ -71,39 +80,76 @@ class SearchCore:
         seed: int,
         batch_size: int = 8,
         lag: int = 1,
+        replicas: int = 1,
         failure_reward: float = 0.0,
         reuse: bool = True,
         constraints: Constraints = Constraints(),  # noqa: B008, a frozen value
     ) -> None:
         self._strategy, self._reward = strategy, reward
-        self.num_trials, self.batch_size, self.lag = num_trials, batch_size, lag
+        self.num_trials, self.batch_size, self.lag, self.replicas = num_trials, batch_size, lag, replicas
         self._seed, self._failure_reward, self._reuse = seed, failure_reward, reuse
         self._constraints = constraints
         self.trials: list[Trial] = []
         """Every trial drawn, by number; those from `num_trials` on wait for a higher limit."""
-        self.num_learned = 0
+        self.learned: list[int] = []
+        """The numbers of the learned batches, in the order in which they were learned."""
+        self._tickets: list[Ticket] = []
+        self._rounds = [0] * replicas
+        self._with_room = set(range(replicas))
+        self._in_flight: list[deque[int]] = [deque() for _ in range(replicas)]
+        """The numbers of each replica's batches that are not learned, in their order."""
+        self._num_open: dict[int, int] = {}
+        """Of each of these batches, how many trials have not ended."""
+        self._queued: list[int] = []
+        """The numbers of the trials that wait, in their order."""
+        self._num_kept = -replicas
         self._first_with: dict[str, int] = {}
         self._attempts: dict[int, int] = {}
         self._changed: dict[int, Trial] = {}
 
-    def restore(self, trials: Iterable[Trial], num_learned: int, state: StrategyState | None) -> None:
-        """Take over a stored search, before `start`."""
+    def restore(self, trials: Iterable[Trial], learned: Iterable[int], state: StrategyState | None) -> None:
+        """Take over a stored search, before `start`: its trials, and the batches learned, in their order.
+
+        What came after `state` is drawn and learned once more, which gives what it gave.
+        """
         for trial in trials:
             self._append(trial)
-        self.num_learned = num_learned
+        if not self.trials:
+            return
+        learned, known = list(learned), None
         if state is not None:
             self._strategy.restore(state)
+            known = state.values.get(LEARNED, len(learned))
+        self._reissue(draw=known is None)
+        for position, number in enumerate(learned):
+            anew = known is None or position >= known
+            if anew:
+                self._strategy.observe(self._tickets[number], self._batch(self._tickets[number]))
+            self._close(number)
+            self._reissue(draw=anew)
+        self._num_kept = len(learned) if known is None else known
+
+    def _reissue(self, *, draw: bool) -> None:
+        for ticket in self._issue():
+            if draw:
+                self._strategy.propose(ticket)
 
     @property
     def finished(self) -> bool:
         """Whether every trial below the limit has ended."""
-        return len(self.trials) >= self.num_trials and all(trial.state.finished for trial in self._open())
+        return len(self.trials) >= self.num_trials and all(
+            trial.state.finished
+            for number in self._num_open
+            for trial in self._batch(self._tickets[number])
+            if trial.number < self.num_trials
+        )
 
     def start(self) -> Step:
         """Draw the first batches, or re-queue what was in flight when the search stopped."""
         for trial in self.trials:
             if trial.state is TrialState.RUNNING:
                 self._change(replace(trial, state=TrialState.QUEUED))
+        self._queued = [trial.number for trial in self.trials if trial.state is TrialState.QUEUED]
         return self._advance()
 
     def receive(self, outcome: Outcome) -> Step:
@@ -141,40 +187,71 @@ class SearchCore:
         )
 
     def _advance(self) -> Step:
-        """Settle what needs no training, learn every batch whose turn it is, draw what follows, hand out the jobs."""
+        """Draw what there is room for, settle what needs no training, learn what is complete, hand out the jobs."""
         updates: list[Update] = []
         drawn = False
         while True:
-            self._settle()
             # Drawing comes first: batch b is drawn before batch b - lag is learned.
-            if len(self.trials) < (self.num_learned + self.lag + 1) * self.batch_size:
-                self._draw()
+            for ticket in self._issue():
+                self._draw(ticket)
                 drawn = True
-            elif self._next_batch_is_complete():
-                ticket = self._ticket(self.num_learned)
-                updates.append(self._strategy.observe(ticket, self._batch(ticket)))
-                self.num_learned += 1
-            else:
+            self._settle()
+            if (number := self._next_complete()) is None:
                 break
+            updates.append(self._learn(number))
         jobs = tuple(self._launch())
         trials, self._changed = tuple(self._changed.values()), {}
-        return Step(trials, tuple(updates), self._strategy.state if drawn or updates else _unchanged, jobs)
+        state: Callable[[], StrategyState | None] = _unchanged
+        if (drawn or updates) and (len(self.learned) - self._num_kept >= self.replicas or self.finished):
+            state, self._num_kept = self._state, len(self.learned)
+        return Step(trials, tuple(updates), state, jobs)
 
-    def _ticket(self, round_number: int) -> Ticket:
-        return Ticket(round_number, round_number * self.batch_size, self.batch_size)
+    def _state(self) -> StrategyState:
+        state = self._strategy.state()
+        return replace(state, values={**state.values, LEARNED: len(self.learned)})
+
+    def _issue(self) -> Iterator[Ticket]:
+        """A ticket for every batch that there is room for."""
+        with_room, self._with_room = sorted(self._with_room), set()
+        for replica in with_room:
+            while len(self._in_flight[replica]) <= self.lag:
+                number = len(self._tickets)
+                ticket = Ticket(self._rounds[replica], number * self.batch_size, self.batch_size, replica)
+                self._rounds[replica] += 1
+                self._in_flight[replica].append(number)
+                self._tickets.append(ticket)
+                self._num_open[number] = ticket.size - sum(trial.state.finished for trial in self._batch(ticket))
+                yield ticket
 
     def _batch(self, ticket: Ticket) -> Sequence[Trial]:
         return self.trials[ticket.first : ticket.first + ticket.size]
 
-    def _next_batch_is_complete(self) -> bool:
-        batch = self._batch(self._ticket(self.num_learned))
-        return len(batch) == self.batch_size and all(trial.state.finished for trial in batch)
+    def _next_complete(self) -> int | None:
+        """The batch to be learned next: of one replica its first, and of these one whose trials have all ended."""
+        return next((numbers[0] for numbers in self._in_flight if not self._num_open[numbers[0]]), None)
 
-    def _draw(self) -> None:
-        ticket = self._ticket(len(self.trials) // self.batch_size)
+    def _learn(self, number: int) -> Update:
+        ticket = self._tickets[number]
+        update = self._strategy.observe(ticket, self._batch(ticket))
+        if self.replicas > 1:
+            metrics = {**update.metrics, "batch": number, "replica": ticket.replica}
+            update = Update(len(self.learned), metrics)
+        self._close(number)
+        return update
+
+    def _close(self, number: int) -> None:
+        """A batch has been learned."""
+        replica = self._tickets[number].replica
+        self._in_flight[replica].popleft()
+        self._with_room.add(replica)
+        del self._num_open[number]
+        self.learned.append(number)
+
+    def _draw(self, ticket: Ticket) -> None:
         for index, proposal in enumerate(self._strategy.propose(ticket)):
             trial = Trial(ticket.first + index, proposal)
             self._append(trial)
+            self._queued.append(trial.number)
             self._changed[trial.number] = trial
 
     def _append(self, trial: Trial) -> None:
@@ -184,10 +261,13 @@ class SearchCore:
 
     def _change(self, trial: Trial) -> None:
         self.trials[trial.number] = self._changed[trial.number] = trial
+        if trial.state.finished:
+            self._num_open[trial.number // self.batch_size] -= 1
 
-    def _open(self) -> list[Trial]:
-        """The trials below the limit that could still be waiting: those of the batches not yet learned."""
-        return self.trials[self.num_learned * self.batch_size : self.num_trials]
+    def _waiting(self) -> list[Trial]:
+        """The queued trials below the limit."""
+        self._queued = [number for number in self._queued if self.trials[number].state is TrialState.QUEUED]
+        return [self.trials[number] for number in self._queued if number < self.num_trials]
 
     def _original(self, trial: Trial) -> Trial:
         """The first trial with the same architecture; the trial itself where it is the first or nothing is reused."""
@@ -195,9 +275,7 @@ class SearchCore:
 
     def _settle(self) -> None:
         """End every queued trial that needs no training: above a limit, or a duplicate of one that has ended."""
-        for trial in self._open():
-            if trial.state is not TrialState.QUEUED:
-                continue
+        for trial in self._waiting():
             original = self._original(trial)
             costs = self._constraints.count(trial.proposal.architecture)
             if broken := self._constraints.violation(costs):
@@ -208,8 +286,8 @@ class SearchCore:
 
     def _launch(self) -> Iterable[Job]:
         """Every queued trial that waits for nothing."""
-        for trial in self._open():
-            if trial.state is TrialState.QUEUED and self._original(trial).number == trial.number:
+        for trial in self._waiting():
+            if self._original(trial).number == trial.number:
                 running = replace(trial, state=TrialState.RUNNING)
                 self._change(running)
                 yield self._job(running)

@@ -122,7 +122,7 @@ def _estimate(
     measured, starting = _timed(probe, _probed(sample, num_probes, config.seed), workers, config.seed)
     predicted, error = _line(sample.multiply_adds, measured)
 
-    in_flight = (config.lag + 1) * config.batch_size
+    in_flight = config.most_in_flight
     num_kept = len(sample.architectures)
     num_trained = config.num_trials * num_kept / sample.num_drawn * sample.share_unique
     child, start = float(predicted.mean()), opening + starting

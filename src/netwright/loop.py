@@ -65,12 +65,13 @@ def make_core(config: RunConfig, store: Store | None, shape: Any = None) -> Sear
         seed=config.seed,
         batch_size=config.batch_size,
         lag=config.lag,
+        replicas=config.replicas.count if config.replicas else 1,
         failure_reward=config.failure_reward,
         reuse=config.reuse,
         constraints=make_constraints(config, shape),
     )
     if store is not None:
-        core.restore(store.trials(config.space), len(store.updates()), store.strategy_state())
+        core.restore(store.trials(config.space), store.learned(), store.strategy_state())
     return core
 
 

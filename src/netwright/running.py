@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import torch
 
+from netwright.choosing import make_strategy
 from netwright.config import RunConfig, TableSettings, differences
 from netwright.confirming import best_trials, confirm, trials_numbered
 from netwright.core import SearchCore, Step
@@ -74,7 +75,7 @@ def usable_cores() -> int:
 def default_workers(config: RunConfig) -> int:
     """One per core that this process may use; one on a GPU. Never more than there can be children in flight."""
     cores = 1 if torch.cuda.is_available() else usable_cores()
-    return max(1, min(cores, (config.lag + 1) * config.batch_size))
+    return max(1, min(cores, config.most_in_flight))
 
 
 def read_config(folder: Path) -> tuple[RunConfig, Place]:
@@ -116,6 +117,7 @@ def run_search(config: RunConfig, folder: Path | None, place: Place, watch: Watc
     if folder is not None and folder.exists() and not folder.is_dir():
         raise StoreError(f"{folder} is a file, not a folder; choose another --out")
     config.space.at(0).start()  # parameters that the space refuses are found before anything is written
+    make_strategy(config)  # and so is a strategy that cannot be made
     opened = look_at_data(config, place)
     with _open_store(config, folder, place, opened) as store:
         core = make_core(config, store, opened.shape)

@@ -242,6 +242,10 @@ class Store:
         with self.understood():
             return [Update(row["round"], json.loads(row["metrics"])) for row in rows]
 
+    def learned(self) -> list[int]:
+        """The numbers of the learned batches in the order of learning; a single controller learns them in theirs."""
+        return [int(update.metrics.get("batch", update.round)) for update in self.updates()]
+
     def strategy_state(self) -> StrategyState | None:
         """The strategy's state at the last commit that changed it."""
         rows = self._rows('SELECT "values", tensors FROM strategy')

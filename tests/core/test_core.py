@@ -6,12 +6,12 @@ import random
 import pytest
 
 from netwright.config import FunctionSettings, RandomSettings, ReinforceSettings, RunConfig
-from netwright.core import MAX_ATTEMPTS
+from netwright.core import LEARNED, MAX_ATTEMPTS
 from netwright.loop import drive, make_core
 from netwright.spaces.decisions import Choice
 from netwright.spaces.programs import space
 from netwright.store import Store
-from netwright.trials import Failure, FailureKind, Measurement, Outcome, TrialState
+from netwright.trials import Failure, FailureKind, Measurement, Outcome, StrategyState, TrialState
 
 
 @space
@@ -151,6 +151,17 @@ def test_asking_for_more_later_gives_the_same_search_as_asking_at_once():
         assert all(trial.state.finished for trial in core.trials[:limit])
         assert not any(trial.state.finished for trial in core.trials[limit:])
     assert history(core.trials) == history(at_once.trials)
+
+
+def test_a_state_without_the_number_of_learned_batches_is_taken_for_the_last_one():
+    """As an earlier netwright stored it, after every batch."""
+    store = Store.in_memory({})
+    run(config(num_trials=29), VirtualExecutor(5, seed=1), store)
+    state = store.strategy_state()
+    values = {name: value for name, value in state.values.items() if name != LEARNED}
+    store.commit([], [], StrategyState(values, state.tensors))
+    core, _ = run(config(num_trials=50), VirtualExecutor(5, seed=2), store)
+    assert history(core.trials) == history(run(config(num_trials=50), VirtualExecutor(5, seed=1))[0].trials)
 
 
 def test_an_incomplete_last_batch_is_drawn_whole_and_not_learned():

@@ -48,6 +48,7 @@ MODELS = {
     "TableSettings": "evaluate.",
     "ConstraintSettings": "constraints.",
     "ConfirmSettings": "confirm.",
+    "ReplicaSettings": "replicas.",
     "FinalSettings": "final.",
     "FinalTextSettings": "final.",
 }

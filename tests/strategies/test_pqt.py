@@ -28,9 +28,9 @@ class Recording(AdamParameters):
         super().__init__(seed=0, init_range=0.0, learning_rate=0.1, baseline=baseline)
         self.pushed = []
 
-    def push(self, gradient, rewards):
+    def push(self, gradient, rewards, origin=None):
         self.pushed.append({name: value.clone() for name, value in gradient.items()})
-        super().push(gradient, rewards)
+        return super().push(gradient, rewards, origin)
 
 
 def strategy_with(parameters=None, **settings):

@@ -37,8 +37,9 @@ class FixedBaseline:
     def advantages(self, rewards):
         return [reward - self.constant for reward in rewards]
 
-    def push(self, gradient, rewards):
+    def push(self, gradient, rewards, origin):
         self.pushed.append({name: value.double() for name, value in gradient.items()})
+        return {}
 
 
 def fresh_weights(seed):

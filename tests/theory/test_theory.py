@@ -266,8 +266,9 @@ class Fixed:
     def advantages(self, rewards):
         return [reward - self.value for reward in rewards]
 
-    def push(self, gradient, rewards):
+    def push(self, gradient, rewards, origin):
         self.pushed = gradient
+        return {}
 
 
 def expected_push_of_ppo(clip, *, lag=2, baseline=0.75):

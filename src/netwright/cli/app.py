@@ -28,6 +28,15 @@ from netwright.cli.options import (
     WorkersOption,
 )
 from netwright.cli.pictures import draw, report, report_at_end
+from netwright.cli.replicas import (
+    AccumulateOption,
+    BatchOption,
+    MaxStalenessOption,
+    ReplicasOption,
+    ServersOption,
+    replay,
+    with_replicas,
+)
 from netwright.errors import NetwrightError, RunError
 
 app = typer.Typer(
@@ -114,6 +123,11 @@ def search(
     max_flops: MaxFlopsOption = None,
     estimate: EstimateOption = False,
     tensorboard: TensorboardOption = False,
+    replicas: ReplicasOption = None,
+    batch: BatchOption = None,
+    servers: ServersOption = None,
+    accumulate: AccumulateOption = None,
+    max_staleness: MaxStalenessOption = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, for example evaluate.epochs=3. Repeatable."),
@@ -141,6 +155,7 @@ def search(
     limits = {"max_parameters": max_parameters, "max_multiply_adds": max_flops}
     limits = {name: limit for name, limit in limits.items() if limit is not None}
     config = config.changed(constraints=config.constraints.model_copy(update=limits))
+    config = with_replicas(config, replicas, batch, servers=servers, accumulate=accumulate, max_staleness=max_staleness)
     config = config.with_settings(settings or [])
     if estimate:
         from netwright.cli.estimates import print_estimates
@@ -183,10 +198,11 @@ def _run(config: Any, folder: Path, place: Any, top: int, tensorboard: bool) -> 
     from netwright.progress import Watches, make_watch
     from netwright.running import is_complete, run_search
 
-    in_flight = (config.lag + 1) * config.batch_size
+    in_flight = config.most_in_flight
     if place.workers > in_flight:
+        factors = "replicas x (lag + 1) x batch_size" if config.replicas else "(lag + 1) x batch_size"
         Console(stderr=True).print(
-            f"[yellow]Warning:[/] at most (lag + 1) x batch_size = {in_flight} children are in flight, so "
+            f"[yellow]Warning:[/] at most {factors} = {in_flight} children are in flight, so "
             f"{place.workers - in_flight} of {place.workers} workers will idle; raise --set lag=... in a new run",
             highlight=False,
         )
@@ -296,7 +312,7 @@ def doctor(data: DataOption = None) -> None:
         console.print(f"[bold]{subject:14}[/] {escape(finding)}", highlight=False)
 
 
-for _command in (report, draw):
+for _command in (report, draw, replay):
     app.command()(reporting(_command))
 
 

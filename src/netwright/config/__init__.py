@@ -13,6 +13,7 @@ from netwright.config.finals import FinalSettings as FinalSettings
 from netwright.config.finals import FinalTextSettings as FinalTextSettings
 from netwright.config.run import ConfirmSettings as ConfirmSettings
 from netwright.config.run import ConstraintSettings as ConstraintSettings
+from netwright.config.run import ReplicaSettings as ReplicaSettings
 from netwright.config.run import RunConfig as RunConfig
 from netwright.config.run import assigned as assigned
 from netwright.config.run import differences as differences

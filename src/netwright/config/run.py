@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Self
 
-from pydantic import Field, PositiveInt, ValidationInfo, field_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator
 
 from netwright.config.base import NonNegative, Positive, Settings, SpaceField
 from netwright.config.children import EvaluateSettings, FunctionSettings, TableSettings, TextSettings
@@ -37,6 +37,15 @@ class ConfirmSettings(Settings):
     at_end: bool = False  # do it at the end of `netwright search`
 
 
+class ReplicaSettings(Settings):
+    """The paper's asynchronous scheme: replicas of the controller over a parameter server of several shards."""
+
+    count: PositiveInt = 100  # K, replicas that each draw `batch_size` architectures; paper, CIFAR-10 (400 on PTB)
+    servers: PositiveInt = 20  # S, shards of the parameters; paper (the slides have 10)
+    accumulate: PositiveInt = 1  # gradients for one update, their mean; paper, CIFAR-10 (10 on PTB)
+    max_staleness: NonNegativeInt | None = None  # a gradient older than so many updates is dropped; none in the paper
+
+
 class RunConfig(Settings):
     """One search, complete."""
 
@@ -48,11 +57,25 @@ class RunConfig(Settings):
     seed: int = 0
     batch_size: PositiveInt = 8  # the paper's m: architectures per update
     lag: Annotated[int, Field(ge=0)] = 1  # updates by which a batch may be drawn early; 0 is textbook REINFORCE
+    replicas: ReplicaSettings | None = None  # None: one controller, with which a seed determines the search
     reuse: bool = True  # a duplicate takes the measurement of the first trial with its architecture
     failure_reward: float = 0.0  # what a child that failed is worth
     time_limit_seconds: Positive | None = None  # per child
     constraints: ConstraintSettings = ConstraintSettings()
     confirm: ConfirmSettings = ConfirmSettings()
+
+    @property
+    def most_in_flight(self) -> int:
+        """How many children there can be at once."""
+        return (self.lag + 1) * self.batch_size * (self.replicas.count if self.replicas else 1)
+
+    @field_validator("replicas")
+    @classmethod
+    def _replicas_send_gradients(cls, settings: ReplicaSettings | None, info: ValidationInfo) -> ReplicaSettings | None:
+        strategy = info.data.get("strategy")
+        if settings is not None and strategy is not None and not isinstance(strategy, ReinforceSettings):
+            raise ValueError(f"replicas send the gradients of strategy reinforce; {strategy.name} has no replicas")
+        return settings
 
     @field_validator("constraints")
     @classmethod

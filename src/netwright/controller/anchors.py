@@ -44,7 +44,7 @@ class AnchorMemory:
         current_GH = states_GH @ self._current.T
         return torch.tanh(self._projected_MAH[rows] + current_GH.unsqueeze(1)) @ self._score
 
-    def next_inputs(self, rows: list[int], selected_GA: Tensor) -> Tensor:
+    def next_inputs(self, rows: list[int] | slice, selected_GA: Tensor) -> Tensor:
         """The mean of the selected anchors' inputs, or the learned vector for none; shape [G, H]."""
         counts_G1 = selected_GA.sum(1, keepdim=True)
         means_GH = torch.einsum("ga,gah->gh", selected_GA, self._inputs_MAH[rows]) / counts_G1.clamp(min=1)

@@ -114,21 +114,25 @@ class Controller:
             hidden = self._step(inputs_MH, hidden)
             outputs_MH = hidden[-1][0]
             next_inputs_MH = torch.zeros_like(inputs_MH)
+            # Sequences of one shape are at the same decision; picking all rows one by one would cost as much as a step.
+            together = len(next(iter(groups.values()))) == len(performances)
             for name, rows in groups.items():
                 decisions = [performances[row].decision for row in rows]
-                states_GH = outputs_MH[rows]
+                picked = slice(None) if together else rows
+                states_GH = outputs_MH[picked]
                 for decision in decisions:
                     assert decision is not None
                     self.meet(decision)
                 if isinstance(decisions[0], Choice):
                     actions: list[Action] = self._choose(name, decisions, states_GH, [rngs[row] for row in rows])
-                    next_inputs_MH[rows] = self.weights[f"choice/{name}/embedding"][actions]
+                    next_inputs_GH = self.weights[f"choice/{name}/embedding"][actions]
                 else:
                     memory = memories.setdefault(name, AnchorMemory(self.weights, name, len(performances)))
                     actions, selected_GA = self._select(memory, rows, decisions, states_GH, rngs)
-                    next_inputs_MH[rows] = memory.next_inputs(rows, selected_GA)
+                    next_inputs_GH = memory.next_inputs(picked, selected_GA)
                     positions = [decision.of for decision in decisions if isinstance(decision, Subset)]
-                    memory.append(rows, positions, inputs_MH[rows], states_GH)
+                    memory.append(rows, positions, inputs_MH[picked], states_GH)
+                next_inputs_MH[picked] = next_inputs_GH
                 for row, action in zip(rows, actions, strict=True):
                     performances[row].act(action)
             inputs_MH = next_inputs_MH

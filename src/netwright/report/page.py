@@ -78,6 +78,7 @@ def page(run: RunOnDisk) -> str:
         f"<h2>{_strategy_title(results)}</h2>",
         _preferences(run, place_chart),
         f'<div class="charts">{"".join(map(place_chart, learned))}</div>',
+        sections.staleness(run.updates),
         "<h2>Samples and time</h2>",
         f'<div class="charts">{place_chart(charts.diversity(results))}{place_chart(charts.times(results))}'
         f"{place_chart(charts.workers_busy(run.sessions))}</div>",

@@ -11,9 +11,9 @@ from netwright.architectures.recurrent import RecurrentCell
 from netwright.config import flattened
 from netwright.drawing.any import caption, draw, drawable, num_columns
 from netwright.report.html import cell, definitions, table, words
-from netwright.report.statistics import failures, num_reused, trained_seconds
+from netwright.report.statistics import failures, num_reused, quantile, trained_seconds
 from netwright.results import NUM_RECENT, Results, described
-from netwright.trials import Trial, TrialState
+from netwright.trials import Trial, TrialState, Update
 
 NUM_DRAWN_LARGE, NUM_DRAWN = 3, 50
 MAX_DRAWN_CHARACTERS = 2_500_000
@@ -191,6 +191,21 @@ def failure_list(results: Results) -> str:
         else ""
     )
     return table([("trials", True), ("reason", False), ("which", False)], rows) + rest
+
+
+def staleness(updates: Sequence[Update]) -> str:
+    """How old the gradients of replicas were; nothing of a single controller."""
+    ages = sorted(update.metrics["staleness"] for update in updates if "staleness" in update.metrics)
+    if not ages:
+        return ""
+    num_dropped = sum("dropped" in update.metrics for update in updates)
+    dropped = f"; {num_dropped:,} of them were too old and dropped" if num_dropped else ""
+    note = (
+        "Staleness, the updates between the drawing of a batch and the arrival of its gradient: "
+        f"median {quantile(ages, 0.5):g}, 95% at most {quantile(ages, 0.95):g}, highest {ages[-1]:g}, "
+        f"over {len(ages):,} gradients{dropped}."
+    )
+    return f'<p class="note">{words(note)}</p>'
 
 
 def provenance(results: Results, about: Mapping[str, Any], place: Mapping[str, Any], made_by: str) -> str:

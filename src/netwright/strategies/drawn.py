@@ -1,7 +1,7 @@
 """What the strategies that learn a policy share: drawing batches, and the weights behind those in flight."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from netwright.controller.interface import Policy
-from netwright.controller.parameters import AdamParameters, gradient_norm
+from netwright.controller.parameters import Origin, Parameters, gradient_norm
 from netwright.controller.policy import Weights
 from netwright.spaces.programs import Performance, Space
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update, derive_seed
@@ -22,6 +22,7 @@ from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update, der
 class Batch:
     """What there is to learn from a finished batch: the sequences that have a reward."""
 
+    origin: Origin
     performances: list[Performance]
     rewards: list[float]
 
@@ -29,15 +30,18 @@ class Batch:
 class DrawnBatches:
     """Draws batches with the newest weights, and keeps these for each batch until it is learned.
 
+    Several replicas may draw from one object: all that tells them apart is in their tickets.
+
     proposals = drawn.propose(ticket)
     batch = drawn.finished(ticket, trials)      # the policy has the weights that drew it
     gradient = drawn.gradient(loss)             # by the policy's weights
     """
 
-    def __init__(self, space: Space, policy: Policy, parameters: AdamParameters, *, seed: int) -> None:
+    def __init__(self, space: Space, policy: Policy, parameters: Parameters, *, seed: int) -> None:
         self._space, self._policy, self._parameters, self._seed = space, policy, parameters, seed
         self._snapshots: dict[int, Weights] = {}
-        self._version_of_round: dict[int, int] = {}
+        self._version_of: dict[tuple[int, int], int] = {}
+        """(replica, round) -> the version that drew it."""
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
         """Draw a batch with the newest weights and remember them until the batch is learned."""
@@ -49,7 +53,7 @@ class DrawnBatches:
             self._policy.sample(performances, [np.random.default_rng(seed) for seed in seeds])
         # After the draw: it may have met new decisions, which the gradient will need.
         self._snapshots[version] = self._policy.snapshot()
-        self._version_of_round[ticket.round] = version
+        self._version_of[ticket.replica, ticket.round] = version
         return [
             Proposal(space.parameters, tuple(performance.actions), performance.architecture, version)
             for space, performance in zip(spaces, performances, strict=True)
@@ -57,9 +61,13 @@ class DrawnBatches:
 
     def finished(self, ticket: Ticket, trials: Sequence[Trial]) -> Batch:
         """What `trials` say, with the policy at the weights that drew them; these are then forgotten."""
-        self._policy.load(self._forget(ticket.round))
+        version = self._version_of.pop((ticket.replica, ticket.round))
+        self._policy.load(self._snapshots[version])
+        if version not in self._version_of.values():  # no other batch in flight needs it
+            del self._snapshots[version]
         learned = [trial for trial in trials if trial.reward is not None]
         return Batch(
+            Origin(ticket.replica, ticket.round, version),
             [self._space.with_parameters(**t.proposal.parameters).replay(t.proposal.actions) for t in learned],
             [trial.reward for trial in learned if trial.reward is not None],
         )
@@ -77,9 +85,15 @@ class DrawnBatches:
         return {name: value for name, value in zip(names, values, strict=True) if value is not None}
 
     def update(
-        self, ticket: Ticket, batch: Batch, log_probs: Tensor, entropies: Tensor, gradient: dict[str, Tensor]
+        self,
+        ticket: Ticket,
+        batch: Batch,
+        log_probs: Tensor,
+        entropies: Tensor,
+        gradient: dict[str, Tensor],
+        pushed: Mapping[str, float],
     ) -> Update:
-        """What people see of a learned batch."""
+        """What people see of a learned batch; `pushed` is what the parameters said of the gradient."""
         return Update(
             ticket.round,
             {
@@ -88,23 +102,16 @@ class DrawnBatches:
                 "entropy": float(entropies.detach().mean()),
                 "log_prob": float(log_probs.detach().mean()),
                 "gradient_norm": gradient_norm(gradient),
+                **pushed,
             },
         )
-
-    def _forget(self, round_number: int) -> Weights:
-        """The snapshot of a round; dropped when no other round in flight needs it."""
-        version = self._version_of_round.pop(round_number)
-        weights = self._snapshots[version]
-        if version not in self._version_of_round.values():
-            del self._snapshots[version]
-        return weights
 
     def state(self, **values: Any) -> StrategyState:
         """Weights, Adam's moments, baseline, the snapshots of the batches in flight, and `values` of the strategy."""
         kept, tensors = self._parameters.state()
         for version, weights in self._snapshots.items():
             tensors.update({f"snapshot/{version}/{name}": weight for name, weight in weights.items()})
-        kept["in_flight"] = {str(number): version for number, version in self._version_of_round.items()}
+        kept["in_flight"] = {_key(*place): version for place, version in self._version_of.items()}
         # The same bytes as from safetensors.torch, in a third of the time; a state is taken after every arrival.
         return StrategyState({**kept, **values}, safetensors.numpy.save({k: v.numpy() for k, v in tensors.items()}))
 
@@ -112,12 +119,21 @@ class DrawnBatches:
         """Go on exactly where `state` was taken."""
         tensors = safetensors.torch.load(state.tensors)
         self._parameters.restore(state.values, tensors)
-        self._version_of_round = {int(number): version for number, version in state.values["in_flight"].items()}
-        self._snapshots = {version: {} for version in self._version_of_round.values()}
+        self._version_of = {_place(key): version for key, version in state.values["in_flight"].items()}
+        self._snapshots = {version: {} for version in self._version_of.values()}
         for key, value in tensors.items():
             if key.startswith("snapshot/"):
                 _, version, name = key.split("/", 2)
                 self._snapshots[int(version)][name] = value
+
+
+def _key(replica: int, round_number: int) -> str:
+    return f"{replica}/{round_number}" if replica else str(round_number)
+
+
+def _place(key: str) -> tuple[int, int]:
+    replica, _, round_number = key.rpartition("/")
+    return int(replica or 0), int(round_number)
 
 
 @contextlib.contextmanager

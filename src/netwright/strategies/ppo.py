@@ -66,8 +66,8 @@ class PPO:
                 if epoch < self._num_epochs - 1:
                     self._parameters.step(gradient)
                 else:
-                    self._parameters.push(gradient, batch.rewards)
-        return self._drawn.update(ticket, batch, log_probs, entropies, gradient)
+                    pushed = self._parameters.push(gradient, batch.rewards, batch.origin)
+        return self._drawn.update(ticket, batch, log_probs, entropies, gradient, pushed)
 
     def state(self) -> StrategyState:
         """Weights, Adam's moments, baseline and the snapshots of the batches in flight."""

@@ -62,8 +62,8 @@ class PriorityQueueTraining:
             log_probs, entropies = self._policy.log_probs(batch.performances)
             loss = reinforce_loss(log_probs, entropies, torch.tensor(advantages), entropy_weight=self._entropy_weight)
             gradient = _sum(self._drawn.gradient(loss), self._queue_gradient())
-            self._parameters.push(gradient, batch.rewards)
-        return self._drawn.update(ticket, batch, log_probs, entropies, gradient)
+            pushed = self._parameters.push(gradient, batch.rewards, batch.origin)
+        return self._drawn.update(ticket, batch, log_probs, entropies, gradient, pushed)
 
     def _enqueue(self, batch: Batch) -> None:
         """Keep the best `queue_size` of the queue and the batch; a sequence counts with its best reward, once."""

@@ -6,7 +6,7 @@ import torch
 
 from netwright.controller.interface import Policy
 from netwright.controller.objectives import reinforce_loss
-from netwright.controller.parameters import AdamParameters
+from netwright.controller.parameters import Parameters
 from netwright.spaces.programs import Space
 from netwright.strategies.drawn import DrawnBatches, one_thread
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
@@ -20,15 +20,15 @@ class Reinforce:
     the delayed gradient of the paper's asynchronous scheme. Under newer weights the estimate would be biased and the
     baseline no longer neutral.
 
-    Deviation: one process with a fixed lag stands in the place of the paper's 100 replicas and 20 parameter servers,
-    so that a seed determines a search.
+    Deviation: by default one process with a fixed lag stands in the place of the paper's 100 replicas and 20 parameter
+    servers, so that a seed determines a search. With replicas each of them is this class; they draw and learn in turn.
     """
 
     def __init__(
         self,
         space: Space,
         controller: Policy,
-        parameters: AdamParameters,
+        parameters: Parameters,
         *,
         seed: int,
         entropy_weight: float = 0.0,
@@ -50,8 +50,8 @@ class Reinforce:
             log_probs, entropies = self._controller.log_probs(batch.performances)
             loss = reinforce_loss(log_probs, entropies, advantages, entropy_weight=self._entropy_weight)
             gradient = self._drawn.gradient(loss)
-            self._parameters.push(gradient, batch.rewards)
-        return self._drawn.update(ticket, batch, log_probs, entropies, gradient)
+            pushed = self._parameters.push(gradient, batch.rewards, batch.origin)
+        return self._drawn.update(ticket, batch, log_probs, entropies, gradient, pushed)
 
     def state(self) -> StrategyState:
         """Weights, Adam's moments, baseline and the snapshots of the batches in flight."""

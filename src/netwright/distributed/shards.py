@@ -1,0 +1,225 @@
+"""The parameter server of Zoph & Le 2017 (section 3.2): the controller's parameters, cut into S shards.
+
+    parameters = ShardedParameters.local(3, seed=0, ...)        # implements `Parameters`
+    pulled = parameters.pull()                                  # all shards at one version
+    parameters.push(gradient, rewards, origin)                  # each counts once
+
+Shards are plain objects that share nothing. Here they live in one process; a cluster has each in a process of its own.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from netwright.controller.baseline import MovingAverageBaseline
+from netwright.controller.parameters import AdamWeights, Origin, Pulled
+from netwright.controller.policy import Weights, initial_weight
+from netwright.errors import ConfigError
+
+Slices = Mapping[str, Tensor]
+"""One shard's part of each named tensor, flat; it may be empty."""
+
+
+class Shard:
+    """Keeps a slice of every parameter with Adam's moments, and updates it once in `accumulate` gradients.
+
+    Gradients are numbered. Each is taken in once and in order, however often and in whatever order they come.
+
+    Deviation: of the gradients that make one update the paper says neither "sum" nor "mean"; this is the mean, where a
+    gradient that does not mention a parameter counts as zero. Adam, which divides by their size, hardly tells the two.
+    """
+
+    def __init__(self, *, learning_rate: float, accumulate: int = 1) -> None:
+        self.num_applied = 0
+        self._accumulate = accumulate
+        self._weights = AdamWeights(learning_rate)
+        self._sums: Weights = {}
+        self._waiting: dict[int, tuple[Slices, Slices]] = {}
+
+    @property
+    def version(self) -> int:
+        """Updates so far."""
+        return self.num_applied // self._accumulate
+
+    def apply(self, number: int, gradient: Slices, initial: Slices) -> None:
+        """Take in gradient `number`; `initial` has the first values of parameters that it is the first to mention."""
+        if number >= self.num_applied:
+            self._waiting[number] = (gradient, initial)
+        while (turn := self._waiting.pop(self.num_applied, None)) is not None:
+            self._take_in(*turn)
+            self.num_applied += 1
+
+    def _take_in(self, gradient: Slices, initial: Slices) -> None:
+        for name, value in initial.items():
+            self._weights.add(name, value)
+        for name, value in gradient.items():
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
+        if (self.num_applied + 1) % self._accumulate == 0:
+            self._weights.step({name: value / self._accumulate for name, value in self._sums.items()})
+            self._sums = {}
+
+    def fetch(self, version: int) -> Weights:
+        """A copy of this shard's slices, which have to be at `version`."""
+        if self.version != version:
+            raise RuntimeError(f"a shard is at version {self.version} and was asked for version {version}")
+        return self._weights.snapshot()
+
+    def state(self) -> Weights:
+        """Tensors from which `restore` goes on exactly, with what has accumulated since the last update."""
+        return self._weights.state() | {f"sum/{name}": value for name, value in self._sums.items()}
+
+    def restore(self, num_applied: int, tensors: Slices) -> None:
+        """Go on from what `state` gave after so many gradients; meant for a fresh object."""
+        self.num_applied = num_applied
+        self._weights.restore(tensors)
+        sums = {key.removeprefix("sum/"): value for key, value in tensors.items() if key.startswith("sum/")}
+        self._sums = {name: value.clone() for name, value in sums.items()}
+
+
+class ShardedParameters:
+    """Parameters over shards, for any number of replicas; implements `Parameters`.
+
+    With one shard or many, parameters are those of `AdamParameters` to the bit where the gradients are. The baseline is
+    one for all replicas: every batch is judged by it, then enters it. A gradient counts once for each (replica, round);
+    one that is older than `max_staleness` versions is dropped and counted, and its rewards with it.
+
+    Deviation: the paper's shards each take in what comes as it comes. Here gradients have one order, and a pull sees
+    all shards at one version, so that a run can be repeated.
+    """
+
+    def __init__(
+        self,
+        shards: Sequence[Shard],
+        *,
+        seed: int,
+        init_range: float,
+        baseline: MovingAverageBaseline,
+        accumulate: int = 1,
+        max_staleness: int | None = None,
+    ) -> None:
+        self.baseline = baseline
+        self.num_applied = self.num_dropped = 0
+        self._shards, self._accumulate, self._max_staleness = shards, accumulate, max_staleness
+        self._seed, self._init_range = seed, init_range
+        self._shapes: dict[str, torch.Size] = {}
+        self._first_shard: dict[str, int] = {}
+        self._last_round: dict[int, int] = {}
+        self._pulled: Pulled | None = None
+
+    @classmethod
+    def local(cls, num_shards: int, *, learning_rate: float, accumulate: int = 1, **settings: Any) -> Self:
+        """Over shards in this process."""
+        for name, number in (("servers", num_shards), ("accumulate", accumulate)):
+            if number < 1:
+                raise ConfigError(f"{name} is 1 or more; got {number}")
+        shards = [Shard(learning_rate=learning_rate, accumulate=accumulate) for _ in range(num_shards)]
+        return cls(shards, accumulate=accumulate, **settings)
+
+    @property
+    def version(self) -> int:
+        """Updates so far."""
+        return self.num_applied // self._accumulate
+
+    def pull(self) -> Pulled:
+        """All parameters at one version; kept until the next gradient, so not to be written into."""
+        if self._pulled is None:
+            self._pulled = Pulled(self.version, self._joined([shard.fetch(self.version) for shard in self._shards]))
+        return self._pulled
+
+    def advantages(self, rewards: Sequence[float]) -> list[float]:
+        """R_k - b with the baseline as it stands."""
+        return self.baseline.advantages(rewards)
+
+    def push(self, gradient: Mapping[str, Tensor], rewards: Sequence[float], origin: Origin) -> Mapping[str, float]:
+        """Send every shard its slices, and take the batch's rewards into the baseline."""
+        if origin.round <= self._last_round.get(origin.replica, -1):
+            return {}
+        self._last_round[origin.replica] = origin.round
+        staleness = self.version - origin.version
+        if self._max_staleness is not None and staleness > self._max_staleness:
+            self.num_dropped += 1
+            return {"staleness": staleness, "dropped": 1}
+        new = {name: value.shape for name, value in gradient.items() if name not in self._shapes}
+        first = {name: initial_weight(self._seed, name, shape, self._init_range) for name, shape in new.items()}
+        self._place(new)
+        for shard, slices, initial in zip(self._shards, self._cut(gradient), self._cut(first), strict=True):
+            shard.apply(self.num_applied, slices, initial)
+        self.num_applied += 1
+        self.baseline.update(rewards)
+        self._pulled = None
+        return {"staleness": staleness}
+
+    def _place(self, shapes: Mapping[str, torch.Size]) -> None:
+        """Decide which shards keep new parameters: numbers are dealt out so that no shard has two more than another."""
+        for name, shape in shapes.items():
+            self._first_shard[name] = sum(known.numel() for known in self._shapes.values()) % len(self._shards)
+            self._shapes[name] = shape
+
+    def _cut(self, tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+        """Each shard's slices."""
+        cut: list[dict[str, Tensor]] = [{} for _ in self._shards]
+        for name, value in tensors.items():
+            slices = value.detach().reshape(-1).tensor_split(len(self._shards))
+            for position, slice_ in enumerate(slices, self._first_shard[name]):
+                cut[position % len(cut)][name] = slice_
+        return cut
+
+    def _joined(self, parts: Sequence[Slices]) -> Weights:
+        """What `_cut` took apart."""
+        joined = {}
+        for name in parts[0]:
+            first = self._first_shard[name]
+            slices = [parts[(first + position) % len(parts)][name] for position in range(len(parts))]
+            joined[name] = torch.cat(slices).reshape(self._shapes[name])
+        return joined
+
+    def state(self) -> tuple[dict[str, Any], Weights]:
+        """JSON values and tensors from which `restore` goes on exactly, on any number of shards.
+
+        The tensors are whole, and named as those of `AdamParameters`.
+        """
+        values = {
+            "version": self.version,
+            "baseline": self.baseline.value,
+            "applied": self.num_applied,
+            "dropped": self.num_dropped,
+            "last_round": {str(replica): number for replica, number in self._last_round.items()},
+        }
+        parts = [_by_kind(shard.state()) for shard in self._shards]
+        tensors: Weights = {}
+        for kind, named in parts[0].items():
+            whole = named if kind == STEPS else self._joined([part[kind] for part in parts])
+            tensors.update({kind + name: value for name, value in whole.items()})
+        return values, tensors
+
+    def restore(self, values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave; meant for a fresh object over fresh shards."""
+        self.num_applied, self.num_dropped = values["applied"], values["dropped"]
+        self.baseline.value = values["baseline"]
+        self._last_round = {int(replica): number for replica, number in values["last_round"].items()}
+        kinds = _by_kind(tensors)
+        self._place({name: value.shape for name, value in kinds.get("weight/", {}).items()})
+        parts: list[Weights] = [{} for _ in self._shards]
+        for kind, named in kinds.items():
+            cut: Iterable[Slices] = [named for _ in parts] if kind == STEPS else self._cut(named)
+            for part, slices in zip(parts, cut, strict=True):
+                part.update({kind + name: value for name, value in slices.items()})
+        for shard, part in zip(self._shards, parts, strict=True):
+            shard.restore(self.num_applied, part)
+
+
+STEPS = "adam/step/"
+"""Adam's count of the updates of a parameter: one number, the same in every shard."""
+KINDS = ("weight/", "adam/exp_avg/", "adam/exp_avg_sq/", STEPS, "sum/")
+
+
+def _by_kind(tensors: Mapping[str, Tensor]) -> dict[str, Weights]:
+    """Tensors of a state by what stands in front of the parameter's name; others are left out."""
+    found: dict[str, Weights] = {}
+    for kind in KINDS:
+        named = {key.removeprefix(kind): value for key, value in tensors.items() if key.startswith(kind)}
+        if named:
+            found[kind] = named
+    return found

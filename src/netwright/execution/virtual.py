@@ -1,0 +1,80 @@
+"""Children on a virtual clock: any number of slots, durations as given, workers that are lost; nothing waits.
+
+executor = VirtualExecutor(evaluate, slots=800, seconds=log_normal(0.5, seed=0))
+"""
+
+import heapq
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from netwright.execution.attempts import attempt
+from netwright.execution.interface import Evaluate
+from netwright.trials import Failure, FailureKind, Job, Outcome, derive_seed
+
+Seconds = Callable[[Job, int], float]
+"""How long the n-th try of a job takes, n from 0."""
+
+
+def log_normal(sigma: float, *, mean: float = 1.0, seed: int) -> Seconds:
+    """Durations of this mean whose logarithms have the standard deviation `sigma`."""
+    mu = math.log(mean) - sigma**2 / 2
+    return lambda job, tried: random.Random(derive_seed(seed, "seconds", job.number, tried)).lognormvariate(mu, sigma)
+
+
+def recorded(durations: Sequence[float], *, seed: int) -> Seconds:
+    """Durations drawn from those that were measured, with replacement."""
+    return lambda job, tried: random.Random(derive_seed(seed, "seconds", job.number, tried)).choice(durations)
+
+
+class VirtualExecutor:
+    """Implements `Executor`; a job begins when one of `slots` is free, in the order of submission.
+
+    `evaluate` is called in this process when a job ends. With probability `loss` its worker is lost before that, at any
+    moment. What happens to a job depends on its number and how often it was tried, and on no other job.
+    """
+
+    def __init__(self, evaluate: Evaluate, *, slots: int, seconds: Seconds, loss: float = 0.0, seed: int = 0) -> None:
+        self.slots = slots
+        self.work: list[tuple[float, float]] = []
+        """(begun, seconds) of every try that has begun or will."""
+        self.last_new = 0.0
+        """When the last job begins that had not been tried before."""
+        self._evaluate, self._seconds, self._loss, self._seed = evaluate, seconds, loss, seed
+        self._free = [0.0] * slots
+        self._clock = 0.0
+        self._tries: Counter[int] = Counter()
+        self._ends: list[tuple[float, int, float, bool, Job]] = []
+
+    def submit(self, job: Job) -> None:
+        """Give the job the slot that is free first."""
+        tried = self._tries[job.number]
+        self._tries[job.number] += 1
+        begun = max(heapq.heappop(self._free), self._clock)
+        seconds = self._seconds(job, tried)
+        rng = random.Random(derive_seed(self._seed, "loss", job.number, tried))
+        if lost := rng.random() < self._loss:
+            seconds *= rng.random()
+        if tried == 0:
+            self.last_new = max(self.last_new, begun)
+        heapq.heappush(self._free, begun + seconds)
+        heapq.heappush(self._ends, (begun + seconds, len(self.work), begun, lost, job))
+        self.work.append((begun, seconds))
+
+    def wait(self) -> Sequence[Outcome]:
+        """Set the clock to the next end; return what ends then."""
+        self._clock, _, begun, lost, job = heapq.heappop(self._ends)
+        seconds = self._clock - begun
+        if lost:
+            return [Outcome(job.number, None, Failure(FailureKind.WORKER_LOST, "lost on purpose"), seconds, begun)]
+        return [replace(attempt(self._evaluate, job), seconds=seconds, begun=begun)]
+
+    def now(self) -> float:
+        """Seconds on the virtual clock."""
+        return self._clock
+
+    def close(self) -> None:
+        """Give up what is under way."""
+        self._ends.clear()
