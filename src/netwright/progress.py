@@ -96,10 +96,9 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
     def begin(self, core: SearchCore, config: RunConfig, place: Place, data_notes: Sequence[str]) -> None:
         """Show the bar."""
         self._tally = Tally(core, config)
-        workers = "in this process" if place.workers is None else f"on {place.workers} workers"
         if self._talkative:
             self._console.print(
-                f"[bold]{escape(config.recipe)}[/]: {config.strategy.name}, seed {config.seed}, {workers}"
+                f"[bold]{escape(config.recipe)}[/]: {config.strategy.name}, seed {config.seed}, {place.in_words}"
             )
             for note in data_notes:
                 self._console.print(f"data: {note}", highlight=False, markup=False, soft_wrap=True)

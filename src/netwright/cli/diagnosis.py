@@ -11,7 +11,8 @@ from pathlib import Path
 import torch
 
 from netwright.errors import NetwrightError
-from netwright.running import hardware, usable_cores
+from netwright.execution.local import usable_cores
+from netwright.running import hardware
 from netwright.tasks.cifar10 import find_cifar10
 from netwright.tasks.penn_treebank import find_penn_treebank
 from netwright.training.speed import has_fast_bfloat16
