@@ -69,6 +69,17 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
 
 
+def _idle(config: RunConfig, place: Place) -> str | None:
+    """A warning where there are more workers than children can be in flight."""
+    in_flight = (config.lag + 1) * config.batch_size
+    if place.workers is None or place.workers <= in_flight:
+        return None
+    return (
+        f"at most (lag + 1) x batch_size = {in_flight} children are in flight, so {place.workers - in_flight} of "
+        f"{place.workers} workers will idle; raise --set lag=... in a new run"
+    )
+
+
 class LiveProgress(AbstractContextManager["LiveProgress"]):
     """For a terminal: every trained network on a line of its own, and a bar below; implements `Watch`."""
 
@@ -102,6 +113,8 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
             )
             for note in data_notes:
                 self._console.print(f"data: {note}", highlight=False, markup=False, soft_wrap=True)
+            if warning := _idle(config, place):
+                self._console.print(f"[yellow]Warning:[/] {warning}", highlight=False)
             if 0 < self._tally.ended < self._tally.total:
                 self._console.print(f"going on after {self._tally.ended} of {self._tally.total} trials")
         self._task = self._progress.add_task("trials", total=self._tally.total, numbers="")
@@ -158,6 +171,8 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
         )
         for note in data_notes:
             self._say(f"data: {note}")
+        if warning := _idle(config, place):
+            self._say(f"Warning: {warning}")
 
     def step(self, step: Step) -> None:
         """Say how far it is."""

@@ -16,8 +16,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from netwright.cli.options import (
+    AddressOption,
     DataOption,
     EstimateOption,
+    ExecutorOption,
+    GpusPerChildOption,
     MaxFlopsOption,
     MaxParametersOption,
     OutOption,
@@ -102,6 +105,9 @@ def search(
     ],
     trials: TrialsOption = None,
     workers: WorkersOption = None,
+    executor: ExecutorOption = None,
+    address: AddressOption = None,
+    gpus_per_child: GpusPerChildOption = None,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same search.")] = 0,
     strategy: Annotated[
         str | None,
@@ -130,6 +136,7 @@ def search(
         netwright search images --data FOLDER        (your own: one sub-folder of images for each class)
         netwright search cifar10-quick --data FOLDER --set evaluate.epochs=5 -o runs/mine
     """
+    from netwright.cli.places import placed
     from netwright.config import strategy_settings
     from netwright.recipes import config_of
     from netwright.running import Place, continued, default_workers
@@ -151,7 +158,10 @@ def search(
     name = recipe.rpartition(":")[2]
     folder = out or Path("runs") / f"{name}-{config.strategy.name}-seed{seed}"
     config = continued(config, folder, num_trials=trials)
-    place = Place(workers or default_workers(config), data, verify)
+    place = placed(
+        Place(verify=verify), config, workers=workers, data=data, executor=executor, address=address,
+        gpus_per_child=gpus_per_child,
+    )  # fmt: skip
     _run(config, folder, place, top, tensorboard)
 
 
@@ -161,19 +171,23 @@ def resume(
     run: RunArgument,
     trials: TrialsOption = None,
     workers: WorkersOption = None,
+    executor: ExecutorOption = None,
+    address: AddressOption = None,
+    gpus_per_child: GpusPerChildOption = None,
     data: DataOption = None,
     tensorboard: TensorboardOption = False,
     top: Annotated[int, typer.Option("--top", min=1, help="How many architectures the table shows.")] = 10,
 ) -> None:
     """Go on with a run, with the settings that it was started with."""
-    from dataclasses import replace
-
+    from netwright.cli.places import placed
     from netwright.running import read_config
 
     config, place = read_config(run)
     if trials is not None:
         config = config.changed(num_trials=trials)
-    place = replace(place, workers=workers or place.workers, data=data.resolve() if data else place.data)
+    place = placed(
+        place, config, workers=workers, data=data, executor=executor, address=address, gpus_per_child=gpus_per_child
+    )
     _run(config, run, place, top, tensorboard)
 
 
@@ -183,13 +197,6 @@ def _run(config: Any, folder: Path, place: Any, top: int, tensorboard: bool) -> 
     from netwright.progress import Watches, make_watch
     from netwright.running import is_complete, run_search
 
-    in_flight = (config.lag + 1) * config.batch_size
-    if place.workers > in_flight:
-        Console(stderr=True).print(
-            f"[yellow]Warning:[/] at most (lag + 1) x batch_size = {in_flight} children are in flight, so "
-            f"{place.workers - in_flight} of {place.workers} workers will idle; raise --set lag=... in a new run",
-            highlight=False,
-        )
     complete = is_complete(config, folder)
     watches = [make_watch(live=None, talkative=True)]
     if tensorboard:
@@ -247,20 +254,24 @@ def confirm(
         list[int] | None, typer.Option("--trial", help="Retrain this trial instead of the best ones. Repeatable.")
     ] = None,
     workers: WorkersOption = None,
+    executor: ExecutorOption = None,
+    address: AddressOption = None,
+    gpus_per_child: GpusPerChildOption = None,
     data: DataOption = None,
 ) -> None:
     """Retrain the best architectures with fresh seeds on the same split.
 
     The best of many noisy trainings is partly luck. The means printed here are not, and can be quoted.
     """
-    from dataclasses import replace
-
+    from netwright.cli.places import placed
     from netwright.cli.tables import print_results
     from netwright.progress import make_watch
     from netwright.running import read_config, run_confirmation
 
-    _, place = read_config(run)
-    place = replace(place, workers=workers or place.workers, data=data.resolve() if data else place.data)
+    config, place = read_config(run)
+    place = placed(
+        place, config, workers=workers, data=data, executor=executor, address=address, gpus_per_child=gpus_per_child
+    )
     with make_watch(live=None, talkative=True) as watch:
         results = run_confirmation(run, top=top, num_seeds=num_seeds, numbers=trial or (), place=place, watch=watch)
     console = Console()
@@ -287,12 +298,15 @@ def recipes() -> None:
 
 @app.command()
 @reporting
-def doctor(data: DataOption = None) -> None:
-    """Say what a bug report needs: versions, devices, threads, bfloat16, data found, write access."""
-    from netwright.cli.diagnosis import findings
+def doctor(data: DataOption = None, address: AddressOption = None) -> None:
+    """Say what a bug report needs: versions, devices, threads, bfloat16, data found, write access.
+
+    With --address what a Ray cluster is made of, and which versions differ there.
+    """
+    from netwright.cli.diagnosis import cluster_findings, findings
 
     console = Console(soft_wrap=True)
-    for subject, finding in findings(data):
+    for subject, finding in findings(data) if address is None else cluster_findings(address):
         console.print(f"[bold]{subject:14}[/] {escape(finding)}", highlight=False)
 
 

@@ -12,6 +12,7 @@ from netwright.errors import DataError
 from netwright.execution.attempts import attempt
 from netwright.execution.local import load_evaluate
 from netwright.execution.on_ray.cluster import import_ray
+
 MAX_OUTPUT = 4000
 """Characters of a worker's output that are kept with its failure."""
 DATA_ERROR = f"{DataError.__module__}.{DataError.__qualname__}"
@@ -49,8 +50,8 @@ class Worker:
         if outcome.failure is not None:
             if f"\n{DATA_ERROR}: " in outcome.failure.detail:
                 raise DataError(
-                    f"{outcome.failure.message}. This is on the node {platform.node()}: the path of the data must exist "
-                    "on every node of the Ray cluster; copy it there, or put it on a file system that all of them share"
+                    f"{outcome.failure.message}. This is on the node {platform.node()}: the data's path must "
+                    "exist on every node of the Ray cluster; copy it there, or put it on a file system that all of them share"
                 )
             detail = "\n".join(part for part in (outcome.failure.detail, tail(before, before)) if part)
             outcome = replace(outcome, failure=replace(outcome.failure, detail=detail))
