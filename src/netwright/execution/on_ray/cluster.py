@@ -17,7 +17,8 @@ from typing import Any
 from netwright.errors import ConfigError
 
 SECONDS_TO_ANSWER = 5
-LOOPBACK = "127.0.0.1"
+LOOPBACK = "127.0.0.2"
+"""A change of networks leaves it alone. Ray puts the outer address in the place of 127.0.0.1; on macOS it does not."""
 COMPARED = ("netwright", "ray", "torch", "numpy")
 """What must be the same everywhere, beside Python."""
 
@@ -47,8 +48,8 @@ def connect(address: str | None, num_cpus: int) -> Callable[[], None]:
     """Connect this process, and return what ends the connection.
 
     `address` is "auto", for the cluster that runs on this machine, or HOST:PORT of a head node. None is what
-    RAY_ADDRESS says, or else a cluster of this process's own with `num_cpus`, on the loopback interface, which ends
-    with the connection. A process that is connected already, by its own `ray.init`, stays so.
+    RAY_ADDRESS says, or else a cluster of this process's own with `num_cpus`, which ends with the connection. A process
+    that is connected already, by its own `ray.init`, stays so.
     """
     ray = import_ray()
     if ray.is_initialized():
@@ -56,8 +57,10 @@ def connect(address: str | None, num_cpus: int) -> Callable[[], None]:
     address = address or os.environ.get("RAY_ADDRESS") or "local"
     options: dict[str, Any] = {"address": address}
     if address == "local":
-        options |= {"num_cpus": num_cpus, "include_dashboard": False, "_node_ip_address": LOOPBACK}
-    elif address != "auto":
+        options |= {"num_cpus": num_cpus, "include_dashboard": False}
+        if sys.platform == "linux":
+            options |= {"_node_ip_address": LOOPBACK}
+    else:
         _check_answers(address)
     try:
         with _our_sigterm():
@@ -84,17 +87,10 @@ def _our_sigterm() -> Iterator[None]:
 
 def _check_answers(address: str) -> None:
     """Find out within seconds what `ray.init` would take minutes for, with lines of warnings."""
-    host, _, port = address.rpartition(":")
-    if "://" in address or not host or not port.isdecimal():
-        raise ConfigError(
-            f"{address!r} is no address of a Ray cluster; expected auto, or HOST:PORT of its head node as `ray start` "
-            "printed it. From outside of a cluster, `ray job submit` starts a search in it"
-        )
-    try:
-        socket.create_connection((host, int(port)), timeout=SECONDS_TO_ANSWER).close()
-    except (OSError, OverflowError) as error:
-        raise _cannot_connect(address, error) from None
-    command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
+    command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--skip-version-check"]
+    if address != "auto":
+        _check_listens(address)
+        command += ["--address", address]
     patience = {"RAY_py_gcs_connect_timeout_s": str(SECONDS_TO_ANSWER)}
     try:
         asked = subprocess.run(
@@ -106,8 +102,10 @@ def _check_answers(address: str) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise _cannot_connect(address, "it does not answer as a head node of Ray does") from None
+        raise _cannot_connect(address, "no head node of Ray answers there") from None
     if "AuthenticationError" in asked.stderr:
+        if address == "auto":  # then Ray takes the token from where it is by itself
+            return
         raise ConfigError(
             f"the Ray cluster at {address} asks for a token: set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or "
             "RAY_AUTH_TOKEN_PATH where the token is not in ~/.ray/auth_token as on the head node"
@@ -116,9 +114,22 @@ def _check_answers(address: str) -> None:
         raise _cannot_connect(address, (asked.stderr.strip() or "no answer").splitlines()[-1])
 
 
+def _check_listens(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    if "://" in address or not host or not port.isdecimal():
+        raise ConfigError(
+            f"{address!r} is no address of a Ray cluster; expected auto, or HOST:PORT of its head node as `ray start` "
+            "printed it. From outside of a cluster, `ray job submit` starts a search in it"
+        )
+    try:
+        socket.create_connection((host, int(port)), timeout=SECONDS_TO_ANSWER).close()
+    except (OSError, OverflowError) as error:
+        raise _cannot_connect(address, error) from None
+
+
 def _cannot_connect(address: str, reason: object) -> ConfigError:
     """For whatever Ray or the network says; its first line tells it, and all of it where versions differ."""
-    text = " ".join(str(reason).split())
+    text = " ".join(str(reason).split()).rstrip(".")
     if "Version mismatch" in text:
         return ConfigError(
             f"the Ray cluster at {address} has another Ray or Python than this process: {text}. Install the same "

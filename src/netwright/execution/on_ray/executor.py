@@ -6,6 +6,7 @@ cannot be written to.
 """
 
 import math
+import sys
 import time
 import warnings
 from collections import deque
@@ -115,7 +116,7 @@ class RayExecutor:
         num_hired = len(self._busy) + len(self._idle)
         for _ in range(min(len(self._queue) - num_starting, self.workers - num_hired)):
             actor = self._ray.remote(Worker).options(num_cpus=1, num_gpus=self._gpus).remote(self._threads)
-            self._busy[actor.start.remote(self._evaluate)] = _Hired(actor, time.monotonic())
+            self._busy[actor.start.remote(self._evaluate, sys.path)] = _Hired(actor, time.monotonic())
 
     def wait(self) -> Sequence[Outcome]:
         """Block for the next outcome; return it with all others that are there."""
@@ -225,8 +226,9 @@ class RayExecutor:
 
     def close(self) -> None:
         """Kill the actors; end the cluster if it was started here."""
-        for hired in (*self._busy.values(), *self._idle):
-            self._ray.kill(hired.actor)
+        if self._ray.is_initialized():  # or else Ray would start a cluster for the sake of killing
+            for hired in (*self._busy.values(), *self._idle):
+                self._ray.kill(hired.actor)
         self._busy, self._idle = {}, []
         self._queue.clear()
         self._disconnect()

@@ -2,7 +2,8 @@
 
 import contextlib
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,8 +38,9 @@ class Worker:
     def __init__(self, threads: int) -> None:
         self._threads = threads
 
-    def start(self, pickled: bytes) -> Desk:
-        """Receive what to call."""
+    def start(self, pickled: bytes, path: Sequence[str]) -> Desk:
+        """Receive what to call, and where the driver finds its modules, which may be here too."""
+        sys.path += [folder for folder in path if folder not in sys.path]
         self._evaluate = load_evaluate(pickled, self._threads)
         node = import_ray().get_runtime_context().get_node_id()
         return Desk(node, tuple(output_files()))
@@ -51,7 +53,7 @@ class Worker:
             if f"\n{DATA_ERROR}: " in outcome.failure.detail:
                 raise DataError(
                     f"{outcome.failure.message}. This is on the node {platform.node()}: the data's path must "
-                    "exist on every node of the Ray cluster; copy it there, or put it on a file system that all of them share"
+                    "exist on every node of the Ray cluster; copy it there, or put it on a shared file system"
                 )
             detail = "\n".join(part for part in (outcome.failure.detail, tail(before, before)) if part)
             outcome = replace(outcome, failure=replace(outcome.failure, detail=detail))
