@@ -58,7 +58,7 @@ def cluster_findings(address: str) -> Iterator[tuple[str, str]]:
     yield "cluster", f"reachable, nodes: {len(nodes)}, processors: {cpus:g}, GPUs: {gpus:g}"
     yield "here", ", ".join(f"{name} {version}" for name, version in here.items())
     for node in nodes:
-        differing = [f"{name} {node.versions[name]}" for name in here if node.versions.get(name) != here[name]]
+        differing = [f"{name} {there}" for name, there in node.versions.items() if there != here[name]]
         versions = f"DIFFERENT: {', '.join(differing)}" if differing else "the same versions as here"
         yield (
             f"node {node.name}",
