@@ -172,7 +172,9 @@ def typed(rows: list[tuple[str, Any]]) -> list[tuple[str, type, Any]]:
 
 
 def test_every_group_of_settings_has_its_table() -> None:
-    groups = {name for name, value in vars(config).items() if inspect.isclass(value) and issubclass(value, Settings)}
+    groups = {
+        name for name, value in vars(config).items() if inspect.isclass(value) and issubclass(value, Settings)
+    }
     assert set(MODELS) == groups - {"Settings"}
 
 
