@@ -69,6 +69,18 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
 
 
+def _idle(config: RunConfig, place: Place) -> str | None:
+    """A warning where there are more workers than children can be in flight."""
+    in_flight = config.most_in_flight
+    if place.workers is None or place.workers <= in_flight:
+        return None
+    factors = "replicas x (lag + 1) x batch_size" if config.replicas else "(lag + 1) x batch_size"
+    return (
+        f"at most {factors} = {in_flight} children are in flight, so {place.workers - in_flight} of "
+        f"{place.workers} workers will idle; raise --set lag=... in a new run"
+    )
+
+
 class LiveProgress(AbstractContextManager["LiveProgress"]):
     """For a terminal: every trained network on a line of its own, and a bar below; implements `Watch`."""
 
@@ -96,13 +108,14 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
     def begin(self, core: SearchCore, config: RunConfig, place: Place, data_notes: Sequence[str]) -> None:
         """Show the bar."""
         self._tally = Tally(core, config)
-        workers = "in this process" if place.workers is None else f"on {place.workers} workers"
         if self._talkative:
             self._console.print(
-                f"[bold]{escape(config.recipe)}[/]: {config.strategy.name}, seed {config.seed}, {workers}"
+                f"[bold]{escape(config.recipe)}[/]: {config.strategy.name}, seed {config.seed}, {place.in_words}"
             )
             for note in data_notes:
                 self._console.print(f"data: {note}", highlight=False, markup=False, soft_wrap=True)
+            if warning := _idle(config, place):
+                self._console.print(f"[yellow]Warning:[/] {warning}", highlight=False)
             if 0 < self._tally.ended < self._tally.total:
                 self._console.print(f"going on after {self._tally.ended} of {self._tally.total} trials")
         self._task = self._progress.add_task("trials", total=self._tally.total, numbers="")
@@ -159,6 +172,8 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
         )
         for note in data_notes:
             self._say(f"data: {note}")
+        if warning := _idle(config, place):
+            self._say(f"Warning: {warning}")
 
     def step(self, step: Step) -> None:
         """Say how far it is."""

@@ -6,11 +6,11 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 
@@ -22,7 +22,8 @@ from netwright.errors import ConfigError, DataError, StoreError
 from netwright.evaluations import Opened, evaluation_of
 from netwright.execution.in_process import InProcessExecutor
 from netwright.execution.interface import Evaluate, Executor
-from netwright.execution.local import LocalExecutor
+from netwright.execution.local import LocalExecutor, usable_cores
+from netwright.execution.on_ray import RayExecutor
 from netwright.loop import drive, make_core
 from netwright.results import Results
 from netwright.spaces.references import load_file
@@ -34,21 +35,34 @@ class Place:
     """What may differ from one start of a run to the next: it changes no result."""
 
     workers: int | None = None
-    """Processes; None runs children in this one."""
+    """Children at once. None runs them in this process; on Ray it is as many as the cluster has room for."""
     data: Path | None = None
     """The folder with the task's files, where they are not to be found or downloaded, or a user's own images."""
     verify: bool = True
     """Whether files must be the official ones."""
+    executor: Literal["local", "ray"] = "local"
+    """Processes of this machine, or of a Ray cluster."""
+    address: str | None = None
+    """Of the Ray cluster; None starts one on this machine."""
+    gpus_per_child: float | None = None
+    """On Ray; None is one where there are GPUs."""
+
+    @property
+    def in_words(self) -> str:
+        """Where children run."""
+        if self.executor == "ray":
+            return f"on {self.workers or 'all'} workers of a Ray cluster"
+        return "in this process" if self.workers is None else f"on {self.workers} workers"
 
     def to_json(self) -> dict[str, Any]:
         """For the store."""
-        return {"workers": self.workers, "data": str(self.data) if self.data else None, "verify": self.verify}
+        return {**asdict(self), "data": str(self.data) if self.data else None}
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "Place":
         """What `to_json` wrote."""
         data = document["data"]
-        return cls(document["workers"], Path(data) if data else None, document["verify"])
+        return cls(**{**document, "data": Path(data) if data else None})
 
 
 class Watch(AbstractContextManager["Watch"], Protocol):
@@ -65,11 +79,6 @@ class Watch(AbstractContextManager["Watch"], Protocol):
 
     def confirming(self, ended: int, total: int) -> None:
         """So many of the retrainings have ended."""
-
-
-def usable_cores() -> int:
-    """The cores that this process may use; all of the machine's where the system does not say."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def default_workers(config: RunConfig) -> int:
@@ -121,11 +130,13 @@ def run_search(config: RunConfig, folder: Path | None, place: Place, watch: Watc
     opened = look_at_data(config, place)
     with _open_store(config, folder, place, opened) as store:
         core = make_core(config, store, opened.shape)
-        watch.begin(core, config, place, opened.notes)
         if core.finished and not _confirmations_missing(config, store):
+            watch.begin(core, config, place, opened.notes)
             return Results.of(store, running=False, trials=core.trials)
         executor = make_executor(config, evaluation_of(config.evaluate).evaluate(opened.folder), place)
         try:
+            place = replace(place, workers=num_workers(executor, place))
+            watch.begin(core, config, place, opened.notes)
             store.begin_session(time.time(), place.workers or 1)
             drive(core, executor, store, watch.step)
             if config.confirm.at_end:
@@ -150,7 +161,7 @@ def run_confirmation(
         executor = make_executor(config, evaluation_of(config.evaluate).evaluate(opened.folder), place)
         try:
             core = make_core(config, store, opened.shape)
-            store.begin_session(time.time(), place.workers or 1)
+            store.begin_session(time.time(), num_workers(executor, place) or 1)
             _confirm(core, config, store, executor, watch, numbers)
         finally:
             executor.close()
@@ -168,10 +179,23 @@ def is_complete(config: RunConfig, folder: Path) -> bool:
 
 
 def make_executor(config: RunConfig, evaluate: Evaluate, place: Place) -> Executor:
-    """Worker processes, or this process where none are asked for."""
+    """Worker processes here or on a Ray cluster, or this process where none are asked for."""
+    if place.executor == "ray":
+        return RayExecutor(
+            evaluate,
+            address=place.address,
+            workers=place.workers,
+            gpus_per_child=place.gpus_per_child,
+            time_limit=config.time_limit_seconds,
+        )
     if place.workers is None:
         return InProcessExecutor(evaluate)
     return LocalExecutor(evaluate, workers=place.workers, time_limit=config.time_limit_seconds)
+
+
+def num_workers(executor: Executor, place: Place) -> int | None:
+    """How many children run at once; None in this process."""
+    return executor.workers if isinstance(executor, RayExecutor) else place.workers
 
 
 def _confirm(

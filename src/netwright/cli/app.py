@@ -16,8 +16,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from netwright.cli.options import (
+    AddressOption,
     DataOption,
     EstimateOption,
+    ExecutorOption,
+    GpusPerChildOption,
     MaxFlopsOption,
     MaxParametersOption,
     OutOption,
@@ -111,6 +114,9 @@ def search(
     ],
     trials: TrialsOption = None,
     workers: WorkersOption = None,
+    executor: ExecutorOption = None,
+    address: AddressOption = None,
+    gpus_per_child: GpusPerChildOption = None,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same search.")] = 0,
     strategy: Annotated[
         str | None,
@@ -144,6 +150,7 @@ def search(
         netwright search images --data FOLDER        (your own: one sub-folder of images for each class)
         netwright search cifar10-quick --data FOLDER --set evaluate.epochs=5 -o runs/mine
     """
+    from netwright.cli.places import placed
     from netwright.config import strategy_settings
     from netwright.recipes import config_of
     from netwright.running import Place, continued, default_workers
@@ -166,7 +173,10 @@ def search(
     name = recipe.rpartition(":")[2]
     folder = out or Path("runs") / f"{name}-{config.strategy.name}-seed{seed}"
     config = continued(config, folder, num_trials=trials)
-    place = Place(workers or default_workers(config), data, verify)
+    place = placed(
+        Place(verify=verify), config, workers=workers, data=data, executor=executor, address=address,
+        gpus_per_child=gpus_per_child,
+    )  # fmt: skip
     _run(config, folder, place, top, tensorboard)
 
 
@@ -176,19 +186,23 @@ def resume(
     run: RunArgument,
     trials: TrialsOption = None,
     workers: WorkersOption = None,
+    executor: ExecutorOption = None,
+    address: AddressOption = None,
+    gpus_per_child: GpusPerChildOption = None,
     data: DataOption = None,
     tensorboard: TensorboardOption = False,
     top: Annotated[int, typer.Option("--top", min=1, help="How many architectures the table shows.")] = 10,
 ) -> None:
     """Go on with a run, with the settings that it was started with."""
-    from dataclasses import replace
-
+    from netwright.cli.places import placed
     from netwright.running import read_config
 
     config, place = read_config(run)
     if trials is not None:
         config = config.changed(num_trials=trials)
-    place = replace(place, workers=workers or place.workers, data=data.resolve() if data else place.data)
+    place = placed(
+        place, config, workers=workers, data=data, executor=executor, address=address, gpus_per_child=gpus_per_child
+    )
     _run(config, run, place, top, tensorboard)
 
 
@@ -198,14 +212,6 @@ def _run(config: Any, folder: Path, place: Any, top: int, tensorboard: bool) -> 
     from netwright.progress import Watches, make_watch
     from netwright.running import is_complete, run_search
 
-    in_flight = config.most_in_flight
-    if place.workers > in_flight:
-        factors = "replicas x (lag + 1) x batch_size" if config.replicas else "(lag + 1) x batch_size"
-        Console(stderr=True).print(
-            f"[yellow]Warning:[/] at most {factors} = {in_flight} children are in flight, so "
-            f"{place.workers - in_flight} of {place.workers} workers will idle; raise --set lag=... in a new run",
-            highlight=False,
-        )
     complete = is_complete(config, folder)
     watches = [make_watch(live=None, talkative=True)]
     if tensorboard:
@@ -263,53 +269,29 @@ def confirm(
         list[int] | None, typer.Option("--trial", help="Retrain this trial instead of the best ones. Repeatable.")
     ] = None,
     workers: WorkersOption = None,
+    executor: ExecutorOption = None,
+    address: AddressOption = None,
+    gpus_per_child: GpusPerChildOption = None,
     data: DataOption = None,
 ) -> None:
     """Retrain the best architectures with fresh seeds on the same split.
 
     The best of many noisy trainings is partly luck. The means printed here are not, and can be quoted.
     """
-    from dataclasses import replace
-
+    from netwright.cli.places import placed
     from netwright.cli.tables import print_results
     from netwright.progress import make_watch
     from netwright.running import read_config, run_confirmation
 
-    _, place = read_config(run)
-    place = replace(place, workers=workers or place.workers, data=data.resolve() if data else place.data)
+    config, place = read_config(run)
+    place = placed(
+        place, config, workers=workers, data=data, executor=executor, address=address, gpus_per_child=gpus_per_child
+    )
     with make_watch(live=None, talkative=True) as watch:
         results = run_confirmation(run, top=top, num_seeds=num_seeds, numbers=trial or (), place=place, watch=watch)
     console = Console()
     print_results(console, results, max(top or 0, len(results.confirmed)), run)
     report_at_end(console, results, run)
-
-
-@app.command()
-@reporting
-def recipes() -> None:
-    """List every recipe: what it searches and what it costs."""
-    from netwright.cli.tables import print_table
-    from netwright.recipes import RECIPES
-    from netwright.spaces.exploring import size_of
-
-    rows = []
-    for name, recipe in RECIPES.items():
-        what, _, cost = (recipe.__doc__ or "").partition("\n")
-        config = recipe()
-        last = config.space.at(config.num_trials - 1)
-        rows.append([name, f"{config.num_trials:,}", str(size_of(last)), what.strip(), cost.strip()])
-    print_table(Console(), ["recipe", "trials", "architectures", "what it searches", "what it costs"], rows)
-
-
-@app.command()
-@reporting
-def doctor(data: DataOption = None) -> None:
-    """Say what a bug report needs: versions, devices, threads, bfloat16, data found, write access."""
-    from netwright.cli.diagnosis import findings
-
-    console = Console(soft_wrap=True)
-    for subject, finding in findings(data):
-        console.print(f"[bold]{subject:14}[/] {escape(finding)}", highlight=False)
 
 
 for _command in (report, draw, replay):

@@ -11,7 +11,9 @@ from pathlib import Path
 import torch
 
 from netwright.errors import NetwrightError
-from netwright.running import hardware, usable_cores
+from netwright.execution.local import usable_cores
+from netwright.execution.on_ray.cluster import probed_nodes, versions_here
+from netwright.running import hardware
 from netwright.tasks.cifar10 import find_cifar10
 from netwright.tasks.penn_treebank import find_penn_treebank
 from netwright.training.speed import has_fast_bfloat16
@@ -47,6 +49,21 @@ def findings(data: Path | None) -> Iterator[tuple[str, str]]:
         "write access",
         f"{Path.cwd()}: {_writable(Path.cwd())}; {tempfile.gettempdir()}: {_writable(tempfile.gettempdir())}",
     )
+
+
+def cluster_findings(address: str) -> Iterator[tuple[str, str]]:
+    """(subject, finding) pairs about the Ray cluster at `address`; `ConfigError` where it cannot be reached."""
+    nodes, here = probed_nodes(address), versions_here()
+    cpus, gpus = sum(node.cpus for node in nodes), sum(node.gpus for node in nodes)
+    yield "cluster", f"reachable, nodes: {len(nodes)}, processors: {cpus:g}, GPUs: {gpus:g}"
+    yield "here", ", ".join(f"{name} {version}" for name, version in here.items())
+    for node in nodes:
+        differing = [f"{name} {there}" for name, there in node.versions.items() if there != here[name]]
+        versions = f"DIFFERENT: {', '.join(differing)}" if differing else "the same versions as here"
+        yield (
+            f"node {node.name}",
+            f"processors: {node.cpus:g}, GPUs: {node.gpus:g}, {versions if node.versions else 'DOES NOT ANSWER'}",
+        )
 
 
 def _version(name: str) -> str:

@@ -29,6 +29,13 @@ class RepeatsName(StrEnum):
     free = "free"
 
 
+class ExecutorName(StrEnum):
+    """What `--executor` takes."""
+
+    local = "local"
+    ray = "ray"
+
+
 RunArgument = Annotated[
     Path, typer.Argument(metavar="RUN", help="A run's folder, as --out named it.", show_default=False)
 ]
@@ -41,7 +48,27 @@ TrialsOption = Annotated[
 ]
 WorkersOption = Annotated[
     int | None,
-    typer.Option("--workers", min=1, help="Children trained at once. [dim]Default: one per core, or one on a GPU[/]"),
+    typer.Option(
+        "--workers",
+        min=1,
+        help="Children trained at once. [dim]Default: one per core, or one on a GPU; on Ray all that fit[/]",
+    ),
+]
+ExecutorOption = Annotated[
+    ExecutorName | None,
+    typer.Option("--executor", help="Where children run: processes here, or a Ray cluster. [dim]Default: local[/]"),
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="auto|HOST:PORT",
+        help="The Ray cluster: the one on this machine, or by its head node. [dim]Default: one is started here[/]",
+    ),
+]
+GpusPerChildOption = Annotated[
+    float | None,
+    typer.Option("--gpus-per-child", help="On Ray, also a fraction: 0.25. [dim]Default: one where there are GPUs[/]"),
 ]
 DataOption = Annotated[
     Path | None,

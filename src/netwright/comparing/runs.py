@@ -13,10 +13,10 @@ from netwright.core import SearchCore, Step
 from netwright.errors import NetwrightError, RunError, StoreError
 from netwright.evaluations import Opened
 from netwright.execution.in_process import InProcessExecutor
-from netwright.execution.local import LocalExecutor
+from netwright.execution.local import LocalExecutor, usable_cores
 from netwright.locks import locked
 from netwright.loop import drive, make_core
-from netwright.running import Place, default_workers, look_at_data, run_search, usable_cores
+from netwright.running import Place, default_workers, look_at_data, run_search
 from netwright.trials import Job, Measurement, Outcome
 
 RUNS = "runs"

@@ -101,6 +101,11 @@ class LocalExecutor:
         self._pool.join()
 
 
+def usable_cores() -> int:
+    """The cores that this process may use; all of the machine's where the system does not say."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 _evaluate: Evaluate | None = None
 """In a worker: what to call, received once."""
 
@@ -120,12 +125,18 @@ def keep_freed_memory() -> None:
 def _start_worker(pickled: bytes, parent: int, threads: int) -> None:
     global _evaluate
     threading.Thread(target=_exit_with, args=(parent,), daemon=True).start()
+    _evaluate = load_evaluate(pickled, threads)
+
+
+def load_evaluate(pickled: bytes, threads: int) -> Evaluate:
+    """In a worker process: unpickle what it calls, and have all computations use so many threads."""
     # Before the numerical libraries are imported by what is unpickled: they read these once.
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
     keep_freed_memory()
-    _evaluate = cloudpickle.loads(pickled)
+    evaluate: Evaluate = cloudpickle.loads(pickled)
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(threads)
+    return evaluate
 
 
 def _exit_with(parent: int) -> None:

@@ -1,0 +1,205 @@
+"""A connection to a cluster of Ray, and what its nodes are. It knows nothing of children.
+
+Ray is an optional extra, imported when it is first needed.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from netwright.errors import ConfigError
+
+SECONDS_TO_ANSWER = 5
+LOOPBACK = "127.0.0.2"
+"""A change of networks leaves it alone. Ray puts the outer address in the place of 127.0.0.1; on macOS it does not."""
+COMPARED = ("netwright", "ray", "torch", "numpy")
+"""What must be the same everywhere, beside Python."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A machine of the cluster."""
+
+    name: str
+    identity: str
+    cpus: float
+    gpus: float
+    versions: dict[str, str] = field(default_factory=dict)
+    """Of Python and of the packages in `COMPARED`; empty where they were not asked for or nobody answered."""
+
+
+def import_ray() -> Any:
+    """The package; `ConfigError` where it is not installed."""
+    try:
+        import ray
+    except ModuleNotFoundError:
+        raise ConfigError("Ray is not installed here: pip install 'netwright[ray]'") from None
+    return ray
+
+
+def connect(address: str | None, num_cpus: int) -> Callable[[], None]:
+    """Connect this process, and return what ends the connection.
+
+    `address` is "auto", for the cluster that runs on this machine, or HOST:PORT of a head node. None is what
+    RAY_ADDRESS says, or else a cluster of this process's own with `num_cpus`, which ends with the connection. A process
+    that is connected already, by its own `ray.init`, stays so.
+    """
+    ray = import_ray()
+    if ray.is_initialized():
+        return lambda: None
+    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    options: dict[str, Any] = {"address": address}
+    if address == "local":
+        options |= {"num_cpus": num_cpus, "include_dashboard": False}
+        if sys.platform == "linux":
+            options |= {"_node_ip_address": LOOPBACK}
+    else:
+        _check_answers(address)
+    try:
+        with _our_sigterm():
+            ray.init(**options, log_to_driver=False, logging_level="ERROR")
+    except Exception as error:
+        ray.shutdown()
+        raise _cannot_connect(address, error) from error
+    return _disconnect
+
+
+def _disconnect() -> None:
+    with _our_sigterm():
+        import_ray().shutdown()
+
+
+@contextmanager
+def _our_sigterm() -> Iterator[None]:
+    """Ray puts a handler of its own in the place of ours."""
+    ours = signal.getsignal(signal.SIGTERM)
+    yield
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, ours)
+
+
+def _check_answers(address: str) -> None:
+    """Find out within seconds what `ray.init` would take minutes for, with lines of warnings."""
+    command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--skip-version-check"]
+    if address != "auto":
+        _check_listens(address)
+        command += ["--address", address]
+    patience = {"RAY_py_gcs_connect_timeout_s": str(SECONDS_TO_ANSWER)}
+    try:
+        asked = subprocess.run(
+            command,
+            env=os.environ | patience,
+            capture_output=True,
+            text=True,
+            timeout=2 * SECONDS_TO_ANSWER,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise _cannot_connect(address, "no head node of Ray answers there") from None
+    if "AuthenticationError" in asked.stderr:
+        if address == "auto":  # then Ray takes the token from where it is by itself
+            return
+        raise ConfigError(
+            f"the Ray cluster at {address} asks for a token: set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or "
+            "RAY_AUTH_TOKEN_PATH where the token is not in ~/.ray/auth_token as on the head node"
+        )
+    if asked.returncode:
+        raise _cannot_connect(address, (asked.stderr.strip() or "no answer").splitlines()[-1])
+
+
+def _check_listens(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    if "://" in address or not host or not port.isdecimal():
+        raise ConfigError(
+            f"{address!r} is no address of a Ray cluster; expected auto, or HOST:PORT of its head node as `ray start` "
+            "printed it. From outside of a cluster, `ray job submit` starts a search in it"
+        )
+    try:
+        socket.create_connection((host, int(port)), timeout=SECONDS_TO_ANSWER).close()
+    except (OSError, OverflowError) as error:
+        raise _cannot_connect(address, error) from None
+
+
+def _cannot_connect(address: str, reason: object) -> ConfigError:
+    """For whatever Ray or the network says; its first line tells it, and all of it where versions differ."""
+    text = " ".join(str(reason).split()).rstrip(".")
+    if "Version mismatch" in text:
+        return ConfigError(
+            f"the Ray cluster at {address} has another Ray or Python than this process: {text}. Install the same "
+            "versions on every node and here"
+        )
+    where = "on this machine" if address in ("auto", "local") else f"at {address}"
+    start = "could not be started" if address == "local" else "cannot be reached"
+    return ConfigError(
+        f"a Ray cluster {where} {start}: {text}. `ray start --head` starts one, `ray status` shows whether it runs"
+    )
+
+
+def nodes() -> list[Node]:
+    """The nodes that are alive."""
+    return [
+        Node(
+            name=each["NodeManagerAddress"],
+            identity=each["NodeID"],
+            cpus=each["Resources"].get("CPU", 0.0),
+            gpus=each["Resources"].get("GPU", 0.0),
+        )
+        for each in import_ray().nodes()
+        if each["Alive"]
+    ]
+
+
+def versions_here() -> dict[str, str]:
+    """Of Python and of the packages in `COMPARED`."""
+    return _make_versions()(COMPARED)
+
+
+def _make_versions() -> Callable[[tuple[str, ...]], dict[str, str]]:
+    """A function within a function travels by value: the node that calls it need not have netwright."""
+
+    def versions(names: tuple[str, ...]) -> dict[str, str]:
+        import platform
+        from importlib.metadata import PackageNotFoundError, version
+
+        found = {"python": platform.python_version()}
+        for name in names:
+            try:
+                found[name] = version(name)
+            except PackageNotFoundError:
+                found[name] = "missing"
+        return found
+
+    return versions
+
+
+def probed_nodes(address: str) -> list[Node]:
+    """Every node of the cluster at `address` with its versions."""
+    disconnect = connect(address, 1)
+    try:
+        return [_probed(each) for each in nodes()]
+    finally:
+        disconnect()
+
+
+def _probed(node: Node) -> Node:
+    ray = import_ray()
+    there = on_node(node.identity)
+    try:
+        found = ray.get(ray.remote(_make_versions()).options(**there).remote(COMPARED), timeout=60)
+    except (ray.exceptions.RayError, TimeoutError):
+        found = {}
+    return Node(node.name, node.identity, node.cpus, node.gpus, found)
+
+
+def on_node(identity: str) -> dict[str, Any]:
+    """Options of a task for this node and no other, which waits for no free processor."""
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    return {"num_cpus": 0, "scheduling_strategy": NodeAffinitySchedulingStrategy(identity, soft=False)}

@@ -1,0 +1,244 @@
+"""Children on a cluster of Ray: an actor for every child that can be trained at once, kept for the next one.
+
+An actor keeps its process, so that libraries are imported and data opened once; Ray's tasks on a GPU would do both for
+every child. Everything that crosses is pickled here, as for local workers: what Ray unpickles itself has arrays that
+cannot be written to.
+"""
+
+import math
+import sys
+import time
+import warnings
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cloudpickle
+
+from netwright.errors import ConfigError, RunError
+from netwright.execution.interface import Evaluate
+from netwright.execution.local import usable_cores
+from netwright.execution.on_ray.cluster import connect, import_ray, nodes, on_node
+from netwright.execution.on_ray.worker import Desk, Worker, tail
+from netwright.trials import Failure, FailureKind, Job, Outcome
+
+SECONDS_BETWEEN_LOOKS = 0.5
+"""How often time limits and the size of the cluster are looked at."""
+PATIENCE = 60.0
+"""Seconds without a single actor until a warning says so."""
+SECONDS_FOR_OUTPUT = 10
+
+
+@dataclass(eq=False)
+class _Hired:
+    """An actor, from its start to its end."""
+
+    actor: Any
+    since: float
+    """When what it does now was begun."""
+    desk: Desk | None = None
+    job: Job | None = None
+    """None while it starts and while it waits."""
+
+
+class RayExecutor:
+    """Implements `Executor` on a cluster: `workers` children at once, or as many as its processors and GPUs allow.
+
+    A child has one processor and `gpus_per_child` GPUs, also a fraction of one; None is one GPU where there are any. A
+    job that takes longer than `time_limit` seconds ends as a failure and its actor is replaced; so is one that died.
+    Nodes may join and leave. For `address` see `cluster.connect`.
+
+    `wait` raises `RunError` where a node lacks netwright, the user's modules or the data: no child can be blamed.
+    """
+
+    def __init__(
+        self,
+        evaluate: Evaluate,
+        *,
+        address: str | None = None,
+        workers: int | None = None,
+        gpus_per_child: float | None = None,
+        time_limit: float | None = None,
+        threads: int = 1,
+    ) -> None:
+        _check_gpus(gpus_per_child)
+        self._ray = import_ray()
+        self._time_limit, self._threads, self._num_workers = time_limit, threads, workers
+        self._queue: deque[Job] = deque()
+        self._busy: dict[Any, _Hired] = {}
+        """By the reference to what an actor is asked for: to start, or a job's outcome."""
+        self._idle: list[_Hired] = []
+        self._silent: set[str] = set()
+        """Nodes that did not tell what an actor wrote before it died."""
+        self._disconnect = connect(address, max(workers or 0, usable_cores()))
+        try:
+            self._gpus = self._gpus_per_child(gpus_per_child)
+            self.workers = self._size()
+            """How many children can be trained at once."""
+            if not self.workers:
+                raise ConfigError(
+                    "the Ray cluster has no processor for children; start a node that has, or say --workers to wait "
+                    "for nodes that join later"
+                )
+            self._looked = self._active = time.monotonic()
+            self._evaluate = self._ray.put(cloudpickle.dumps(evaluate))
+        except BaseException:
+            self._disconnect()
+            raise
+
+    def _gpus_per_child(self, wanted: float | None) -> float:
+        most = max((node.gpus for node in nodes()), default=0.0)
+        if wanted is None:
+            return 1.0 if most else 0.0
+        if wanted > most:
+            raise ConfigError(
+                f"a child is to have {wanted:g} GPUs, and no node of the Ray cluster has more than {most:g}; lower "
+                "--gpus-per-child, or start a node that has them"
+            )
+        return wanted
+
+    def _size(self) -> int:
+        return self._num_workers or sum(_room(node.cpus, node.gpus, self._gpus) for node in nodes())
+
+    def submit(self, job: Job) -> None:
+        """Put the job at the end of the queue, and give work to those that have none."""
+        self._queue.append(job)
+        self._give_work()
+
+    def _give_work(self) -> None:
+        while self._queue and self._idle:
+            hired = self._idle.pop()
+            job = self._queue.popleft()
+            hired.job, hired.since = job, time.monotonic()
+            self._busy[hired.actor.work.remote(cloudpickle.dumps(job))] = hired
+        num_starting = sum(hired.job is None for hired in self._busy.values())
+        num_hired = len(self._busy) + len(self._idle)
+        for _ in range(min(len(self._queue) - num_starting, self.workers - num_hired)):
+            actor = self._ray.remote(Worker).options(num_cpus=1, num_gpus=self._gpus).remote(self._threads)
+            self._busy[actor.start.remote(self._evaluate, sys.path)] = _Hired(actor, time.monotonic())
+
+    def wait(self) -> Sequence[Outcome]:
+        """Block for the next outcome; return it with all others that are there."""
+        outcomes: list[Outcome] = []
+        while not outcomes:
+            self._look_around()
+            self._give_work()
+            if not self._busy:  # every node is gone, and another may join
+                time.sleep(SECONDS_BETWEEN_LOOKS)
+                continue
+            references = list(self._busy)
+            self._ray.wait(references, timeout=SECONDS_BETWEEN_LOOKS)
+            # What is there is taken before anything is stopped for its time.
+            ended, _ = self._ray.wait(references, num_returns=len(references), timeout=0)
+            outcomes += [outcome for each in ended if (outcome := self._take(each))]
+            outcomes += self._stop_late_ones()
+        self._give_work()
+        return outcomes
+
+    def _look_around(self) -> None:
+        """See how large the cluster is by now, and say where it has no place for us."""
+        now = time.monotonic()
+        if now - self._looked < SECONDS_BETWEEN_LOOKS:
+            return
+        self.workers, self._looked = self._size(), now
+        if self._idle or any(hired.desk for hired in self._busy.values()):
+            self._active = now
+        elif now - self._active > PATIENCE:
+            self._active = math.inf
+            warnings.warn(
+                f"no child could be started for {PATIENCE:g} seconds: the Ray cluster has no free processor or GPU; "
+                "`ray status` shows what takes them. The search waits",
+                stacklevel=2,
+            )
+
+    def _take(self, reference: Any) -> Outcome | None:
+        """The outcome of an actor's work; None where it has only started."""
+        hired = self._busy.pop(reference)
+        job, hired.job = hired.job, None
+        errors = self._ray.exceptions
+        try:
+            answer = self._ray.get(reference)
+        except errors.RayTaskError as error:  # not the child's: that would have been an outcome
+            raise RunError(f"a worker of the Ray cluster cannot train children:\n{error}") from None
+        except errors.RayError as error:
+            if getattr(error, "actor_init_failed", False):
+                raise RunError(
+                    f"a worker of the Ray cluster did not start; `netwright doctor --address` compares the nodes' "
+                    f"versions with those here:\n{error}"
+                ) from None
+            return self._lost(hired, job, error)
+        self._idle.append(hired)
+        if job is None:
+            hired.desk = answer
+            return None
+        outcome: Outcome = cloudpickle.loads(answer)
+        return outcome
+
+    def _lost(self, hired: _Hired, job: Job | None, error: Exception) -> Outcome | None:
+        """An actor that died on its start costs the next job an attempt, or it would be started for ever."""
+        self._ray.kill(hired.actor)  # it may live and be out of reach
+        self._dismiss_idle(hired.desk)
+        if job is None and not self._queue:
+            return None
+        job = job or self._queue.popleft()
+        head, _, rest = str(error).partition("\n")
+        detail = "\n".join(part for part in (rest, self._output(hired.desk)) if part)
+        failure = Failure(FailureKind.WORKER_LOST, f"{type(error).__name__}: {head}", detail)
+        return Outcome(job.number, None, failure, time.monotonic() - hired.since)
+
+    def _dismiss_idle(self, desk: Desk | None) -> None:
+        """If the whole node is gone, its waiting actors would cost one job all of its attempts."""
+        for hired in [each for each in self._idle if desk and each.desk and each.desk.node == desk.node]:
+            self._idle.remove(hired)
+            self._ray.kill(hired.actor)
+
+    def _output(self, desk: Desk | None) -> str:
+        """What an actor that died had written, as far as its node can still be asked."""
+        if desk is None or desk.node in self._silent or desk.node not in {node.identity for node in nodes()}:
+            return ""
+        asked = self._ray.remote(tail).options(**on_node(desk.node), max_retries=0).remote(desk.files)
+        try:
+            output: str = self._ray.get(asked, timeout=SECONDS_FOR_OUTPUT)
+        except self._ray.exceptions.RayError:
+            self._silent.add(desk.node)
+            return ""
+        return output
+
+    def _stop_late_ones(self) -> list[Outcome]:
+        limit = self._time_limit
+        if limit is None:
+            return []
+        now = time.monotonic()
+        late = [(each, hired) for each, hired in self._busy.items() if hired.job and now - hired.since > limit]
+        outcomes = []
+        for reference, hired in late:
+            assert hired.job is not None
+            del self._busy[reference]
+            self._ray.kill(hired.actor)
+            failure = Failure(FailureKind.TIME_LIMIT, f"stopped after {limit:g} seconds")
+            outcomes.append(Outcome(hired.job.number, None, failure, limit, time.time() - limit))
+        return outcomes
+
+    def now(self) -> float:
+        """Seconds on this machine's clock."""
+        return time.monotonic()
+
+    def close(self) -> None:
+        """Kill the actors; end the cluster if it was started here."""
+        if self._ray.is_initialized():  # or else Ray would start a cluster for the sake of killing
+            for hired in (*self._busy.values(), *self._idle):
+                self._ray.kill(hired.actor)
+        self._busy, self._idle = {}, []
+        self._queue.clear()
+        self._disconnect()
+
+
+def _check_gpus(gpus: float | None) -> None:
+    if gpus is not None and not (0 <= gpus <= 1 or (math.isfinite(gpus) and gpus > 1 and gpus == int(gpus))):
+        raise ConfigError(f"gpus_per_child is a fraction of a GPU, 0 to 1, or a whole number of them; got {gpus:g}")
+
+
+def _room(cpus: float, gpus: float, gpus_per_child: float) -> int:
+    """How many children a node has room for."""
+    return int(min(cpus, gpus / gpus_per_child + 1e-6 if gpus_per_child else math.inf))

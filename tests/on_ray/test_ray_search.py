@@ -1,0 +1,167 @@
+"""Searches by the command line with children on Ray: equal to local ones, whoever is killed on the way."""
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netwright.store import Store
+from netwright.trials import TrialState
+from oracles.ray_nodes import Nodes
+from oracles.refusals import Cli, Start, one_line
+
+DIGITS = [
+    "search", "digits", "--trials", 6, "--set", "batch_size=3", "--set", "confirm.at_end=false",
+    "--set", "evaluate.epochs=1", "--set", "evaluate.num_train=100", "--set", "evaluate.num_validation=50",
+    "--set", "evaluate.last_epochs=1", "--set", "strategy.learning_rate=0.05", "--set", "space.num_layers=2",
+    "--set", "evaluate.upsample=8", "--set", "lag=0",
+]  # fmt: skip
+
+
+def trials(run: Path) -> list[tuple[object, ...]]:
+    """Everything about a run's trials that must repeat."""
+    with Store.read(run) as store:
+        limit = store.document("config")["num_trials"]
+        return [
+            (
+                trial.number, trial.state, trial.proposal.actions, trial.reward, dict(trial.metrics),
+                trial.proposal.policy_version, trial.reused_from, trial.failure_kind,
+            )
+            for trial in store.trials()[:limit]
+        ]  # fmt: skip
+
+
+def until(happened: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, f"after {seconds} seconds: {what}"
+        time.sleep(0.05)
+
+
+RAYS_AGENTS = ("ray::DashboardA", "ray::RuntimeEnv")
+"""Small processes of Ray's that take up to a minute and a half to notice that the rest has been killed."""
+
+
+def processes(session: int) -> list[str]:
+    """The names of the processes of a session that are alive."""
+    found: list[str] = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            head, _, rest = path.read_text().rpartition(")")
+        except OSError:
+            continue
+        state, _, _, of = rest.split()[:4]
+        if int(of) == session and state != "Z":
+            found.append(head.partition("(")[2])
+    return found
+
+
+def test_digits_on_ray_equal_digits_in_local_workers(cli: Cli, address: str, tmp_path: Path) -> None:
+    local, ray = tmp_path / "local", tmp_path / "ray"
+    assert cli(*DIGITS, "--workers", 1, "-o", local).exit_code == 0
+    result = cli(*DIGITS, "--executor", "ray", "--address", address, "-o", ray)
+    assert result.exit_code == 0
+    assert "workers=2" in result.stderr
+    expected = trials(local)
+    assert [trial[1] for trial in expected] == [TrialState.DONE] * 6
+    assert [trial[5] for trial in expected] == [0] * 3 + [1] * 3, "or else nothing was learned on the way"
+    assert trials(ray) == expected
+    with Store.read(ray) as store:
+        assert store.document("place") == {
+            "workers": None, "data": None, "verify": True,
+            "executor": "ray", "address": address, "gpus_per_child": None,
+        }  # fmt: skip
+
+
+@pytest.fixture
+def expected(cli: Cli, recipe_file: Path, tmp_path: Path) -> list[tuple[object, ...]]:
+    """The trials of the user's recipe in a local worker."""
+    assert cli("search", f"{recipe_file}:config", "--workers", 1, "-o", tmp_path / "local").exit_code == 0
+    (tmp_path / "calls.txt").unlink()
+    return trials(tmp_path / "local")
+
+
+def test_a_node_is_killed_and_no_trial_is_lost_or_stored_twice(
+    start: Start, recipe_file: Path, nodes: Nodes, tmp_path: Path, expected: list[tuple[object, ...]]
+) -> None:
+    run = tmp_path / "run"
+    pid = nodes.add(num_cpus=2)
+    try:
+        search = ("search", f"{recipe_file}:config", "--executor", "ray", "--address", nodes.address, "-o", run)
+        command = start(*search, TEST_SECONDS="0.7")
+        until(lambda: num_calls(tmp_path) >= 4, "no four children were begun")
+        command.until(run, 2)
+        os.kill(pid, signal.SIGKILL)
+        code, _, err = command.end(90)
+        assert code == 0, err
+        assert "workers=4" in err
+    finally:
+        nodes.remove(pid)
+    assert trials(run) == expected
+    distinct = sum(trial[6] is None for trial in expected)
+    assert distinct < num_calls(tmp_path) <= distinct + 2, "the children of the dead node, and no others, begin again"
+
+
+def num_calls(folder: Path) -> int:
+    calls = folder / "calls.txt"
+    return calls.read_text().count("\n") if calls.exists() else 0
+
+
+def test_the_driver_is_killed_and_the_same_command_goes_on(
+    start: Start, recipe_file: Path, nodes: Nodes, tmp_path: Path, expected: list[tuple[object, ...]]
+) -> None:
+    run, calls = tmp_path / "run", tmp_path / "calls.txt"
+    search = ("search", f"{recipe_file}:config", "--executor", "ray", "--address", nodes.address, "-o", run)
+    command = start(*search, TEST_SECONDS="0.4")
+    command.until(run, 6)
+    os.kill(command.process.pid, signal.SIGKILL)
+    command.end()
+    before = [trial for trial in trials(run) if trial[1] is TrialState.DONE]
+    assert 6 <= len(before) < 24
+    code, _, err = start(*search).end(60)
+    assert code == 0, err
+    assert trials(run) == expected
+    counted = Counter(calls.read_text().split())
+    with Store.read(run) as store:
+        widths = [trial.proposal.architecture["widths"] for trial in store.trials()]
+    assert all(counted["-".join(map(str, widths[trial[0]]))] == 1 for trial in before)  # type: ignore[index]
+    assert counted.total() <= len(counted) + 4, "two in workers, two whose answer was on its way"
+
+
+@pytest.mark.parametrize("what", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "killed"])
+def test_an_interrupted_search_leaves_no_process_of_the_cluster_that_it_started(
+    start: Start, recipe_file: Path, nodes: Nodes, tmp_path: Path, what: signal.Signals
+) -> None:
+    run = tmp_path / "run"
+    command = start("search", f"{recipe_file}:config", "--executor", "ray", "-o", run, TEST_SECONDS="300")
+    until(lambda: num_calls(tmp_path) >= 2, "no child was begun", 60)
+    assert len(processes(command.process.pid)) > 4
+    if what is signal.SIGINT:  # a terminal sends it to the whole group
+        os.killpg(command.process.pid, what)
+        code, out, err = command.end(20)
+        assert (code, out) == (130, "")
+        assert f"Interrupted. Every finished trial is kept; go on: netwright resume {run}" in one_line(err)
+    else:
+        os.kill(command.process.pid, what)
+    slow = RAYS_AGENTS if what is signal.SIGKILL else ()
+    until(lambda: not set(processes(command.process.pid)).difference(slow), "processes are left")
+
+
+def test_an_interrupted_search_leaves_the_cluster_and_takes_its_children_along(
+    start: Start, cli: Cli, recipe_file: Path, address: str, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    search: tuple[Any, ...] = ("search", f"{recipe_file}:config", "--executor", "ray", "--address", address, "-o", run)
+    command = start(*search, TEST_SECONDS="300")
+    until(lambda: num_calls(tmp_path) == 2, "no two children were begun", 60)
+    command.process.send_signal(signal.SIGTERM)
+    code, out, err = command.end(20)
+    assert (code, out) == (130, ""), err
+    # Both processors are free again, or else this would wait for 300 seconds.
+    assert cli(*search, "--workers", 2).exit_code == 0
+    assert len(trials(run)) == 24
