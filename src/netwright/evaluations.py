@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from netwright.architectures.convolutional import ConvNet
 from netwright.architectures.costs import ImageShape, costs_of
 from netwright.architectures.language_costs import hidden_size_for, language_model_parameters
+from netwright.architectures.reading import ImageNetwork
 from netwright.architectures.recurrent_baselines import RecurrentArchitecture
 from netwright.config import EvaluateSettings, FunctionSettings, ImageSettings, TableSettings, TextSettings
 from netwright.execution.interface import Evaluate
@@ -106,7 +106,7 @@ class ImageEvaluation:
 
     def costs(self, architecture: Any, shape: ImageShape | None) -> Mapping[str, int]:
         """Parameters, and multiply-adds for one image."""
-        if shape is None or not isinstance(architecture, ConvNet):
+        if shape is None or not isinstance(architecture, ImageNetwork):
             return {}
         return asdict(costs_of(architecture, shape))
 

@@ -16,9 +16,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from netwright.architectures.convolutional import ConvNet
 from netwright.architectures.nasbench201 import NasBench201Cell
-from netwright.architectures.reading import Architecture, architecture_from_json
+from netwright.architectures.reading import Architecture, ImageNetwork, architecture_from_json
 from netwright.architectures.values import fingerprint, to_json
 from netwright.candidates import Measured, OnProgress, best_candidate, candidates_of, train_candidates
 from netwright.config import (
@@ -54,8 +53,8 @@ def found_in(run: Path, top: int) -> dict[str, Architecture]:
         network = architecture_from_json(trial.proposal.architecture)
         if network is None:
             raise ConfigError(
-                f"the architectures of {run} are of a kind of your own, and netwright trains ConvNets and recurrent "
-                "cells; `netwright show RUN --json` prints them for your own code"
+                f"the architectures of {run} are of a kind of your own, and netwright trains ConvNets, PlainNets and "
+                "recurrent cells; `netwright show RUN --json` prints them for your own code"
             )
         found[f"trial {trial.number} of {run.resolve().name}"] = network
     return found
@@ -92,8 +91,8 @@ def final_training(
             raise ConfigError(
                 f"{origin} is a cell of NAS-Bench-201, which netwright looks up in a table and does not train"
             )
-        if isinstance(network, ConvNet) != isinstance(settings, ImageSettings):
-            reads = "images" if isinstance(network, ConvNet) else "text"
+        if isinstance(network, ImageNetwork) != isinstance(settings, ImageSettings):
+            reads = "images" if isinstance(network, ImageNetwork) else "text"
             raise ConfigError(f"{origin} is a network for {reads}, and the task {settings.task} is not; another --task")
     if isinstance(settings, TextSettings):
         assert isinstance(final, FinalTextSettings)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from netwright.comparing.comparison import Comparison
-from netwright.comparing.page import write_page
+from netwright.comparing.comparison import Comparison, Curve
+from netwright.comparing.page import distances, write_page
 from netwright.comparing.plan import make_plan
 from netwright.comparing.runs import WholeRun
 from netwright.config import FunctionSettings, RunConfig
@@ -31,6 +31,12 @@ def test_the_page_tells_everything_and_trusts_no_name(file: Path) -> None:
         assert said in text
     assert EVIL not in file.read_text()
     assert "&lt;script&gt;" in text
+
+
+def test_an_interval_that_reaches_the_best_keeps_its_band_on_a_logarithmic_axis() -> None:
+    curve = Curve((1.0, 2.0, 3.0), (None, 0.75, 1.0), (None, 0.5, 1.0), (None, 1.0, 1.0))
+    found = distances(curve, best=1.0, floor=0.01)
+    assert (found.mean, found.low, found.high) == ((None, 0.25, None), (None, 0.5, 0.01), (None, 0.01, 0.01))
 
 
 @pytest.mark.skipif(

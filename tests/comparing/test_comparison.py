@@ -101,6 +101,11 @@ def test_a_run_that_only_repeats_itself_ends() -> None:
     assert make_plan(config(), "random", num_seeds=1, trials=300, repeats=Repeats.free).budget.max_proposals == 3000
 
 
+def test_a_limit_of_proposals_that_would_do_nothing_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"--max-proposals 7: where repeats are charged, --trials 5 is the limit"):
+        make_plan(config(), "random", num_seeds=1, trials=5, max_proposals=7)
+
+
 def test_a_function_that_always_raises_stops_the_comparison_with_its_traceback() -> None:
     with pytest.raises(RunError, match=r"the first 3 trials all failed(.|\n)*the line that a user looks for"):
         played(make_plan(config(raise_always), "random", num_seeds=1, trials=9))

@@ -5,6 +5,7 @@ import functools
 import inspect
 import re
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from netwright import config
 from netwright.children.dropout import Dropout
 from netwright.config.base import Settings
 from netwright.spaces.convolutional import convolutional
+from netwright.spaces.metaqnn import metaqnn
+from netwright.spaces.programs import Space
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "algorithm.md").read_text(encoding="utf-8")
@@ -49,7 +52,7 @@ MODELS = {
     "FinalSettings": "final.",
     "FinalTextSettings": "final.",
 }
-"""The tables of part 7 and the prefix of their names; the space has one more."""
+"""The tables of part 7 and the prefix of their names; two spaces have one each."""
 REQUIRED = object()
 
 
@@ -173,9 +176,7 @@ def typed(rows: list[tuple[str, Any]]) -> list[tuple[str, type, Any]]:
 
 
 def test_every_group_of_settings_has_its_table() -> None:
-    groups = {
-        name for name, value in vars(config).items() if inspect.isclass(value) and issubclass(value, Settings)
-    }
+    groups = {name for name, value in vars(config).items() if inspect.isclass(value) and issubclass(value, Settings)}
     assert set(MODELS) == groups - {"Settings"}
 
 
@@ -186,10 +187,11 @@ def test_a_table_of_settings_has_every_field_with_its_default(model: str) -> Non
     assert typed(table(model)) == typed(expected)
 
 
-def test_the_table_of_the_space_has_every_parameter_with_its_default() -> None:
-    parameters = inspect.signature(convolutional).parameters.values()
+@pytest.mark.parametrize("space", [convolutional, metaqnn], ids=lambda space: space.__name__)
+def test_the_table_of_a_space_has_every_parameter_with_its_default(space: Callable[..., Space]) -> None:
+    parameters = inspect.signature(space).parameters.values()
     expected = [(f"space.{parameter.name}", parameter.default) for parameter in parameters]
-    assert typed(table("convolutional")) == typed(expected)
+    assert typed(table(space.__name__)) == typed(expected)
 
 
 # Links ----------------------------------------------------------------------------------------------------------------

@@ -148,7 +148,7 @@ def test_a_run_of_other_architectures_says_so(cli, recipe_file, tmp_path):
     assert cli("search", f"{recipe_file}:config", "--trials", 4, "--workers", 1, "-o", tmp_path / "r").exit_code == 0
     result = cli("draw", tmp_path / "r")
     assert result.exit_code == 2
-    assert "is neither a convolutional network nor a recurrent cell" in result.stderr
+    assert "is neither a ConvNet nor a recurrent cell" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["nas-cnn-15", "nas-cell"])

@@ -1,10 +1,11 @@
 """A space of 64 architectures, functions that judge them, and what is compared of two searches."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import netwright as nw
-from netwright.trials import Trial, TrialState
+from netwright.trials import Proposal, Ticket, Trial, TrialState
 
 Architecture = dict[str, list[int]]
 
@@ -34,3 +35,14 @@ def seen(trials: tuple[Trial, ...]) -> list[tuple[object, ...]]:
 
 def states(results: Any) -> Counter[TrialState]:
     return Counter(trial.state for trial in results.trials)
+
+
+def ended(ticket: Ticket, proposals: Sequence[Proposal], rewards: Sequence[float | None]) -> list[Trial]:
+    return [
+        Trial(ticket.first + index, proposal, TrialState.DONE, reward)
+        for index, (proposal, reward) in enumerate(zip(proposals, rewards, strict=True))
+    ]
+
+
+def distance(one: Sequence[Any], other: Sequence[Any]) -> int:
+    return sum(a != b for a, b in zip(one, other, strict=True))

@@ -2,7 +2,6 @@
 
 import random
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -14,22 +13,11 @@ from netwright.spaces.programs import Schedule, space
 from netwright.strategies.evolution import Evolution
 from netwright.strategies.interface import Strategy
 from netwright.strategies.large_scale_evolution import LargeScaleEvolution, mutations_of
-from netwright.trials import Proposal, Ticket, Trial, TrialState
-from oracles.tiny_search import tiny
+from netwright.trials import Proposal, Ticket
+from oracles.tiny_search import distance, ended, tiny
 
 MANY = 400
 """So many draws with replacement that everybody in a small population is among them."""
-
-
-def ended(ticket: Ticket, proposals: Sequence[Proposal], rewards: Sequence[float | None]) -> list[Trial]:
-    return [
-        Trial(ticket.first + index, proposal, TrialState.DONE, reward)
-        for index, (proposal, reward) in enumerate(zip(proposals, rewards, strict=True))
-    ]
-
-
-def distance(one: Sequence[Any], other: Sequence[Any]) -> int:
-    return sum(a != b for a, b in zip(one, other, strict=True))
 
 
 @pytest.mark.parametrize("aging", [True, False])

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from netwright.architectures.plain import Convolution, Dense, PlainNet, Pooling
+from netwright.recipes import metaqnn_digits
 from netwright.spaces.decisions import Choice
 from netwright.spaces.programs import Space, space
 from netwright.strategies.q_learning import QLearning, epsilon_at
@@ -121,3 +123,34 @@ def test_it_improves_on_its_own_random_phase_under_noise() -> None:
         gains.append(statistics.fmean(rewards[-50:]) - statistics.fmean(rewards[:166]))
     assert min(gains) > 0
     assert statistics.fmean(gains) > 2 * statistics.stdev(gains) / 5**0.5
+
+
+# On MetaQNN's space ---------------------------------------------------------------------------------------------------
+
+
+def made_up_accuracy(network: PlainNet) -> float:
+    """At best 1: three wide convolutions of 3x3, a pooling, a fully connected layer."""
+    convolutions = [layer for layer in network.layers if isinstance(layer, Convolution)]
+    if not convolutions:
+        return 0.0
+    square = statistics.fmean(layer.size == 3 for layer in convolutions)
+    width = statistics.fmean(layer.num_filters / 32 for layer in convolutions)
+    kinds = {type(layer) for layer in network.layers}
+    return 0.25 * (square + width + min(len(convolutions), 3) / 3) + 0.15 * (Pooling in kinds) + 0.1 * (Dense in kinds)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_on_metaqnns_space_the_greedy_phase_is_above_the_random_one(seed: int) -> None:
+    config = metaqnn_digits()
+    strategy = QLearning(config.space, seed=seed, **config.strategy.model_dump(exclude={"name"}))
+    rewards: dict[float, list[float]] = {}
+    for number in range(config.num_trials):
+        (proposal,) = strategy.propose(Ticket(number, number, 1))
+        reward = made_up_accuracy(proposal.architecture)
+        rewards.setdefault(strategy.epsilon, []).append(reward)
+        learn(strategy, config.space, proposal.actions, reward, number)
+    random_phase, greedy_phase = rewards[1.0], rewards[0.2] + rewards[0.1]
+    assert len(random_phase) > 166
+    assert len(greedy_phase) > 30
+    # Both are samples of hundreds: far above what chance could do.
+    assert statistics.fmean(greedy_phase) > statistics.fmean(random_phase) + 0.1

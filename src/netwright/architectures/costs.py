@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netwright.architectures.convolutional import ConvNet
+from netwright.architectures.plain import Convolution, Dense, PlainNet
+from netwright.architectures.reading import ImageNetwork
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,30 @@ class Costs:
     multiply_adds: int
 
 
-def costs_of(network: ConvNet, images: ImageShape) -> Costs:
-    """The costs of the module that `build` makes of `network`, by the rules of children/convolutional.py."""
+def costs_of(network: ImageNetwork, images: ImageShape) -> Costs:
+    """The costs of the module that `build` makes of `network`, by the rules of that module."""
+    return _of_plain_net(network, images) if isinstance(network, PlainNet) else _of_convnet(network, images)
+
+
+def _of_plain_net(network: PlainNet, images: ImageShape) -> Costs:
+    num_parameters = multiply_adds = 0
+    channels, height, width = images.channels, images.height, images.width
+    for layer, size in zip(network.layers, network.map_sizes(height, width), strict=True):
+        weights = units = 0
+        if isinstance(layer, Convolution):
+            weights, units = layer.size**2 * channels * layer.num_filters, layer.num_filters
+        elif isinstance(layer, Dense):
+            weights, units = channels * height * width * layer.num_units, layer.num_units
+        height, width = size
+        num_parameters += weights + units  # a bias for each unit
+        multiply_adds += weights * height * width
+        channels = units or channels
+    features = channels * (height * width if network.ending == "softmax" else 1)
+    num_parameters += features * images.num_classes + images.num_classes
+    return Costs(num_parameters, multiply_adds + features * images.num_classes)
+
+
+def _of_convnet(network: ConvNet, images: ImageShape) -> Costs:
     num_parameters = multiply_adds = 0
     image_size = (images.height, images.width)
     sizes: list[tuple[int, int]] = []  # of every layer's output, as later layers read it

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from netwright.architectures.convolutional import ConvNet
 from netwright.cli.app import app, reporting
 from netwright.cli.options import (
     CandidatesOption,
@@ -156,15 +157,18 @@ def _assigned(config: Any, options: dict[str, Any], settings: list[str]) -> tupl
 
 def _print_model(model: dict[str, Any], folder: Path, complete: bool) -> None:
     lines = _about_text(model) if model.get("kind") == "text" else _about_images(model)
-    lines.append(f'the model: {folder} (in Python nw.load("{folder}"){_as_code(model, folder)})')
+    lines.append(f'the model: {folder} (in Python nw.load("{folder}"){_as_code(folder)})')
     if complete:
         lines.append(f"It was there already. To train it anew: another --out or --seed, or remove {folder}.")
     for line in lines:
         Console().print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _as_code(model: dict[str, Any], folder: Path) -> str:
-    return "" if model.get("kind") == "text" else f", as plain PyTorch: netwright export {folder} --to code"
+def _as_code(folder: Path) -> str:
+    from netwright.models.folder import ARCHITECTURE, read_architecture
+
+    is_spelled_out = isinstance(read_architecture(folder / ARCHITECTURE), ConvNet)
+    return f", as plain PyTorch: netwright export {folder} --to code" if is_spelled_out else ""
 
 
 def _about_images(model: dict[str, Any]) -> list[str]:

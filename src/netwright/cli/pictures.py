@@ -147,8 +147,8 @@ def _of_run(folder: Path, number: int | None) -> Subject:
             architecture = drawable(trial.proposal.architecture)
     if architecture is None:
         raise ConfigError(
-            f"trial {trial.number} of {folder} is neither a convolutional network nor a recurrent cell, which are what "
-            f"can be drawn; `netwright show {folder}` prints it"
+            f"trial {trial.number} of {folder} is neither a ConvNet nor a recurrent cell, which are what can be "
+            f"drawn; `netwright show {folder}` prints it"
         )
     confirmed = results.confirmed.get(trial.fingerprint)
     metric = results.score_name.replace("_", " ")

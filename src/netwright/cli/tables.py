@@ -8,6 +8,7 @@ from rich.table import Table
 
 from netwright.architectures.convolutional import ConvNet
 from netwright.architectures.nasbench201 import NasBench201Cell
+from netwright.architectures.plain import PlainNet
 from netwright.architectures.reading import architecture_from_json
 from netwright.architectures.recurrent import RecurrentCell
 from netwright.results import Results, described
@@ -84,6 +85,8 @@ def _print_notes(console: Console, results: Results, metric: str, folder: object
             "3x5x24: 24 filters, 3 high and 5 wide; /2x1: strides; p: pooled; <0,2>: reads layers 0 and 2; "
             "<>: reads the image; else the layer before."
         )
+    elif isinstance(kind, PlainNet):
+        notes.append("conv 3x3x24: 24 filters of 3x3; pool 3/2: windows of 3x3, stride 2; dense 24: fully connected.")
     elif isinstance(kind, NasBench201Cell):
         notes.append("|conv~0|+|skip~0|pool~1|+...: what nodes 1, 2 and 3 of the cell read, by operation~node.")
     elif isinstance(kind, RecurrentCell):

@@ -13,6 +13,8 @@ from netwright.writing import write_whole
 
 FILE_NAME = "comparison.html"
 COLOURS = ("blue", "accent", "green", "warn", "muted", "ramp-6", "ramp-2", "points")
+STYLES = "td:first-child, th, th.number { min-width: 130px; white-space: normal; overflow-wrap: anywhere; }"
+"""Names of strategies are as long as their settings."""
 BAND = "30"
 """The opacity of an interval, hexadecimal."""
 
@@ -46,7 +48,7 @@ def page(comparison: Comparison) -> str:
         "<h2>Settings</h2>",
         *(_settings(comparison, each.strategy) for each in comparison.summaries),
     ]
-    return document(f"{name}, strategies side by side - netwright", body, placed.figures)
+    return document(f"{name}, strategies side by side - netwright", body, placed.figures, styles=STYLES)
 
 
 def _table(headers: list[str], rows: tables.Rows) -> str:
@@ -67,18 +69,21 @@ def _distance(comparison: Comparison) -> Figure | None:
     best, unit = comparison.best_score, comparison.plan.budget.unit
     if best is None:
         return None
-    distances = [(each.strategy, _distances(each.curve, best)) for each in comparison.summaries]
+    means = [abs(best - mean) for each in comparison.summaries for mean in each.curve.mean if mean is not None]
+    floor = min((mean for mean in means if mean), default=1.0) / 10
+    curves = [(each.strategy, distances(each.curve, best, floor)) for each in comparison.summaries]
     note = "The mean over runs of the distance to the best there is, and its 95% interval."
-    figure = framed("What is missing", _lines(distances, comparison), note, f"{unit} spent", "distance", height=380)
+    figure = framed("What is missing", _lines(curves, comparison), note, f"{unit} spent", "distance", height=380)
     figure["layout"]["yaxis"]["type"] = "log"
     return figure
 
 
-def _distances(curve: Curve, best: float) -> Curve:
-    """A logarithmic axis has no place for 0."""
-    mean, low, high = (
-        tuple(None if value is None or value == best else abs(best - value) for value in values)
-        for values in (curve.mean, curve.low, curve.high)
+def distances(curve: Curve, best: float, floor: float) -> Curve:
+    """A logarithmic axis has no place for 0: a line ends there, an interval that reaches it ends at `floor`."""
+    mean = tuple(None if value is None or value == best else abs(best - value) for value in curve.mean)
+    low, high = (
+        tuple(None if value is None else max(abs(best - value), floor) for value in values)
+        for values in (curve.low, curve.high)
     )
     return Curve(curve.x, mean, low, high)
 

@@ -171,6 +171,11 @@ def _budget(trials: int | None, seconds: float | None, repeats: Repeats, max_pro
     if trials < 1:
         raise ConfigError(f"--trials {trials}: expected 1 or more for every run")
     if repeats is Repeats.charged:
+        if max_proposals is not None:
+            raise ConfigError(
+                f"--max-proposals {max_proposals}: where repeats are charged, --trials {trials} is the limit; leave it "
+                "away, or add --repeats free"
+            )
         return Budget("trials", trials, repeats, trials)
     return Budget("trials", trials, repeats, max_proposals or max(MIN_PROPOSALS, PROPOSALS_PER_TRIAL * trials))
 

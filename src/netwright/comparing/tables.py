@@ -60,9 +60,9 @@ def notes(comparison: Comparison) -> list[str]:
 
 def value(spread: Spread) -> str:
     """Mean ± deviation."""
-    return f"{spread.mean:.5g}" + ("" if spread.deviation is None else f" ± {spread.deviation:.2g}")
+    return f"{spread.mean:.4g}" + ("" if spread.deviation is None else f" ± {spread.deviation:.2g}")
 
 
-def between(spread: Spread, form: str = "{:.5g}") -> str:
+def between(spread: Spread, form: str = "{:.4g}") -> str:
     """The interval, if there is one."""
     return "" if spread.low is None else f"[{form.format(spread.low)}, {form.format(spread.high)}]"

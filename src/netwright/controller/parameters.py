@@ -71,12 +71,12 @@ class AdamWeights:
 
     def __init__(self, learning_rate: float) -> None:
         self.values: Weights = {}
-        self._optimizer = torch.optim.Adam([torch.zeros(0)], lr=learning_rate)
+        self._optimizer = torch.optim.Adam([torch.zeros(0)], lr=learning_rate, foreach=False)
 
     def add(self, name: str, value: Tensor) -> None:
         """A new weight, which starts from a copy of `value`."""
         self.values[name] = value.detach().clone().requires_grad_()
-        self._optimizer.add_param_group({"params": [self.values[name]]})
+        self._optimizer.param_groups[0]["params"].append(self.values[name])
 
     def step(self, gradient: Mapping[str, Tensor]) -> None:
         """Apply one gradient; all its names have been added."""

@@ -89,8 +89,9 @@ class FinalImages:
         seed = derive_seed(seed, "final", fingerprint(winner.architecture))
         settings = {**self.child.training, **winner.settings}
         epsilon, epochs = settings.pop("epsilon"), settings["epochs"]
-        channels = self.data.train_images.shape[1]
-        network = build(winner.architecture, len(self.data.class_names), channels, epsilon)
+        channels, height, width = self.data.train_images.shape[1:]
+        num_classes = len(self.data.class_names)
+        network = build(winner.architecture, num_classes, channels, epsilon, (height, width))
         initialise(network, seed)
         history = train_classifier(
             network,

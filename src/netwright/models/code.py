@@ -184,7 +184,11 @@ def export_code(folder: Path, target: Path) -> tuple[Path, Path]:
         if path.exists():
             raise ConfigError(f"{path} is there already; choose another -o, or remove it")
     model, architecture = load_images(folder), read_architecture(folder / ARCHITECTURE)
-    assert isinstance(architecture, ConvNet)
+    if not isinstance(architecture, ConvNet):
+        raise ConfigError(
+            f"{folder} holds a {type(architecture).__name__}, and only a ConvNet is spelled out as code; take --to "
+            f'onnx, or in Python nw.load("{folder}")'
+        )
     code = code_of(model, architecture, target.stem)
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(folder / WEIGHTS, weights)

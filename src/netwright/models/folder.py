@@ -21,7 +21,7 @@ from safetensors.torch import save as save_tensors
 from torch import nn
 
 from netwright.architectures.convolutional import ConvNet
-from netwright.architectures.reading import Architecture, architecture_from_json
+from netwright.architectures.reading import Architecture, ImageNetwork, architecture_from_json
 from netwright.architectures.recurrent_baselines import RecurrentArchitecture
 from netwright.architectures.values import to_json
 from netwright.children.building import build
@@ -110,10 +110,14 @@ def load_images(folder: Path) -> TrainedNetwork:
             f"{folder} is a language model, and only networks that read images are exported; "
             f'in Python nw.load("{folder}") gives the module'
         )
-    if not isinstance(architecture, ConvNet):
-        raise _damaged(folder / ARCHITECTURE, f"it is a {type(architecture).__name__}", "a ConvNet")
+    if not isinstance(architecture, ImageNetwork):
+        raise _damaged(folder / ARCHITECTURE, f"it is a {type(architecture).__name__}", "a ConvNet or a PlainNet")
     channels, height, width = description["input_shape"]
-    network = build(architecture, len(description["class_names"]), channels, description["epsilon"])
+    num_classes = len(description["class_names"])
+    try:
+        network = build(architecture, num_classes, channels, description["epsilon"], (height, width))
+    except ConfigError as error:
+        raise _damaged(folder / ARCHITECTURE, str(error), f"a network for the images of {DESCRIPTION}") from None
     _load_weights(network, folder / WEIGHTS, description["weights_sha256"])
     return TrainedNetwork(
         network,
@@ -172,7 +176,7 @@ def read_description(folder: Path) -> dict[str, Any]:
 
 def read_architecture(path: Path) -> Architecture:
     """The architecture in a JSON file, as `architectures.values.to_json` makes it."""
-    expected = "the JSON of a ConvNet, a RecurrentCell, an Lstm or a RecurrentHighway"
+    expected = "the JSON of a ConvNet, a PlainNet, a RecurrentCell, an Lstm or a RecurrentHighway"
     try:
         document = json.loads(_content(path))
         if isinstance(document, dict) and "layers" in document:

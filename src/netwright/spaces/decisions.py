@@ -1,5 +1,6 @@
 """The two questions a search space can ask: one option of several, or any subset of what came earlier."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,37 @@ def identities(options: Sequence[Option]) -> tuple[tuple[type, Option], ...]:
     return told_apart
 
 
+def _types(options: Sequence[Option]) -> tuple[type, ...]:
+    return tuple(map(type, options))
+
+
+# A search asks the same questions a great many times, so that their checks are done once.
+
+
+@functools.lru_cache(maxsize=4096)
+def _mask(
+    name: str,
+    options: tuple[Option, ...],
+    types: tuple[type, ...],
+    allowed: tuple[Option, ...] | None,
+    allowed_types: tuple[type, ...],
+) -> tuple[bool, ...]:
+    """Which options of a `Choice` are allowed. The types are there because True and 1 are the same key of a cache."""
+    distinct = identities(options)
+    selected = distinct if allowed is None else identities(allowed)
+    if len(set(distinct)) < len(options):
+        raise SpaceError(f"Choice {name!r} lists an option twice: {options}")
+    mask = tuple(identity in selected for identity in distinct)
+    if allowed is not None and (not any(mask) or not set(selected) <= set(distinct)):
+        raise SpaceError(f"Choice {name!r}: allowed={allowed} must be a non-empty selection of its options {options}")
+    return mask
+
+
+@functools.lru_cache(maxsize=4096)
+def _selected(mask: tuple[bool, ...]) -> tuple[int, ...]:
+    return tuple(index for index, allowed in enumerate(mask) if allowed)
+
+
 @dataclass(frozen=True, init=False)
 class Choice:
     """Choose one of `options`.
@@ -38,20 +70,13 @@ class Choice:
             raise SpaceError(f"a Choice needs a name, a non-empty string; got {name!r}")
         if not options:
             raise SpaceError(f"Choice {name!r} has no options; give at least one")
+        allowed = None if allowed is None else tuple(allowed)
         try:
-            distinct = identities(options)
-            selected = distinct if allowed is None else identities(allowed)
+            mask = _mask(name, options, _types(options), allowed, _types(allowed or ()))
         except TypeError:
             raise SpaceError(
                 f"Choice {name!r}: options are strings, numbers, booleans and None; got {options}, allowed={allowed}"
             ) from None
-        if len(set(distinct)) < len(options):
-            raise SpaceError(f"Choice {name!r} lists an option twice: {options}")
-        mask = tuple(identity in selected for identity in distinct)
-        if allowed is not None and (not any(mask) or not set(selected) <= set(distinct)):
-            raise SpaceError(
-                f"Choice {name!r}: allowed={tuple(allowed)} must be a non-empty selection of its options {options}"
-            )
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "options", options)
         object.__setattr__(self, "allowed", mask)
@@ -59,7 +84,7 @@ class Choice:
     @property
     def allowed_actions(self) -> tuple[int, ...]:
         """The indices of the options that may be chosen here."""
-        return tuple(index for index, allowed in enumerate(self.allowed) if allowed)
+        return _selected(self.allowed)
 
     def answer(self, action: Action) -> Option:
         """The option with index `action`; `SpaceError` where it is out of range or masked."""

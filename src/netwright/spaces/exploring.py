@@ -38,7 +38,7 @@ def possible_actions(decision: Decision) -> Iterator[Action]:
 
 def num_possible_actions(decision: Decision) -> int:
     """How many actions `possible_actions` gives."""
-    return sum(decision.allowed) if isinstance(decision, Choice) else int(2**decision.of)
+    return len(decision.allowed_actions) if isinstance(decision, Choice) else int(2**decision.of)
 
 
 def enumerate_space(space: Space) -> Iterator[Performance]:

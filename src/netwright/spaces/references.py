@@ -85,7 +85,7 @@ def space_to_json(space: Space) -> dict[str, Any]:
 def _value(value: Any) -> Any:
     if isinstance(value, Schedule):
         return {"schedule": {"start": value.start, "step": value.step, "interval": value.interval, "stop": value.stop}}
-    return list(value) if isinstance(value, tuple) else value
+    return [_value(inner) for inner in value] if isinstance(value, tuple) else value
 
 
 def _restored(value: Any) -> Any:

@@ -8,11 +8,12 @@ process, whose covariance of two architectures depends on how many decisions the
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.spaces.decisions import Action, Choice
+from netwright.spaces.decisions import Action, Choice, Decision
 from netwright.spaces.exploring import with_occurrences
 from netwright.spaces.programs import Performance
 
@@ -34,25 +35,33 @@ class Critic:
     singles: float = 6.0
     pairs: float = 3.75
     noise: float = 0.3
-    _numbers: dict[tuple[str, int, Action], int] = field(default_factory=dict)
+    _answers: dict[tuple[str, int, Any], int] = field(default_factory=dict)
+    """The number of every answer: by name and occurrence an option, or a place and whether it is selected."""
+    _numbers: dict[tuple[str, int, Action], list[int]] = field(default_factory=dict)
+    """Those of a whole action: `_answers` looked up once. An anchor's number of places is its occurrence."""
 
     def features(self, performance: Performance) -> Features:
         """What was decided: every `Choice` with its option, every place of a `Subset` with whether it is selected.
 
         Decisions are known by name and occurrence, so that architectures of different depths have some in common.
         """
-        numbers = []
-        for position, (decision, occurrence) in enumerate(with_occurrences(performance.decisions)):
-            action = performance.actions[position]
-            answers: Sequence[Action] = (
-                [action]
-                if isinstance(decision, Choice) or isinstance(action, int)
-                else [(place, int(place in action)) for place in range(decision.of)]
-            )
-            for answer in answers:
-                key = (decision.name, occurrence, answer)
-                numbers.append(self._numbers.setdefault(key, len(self._numbers)))
+        numbers: list[int] = []
+        for action, (decision, occurrence) in zip(
+            performance.actions, with_occurrences(performance.decisions), strict=True
+        ):
+            key = (decision.name, occurrence, action)
+            found = self._numbers.get(key)
+            if found is None:
+                found = self._numbers[key] = self._numbered(decision, occurrence, action)
+            numbers += found
         return np.array(numbers, dtype=np.intp)
+
+    def _numbered(self, decision: Decision, occurrence: int, action: Action) -> list[int]:
+        answers: list[Any] = (
+            [action] if isinstance(decision, Choice) else [(place, place in action) for place in range(decision.of)]  # type: ignore[operator]
+        )
+        keys = [(decision.name, occurrence, answer) for answer in answers]
+        return [self._answers.setdefault(key, len(self._answers)) for key in keys]
 
     def imagined(
         self, known: Sequence[Features], values: Array, others: Sequence[Features], rng: np.random.Generator
@@ -73,7 +82,7 @@ class Critic:
 
     def _matrix(self, architectures: Sequence[Features]) -> Array:
         """A row for each, with 1 for every decision that it has."""
-        matrix = np.zeros((len(architectures), len(self._numbers)))
+        matrix = np.zeros((len(architectures), len(self._answers)))
         for row, features in zip(matrix, architectures, strict=True):
             row[features] = 1.0
         return matrix
@@ -90,18 +99,25 @@ class Critic:
 def standardised(rewards: Sequence[float]) -> Array:
     """Rewards as values that a critic can learn from, whatever their unit and however bad the worst are.
 
-    The mean of two: the normal score of the rank, which tells the good apart by order alone, and the distance to the
-    median in standard deviations of the better half, cut to -1.5..3, which tells by how much.
+    The mean of `by_rank`, which tells even the best apart, and `by_distance`, which says by how much.
     """
-    array = np.array(rewards, dtype=float)
-    order = np.sort(array)
-    ranks = (np.searchsorted(order, array, "left") + np.searchsorted(order, array, "right")) / 2
-    by_rank = np.array([_normal_score(rank / len(array)) for rank in ranks])
-    median = np.median(array)
-    deviation = np.std(array[array >= median])
-    by_distance = np.clip((array - median) / (deviation or 1.0), -1.5, 3.0)
-    values: Array = (by_rank + by_distance) / 2
+    values: Array = (by_rank(rewards) + by_distance(rewards)) / 2
     return values
 
 
-_normal_score = NormalDist().inv_cdf
+def by_rank(rewards: Sequence[float]) -> Array:
+    """The normal score of each reward's rank; equal rewards share one."""
+    array = np.array(rewards, dtype=float)
+    order = np.sort(array)
+    ranks = (np.searchsorted(order, array, "left") + np.searchsorted(order, array, "right")) / 2
+    normal = NormalDist()
+    return np.array([normal.inv_cdf(rank / len(array)) for rank in ranks])
+
+
+def by_distance(rewards: Sequence[float]) -> Array:
+    """The distance of each reward to the median, in standard deviations of the better half, cut to -1.5..3."""
+    array = np.array(rewards, dtype=float)
+    median = np.median(array)
+    deviation = np.std(array[array >= median])
+    values: Array = np.clip((array - median) / (deviation or 1.0), -1.5, 3.0)
+    return values

@@ -48,7 +48,8 @@ class ImageChild:
 
     def trained_network(self, job: Job, *, epsilon: float = 1e-5, **changes: Any) -> tuple[nn.Module, Measurement]:
         """What `trained` measures, and the network itself, for whoever measures more."""
-        network = build(job.architecture, self.split.num_classes, self.split.train_images.shape[1], epsilon)
+        channels, height, width = self.split.train_images.shape[1:]
+        network = build(job.architecture, self.split.num_classes, channels, epsilon, (height, width))
         initialise(network, job.seed)
         settings = {**self.training, **changes}
         metrics = train_classifier(network, self.split, seed=job.seed, speed=self.speed, **settings)

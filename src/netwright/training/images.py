@@ -1,7 +1,8 @@
 """The loop that trains a child on images: plain, visible, one epoch after the other."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import torch
@@ -13,6 +14,7 @@ from netwright.tasks.images import ImageSplit
 from netwright.training.checkpoints import Checkpoint
 from netwright.training.pixels import evaluation_view, training_view
 from netwright.training.speed import Speed
+from netwright.trials import derive_seed
 
 LearningRateSchedule = Literal["constant", "step", "cosine"]
 
@@ -57,8 +59,8 @@ def train_classifier(
     """Train `network` in place with Nesterov momentum and measure it on the validation images after every epoch.
 
     Returns `validation_accuracies` (0..1; empty where the split has no validation images) and `training_losses` (nats
-    per image), one entry per epoch. Order and augmentation come from `seed`. With a `checkpoint`, training goes on
-    after the last epoch that it holds, to the same weights. Raises `ChildError` when the loss is no number any more.
+    per image), one entry per epoch. All chance comes from `seed`. With a `checkpoint`, training goes on after the last
+    epoch that it holds, to the same weights. Raises `ChildError` when the loss is no number any more.
     """
     device = speed.torch_device
     network.to(device, memory_format=speed.memory_format)  # type: ignore[call-overload]
@@ -75,19 +77,20 @@ def train_classifier(
         network.train()
         order = torch.randperm(len(images), generator=generator).to(device)
         summed_loss = torch.zeros((), device=device)
-        for step, picked in enumerate(order.split(batch_size)):
-            progress = (epoch + step / steps_per_epoch) / epochs
-            optimizer.param_groups[0]["lr"] = learning_rate_at(
-                progress, peak=learning_rate, schedule=schedule, decay_at=decay_at
-            )
-            batch = training_view(images[picked], upsample=upsample, flips=flips, generator=generator)
-            with speed.arithmetic():
-                logits = network(batch.contiguous(memory_format=speed.memory_format))
-            loss = functional.cross_entropy(logits.float(), labels[picked], label_smoothing=label_smoothing)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            summed_loss += loss.detach() * len(picked)
+        with _own_chance(derive_seed(seed, "dropout", epoch), device):
+            for step, picked in enumerate(order.split(batch_size)):
+                progress = (epoch + step / steps_per_epoch) / epochs
+                optimizer.param_groups[0]["lr"] = learning_rate_at(
+                    progress, peak=learning_rate, schedule=schedule, decay_at=decay_at
+                )
+                batch = training_view(images[picked], upsample=upsample, flips=flips, generator=generator)
+                with speed.arithmetic():
+                    logits = network(batch.contiguous(memory_format=speed.memory_format))
+                loss = functional.cross_entropy(logits.float(), labels[picked], label_smoothing=label_smoothing)
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                optimizer.step()
+                summed_loss += loss.detach() * len(picked)
         mean_loss = float(summed_loss) / len(images)  # the one synchronisation with a GPU in an epoch
         if not math.isfinite(mean_loss):
             raise ChildError(f"the training loss is {mean_loss} in epoch {epoch + 1}")
@@ -102,6 +105,14 @@ def train_classifier(
             checkpoint.save(network, optimizer, generator, history)
         on_epoch(epoch, accuracy)
     return dict(history)
+
+
+@contextmanager
+def _own_chance(seed: int, device: torch.device) -> Iterator[None]:
+    """Inside, torch's own generators, from which `nn.Dropout` draws, begin with `seed`; outside nothing changes."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
 
 
 @torch.no_grad()

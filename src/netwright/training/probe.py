@@ -42,7 +42,8 @@ class Probe:
 
         `first_seconds` is what the first mini-batch took longer than others.
         """
-        network = build(job.architecture, self.images.num_classes, self.images.channels)
+        shape = self.images
+        network = build(job.architecture, shape.num_classes, shape.channels, image_size=(shape.height, shape.width))
         initialise(network, job.seed)
         first = self._steps(network, 1, job.seed)
         step = self._steps(network, 1, job.seed)

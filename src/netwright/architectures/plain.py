@@ -1,0 +1,128 @@
+"""Plain convolutional networks as values: chains of layers as MetaQNN has them (Baker et al. 2017)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from netwright.errors import ConfigError, SpaceError, unknown
+
+Ending = Literal["softmax", "global average pooling"]
+ENDINGS: tuple[Ending, ...] = get_args(Ending)
+Sizes = list[tuple[int, int]]
+"""(height, width) of maps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Convolution:
+    """`num_filters` square filters of `size` x `size` with stride 1, padded so that a map keeps its size, and ReLU."""
+
+    size: int
+    num_filters: int
+
+    def __post_init__(self) -> None:
+        _check(self)
+        if self.size % 2 == 0:
+            raise SpaceError(f"filter sizes are odd, so that a map keeps its size; got {self!r}")
+
+    def __str__(self) -> str:
+        return f"conv {self.size}x{self.size}x{self.num_filters}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pooling:
+    """The maximum of every window of `size` x `size` that lies `stride` after the one before; nothing is padded."""
+
+    size: int
+    stride: int
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    def __str__(self) -> str:
+        return f"pool {self.size}/{self.stride}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dense:
+    """A fully connected layer of `num_units`, and ReLU."""
+
+    num_units: int
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    def __str__(self) -> str:
+        return f"dense {self.num_units}"
+
+
+PlainLayer = Convolution | Pooling | Dense
+
+
+def _check(layer: PlainLayer) -> None:
+    if any(type(number) is not int or number < 1 for number in vars(layer).values()):
+        raise SpaceError(f"sizes, strides and numbers of filters and units are whole numbers, 1 or more; got {layer!r}")
+
+
+@dataclass(frozen=True)
+class PlainNet:
+    """Layers, each reading the one before it, and how the network ends.
+
+    With "softmax" one linear layer reads everything that is left, with "global average pooling" the mean of every map.
+    Without layers, that is of the image.
+    """
+
+    layers: tuple[PlainLayer, ...]
+    ending: Ending = "softmax"
+
+    def __post_init__(self) -> None:
+        if self.ending not in ENDINGS:
+            raise SpaceError(unknown("ending", str(self.ending), ENDINGS))
+        is_flat = False
+        for index, layer in enumerate(self.layers):
+            if is_flat and not isinstance(layer, Dense):
+                raise SpaceError(f"layer {index}: after a fully connected layer there are no maps; got {layer!r}")
+            is_flat = isinstance(layer, Dense)
+        if is_flat and self.ending != "softmax":
+            raise SpaceError('after a fully connected layer there are no maps to pool; the ending is "softmax"')
+
+    def map_sizes(self, height: int, width: int) -> Sizes:
+        """The sizes of the maps that each layer gives, of images of that size; 1 x 1 for a fully connected layer.
+
+        `ConfigError` where a pooling window is larger than what it reads.
+        """
+        sizes: Sizes = []
+        for index, layer in enumerate(self.layers):
+            if isinstance(layer, Dense):
+                height = width = 1
+            elif isinstance(layer, Pooling):
+                if min(height, width) < layer.size:
+                    raise ConfigError(
+                        f"layer {index} pools windows of {layer.size} x {layer.size} pixels and reads maps of {height} "
+                        f"x {width}; a space's image_size is the shorter side of the images that it is searched for"
+                    )
+                height, width = (pooled_size(edge, layer.size, layer.stride) for edge in (height, width))
+            sizes.append((height, width))
+        return sizes
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, (*self.layers, self.ending)))
+
+
+def pooled_size(edge: int, size: int, stride: int) -> int:
+    """The number of whole windows of `size` along an edge, `stride` apart."""
+    return (edge - size) // stride + 1
+
+
+LAYERS = {kind.__name__: kind for kind in get_args(PlainLayer)}
+
+
+def plain_net_from_json(document: Mapping[str, Any]) -> PlainNet:
+    """The network that `to_json` wrote; `SpaceError` says what does not belong there."""
+    try:
+        layers = []
+        for entry in document["layers"]:
+            members = {name: value for name, value in entry.items() if name != "type"}
+            layers.append(LAYERS[entry["type"]](**members))
+        return PlainNet(tuple(layers), document["ending"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise SpaceError(f"not the JSON of a PlainNet ({error!r}); expected what to_json(PlainNet) writes") from None
