@@ -21,13 +21,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from netwright.constraints import Constraints
+from netwright.errors import RunError, SpaceError
 from netwright.rewards import Reward
+from netwright.spaces.programs import Space
 from netwright.strategies.interface import Strategy
 from netwright.trials import (
     Failure,
     FailureKind,
     Job,
     Outcome,
+    Proposal,
     StrategyState,
     Ticket,
     Trial,
@@ -39,6 +42,7 @@ from netwright.trials import (
 
 MAX_ATTEMPTS = 3
 """How often a child is tried whose worker is lost."""
+CONTRACT = "netwright.contracts.strategy_contract(make_strategy, space) finds such mistakes before a search does"
 LEARNED = "learned"
 """In a strategy's state: how many batches had been learned."""
 
@@ -68,7 +72,8 @@ class SearchCore:
     `batch_size` is the paper's m, `lag` the number of updates by which a batch may be drawn early, `replicas` the
     paper's K: at most (lag + 1) * batch_size * replicas children are in flight. A failed child gets `failure_reward`.
     `reuse` gives a duplicate the measurement of the first trial with its architecture, which is trained once. A child
-    that breaks a limit of `constraints` is never trained; the costs of every other are among its metrics.
+    that breaks a limit of `constraints` is never trained; the costs of every other are among its metrics. With `space`
+    every proposal is rebuilt in it before it is taken, and `RunError` says which one does not belong there.
     """
 
     def __init__(
@@ -84,8 +89,9 @@ class SearchCore:
         failure_reward: float = 0.0,
         reuse: bool = True,
         constraints: Constraints = Constraints(),  # noqa: B008, a frozen value
+        space: Space | None = None,
     ) -> None:
-        self._strategy, self._reward = strategy, reward
+        self._strategy, self._reward, self._space = strategy, reward, space
         self.num_trials, self.batch_size, self.lag, self.replicas = num_trials, batch_size, lag, replicas
         self._seed, self._failure_reward, self._reuse = seed, failure_reward, reuse
         self._constraints = constraints
@@ -248,11 +254,31 @@ class SearchCore:
         self.learned.append(number)
 
     def _draw(self, ticket: Ticket) -> None:
-        for index, proposal in enumerate(self._strategy.propose(ticket)):
+        for index, proposal in enumerate(self._proposals(ticket)):
             trial = Trial(ticket.first + index, proposal)
             self._append(trial)
             self._queued.append(trial.number)
             self._changed[trial.number] = trial
+
+    def _proposals(self, ticket: Ticket) -> Sequence[Proposal]:
+        """What the strategy proposes, a whole batch and nothing from outside the space."""
+        proposals, name = self._strategy.propose(ticket), type(self._strategy).__name__
+        if len(proposals) != ticket.size:
+            raise RunError(
+                f"strategy {name} proposed {len(proposals)} architectures for a batch of {ticket.size}; {CONTRACT}"
+            )
+        for index, proposal in enumerate(proposals if self._space is not None else ()):
+            assert self._space is not None
+            trial = f"for trial {ticket.first + index} strategy {name} proposed"
+            try:
+                rebuilt = self._space.with_parameters(**proposal.parameters).replay(proposal.actions).architecture
+            except SpaceError as error:
+                raise RunError(f"{trial} actions outside the space: {error}; {CONTRACT}") from None
+            if rebuilt != proposal.architecture:
+                raise RunError(
+                    f"{trial} {proposal.architecture}, and its actions {proposal.actions} build {rebuilt}; {CONTRACT}"
+                )
+        return proposals
 
     def _append(self, trial: Trial) -> None:
         assert trial.number == len(self.trials), "trials are numbered without gaps"

@@ -69,6 +69,7 @@ def make_core(config: RunConfig, store: Store | None, shape: Any = None) -> Sear
         failure_reward=config.failure_reward,
         reuse=config.reuse,
         constraints=make_constraints(config, shape),
+        space=config.space,
     )
     if store is not None:
         core.restore(store.trials(config.space), store.learned(), store.strategy_state())
