@@ -25,7 +25,7 @@ from netwright.config import ImageSettings
 from netwright.evaluations import ImageEvaluation
 from netwright.execution.interface import Executor
 from netwright.execution.local import LocalExecutor, usable_cores
-from netwright.recipes import digits_table
+from netwright.recipes.tables import digits_table
 from netwright.running import hardware
 from netwright.spaces.exploring import enumerate_space
 from netwright.tasks.benchmark_tables import TABLES

@@ -8,7 +8,7 @@ from netwright.comparing.plan import make_plan
 from netwright.comparing.runs import WholeRun
 from netwright.comparing.statistics import interval_of_difference
 from netwright.evaluations import Opened
-from netwright.recipes import digits_table
+from netwright.recipes.tables import digits_table
 
 NUM_SEEDS, TRIALS = 16, 60
 STRATEGIES = ("thompson", "evolution:population=10:sample=3", "random")

@@ -1,0 +1,64 @@
+"""Complete searches by name. A recipe is a function that returns a `RunConfig`; write your own like these.
+
+The first line of a docstring says what is searched, the second what it costs; `netwright recipes` prints both.
+"""
+
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from netwright.config import RunConfig
+from netwright.errors import ConfigError, NetwrightError, unknown
+from netwright.recipes.images import (
+    cifar10,
+    cifar10_pooling,
+    cifar10_quick,
+    cifar10_slides,
+    cifar10_strides,
+    digits,
+    images,
+    metaqnn_digits,
+)
+from netwright.recipes.tables import digits_table, nasbench201_cifar10, nasbench201_cifar100
+from netwright.recipes.texts import ptb, ptb_max_sin, ptb_quick, pydoc, text
+from netwright.spaces.references import load_function
+
+RECIPES: dict[str, Callable[[], RunConfig]] = {
+    "digits": digits,
+    "cifar10": cifar10,
+    "cifar10-strides": cifar10_strides,
+    "cifar10-pooling": cifar10_pooling,
+    "cifar10-slides": cifar10_slides,
+    "cifar10-quick": cifar10_quick,
+    "images": images,
+    "ptb": ptb,
+    "ptb-max-sin": ptb_max_sin,
+    "ptb-quick": ptb_quick,
+    "pydoc": pydoc,
+    "text": text,
+    "nasbench201-cifar10": nasbench201_cifar10,
+    "nasbench201-cifar100": nasbench201_cifar100,
+    "digits-table": digits_table,
+    "metaqnn-digits": metaqnn_digits,
+}
+
+
+def config_of(recipe: str, data: Path | None = None) -> RunConfig:
+    """The config of a recipe by name or as FILE.py:FUNCTION; `ConfigError` where there is none.
+
+    `data` is where the images of a user's own are, to which `images` fits its settings.
+    """
+    if ".py:" in recipe:
+        try:
+            made = load_function(recipe)()
+        except NetwrightError:
+            raise
+        except Exception:  # whatever a user's file raises
+            raise ConfigError(f"{recipe} could not be used; it raised\n{traceback.format_exc()}") from None
+        if not isinstance(made, RunConfig):
+            raise ConfigError(f"{recipe} returned {type(made).__name__}; a recipe returns a netwright.RunConfig")
+        path, _, function = recipe.rpartition(":")
+        return made.changed(recipe=f"{Path(path).resolve()}:{function}")
+    if recipe not in RECIPES:
+        raise ConfigError(unknown("recipe", recipe, RECIPES) + " (or FILE.py:FUNCTION for your own)")
+    return images(data) if recipe == "images" else RECIPES[recipe]()

@@ -1,0 +1,91 @@
+"""Searches for recurrent cells of language models."""
+
+from pathlib import Path
+from typing import Any
+
+from netwright.architectures.recurrent import ACTIVATIONS, COMBINATIONS
+from netwright.children.dropout import Dropout
+from netwright.config import ConfirmSettings, ReinforceSettings, RunConfig, TextSettings
+from netwright.spaces.recurrent import recurrent_cell
+
+
+def ptb() -> RunConfig:
+    """The paper's recurrent cells of base 8 on Penn Treebank, in language models of 20M parameters.
+
+    15,000 children of 35 epochs: the paper had 400 processors; years on a laptop.
+    """
+    return RunConfig(
+        recipe="ptb",
+        space=recurrent_cell(8),
+        evaluate=TextSettings(),
+        strategy=ReinforceSettings(learning_rate=0.0005),  # paper
+        num_trials=15_000,  # paper
+        batch_size=10,  # the paper's replicas draw one child each, and ten of their gradients make an update
+    )
+
+
+def ptb_max_sin() -> RunConfig:
+    """The same with `max` among the combinations and `sin` among the activations.
+
+    As ptb.
+    """
+    space = recurrent_cell(8, combinations=COMBINATIONS, activations=ACTIVATIONS)
+    return ptb().changed(recipe="ptb-max-sin", space=space)
+
+
+def ptb_quick() -> RunConfig:
+    """Cells of base 8 with 64 units in one layer, on a tenth of Penn Treebank, for a laptop.
+
+    About 10 minutes on 2 cores.
+    """
+    return RunConfig(
+        recipe="ptb-quick",
+        space=recurrent_cell(8),
+        evaluate=quick_text(task="ptb", num_train_tokens=90_000, num_validation_tokens=20_000),
+        strategy=ReinforceSettings(learning_rate=0.01),
+        num_trials=48,
+    )
+
+
+def pydoc() -> RunConfig:
+    """Cells of base 4 for the text of Python's own help, nothing to download, confirmed at the end.
+
+    About 3 minutes on 2 cores.
+    """
+    return RunConfig(
+        recipe="pydoc",
+        space=recurrent_cell(4),
+        evaluate=quick_text(task="pydoc", num_train_tokens=60_000, num_validation_tokens=None),
+        strategy=ReinforceSettings(learning_rate=0.01),
+        num_trials=48,
+        confirm=ConfirmSettings(top=3, num_seeds=3, at_end=True),
+    )
+
+
+def text(data: Path | None = None) -> RunConfig:
+    """Your own text (--data FILE): cells of base 8 with 64 units, by words or --set evaluate.task=text-characters.
+
+    About 20 minutes on 2 cores.
+    """
+    return ptb_quick().changed(
+        recipe="text", evaluate=quick_text(task="text", num_train_tokens=90_000, num_validation_tokens=20_000)
+    )
+
+
+def quick_text(**changes: Any) -> TextSettings:
+    """Small language models that tell good cells from bad ones within seconds of training."""
+    settings: dict[str, Any] = {
+        "num_parameters": None,
+        "hidden_size": 64,
+        "num_layers": 1,
+        "init_range": 0.1,
+        "epochs": 2,
+        "window": 20,
+        "optimizer": "adam",
+        "learning_rate": 0.005,
+        "constant_epochs": 1,
+        "decay": 2.0,
+        "loss_over_time": "mean",
+        "dropout": Dropout(),
+    }
+    return TextSettings(**{**settings, **changes})
