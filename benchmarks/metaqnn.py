@@ -5,7 +5,7 @@
 
 Runs the recipe `metaqnn-digits` through worker processes, a run for each seed in runs/metaqnn; the same command goes on
 where it stopped. Epsilon falls with the number of different networks, and a network that is drawn again is not trained
-again, so a run has half as many trials more than models. A phase is all trials that were drawn at an epsilon, judged by
+again, so a run has twice as many trials as models. A phase is all trials that were drawn at an epsilon, judged by
 the accuracies of its trials; "new" are the networks in it that had not been drawn before, which no lucky measurement
 made frequent.
 """
@@ -53,7 +53,7 @@ class Phases:
 
 def config_of(seed: int, num_models: int) -> RunConfig:
     strategy = QLearningSettings(num_models=num_models)
-    return metaqnn_digits().changed(seed=seed, strategy=strategy, num_trials=num_models * 3 // 2)
+    return metaqnn_digits().changed(seed=seed, strategy=strategy, num_trials=2 * num_models)
 
 
 def phases_of(results: Results, folder: Path) -> dict[str, Phases]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import netwright as nw
+from netwright.config import STRATEGIES
 from netwright.recipes import RECIPES
 from netwright.store import Store
 from netwright.trials import TrialState
@@ -122,6 +123,13 @@ def test_the_version_and_the_help(cli: Cli) -> None:
     for command in ([], ["search"], ["resume"], ["show"], ["confirm"], ["recipes"], ["doctor"]):
         assert "Usage: netwright" in done(cli, *command, "--help").stdout.replace("root", "netwright")
     assert "search" in cli().output
+
+
+def test_the_help_of_search_names_every_strategy(cli: Cli) -> None:
+    said = " ".join(re.sub("[│╭╰─]", " ", done(cli, "search", "--help").stdout).split())
+    listed = re.search(r"Who chooses: (.*?)\. Default", said)
+    assert listed is not None
+    assert sorted(re.split(r", | or ", listed[1])) == sorted(STRATEGIES)
 
 
 @pytest.mark.parametrize(

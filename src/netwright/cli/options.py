@@ -46,6 +46,14 @@ TrialsOption = Annotated[
     int | None,
     typer.Option("--trials", min=1, help="How many architectures to try in all. [dim]Default: the recipe's[/]"),
 ]
+StrategyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--strategy",
+        help="Who chooses: reinforce, ppo, pqt, thompson, evolution, large-scale-evolution, q-learning, optuna or "
+        "random. [dim]Default: the recipe's[/]",
+    ),
+]
 WorkersOption = Annotated[
     int | None,
     typer.Option(

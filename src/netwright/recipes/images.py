@@ -153,5 +153,5 @@ def metaqnn_digits() -> RunConfig:
             exponent=1.0,  # Baker's reward is the validation accuracy
         ),
         strategy=QLearningSettings(num_models=300),
-        num_trials=450,  # a network that is drawn again is no further model
+        num_trials=600,  # a network that is drawn again is no further model
     )
