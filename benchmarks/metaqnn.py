@@ -20,7 +20,7 @@ import numpy as np
 from netwright.comparing.statistics import interval_of_difference, spread
 from netwright.config import QLearningSettings, RunConfig
 from netwright.progress import make_watch
-from netwright.recipes.images import metaqnn_digits
+from netwright.recipes.networks import metaqnn_digits
 from netwright.results import Results, described
 from netwright.running import Place, default_workers, hardware, run_search
 from netwright.store import Store

@@ -21,7 +21,7 @@ from netwright.errors import ConfigError, RunError
 from netwright.evaluations import LOOP_SETTINGS, SPEED_SETTINGS
 from netwright.execution.local import LocalExecutor
 from netwright.loop import make_constraints
-from netwright.recipes.images import cifar10
+from netwright.recipes.networks import cifar10
 from netwright.running import Place, default_workers
 from netwright.tasks.catalog import open_images, prepare_task
 from netwright.tasks.images import split_images

@@ -16,7 +16,7 @@ from netwright.comparing.runs import WholeRun
 from netwright.config import FunctionSettings, RunConfig
 from netwright.errors import ConfigError, RunError, StoreError
 from netwright.evaluations import FunctionEvaluation, Opened
-from netwright.recipes.texts import pydoc
+from netwright.recipes.cells import pydoc
 from netwright.trials import Measurement, Proposal, Trial, TrialState
 from oracles.tiny_search import raise_always, tiny, total
 

@@ -11,7 +11,7 @@ from netwright.choosing import make_strategy
 from netwright.cli import estimates
 from netwright.config import ConstraintSettings
 from netwright.errors import RunError
-from netwright.recipes.images import cifar10, digits
+from netwright.recipes.networks import cifar10, digits
 from netwright.training.probe import Probe
 from netwright.trials import Job, Ticket
 

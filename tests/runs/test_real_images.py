@@ -35,7 +35,7 @@ def test_a_recipe_runs_on_cifar10(real_data, tmp_path, cli, recipe, settings):
 
 
 def test_the_slides_recipe_differs_as_the_slides_do():
-    from netwright.recipes.images import cifar10, cifar10_slides
+    from netwright.recipes.networks import cifar10, cifar10_slides
 
     paper, slides = cifar10(), cifar10_slides()
     assert (paper.evaluate.exponent, slides.evaluate.exponent) == (3, 2)

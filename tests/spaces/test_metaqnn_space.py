@@ -12,7 +12,7 @@ from netwright.architectures.reading import architecture_from_json
 from netwright.architectures.values import fingerprint, to_json
 from netwright.config import ImageSettings, RunConfig, differences
 from netwright.errors import SpaceError
-from netwright.recipes.images import metaqnn_digits
+from netwright.recipes.networks import metaqnn_digits
 from netwright.spaces.checking import check_space
 from netwright.spaces.decisions import Choice
 from netwright.spaces.exploring import enumerate_space, size_of

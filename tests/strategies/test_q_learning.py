@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from netwright.architectures.plain import Convolution, Dense, PlainNet, Pooling
-from netwright.recipes.images import metaqnn_digits
+from netwright.recipes.networks import metaqnn_digits
 from netwright.spaces.decisions import Choice
 from netwright.spaces.programs import Space, space
 from netwright.strategies.q_learning import QLearning, epsilon_at

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from netwright.config import RunConfig
 from netwright.errors import ConfigError, NetwrightError, unknown
-from netwright.recipes.images import (
+from netwright.recipes.cells import ptb, ptb_max_sin, ptb_quick, pydoc, text
+from netwright.recipes.networks import (
     cifar10,
     cifar10_pooling,
     cifar10_quick,
@@ -20,7 +21,6 @@ from netwright.recipes.images import (
     metaqnn_digits,
 )
 from netwright.recipes.tables import digits_table, nasbench201_cifar10, nasbench201_cifar100
-from netwright.recipes.texts import ptb, ptb_max_sin, ptb_quick, pydoc, text
 from netwright.spaces.references import load_function
 
 RECIPES: dict[str, Callable[[], RunConfig]] = {
