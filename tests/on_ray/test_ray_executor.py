@@ -20,12 +20,12 @@ Make = Callable[..., RayExecutor]
 
 
 @pytest.fixture
-def make(address: str) -> Iterator[Make]:
+def make(connected: str) -> Iterator[Make]:
     """Makes executors, which are closed at the end."""
     made: list[RayExecutor] = []
 
     def one(evaluate: Evaluate, **options: Any) -> RayExecutor:
-        made.append(RayExecutor(evaluate, address=address, **options))
+        made.append(RayExecutor(evaluate, address=connected, **options))
         return made[-1]
 
     yield one
