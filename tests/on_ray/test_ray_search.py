@@ -104,7 +104,7 @@ def test_a_node_is_killed_and_no_trial_is_lost_or_stored_twice(
     pid = nodes.add(num_cpus=2)
     try:
         search = ("search", f"{recipe_file}:config", "--executor", "ray", "--address", nodes.address, "-o", run)
-        command = start(*search, TEST_SECONDS="0.7")
+        command = start(*search, TEST_SECONDS="0.5")
         until(lambda: num_calls(tmp_path) >= 4, "no four children were begun")
         command.until(run, 2)
         os.kill(pid, signal.SIGKILL)

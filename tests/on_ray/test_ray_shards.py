@@ -1,28 +1,29 @@
 """Replicas whose parameters are in processes of a Ray cluster: bit for bit what they are in one, whoever is killed."""
 
+import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
 from synthetic import measured_quality
 from test_ray_search import num_calls, processes_named, trials, until
 from torch import Tensor
 
 from netwright.config import FunctionSettings, ReinforceSettings, ReplicaSettings, RunConfig
-from netwright.controller.baseline import MovingAverageBaseline
-from netwright.controller.parameters import AdamParameters, Origin
 from netwright.core import Step
 from netwright.distributed import on_ray
 from netwright.distributed.on_ray import RayShards
 from netwright.distributed.replay import replay
-from netwright.distributed.shards import ShardedParameters, Shards
+from netwright.distributed.shards import LocalShards, Shards
 from netwright.errors import RunError
-from netwright.execution.on_ray.cluster import import_ray
+from netwright.execution.on_ray import cluster
+from netwright.execution.on_ray.cluster import import_ray, on_node
 from netwright.execution.virtual import VirtualExecutor, log_normal
 from netwright.loop import drive, make_core
 from netwright.spaces.convolutional import convolutional
@@ -43,45 +44,28 @@ CONFIG = RunConfig(
 )
 
 
-@pytest.fixture
-def shards(connected: str) -> Iterator[RayShards]:
-    """As `CONFIG` wants them."""
-    made = RayShards(3, learning_rate=RATE, accumulate=2, address=connected)
-    yield made
-    made.close()
-
-
-def pids(shards: RayShards) -> list[int]:
-    return [ask(shards, index, lambda self: os.getpid()) for index in range(len(shards._kept))]
-
-
 def ask(shards: RayShards, index: int, what: Callable[[Any], Any]) -> Any:
     import ray
 
     return ray.get(shards._kept[index].actor.__ray_call__.remote(what))
 
 
-def homes(shards: RayShards) -> set[str]:
+def homes(shards: RayShards) -> list[str]:
     """The nodes of its processes."""
-    return {
-        ask(shards, index, lambda self: import_ray().get_runtime_context().get_node_id())
-        for index in range(len(shards._kept))
-    }
+    count = range(len(shards._kept))
+    return [ask(shards, index, lambda self: import_ray().get_runtime_context().get_node_id()) for index in count]
 
 
-def on_two_nodes(address: str) -> RayShards:
+def wait_for(identity: str) -> None:
     """Nodes take a moment until they have all heard of a new one."""
-    made: list[RayShards] = []
+    import ray
 
-    def spread() -> bool:
-        for shards in made:
-            shards.close()
-        made[:] = [RayShards(3, learning_rate=RATE, address=address)]
-        made[0].fetch(0)
-        return len(homes(made[0])) == 2
+    def works() -> bool:
+        with contextlib.suppress(ray.exceptions.RayError):
+            return bool(ray.get(ray.remote(lambda: True).options(**on_node(identity)).remote()))
+        return False
 
-    until(spread, "the processes are not on two nodes")
-    return made[0]
+    until(works, "the new node does nothing")
 
 
 def searched(shards: Shards | None, after_update: Callable[[int], None] = lambda number: None) -> Store:
@@ -99,73 +83,87 @@ def searched(shards: Shards | None, after_update: Callable[[int], None] = lambda
     return store
 
 
-def test_a_search_equals_that_in_one_process_bit_for_bit_although_its_shards_are_killed(shards: RayShards) -> None:
-    """Killed between the two gradients of an update and after both; a state is taken after every second or so."""
+def test_a_search_equals_that_in_one_process_bit_for_bit_whoever_is_killed(connected: str, nodes: Nodes) -> None:
+    """A shard's process between the two gradients of an update, a node after both.
+
+    Their state is asked for after every second gradient or so.
+    """
+    raylet = nodes.add(num_cpus=1)
+    wait_for(cluster.nodes()[-1].identity)
+    wait_for(cluster.nodes()[0].identity)
+    expected = searched(None)
+    shards = RayShards(3, learning_rate=RATE, accumulate=2, address=connected)
 
     def kill(number: int) -> None:
-        if number in (20, 25):
-            os.kill(pids(shards)[0], signal.SIGKILL)
+        if number == 20:
+            assert len(set(homes(shards))) == len(shards._kept) == 2
+            os.kill(ask(shards, 0, lambda self: os.getpid()), signal.SIGKILL)
+        elif number == 25:
+            os.kill(raylet, signal.SIGKILL)  # its processes go on until they notice
+            until(lambda: bool(shards.state()) and shards.num_replaced == 2, "nobody misses the node")
 
-    expected, killed = searched(None), searched(shards, kill)
-    assert shards.num_replaced == 2
-    assert expected.updates() == killed.updates()
-    assert len(expected.updates()) >= 29
-    assert expected.learned() == killed.learned()
-    assert expected.learned() != sorted(expected.learned())
-    assert [each.proposal for each in expected.trials()] == [each.proposal for each in killed.trials()]
-    assert expected.strategy_state() == killed.strategy_state()
-    assert replay(CONFIG, killed).num_updates == len(killed.updates())
-
-
-SHAPES = {"a": (4, 3), "b": (1,), "c": (5,)}
-"""18 numbers."""
-
-
-def gradient(number: int) -> dict[str, Tensor]:
-    """`c` is new with the third."""
-    generator = torch.Generator().manual_seed(number)
-    return {name: torch.randn(SHAPES[name], generator=generator) for name in ("ab" if number < 2 else "abc")}
-
-
-def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-
-
-def test_shards_on_two_nodes_hold_exactly_the_parameters_after_one_is_killed_with_its_node(
-    connected: str, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Their own state, asked for after every third gradient, is what they start from again."""
-    monkeypatch.setattr(on_ray, "MAX_GRADIENTS", 3)
-    settings: dict[str, Any] = {"seed": 3, "init_range": 0.08}
-    single = AdamParameters(learning_rate=RATE, baseline=MovingAverageBaseline(0.5), **settings)
-    pid = nodes.add(num_cpus=1)
-    shards = on_two_nodes(connected)
-    sharded = ShardedParameters(shards, baseline=MovingAverageBaseline(0.5), **settings)
     try:
-        for number in range(11):
-            if number == 8:
-                os.kill(pid, signal.SIGKILL)  # its processes go on until they notice
-                until(lambda: bool(shards.fetch(8)) and shards.num_replaced > 0, "nobody misses the node")
-            for parameters in (single, sharded):
-                parameters.push(gradient(number), [0.5], Origin(0, number, number))
-            assert same(sharded.pull().weights, single.pull().weights)
-        assert (shards.num_replaced, len(homes(shards))) == (1, 1)
-        held = [sum(value.numel() for value in part.values()) for part in shards.fetch(11)]
-        assert (sum(held), max(held)) == (18, 6)
-        (_, tensors), (_, expected) = sharded.state(), single.state()
-        assert same(tensors, expected)
+        killed = searched(shards, kill)
+        assert len(set(homes(shards))) == 1
+        assert same_runs(expected, killed)
+        check_shards(shards, expected)
     finally:
         shards.close()
-        nodes.remove(pid)
+        nodes.remove(raylet)
 
 
-def test_shards_that_cannot_start_and_shards_that_are_broken_end_the_search(connected: str) -> None:
-    with closing(RayShards(3, learning_rate=RATE, address=connected)) as shards:
-        broken = (
-            r"a shard of the parameters on the Ray cluster is broken(.|\n)*at version 0 and was asked for version 7"
-        )
-        with pytest.raises(RunError, match=broken):
-            shards.fetch(7)
+def same_runs(one: Store, other: Store) -> bool:
+    """Trials, order of learning, metrics, the tensors of the strategy."""
+    assert len(one.updates()) >= 29
+    assert one.learned() != sorted(one.learned())
+    assert replay(CONFIG, other).num_updates == len(other.updates())
+    assert [each.proposal for each in one.trials()] == [each.proposal for each in other.trials()]
+    return (one.updates(), one.learned(), one.strategy_state()) == (
+        other.updates(), other.learned(), other.strategy_state(),
+    )  # fmt: skip
+
+
+def check_shards(shards: RayShards, store: Store) -> None:
+    """Together they hold every number of the controller's parameters once, in equal shares; and one version."""
+    state = store.strategy_state()
+    assert state is not None
+    tensors = safetensors.torch.load(state.tensors).items()
+    weights = {name.removeprefix("weight/"): value for name, value in tensors if name.startswith("weight/")}
+    parts = shards.fetch(15)
+    assert max(map(num_numbers, parts)) - min(map(num_numbers, parts)) <= 1
+    assert all(part.keys() == weights.keys() for part in parts)
+    for name, weight in weights.items():
+        held = torch.cat([part[name] for part in parts])
+        assert sorted(held.tolist()) == sorted(weight.reshape(-1).tolist())
+    with pytest.raises(RunError, match=r"Ray cluster is broken(.|\n)*is at version 15 and was asked for version 7"):
+        shards.fetch(7)
+
+
+def num_numbers(part: Mapping[str, Tensor]) -> int:
+    return sum(value.numel() for value in part.values())
+
+
+def test_gradients_are_kept_until_the_shards_have_told_their_state(
+    connected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a caller that never asks for it; what is sent twice counts once."""
+    monkeypatch.setattr(on_ray, "MAX_GRADIENTS", 3)
+    local = LocalShards(2, learning_rate=RATE)
+    with closing(RayShards(2, learning_rate=RATE, address=connected)) as shards:
+        for number in range(8):
+            gradients = [{"a": torch.full((3,), number + 1.0)}, {"a": torch.full((2,), -1.0)}]
+            initials = [{name: torch.zeros_like(value) for name, value in each.items()} for each in gradients]
+            for each in (local, shards):
+                for sent in {number, max(number - 1, 0)}:
+                    each.apply(sent, gradients, [{}, {}] if number else initials)
+            if number == 4:
+                import_ray().kill(shards._kept[0].actor)
+            assert len(shards._gradients) < 3
+        for one, other in zip(local.fetch(8), shards.fetch(8), strict=True):
+            assert torch.equal(one["a"], other["a"])
+
+
+def test_shards_that_cannot_start_end_the_search(connected: str) -> None:
     with (
         closing(RayShards(3, learning_rate=-1.0, address=connected)) as shards,
         pytest.raises(RunError, match=r"does not start on the Ray cluster(.|\n)*Invalid learning rate: -1"),
@@ -182,9 +180,9 @@ def test_the_command_keeps_parameters_on_the_cluster_and_goes_on_when_their_proc
     assert cli("search", recipe, *replicas, "-o", local).exit_code == 0
     (tmp_path / "calls.txt").unlink()
     command = start(
-        "search", recipe, *replicas, "--executor", "ray", "--address", address, "-o", run, TEST_SECONDS="0.2"
+        "search", recipe, *replicas, "--executor", "ray", "--address", address, "-o", run, TEST_SECONDS="0.1"
     )
-    until(lambda: num_calls(tmp_path) >= 5, "no five children were begun", 60)
+    until(lambda: num_calls(tmp_path) >= 4, "no four children were begun", 60)
     (pid,) = processes_named("ray::Keeper")
     os.kill(pid, signal.SIGKILL)
     code, _, err = command.end(60)

@@ -84,6 +84,7 @@ class RayShards:
         self._disconnect: Callable[[], None] = lambda: None
         self._num_applied, self._parts = 0, [Weights() for _ in range(count)]
         """The last state."""
+        self._num_sent = 0
         self._gradients: list[tuple[int, Sequence[Slices], Sequence[Slices]]] = []
         """What the shards were sent since."""
 
@@ -91,7 +92,10 @@ class RayShards:
         return self._count
 
     def apply(self, number: int, gradients: Sequence[Slices], initials: Sequence[Slices]) -> None:
-        """Send every process the slices of its shards; returns at once."""
+        """Send every process the slices of its shards; returns at once. Numbers have no gaps."""
+        if number < self._num_sent:
+            return
+        self._num_sent = number + 1
         self._gradients.append((number, gradients, initials))
         for index, kept in enumerate(self._kept):
             self._send(index, kept, number, gradients, initials)
@@ -111,14 +115,12 @@ class RayShards:
     def state(self) -> list[Weights]:
         """From all processes at once; what came before need not be kept."""
         parts = self._asked("state")
-        if self._gradients:
-            self._num_applied = self._gradients[-1][0] + 1
-        self._parts, self._gradients = parts, []
+        self._num_applied, self._parts, self._gradients = self._num_sent, parts, []
         return parts
 
     def restore(self, num_applied: int, parts: Sequence[Slices]) -> None:
         """Remember it for the processes, none of which has been started."""
-        self._num_applied, self._parts = num_applied, [dict(part) for part in parts]
+        self._num_applied, self._num_sent, self._parts = num_applied, num_applied, [dict(part) for part in parts]
 
     def _asked(self, verb: str, *arguments: Any) -> list[Weights]:
         if not self._kept:
