@@ -80,7 +80,7 @@ class RayShards:
     ) -> None:
         self.num_replaced = 0
         """Processes that died and were started again."""
-        self._ray = import_ray()
+        self._ray: Any = None
         self._count, self._settings = count, {"learning_rate": learning_rate, "accumulate": accumulate}
         self._address, self._num_cpus = address, max(workers or 0, usable_cores())
         self._kept: list[_Kept] = []
@@ -158,6 +158,7 @@ class RayShards:
         raise AssertionError
 
     def _start(self) -> None:
+        self._ray = import_ray()
         self._disconnect = connect(self._address, self._num_cpus)
         self._kept = [_Kept(None) for _ in range(min(self._count, max(1, len(nodes()))))]
         for index in range(len(self._kept)):
@@ -175,7 +176,7 @@ class RayShards:
 
     def close(self) -> None:
         """Kill the processes; end the cluster if it was started here."""
-        if self._ray.is_initialized():  # or else Ray would start a cluster for the sake of killing
+        if self._kept and self._ray.is_initialized():  # or else Ray would start a cluster for the sake of killing
             for kept in self._kept:
                 self._ray.kill(kept.actor)
         self._kept = []
