@@ -166,9 +166,11 @@ class RayShards:
 
     def _hire(self, index: int) -> None:
         """Start a process with the last state, and send it what came after."""
-        parts, alive = self._parts[index :: len(self._kept)], nodes()
+        parts = self._parts[index :: len(self._kept)]
+        alive = sorted(nodes(), key=lambda node: node.identity)  # so that it comes back to its node
         where = on_node(alive[index % len(alive)].identity, soft=True) if alive else {"num_cpus": 0}
-        actor = self._ray.remote(Keeper).options(**where)
+        # An actor that asks for nothing at all is put on a node by chance, whatever is said of nodes.
+        actor = self._ray.remote(Keeper).options(**where, memory=1)
         kept = _Kept(actor.remote(len(parts), self._settings, self._num_applied, _packed(parts)))
         self._kept[index] = kept
         for gradient in self._gradients:
