@@ -17,7 +17,7 @@ from oracles.ray_nodes import Nodes
 from oracles.refusals import Cli, Start, one_line
 
 DIGITS = [
-    "search", "digits", "--trials", 6, "--set", "batch_size=3", "--set", "confirm.at_end=false",
+    "search", "digits", "--trials", 4, "--set", "batch_size=2", "--set", "confirm.at_end=false",
     "--set", "evaluate.epochs=1", "--set", "evaluate.num_train=100", "--set", "evaluate.num_validation=50",
     "--set", "evaluate.last_epochs=1", "--set", "strategy.learning_rate=0.05", "--set", "space.num_layers=2",
     "--set", "evaluate.upsample=8", "--set", "lag=0",
@@ -79,8 +79,8 @@ def test_digits_on_ray_equal_digits_in_local_workers(cli: Cli, address: str, tmp
     assert result.exit_code == 0
     assert "workers=2" in result.stderr
     expected = trials(local)
-    assert [trial[1] for trial in expected] == [TrialState.DONE] * 6
-    assert [trial[5] for trial in expected] == [0] * 3 + [1] * 3, "or else nothing was learned on the way"
+    assert [trial[1] for trial in expected] == [TrialState.DONE] * 4
+    assert [trial[5] for trial in expected] == [0] * 2 + [1] * 2, "or else nothing was learned on the way"
     assert trials(ray) == expected
     with Store.read(ray) as store:
         assert store.document("place") == {

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -30,7 +31,7 @@ from netwright.spaces.convolutional import convolutional
 from netwright.store import Store
 from netwright.training.user_function import UserFunction
 from oracles.ray_nodes import Nodes
-from oracles.refusals import Cli, Start
+from oracles.refusals import Cli
 
 RATE = 0.02
 CONFIG = RunConfig(
@@ -177,24 +178,30 @@ def test_shards_that_cannot_start_end_the_search(connected: str) -> None:
 
 
 def test_the_command_keeps_parameters_on_the_cluster_and_goes_on_when_their_process_is_killed(
-    start: Start, cli: Cli, recipe_file: Path, address: str, tmp_path: Path
+    cli: Cli, recipe_file: Path, connected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With one worker, batches end in one order."""
-    recipe, local, run = f"{recipe_file}:config", tmp_path / "local", tmp_path / "run"
+    local, run = tmp_path / "local", tmp_path / "run"
     replicas = ("--replicas", 2, "--batch", 2, "--servers", 3, "--workers", 1, "--set", "strategy.learning_rate=0.05")
-    assert cli("search", recipe, *replicas, "-o", local).exit_code == 0
+    search = ("search", f"{recipe_file}:config", *replicas, "--trials", 16)
+    assert cli(*search, "-o", local).exit_code == 0
     (tmp_path / "calls.txt").unlink()
-    command = start(
-        "search", recipe, *replicas, "--executor", "ray", "--address", address, "-o", run, TEST_SECONDS="0.1"
-    )
-    until(lambda: num_calls(tmp_path) >= 4, "no four children were begun", 60)
-    (pid,) = processes_named("ray::Keeper")
-    os.kill(pid, signal.SIGKILL)
-    code, _, err = command.end(60)
-    assert code == 0, err
+    killed: list[int] = []
+
+    def kill() -> None:
+        until(lambda: num_calls(tmp_path) >= 4, "no four children were begun", 60)
+        killed.extend(processes_named("ray::Keeper"))
+        os.kill(killed[0], signal.SIGKILL)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    monkeypatch.setenv("TEST_SECONDS", "0.1")
+    assert cli(*search, "--executor", "ray", "--address", connected, "-o", run).exit_code == 0
+    thread.join()
+    assert len(killed) == 1
+    until(lambda: not processes_named("ray::Keeper"), "a process with shards is left")
     assert trials(run) == trials(local)
     with Store.read(run) as ours, Store.read(local) as theirs:
         assert ours.updates() == theirs.updates()
         assert ours.strategy_state() == theirs.strategy_state()
     assert cli("replay", run).exit_code == 0
-    until(lambda: not processes_named("ray::Keeper"), "a process with shards is left")
