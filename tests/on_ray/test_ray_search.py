@@ -1,11 +1,8 @@
 """Searches by the command line with children on Ray: equal to local ones, whoever is killed on the way."""
 
-import contextlib
 import os
 import signal
-import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ import pytest
 from netwright.store import Store
 from netwright.trials import TrialState
 from oracles.ray_nodes import Nodes
+from oracles.ray_runs import num_calls, trials, until
 from oracles.refusals import Cli, Start, one_line
 
 DIGITS = [
@@ -22,26 +20,6 @@ DIGITS = [
     "--set", "evaluate.last_epochs=1", "--set", "strategy.learning_rate=0.05", "--set", "space.num_layers=2",
     "--set", "evaluate.upsample=8", "--set", "lag=0",
 ]  # fmt: skip
-
-
-def trials(run: Path) -> list[tuple[object, ...]]:
-    """Everything about a run's trials that must repeat."""
-    with Store.read(run) as store:
-        limit = store.document("config")["num_trials"]
-        return [
-            (
-                trial.number, trial.state, trial.proposal.actions, trial.reward, dict(trial.metrics),
-                trial.proposal.policy_version, trial.reused_from, trial.failure_kind,
-            )
-            for trial in store.trials()[:limit]
-        ]  # fmt: skip
-
-
-def until(happened: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, f"after {seconds} seconds: {what}"
-        time.sleep(0.05)
 
 
 RAYS_AGENTS = ("ray::DashboardA", "ray::RuntimeEnv")
@@ -59,16 +37,6 @@ def processes(session: int) -> list[str]:
         state, _, _, of = rest.split()[:4]
         if int(of) == session and state != "Z":
             found.append(head.partition("(")[2])
-    return found
-
-
-def processes_named(name: str) -> list[int]:
-    """Of this machine; Ray gives an actor's process the name of its class."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            if path.read_bytes().startswith(name.encode()):
-                found.append(int(path.parent.name))
     return found
 
 
@@ -116,11 +84,6 @@ def test_a_node_is_killed_and_no_trial_is_lost_or_stored_twice(
     assert trials(run) == expected
     distinct = sum(trial[6] is None for trial in expected)
     assert distinct < num_calls(tmp_path) <= distinct + 2, "the children of the dead node, and no others, begin again"
-
-
-def num_calls(folder: Path) -> int:
-    calls = folder / "calls.txt"
-    return calls.read_text().count("\n") if calls.exists() else 0
 
 
 def test_the_driver_is_killed_and_the_same_command_goes_on(

@@ -13,7 +13,6 @@ import pytest
 import safetensors.torch
 import torch
 from synthetic import measured_quality
-from test_ray_search import num_calls, processes_named, trials, until
 from torch import Tensor
 
 from netwright.config import FunctionSettings, ReinforceSettings, ReplicaSettings, RunConfig
@@ -31,6 +30,7 @@ from netwright.spaces.convolutional import convolutional
 from netwright.store import Store
 from netwright.training.user_function import UserFunction
 from oracles.ray_nodes import Nodes
+from oracles.ray_runs import num_calls, processes_named, trials, until
 from oracles.refusals import Cli
 
 RATE = 0.02
