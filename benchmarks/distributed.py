@@ -1,7 +1,7 @@
 """The paper's asynchronous scheme on a virtual clock: how busy 800 slots are, what staleness costs; the shards' speed.
 
 python benchmarks/distributed.py busy                     # 800 slots, 12,800 children, a policy that costs nothing
-python benchmarks/distributed.py shards                   # gradients per second through 1, 4, 20 shards
+python benchmarks/distributed.py shards                   # gradients per second through 1, 4, 20 shards; or --ray
 python benchmarks/distributed.py learning --seeds 3       # 1, 8, 100 replicas with 8 children each, 800 with one
 python benchmarks/distributed.py learning --seeds 1 --topologies 800x1     # how long one simulation takes
 """
@@ -23,7 +23,8 @@ from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.parameters import Origin
 from netwright.controller.policy import Controller
 from netwright.core import SearchCore
-from netwright.distributed.shards import ShardedParameters
+from netwright.distributed.on_ray import RayShards
+from netwright.distributed.shards import LocalShards, ShardedParameters
 from netwright.distributed.simulation import FixedPolicy, Simulation, simulate
 from netwright.evaluations import evaluation_of
 from netwright.execution.virtual import VirtualExecutor, log_normal
@@ -101,8 +102,8 @@ def spread(result: Simulation) -> str:
 # Gradients through shards ---------------------------------------------------------------------------------------------
 
 
-def shards(repeats: int) -> None:
-    """In one process, so without the network: what cutting, Adam and joining cost."""
+def shards(repeats: int, ray: bool) -> None:
+    """In this process, what cutting, Adam and joining cost; in one of a Ray cluster on this machine, Ray too."""
     torch.set_num_threads(1)
     print("| units | parameters | shards | gradients per second | a push, ms | a pull, ms | bytes each way |")
     print("|---|---|---|---|---|---|---|")
@@ -113,9 +114,8 @@ def shards(repeats: int) -> None:
         gradient = {name: 1e-3 * torch.randn_like(weight) for name, weight in controller.weights.items()}
         num_parameters = sum(value.numel() for value in gradient.values())
         for count in (1, 4, 20):
-            parameters = ShardedParameters.local(
-                count, seed=0, init_range=0.08, learning_rate=0.0006, baseline=MovingAverageBaseline()
-            )
+            kept = (RayShards if ray else LocalShards)(count, learning_rate=0.0006)
+            parameters = ShardedParameters(kept, seed=0, init_range=0.08, baseline=MovingAverageBaseline())
             pushes, pulls = [], []
             for number in range(repeats):
                 begun = time.perf_counter()
@@ -130,6 +130,8 @@ def shards(repeats: int) -> None:
                 f"{pull:.2f} | {4 * num_parameters:,} |",
                 flush=True,
             )
+            if isinstance(kept, RayShards):
+                kept.close()
 
 
 def random_actions() -> Sequence[object]:
@@ -267,13 +269,14 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=SAMPLES, help="of each search")
     parser.add_argument("--topologies", nargs="+", default=["1x8", "8x8", "100x8", "800x1"], help="replicas x children")
     parser.add_argument("--repeats", type=int, default=200, help="gradients for each row of shards")
+    parser.add_argument("--ray", action="store_true", help="shards in a process of a Ray cluster that is started here")
     parser.add_argument("--out", type=Path, default=Path("staleness.svg"), help="the picture; numbers beside it")
     options = parser.parse_args()
     print(f"hardware: {hardware()}\n")
     if options.part == "busy":
         busy()
     elif options.part == "shards":
-        shards(options.repeats)
+        shards(options.repeats, options.ray)
     else:
         learning(options.topologies, options.seeds, options.samples, options.out)
 

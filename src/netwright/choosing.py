@@ -25,7 +25,7 @@ from netwright.controller.independent import IndependentPolicy
 from netwright.controller.interface import Policy
 from netwright.controller.parameters import AdamParameters
 from netwright.controller.policy import Controller
-from netwright.distributed.shards import ShardedParameters
+from netwright.distributed.shards import LocalShards, ShardedParameters, Shards
 from netwright.errors import ConfigError
 from netwright.spaces.programs import Space
 from netwright.strategies.evolution import Evolution
@@ -39,10 +39,10 @@ from netwright.strategies.reinforce import Reinforce
 from netwright.strategies.thompson import ThompsonSampling
 
 
-def make_strategy(config: RunConfig) -> Strategy:
-    """The strategy that `config` describes, fresh."""
+def make_strategy(config: RunConfig, shards: Shards | None = None) -> Strategy:
+    """The strategy that `config` describes, fresh. Where it has replicas, `shards` keep its parameters, or new ones."""
     if config.replicas is not None:
-        return _replicated(config, config.replicas)
+        return _replicated(config, config.replicas, shards)
     return _MAKERS[type(config.strategy)](config.strategy, config.space, config.seed)
 
 
@@ -55,7 +55,7 @@ def _reinforce(settings: ReinforceSettings, space: Space, seed: int) -> Strategy
     return Reinforce(space, policy, parameters, seed=seed, entropy_weight=settings.entropy_weight)
 
 
-def _replicated(config: RunConfig, replicas: ReplicaSettings) -> Strategy:
+def _replicated(config: RunConfig, replicas: ReplicaSettings, shards: Shards | None) -> Strategy:
     """Replicas that draw and learn in turn, so that one object is all of them; their parameters are in shards."""
     settings, seed = config.strategy, config.seed
     assert isinstance(settings, ReinforceSettings)
@@ -68,9 +68,10 @@ def _replicated(config: RunConfig, replicas: ReplicaSettings) -> Strategy:
             f"servers: {replicas.servers} shards for {num_parameters} parameters would leave some empty; at most one "
             "for each"
         )
-    parameters = ShardedParameters.local(
-        replicas.servers,
-        learning_rate=settings.learning_rate,
+    if shards is None:
+        shards = LocalShards(replicas.servers, learning_rate=settings.learning_rate, accumulate=replicas.accumulate)
+    parameters = ShardedParameters(
+        shards,
         accumulate=replicas.accumulate,
         seed=seed,
         init_range=init_range,

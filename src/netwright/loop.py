@@ -7,6 +7,7 @@ from netwright.choosing import make_strategy
 from netwright.config import RunConfig
 from netwright.constraints import Constraints
 from netwright.core import SearchCore, Step
+from netwright.distributed.shards import Shards
 from netwright.errors import ConfigError, RunError
 from netwright.evaluations import evaluation_of
 from netwright.execution.interface import Executor
@@ -56,10 +57,13 @@ def _stop_if_hopeless(ended: Sequence[Trial]) -> None:
         )
 
 
-def make_core(config: RunConfig, store: Store | None, shape: Any = None) -> SearchCore:
-    """The search that `config` describes, as far as `store` says it has come; `shape` is that of the data."""
+def make_core(config: RunConfig, store: Store | None, shape: Any = None, shards: Shards | None = None) -> SearchCore:
+    """The search that `config` describes, as far as `store` says it has come.
+
+    `shape` is that of the data; for `shards` see `make_strategy`.
+    """
     core = SearchCore(
-        make_strategy(config),
+        make_strategy(config, shards),
         evaluation_of(config.evaluate).reward,
         num_trials=config.num_trials,
         seed=config.seed,

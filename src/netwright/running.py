@@ -5,7 +5,7 @@ import platform
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -15,9 +15,11 @@ from typing import Any, Literal, Protocol
 import torch
 
 from netwright.choosing import make_strategy
-from netwright.config import RunConfig, TableSettings, differences
+from netwright.config import ReinforceSettings, RunConfig, TableSettings, differences
 from netwright.confirming import best_trials, confirm, trials_numbered
 from netwright.core import SearchCore, Step
+from netwright.distributed.on_ray import RayShards
+from netwright.distributed.shards import Shards
 from netwright.errors import ConfigError, DataError, StoreError
 from netwright.evaluations import Opened, evaluation_of
 from netwright.execution.in_process import InProcessExecutor
@@ -128,8 +130,8 @@ def run_search(config: RunConfig, folder: Path | None, place: Place, watch: Watc
     config.space.at(0).start()  # parameters that the space refuses are found before anything is written
     make_strategy(config)  # and so is a strategy that cannot be made
     opened = look_at_data(config, place)
-    with _open_store(config, folder, place, opened) as store:
-        core = make_core(config, store, opened.shape)
+    with _open_store(config, folder, place, opened) as store, _shards(config, place) as shards:
+        core = make_core(config, store, opened.shape, shards)
         if core.finished and not _confirmations_missing(config, store):
             watch.begin(core, config, place, opened.notes)
             return Results.of(store, running=False, trials=core.trials)
@@ -191,6 +193,21 @@ def make_executor(config: RunConfig, evaluate: Evaluate, place: Place) -> Execut
     if place.workers is None:
         return InProcessExecutor(evaluate)
     return LocalExecutor(evaluate, workers=place.workers, time_limit=config.time_limit_seconds)
+
+
+def _shards(config: RunConfig, place: Place) -> AbstractContextManager[Shards | None]:
+    """Where the parameters of replicas are kept: on the nodes of a Ray cluster; None is in this process."""
+    if place.executor != "ray" or config.replicas is None:
+        return nullcontext()
+    assert isinstance(config.strategy, ReinforceSettings)
+    shards = RayShards(
+        config.replicas.servers,
+        learning_rate=config.strategy.learning_rate,
+        accumulate=config.replicas.accumulate,
+        address=place.address,
+        workers=place.workers,
+    )
+    return closing(shards)
 
 
 def num_workers(executor: Executor, place: Place) -> int | None:

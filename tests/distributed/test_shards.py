@@ -68,7 +68,7 @@ def test_every_number_is_in_one_shard_and_none_has_two_more_than_another(count):
     parameters = sharded(count)
     parameters.push(gradient(0, "ab"), [0.5], origin(0))
     parameters.push(gradient(1, "c"), [0.5], origin(1))
-    held = [sum(value.numel() for value in shard.fetch(2).values()) for shard in parameters._shards]
+    held = [sum(value.numel() for value in part.values()) for part in parameters._shards.fetch(2)]
     assert sum(held) == 18
     assert max(held) - min(held) <= 1
 

@@ -27,3 +27,13 @@ def nodes() -> Iterator[Nodes]:
 @pytest.fixture
 def address(nodes: Nodes) -> str:
     return nodes.address
+
+
+@pytest.fixture(scope="module")
+def connected(nodes: Nodes) -> Iterator[str]:
+    """The address of the cluster, where this process stays connected to it during all tests of a file."""
+    from netwright.execution.on_ray.cluster import connect
+
+    disconnect = connect(nodes.address, 1)
+    yield nodes.address
+    disconnect()

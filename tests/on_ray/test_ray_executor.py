@@ -20,12 +20,12 @@ Make = Callable[..., RayExecutor]
 
 
 @pytest.fixture
-def make(address: str) -> Iterator[Make]:
+def make(connected: str) -> Iterator[Make]:
     """Makes executors, which are closed at the end."""
     made: list[RayExecutor] = []
 
     def one(evaluate: Evaluate, **options: Any) -> RayExecutor:
-        made.append(RayExecutor(evaluate, address=address, **options))
+        made.append(RayExecutor(evaluate, address=connected, **options))
         return made[-1]
 
     yield one
@@ -167,7 +167,7 @@ def test_children_share_gpus_and_processors_of_nodes_that_come_and_go(make: Make
 
         with pytest.raises(ConfigError, match="to have 2 GPUs, and no node of the Ray cluster has more than 1"):
             make(where, gpus_per_child=2)
-        assert len({each["pid"] for each in metrics(outcomes(executor, *[1.0] * 8))}) == 4
+        assert len({each["pid"] for each in metrics(outcomes(executor, *[0.6] * 8))}) == 4
         assert executor.workers == 4
     finally:
         nodes.remove(pid)

@@ -2,9 +2,7 @@
 
 import os
 import signal
-import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,34 +11,15 @@ import pytest
 from netwright.store import Store
 from netwright.trials import TrialState
 from oracles.ray_nodes import Nodes
+from oracles.ray_runs import num_calls, trials, until
 from oracles.refusals import Cli, Start, one_line
 
 DIGITS = [
-    "search", "digits", "--trials", 6, "--set", "batch_size=3", "--set", "confirm.at_end=false",
+    "search", "digits", "--trials", 4, "--set", "batch_size=2", "--set", "confirm.at_end=false",
     "--set", "evaluate.epochs=1", "--set", "evaluate.num_train=100", "--set", "evaluate.num_validation=50",
     "--set", "evaluate.last_epochs=1", "--set", "strategy.learning_rate=0.05", "--set", "space.num_layers=2",
     "--set", "evaluate.upsample=8", "--set", "lag=0",
 ]  # fmt: skip
-
-
-def trials(run: Path) -> list[tuple[object, ...]]:
-    """Everything about a run's trials that must repeat."""
-    with Store.read(run) as store:
-        limit = store.document("config")["num_trials"]
-        return [
-            (
-                trial.number, trial.state, trial.proposal.actions, trial.reward, dict(trial.metrics),
-                trial.proposal.policy_version, trial.reused_from, trial.failure_kind,
-            )
-            for trial in store.trials()[:limit]
-        ]  # fmt: skip
-
-
-def until(happened: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, f"after {seconds} seconds: {what}"
-        time.sleep(0.05)
 
 
 RAYS_AGENTS = ("ray::DashboardA", "ray::RuntimeEnv")
@@ -68,8 +47,8 @@ def test_digits_on_ray_equal_digits_in_local_workers(cli: Cli, address: str, tmp
     assert result.exit_code == 0
     assert "workers=2" in result.stderr
     expected = trials(local)
-    assert [trial[1] for trial in expected] == [TrialState.DONE] * 6
-    assert [trial[5] for trial in expected] == [0] * 3 + [1] * 3, "or else nothing was learned on the way"
+    assert [trial[1] for trial in expected] == [TrialState.DONE] * 4
+    assert [trial[5] for trial in expected] == [0] * 2 + [1] * 2, "or else nothing was learned on the way"
     assert trials(ray) == expected
     with Store.read(ray) as store:
         assert store.document("place") == {
@@ -93,7 +72,7 @@ def test_a_node_is_killed_and_no_trial_is_lost_or_stored_twice(
     pid = nodes.add(num_cpus=2)
     try:
         search = ("search", f"{recipe_file}:config", "--executor", "ray", "--address", nodes.address, "-o", run)
-        command = start(*search, TEST_SECONDS="0.7")
+        command = start(*search, TEST_SECONDS="0.5")
         until(lambda: num_calls(tmp_path) >= 4, "no four children were begun")
         command.until(run, 2)
         os.kill(pid, signal.SIGKILL)
@@ -105,11 +84,6 @@ def test_a_node_is_killed_and_no_trial_is_lost_or_stored_twice(
     assert trials(run) == expected
     distinct = sum(trial[6] is None for trial in expected)
     assert distinct < num_calls(tmp_path) <= distinct + 2, "the children of the dead node, and no others, begin again"
-
-
-def num_calls(folder: Path) -> int:
-    calls = folder / "calls.txt"
-    return calls.read_text().count("\n") if calls.exists() else 0
 
 
 def test_the_driver_is_killed_and_the_same_command_goes_on(

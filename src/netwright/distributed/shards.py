@@ -4,11 +4,12 @@
     pulled = parameters.pull()                                  # all shards at one version
     parameters.push(gradient, rewards, origin)                  # each counts once
 
-Shards are plain objects that share nothing. Here they live in one process; a cluster has each in a process of its own.
+Shards are plain objects that share nothing. Here they live in one process; `on_ray.py` has them on the nodes of a
+cluster.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -78,6 +79,52 @@ class Shard:
         self._sums = {name: value.clone() for name, value in sums.items()}
 
 
+class Shards(Protocol):
+    """All shards, asked together; every list has one entry for each. The verbs are those of `Shard`."""
+
+    def __len__(self) -> int: ...
+
+    def apply(self, number: int, gradients: Sequence[Slices], initials: Sequence[Slices]) -> None:
+        """Have every shard take in its slices of gradient `number`, once."""
+
+    def fetch(self, version: int) -> list[Weights]:
+        """Copies of the slices, all at `version`."""
+
+    def state(self) -> list[Weights]:
+        """Tensors from which `restore` goes on exactly."""
+
+    def restore(self, num_applied: int, parts: Sequence[Slices]) -> None:
+        """Go on from what `state` gave after so many gradients; meant for a fresh object."""
+
+
+class LocalShards:
+    """Shards in this process; implements `Shards`."""
+
+    def __init__(self, count: int, *, learning_rate: float, accumulate: int = 1) -> None:
+        self._shards = [Shard(learning_rate=learning_rate, accumulate=accumulate) for _ in range(count)]
+
+    def __len__(self) -> int:
+        return len(self._shards)
+
+    def apply(self, number: int, gradients: Sequence[Slices], initials: Sequence[Slices]) -> None:
+        """One after the other."""
+        for shard, gradient, initial in zip(self._shards, gradients, initials, strict=True):
+            shard.apply(number, gradient, initial)
+
+    def fetch(self, version: int) -> list[Weights]:
+        """One after the other."""
+        return [shard.fetch(version) for shard in self._shards]
+
+    def state(self) -> list[Weights]:
+        """One after the other."""
+        return [shard.state() for shard in self._shards]
+
+    def restore(self, num_applied: int, parts: Sequence[Slices]) -> None:
+        """One after the other."""
+        for shard, part in zip(self._shards, parts, strict=True):
+            shard.restore(num_applied, part)
+
+
 class ShardedParameters:
     """Parameters over shards, for any number of replicas; implements `Parameters`.
 
@@ -91,7 +138,7 @@ class ShardedParameters:
 
     def __init__(
         self,
-        shards: Sequence[Shard],
+        shards: Shards,
         *,
         seed: int,
         init_range: float,
@@ -114,7 +161,7 @@ class ShardedParameters:
         for name, number in (("servers", num_shards), ("accumulate", accumulate)):
             if number < 1:
                 raise ConfigError(f"{name} is 1 or more; got {number}")
-        shards = [Shard(learning_rate=learning_rate, accumulate=accumulate) for _ in range(num_shards)]
+        shards = LocalShards(num_shards, learning_rate=learning_rate, accumulate=accumulate)
         return cls(shards, accumulate=accumulate, **settings)
 
     @property
@@ -125,7 +172,7 @@ class ShardedParameters:
     def pull(self) -> Pulled:
         """All parameters at one version; kept until the next gradient, so not to be written into."""
         if self._pulled is None:
-            self._pulled = Pulled(self.version, self._joined([shard.fetch(self.version) for shard in self._shards]))
+            self._pulled = Pulled(self.version, self._joined(self._shards.fetch(self.version)))
         return self._pulled
 
     def advantages(self, rewards: Sequence[float]) -> list[float]:
@@ -144,8 +191,7 @@ class ShardedParameters:
         new = {name: value.shape for name, value in gradient.items() if name not in self._shapes}
         first = {name: initial_weight(self._seed, name, shape, self._init_range) for name, shape in new.items()}
         self._place(new)
-        for shard, slices, initial in zip(self._shards, self._cut(gradient), self._cut(first), strict=True):
-            shard.apply(self.num_applied, slices, initial)
+        self._shards.apply(self.num_applied, self._cut(gradient), self._cut(first))
         self.num_applied += 1
         self.baseline.update(rewards)
         self._pulled = None
@@ -159,7 +205,7 @@ class ShardedParameters:
 
     def _cut(self, tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
         """Each shard's slices."""
-        cut: list[dict[str, Tensor]] = [{} for _ in self._shards]
+        cut: list[dict[str, Tensor]] = [{} for _ in range(len(self._shards))]
         for name, value in tensors.items():
             slices = value.detach().reshape(-1).tensor_split(len(self._shards))
             for position, slice_ in enumerate(slices, self._first_shard[name]):
@@ -187,7 +233,7 @@ class ShardedParameters:
             "dropped": self.num_dropped,
             "last_round": {str(replica): number for replica, number in self._last_round.items()},
         }
-        parts = [_by_kind(shard.state()) for shard in self._shards]
+        parts = [_by_kind(part) for part in self._shards.state()]
         tensors: Weights = {}
         for kind, named in parts[0].items():
             whole = named if kind == STEPS else self._joined([part[kind] for part in parts])
@@ -201,13 +247,12 @@ class ShardedParameters:
         self._last_round = {int(replica): number for replica, number in values["last_round"].items()}
         kinds = _by_kind(tensors)
         self._place({name: value.shape for name, value in kinds.get("weight/", {}).items()})
-        parts: list[Weights] = [{} for _ in self._shards]
+        parts: list[Weights] = [{} for _ in range(len(self._shards))]
         for kind, named in kinds.items():
             cut: Iterable[Slices] = [named for _ in parts] if kind == STEPS else self._cut(named)
             for part, slices in zip(parts, cut, strict=True):
                 part.update({kind + name: value for name, value in slices.items()})
-        for shard, part in zip(self._shards, parts, strict=True):
-            shard.restore(self.num_applied, part)
+        self._shards.restore(self.num_applied, parts)
 
 
 STEPS = "adam/step/"

@@ -198,8 +198,11 @@ def _probed(node: Node) -> Node:
     return Node(node.name, node.identity, node.cpus, node.gpus, found)
 
 
-def on_node(identity: str) -> dict[str, Any]:
-    """Options of a task for this node and no other, which waits for no free processor."""
+def on_node(identity: str, *, soft: bool = False) -> dict[str, Any]:
+    """Options of a task or an actor for this node, which waits for no free processor; `soft` allows others.
+
+    They are taken where this node is gone.
+    """
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    return {"num_cpus": 0, "scheduling_strategy": NodeAffinitySchedulingStrategy(identity, soft=False)}
+    return {"num_cpus": 0, "scheduling_strategy": NodeAffinitySchedulingStrategy(identity, soft=soft)}

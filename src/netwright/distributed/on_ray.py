@@ -1,0 +1,195 @@
+"""Shards on a cluster of Ray: on every node a process that keeps some of them, replaced where it dies.
+
+    shards = RayShards(20, learning_rate=0.0006, address="auto")        # implements `Shards`
+    parameters = ShardedParameters(shards, ...)
+
+The driver has the last state that it asked for and every gradient since. From these a process that died is started
+again, elsewhere where its node is gone, and its shards take in the same gradients in the same order. With torch
+imported a process has 260 MB, so the shards of a node share one.
+"""
+
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from netwright.controller.policy import Weights
+from netwright.distributed.shards import LocalShards, Slices
+from netwright.errors import RunError
+from netwright.execution.local import usable_cores
+from netwright.execution.on_ray.cluster import connect, import_ray, nodes, on_node
+
+MAX_GRADIENTS = 100
+"""So many are kept; then the shards are asked for their state, and they can be forgotten."""
+MAX_STARTS = 3
+"""Processes that may die one after the other without an answer."""
+
+
+class Keeper:
+    """An actor's class: keeps some of the shards, in one thread."""
+
+    def __init__(self, count: int, settings: dict[str, Any], num_applied: int, parts: bytes) -> None:
+        torch.set_num_threads(1)
+        self._shards = LocalShards(count, **settings)
+        self._shards.restore(num_applied, _unpacked(parts))
+
+    def apply(self, number: int, gradients: bytes, initials: bytes) -> None:
+        """Of the shards that are here."""
+        self._shards.apply(number, _unpacked(gradients), _unpacked(initials))
+
+    def fetch(self, version: int) -> bytes:
+        """Of the shards that are here."""
+        return _packed(self._shards.fetch(version))
+
+    def state(self) -> bytes:
+        """Of the shards that are here."""
+        return _packed(self._shards.state())
+
+
+@dataclass
+class _Kept:
+    """A process with its shards."""
+
+    actor: Any
+    sent: list[Any] = field(default_factory=list)
+    """What it has not been heard of since: references to gradients."""
+
+
+class RayShards:
+    """Implements `Shards` on a cluster: in a process on every node, or on so many nodes as there are shards.
+
+    Shard i is in process i modulo their number. Processes are started when they are first asked, take no processor from
+    children, and are asked in parallel. Gradients are sent without waiting for an answer, which the next `fetch` or
+    `state` waits for. For `address` see `cluster.connect`; a cluster that is started has room for `workers` children.
+
+    Deviation: the paper's replicas are many processes too. Here they stay in the driver, where they draw and learn in
+    turn.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        *,
+        learning_rate: float,
+        accumulate: int = 1,
+        address: str | None = None,
+        workers: int | None = None,
+    ) -> None:
+        self.num_replaced = 0
+        """Processes that died and were started again."""
+        self._ray: Any = None
+        self._count, self._settings = count, {"learning_rate": learning_rate, "accumulate": accumulate}
+        self._address, self._num_cpus = address, max(workers or 0, usable_cores())
+        self._kept: list[_Kept] = []
+        self._disconnect: Callable[[], None] = lambda: None
+        self._num_applied, self._parts = 0, [Weights() for _ in range(count)]
+        """The last state."""
+        self._num_sent = 0
+        self._gradients: list[tuple[int, Sequence[Slices], Sequence[Slices]]] = []
+        """What the shards were sent since."""
+
+    def __len__(self) -> int:
+        return self._count
+
+    def apply(self, number: int, gradients: Sequence[Slices], initials: Sequence[Slices]) -> None:
+        """Send every process the slices of its shards; returns at once. Numbers have no gaps."""
+        if number < self._num_sent:
+            return
+        self._num_sent = number + 1
+        self._gradients.append((number, gradients, initials))
+        for index, kept in enumerate(self._kept):
+            self._send(index, kept, number, gradients, initials)
+        if len(self._gradients) >= MAX_GRADIENTS:
+            self.state()
+
+    def _send(
+        self, index: int, kept: _Kept, number: int, gradients: Sequence[Slices], initials: Sequence[Slices]
+    ) -> None:
+        its = slice(index, None, len(self._kept))
+        kept.sent.append(kept.actor.apply.remote(number, _packed(gradients[its]), _packed(initials[its])))
+
+    def fetch(self, version: int) -> list[Weights]:
+        """From all processes at once."""
+        return self._asked("fetch", version)
+
+    def state(self) -> list[Weights]:
+        """From all processes at once; what came before need not be kept."""
+        parts = self._asked("state")
+        self._num_applied, self._parts, self._gradients = self._num_sent, parts, []
+        return parts
+
+    def restore(self, num_applied: int, parts: Sequence[Slices]) -> None:
+        """Remember it for the processes, none of which has been started."""
+        self._num_applied, self._num_sent, self._parts = num_applied, num_applied, [dict(part) for part in parts]
+
+    def _asked(self, verb: str, *arguments: Any) -> list[Weights]:
+        if not self._kept:
+            self._start()
+        references = [getattr(kept.actor, verb).remote(*arguments) for kept in self._kept]
+        found = [Weights() for _ in range(self._count)]
+        for index, reference in enumerate(references):
+            found[index :: len(self._kept)] = self._answer(index, reference, verb, arguments)
+        return found
+
+    def _answer(self, index: int, reference: Any, verb: str, arguments: Sequence[Any]) -> list[Weights]:
+        """What a process says, or the one that takes its place."""
+        for num_left in reversed(range(MAX_STARTS)):
+            kept = self._kept[index]
+            try:
+                *_, answer = self._ray.get([*kept.sent, reference])
+            except self._ray.exceptions.RayTaskError as error:
+                raise RunError(f"a shard of the parameters on the Ray cluster is broken:\n{error}") from None
+            except self._ray.exceptions.RayError as error:
+                self._ray.kill(kept.actor)  # it may live and be out of reach
+                if getattr(error, "actor_init_failed", False) or not num_left:
+                    raise RunError(
+                        "a process for shards of the parameters does not start on the Ray cluster; `netwright doctor "
+                        f"--address` compares the nodes' versions with those here:\n{error}"
+                    ) from None
+                self.num_replaced += 1
+                self._hire(index)
+                reference = getattr(self._kept[index].actor, verb).remote(*arguments)
+            else:
+                kept.sent.clear()
+                return _unpacked(answer)
+        raise AssertionError
+
+    def _start(self) -> None:
+        self._ray = import_ray()
+        self._disconnect = connect(self._address, self._num_cpus)
+        self._kept = [_Kept(None) for _ in range(min(self._count, max(1, len(nodes()))))]
+        for index in range(len(self._kept)):
+            self._hire(index)
+
+    def _hire(self, index: int) -> None:
+        """Start a process with the last state, and send it what came after."""
+        parts = self._parts[index :: len(self._kept)]
+        alive = sorted(nodes(), key=lambda node: node.identity)  # so that it comes back to its node
+        where = on_node(alive[index % len(alive)].identity, soft=True) if alive else {"num_cpus": 0}
+        # An actor that asks for nothing at all is put on a node by chance, whatever is said of nodes.
+        actor = self._ray.remote(Keeper).options(**where, memory=1)
+        kept = _Kept(actor.remote(len(parts), self._settings, self._num_applied, _packed(parts)))
+        self._kept[index] = kept
+        for gradient in self._gradients:
+            self._send(index, kept, *gradient)
+
+    def close(self) -> None:
+        """Kill the processes; end the cluster if it was started here."""
+        if self._kept and self._ray.is_initialized():  # or else Ray would start a cluster for the sake of killing
+            for kept in self._kept:
+                self._ray.kill(kept.actor)
+        self._kept = []
+        self._disconnect()
+
+
+def _packed(parts: Sequence[Slices]) -> bytes:
+    """By way of numpy: torch would pickle what a slice was cut from."""
+    return pickle.dumps([{name: value.numpy() for name, value in part.items()} for part in parts])
+
+
+def _unpacked(packed: bytes) -> list[Weights]:
+    parts: list[dict[str, np.ndarray[Any, Any]]] = pickle.loads(packed)
+    return [{name: torch.from_numpy(value) for name, value in part.items()} for part in parts]
