@@ -82,6 +82,14 @@ def test_mean_and_covariance_are_those_of_bayesian_linear_regression(spaces):
     np.testing.assert_allclose(spread @ spread.T, expected_covariance + JITTER * np.eye(len(others)), atol=1e-9)
 
 
+@pytest.mark.parametrize("depth", [0, 1])
+def test_an_architecture_without_decisions_or_pairs_is_no_division_by_zero(depth):
+    critic = Critic()
+    features = [critic.features(tiny(depth).replay((1,) * depth)), critic.features(tiny(3).replay((0, 1, 2)))]
+    drawn = critic.imagined(features, np.array([0.0, 1.0]), features, np.random.default_rng(0))
+    assert np.isfinite(drawn).all()
+
+
 def test_values_keep_the_order_and_neither_unit_nor_the_worst_matters():
     rewards = [0.2, 0.5, 0.9, 0.5, 0.7]
     values = standardised(rewards)

@@ -38,6 +38,13 @@ def test_a_small_space_is_tried_whole_before_anything_is_tried_twice() -> None:
     assert len(set(tried)) == 16
 
 
+def test_where_nothing_close_is_new_it_looks_elsewhere() -> None:
+    """One decision changed of the one best reaches 6 of the 16."""
+    strategy = ThompsonSampling(tiny(2), seed=0, num_random=2, num_best=1, max_changes=1)
+    tried = play(strategy, range(16), lambda architecture: sum(architecture["widths"]))
+    assert len(set(tried)) == 16
+
+
 def test_batches_in_flight_hold_nothing_twice() -> None:
     strategy = ThompsonSampling(tiny(3), seed=0)
     tried = play(strategy, range(7), lambda architecture: sum(architecture["widths"]), size=8, lag=2)

@@ -91,7 +91,7 @@ class Critic:
         """From the number of shared decisions; scaled so that no architecture varies more for being longer."""
         singles = np.sqrt(np.outer(lengths, other_lengths))
         pairs = np.sqrt(np.outer(lengths * (lengths - 1), other_lengths * (other_lengths - 1)))
-        pairs[pairs == 0] = 1.0
+        singles[singles == 0], pairs[pairs == 0] = 1.0, 1.0  # too few decisions: they share none
         covariance: Array = 1.0 + self.singles * shared / singles + self.pairs * shared * (shared - 1) / pairs
         return covariance
 

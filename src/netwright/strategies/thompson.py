@@ -1,5 +1,6 @@
 """Thompson sampling close to the best (Thompson 1933; the trust regions of Eriksson et al. 2019, arXiv 1910.01739)."""
 
+import itertools
 import random
 from collections.abc import Iterable, Sequence
 
@@ -15,7 +16,7 @@ from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update, der
 MAX_KNOWN = 512
 """Observations that the critic looks at: the best half and the latest. Its work grows with the third power."""
 MAX_DRAWS = 100
-"""How often a random architecture is drawn again that was tried before."""
+"""Random architectures that are drawn, at the start and where nothing close to the best is new, until one is new."""
 
 
 class ThompsonSampling:
@@ -25,7 +26,7 @@ class ThompsonSampling:
     is one of the `num_best` best observed, with 1 to `max_changes` decisions changed. The critic imagines rewards for
     all of them, one draw of what it holds for possible, and the candidate that is best in this draw is tried. Where the
     critic is sure, the draw says what it knows; where it is not, the draw is a guess, which is how something new is
-    tried. An architecture is never tried twice, as long as the candidates hold a new one.
+    tried. An architecture is not tried twice, unless neither the candidates nor MAX_DRAWS random ones hold a new one.
     """
 
     def __init__(
@@ -54,11 +55,11 @@ class ThompsonSampling:
         number = ticket.first + index
         seed = derive_seed(self._seed, "propose", ticket.replica, ticket.round, index)
         space, rng = self._space.at(number), random.Random(seed)
-        if number < self._num_random or not self._known:
-            wished: Iterable[Performance] = (sample(space, rng) for _ in range(MAX_DRAWS))
-        else:
+        wished: Iterable[Performance] = ()
+        if number >= self._num_random and self._known:
             wished = self._by_preference(self.candidates(space, rng), np.random.default_rng(seed))
-        performance = self._new(wished)
+        elsewhere = (sample(space, rng) for _ in range(MAX_DRAWS))  # for where nothing close to the best is new
+        performance = self._new(itertools.chain(wished, elsewhere))
         return Proposal(
             space.parameters, tuple(performance.actions), performance.architecture, policy_version=self._num_updates
         )
