@@ -130,21 +130,24 @@ def run_search(config: RunConfig, folder: Path | None, place: Place, watch: Watc
     config.space.at(0).start()  # parameters that the space refuses are found before anything is written
     make_strategy(config)  # and so is a strategy that cannot be made
     opened = look_at_data(config, place)
-    with _open_store(config, folder, place, opened) as store, _shards(config, place) as shards:
-        core = make_core(config, store, opened.shape, shards)
-        if core.finished and not _confirmations_missing(config, store):
-            watch.begin(core, config, place, opened.notes)
-            return Results.of(store, running=False, trials=core.trials)
+    executor = None
+    if folder is None or not is_complete(config, folder):
+        # Before the folder is made: a cluster that cannot be reached leaves none behind.
         executor = make_executor(config, evaluation_of(config.evaluate).evaluate(opened.folder), place)
-        try:
+    with (
+        nullcontext() if executor is None else closing(executor),
+        _open_store(config, folder, place, opened) as store,
+        _shards(config, place) as shards,
+    ):
+        core = make_core(config, store, opened.shape, shards)
+        if executor is not None:
             place = replace(place, workers=num_workers(executor, place))
-            watch.begin(core, config, place, opened.notes)
+        watch.begin(core, config, place, opened.notes)
+        if executor is not None:
             store.begin_session(time.time(), place.workers or 1)
             drive(core, executor, store, watch.step)
             if config.confirm.at_end:
                 _confirm(core, config, store, executor, watch)
-        finally:
-            executor.close()
         return Results.of(store, running=False, trials=core.trials)
 
 

@@ -75,6 +75,7 @@ def test_more_gpus_than_there_are(cli: Cli, recipe_file: Path, address: str, tmp
     assert (
         "a child is to have 0.5 GPUs, and no node of the Ray cluster has more than 0; lower --gpus-per-child" in message
     )
+    assert not (tmp_path / "run").exists()
 
 
 def test_doctor_tells_what_a_cluster_is_made_of(cli: Cli, address: str) -> None:
@@ -98,7 +99,8 @@ def test_doctor_names_the_versions_that_differ(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.usefixtures("nodes")
-def test_the_address_that_rays_own_tools_set_is_used(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_address_that_rays_own_tools_set_is_used(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.2:1")
-    message = refused(cli, "search", "digits-table", "--executor", "ray")
+    message = refused(cli, "search", "digits-table", "--executor", "ray", "-o", tmp_path / "run")
     assert "a Ray cluster at 127.0.0.2:1 cannot be reached: [Errno 111] Connection refused" in message
+    assert not (tmp_path / "run").exists()
