@@ -11,6 +11,7 @@ from netwright.architectures.reading import architecture_from_json
 from netwright.architectures.values import to_json
 from netwright.errors import RunError
 from netwright.locks import is_being_written
+from netwright.spaces.decisions import actions_to_json
 from netwright.store import Confirmation, Store
 from netwright.trials import Trial, TrialState
 
@@ -165,7 +166,7 @@ def trial_to_json(trial: Trial, run_state: str = "finished") -> dict[str, Any]:
         "number": trial.number,
         "state": str(TrialState.QUEUED if orphaned else trial.state),
         "reward": trial.reward,
-        "actions": [list(action) if isinstance(action, tuple) else action for action in trial.proposal.actions],
+        "actions": actions_to_json(trial.proposal.actions),
         "parameters": dict(trial.proposal.parameters),
         "architecture": to_json(trial.proposal.architecture),
         "metrics": dict(trial.metrics),

@@ -22,6 +22,7 @@ import filelock
 from netwright.architectures.values import to_json
 from netwright.errors import StoreError, disk_failure
 from netwright.locks import locked
+from netwright.spaces.decisions import actions_from_json
 from netwright.spaces.programs import Space
 from netwright.trials import FailureKind, Outcome, Proposal, StrategyState, Trial, TrialState, Update
 
@@ -375,7 +376,7 @@ def _write_times(cursor: sqlite3.Cursor, ended: Iterable[Outcome]) -> None:
 
 def _trial(row: sqlite3.Row, space: Space | None) -> Trial:
     parameters = json.loads(row["parameters"])
-    actions = tuple(tuple(action) if isinstance(action, list) else action for action in json.loads(row["actions"]))
+    actions = actions_from_json(json.loads(row["actions"]))
     if space is None:
         architecture = json.loads(row["architecture"])
     else:

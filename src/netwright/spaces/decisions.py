@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from netwright.errors import SpaceError
 
@@ -149,3 +150,13 @@ class Subset:
 
 
 Decision = Choice | Subset
+
+
+def actions_to_json(actions: Sequence[Action]) -> list[int | list[int]]:
+    """Actions as JSON gives them back, which has no tuples."""
+    return [list(action) if isinstance(action, tuple) else action for action in actions]
+
+
+def actions_from_json(document: Sequence[Any]) -> Actions:
+    """The actions that `actions_to_json` wrote; whatever else is there is left for a space to refuse."""
+    return tuple(tuple(action) if isinstance(action, list) else action for action in document)

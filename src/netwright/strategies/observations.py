@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from netwright.spaces.decisions import Actions
+from netwright.spaces.decisions import Actions, actions_from_json, actions_to_json
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,10 @@ class Observation:
 
     def to_json(self) -> list[Any]:
         """JSON values from which `from_json` makes an equal one."""
-        actions = [list(action) if isinstance(action, tuple) else action for action in self.actions]
-        return [self.number, actions, self.reward]
+        return [self.number, actions_to_json(self.actions), self.reward]
 
     @classmethod
     def from_json(cls, document: Sequence[Any]) -> Self:
         """The observation that `to_json` wrote."""
         number, actions, reward = document
-        return cls(number, tuple(tuple(each) if isinstance(each, list) else each for each in actions), reward)
+        return cls(number, actions_from_json(actions), reward)

@@ -9,6 +9,7 @@ from torch import Tensor
 from netwright.controller.interface import Policy
 from netwright.controller.objectives import reinforce_loss
 from netwright.controller.parameters import AdamParameters
+from netwright.spaces.decisions import actions_from_json
 from netwright.spaces.programs import Performance, Space
 from netwright.strategies.drawn import Batch, DrawnBatches, one_thread
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
@@ -89,8 +90,8 @@ class PriorityQueueTraining:
         self._drawn.restore(state)
         for key, reward in state.values["queue"]:
             parameters, listed = json.loads(key)
-            actions = tuple(tuple(action) if isinstance(action, list) else action for action in listed)
-            self._queue[key] = (reward, self._space.with_parameters(**parameters).replay(actions))
+            space = self._space.with_parameters(**parameters)
+            self._queue[key] = (reward, space.replay(actions_from_json(listed)))
 
 
 def _sum(gradient: dict[str, Tensor], other: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from netwright.errors import SpaceError
 from netwright.integrations.optuna.parameters import action_of, parameters, parameters_of
-from netwright.spaces.decisions import Action, Decision
+from netwright.spaces.decisions import Action, Decision, actions_from_json, actions_to_json
 from netwright.spaces.programs import Performance, Space
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update, derive_seed
 
@@ -106,7 +106,11 @@ class OptunaStrategy:
         frozen = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)) if self._running else []
         attributes = {trial.number: trial.system_attrs for trial in frozen}
         running = [
-            {"number": number, "actions": _listed(self._actions[number]), "attributes": dict(attributes[known_as])}
+            {
+                "number": number,
+                "actions": actions_to_json(self._actions[number]),
+                "attributes": dict(attributes[known_as]),
+            }
             for number, known_as in self._running.items()
         ]
         tensors = safetensors.numpy.save({"told": np.frombuffer(self._told, dtype=np.uint8)})
@@ -125,8 +129,7 @@ class OptunaStrategy:
             self._actions[each["number"]] = performance.actions
 
     def _replayed(self, number: int, actions: Sequence[Any]) -> Performance:
-        """JSON has no tuples."""
-        return self._space.at(number).replay(tuple(tuple(a) if isinstance(a, list) else a for a in actions))
+        return self._space.at(number).replay(actions_from_json(actions))
 
     def _add(self, performance: Performance, attributes: dict[str, Any]) -> int:
         """A running trial of the study, as `ask` and the suggestions left it; its number there."""
@@ -149,11 +152,6 @@ def _suggested(trial: optuna.Trial, decision: Decision, occurrence: int) -> Acti
         raise SpaceError(
             f"{decision} does not fit what was asked before under its name ({error}); run check_space"
         ) from error
-
-
-def _listed(actions: Sequence[Action]) -> list[Any]:
-    """As JSON gives them back."""
-    return [list(action) if isinstance(action, tuple) else action for action in actions]
 
 
 @contextmanager
