@@ -119,7 +119,8 @@ def shards(repeats: int, ray: bool) -> None:
             pushes, pulls = [], []
             for number in range(repeats):
                 begun = time.perf_counter()
-                parameters.push(gradient, [0.5], Origin(0, number, number))
+                parameters.judge([0.5], Origin(0, number, number))
+                parameters.push(gradient)
                 pushed = time.perf_counter()
                 parameters.pull()
                 pushes.append(pushed - begun)

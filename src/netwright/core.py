@@ -14,18 +14,24 @@ Several replicas (the paper's asynchronous scheme) are several such streams of b
 of trials. Batches are numbered in the order in which they are drawn, by whichever replica. A replica learns its own in
 their order, and draws its next one after each; between replicas the order is that in which batches are complete. So
 what a search did follows from the order of learning alone, which is what a store keeps of it.
+
+What replicas compute, a draw or a gradient, is handed out like children, as chores; answers are taken in the order in
+which they were asked for, whenever they come. So where the work was done changes nothing but the time it took.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
 
 from netwright.constraints import Constraints
 from netwright.errors import RunError, SpaceError
 from netwright.rewards import Reward
 from netwright.spaces.programs import Space
-from netwright.strategies.interface import Strategy
+from netwright.strategies.interface import Delegating, Strategy
 from netwright.trials import (
+    Chore,
     Failure,
     FailureKind,
     Job,
@@ -51,6 +57,10 @@ def _unchanged() -> None:
     return None
 
 
+def _always(state: StrategyState) -> StrategyState:
+    return state
+
+
 @dataclass(frozen=True)
 class Step:
     """What changed, to be made durable in one transaction before any of `jobs` is run.
@@ -63,7 +73,30 @@ class Step:
     trials: tuple[Trial, ...] = ()
     updates: tuple[Update, ...] = ()
     state: Callable[[], StrategyState | None] = _unchanged
-    jobs: tuple[Job, ...] = ()
+    jobs: tuple[Job | Chore, ...] = ()
+
+
+@dataclass
+class _Answer:
+    """What the strategy was asked for."""
+
+    value: Any = None
+    known: bool = True
+
+
+@dataclass
+class _Turn:
+    """A batch that is learned and those that are drawn after it, durable together; at first there is none to learn."""
+
+    round: int
+    """How many batches were learned before."""
+    tickets: list[Ticket]
+    number: int | None = None
+    """Of the batch that is learned."""
+    lesson: _Answer = field(default_factory=_Answer)
+    update: Update | None = None
+    proposals: list[_Answer] | None = None
+    """For each ticket, once the batch has been learned."""
 
 
 class SearchCore:
@@ -112,6 +145,13 @@ class SearchCore:
         self._first_with: dict[str, int] = {}
         self._attempts: dict[int, int] = {}
         self._changed: dict[int, Trial] = {}
+        self._delegating = strategy if replicas > 1 and isinstance(strategy, Delegating) else None
+        self._turns: deque[_Turn] = deque()
+        """Those with answers to come, in their order."""
+        self._num_chores = 0
+        self._chores: dict[int, tuple[Chore, _Answer]] = {}
+        """What has been handed out, or will be."""
+        self._new_chores: list[Chore] = []
 
     def restore(self, trials: Iterable[Trial], learned: Iterable[int], state: StrategyState | None) -> None:
         """Take over a stored search, before `start`: its trials, and the batches learned, in their order.
@@ -142,12 +182,16 @@ class SearchCore:
 
     @property
     def finished(self) -> bool:
-        """Whether every trial below the limit has ended."""
-        return len(self.trials) >= self.num_trials and all(
-            trial.state.finished
-            for number in self._num_open
-            for trial in self._batch(self._tickets[number])
-            if trial.number < self.num_trials
+        """Whether every trial below the limit has ended, and what is complete has been learned."""
+        return (
+            not self._turns
+            and len(self.trials) >= self.num_trials
+            and all(
+                trial.state.finished
+                for number in self._num_open
+                for trial in self._batch(self._tickets[number])
+                if trial.number < self.num_trials
+            )
         )
 
     def start(self) -> Step:
@@ -160,6 +204,8 @@ class SearchCore:
 
     def receive(self, outcome: Outcome) -> Step:
         """Take the end of one job and go on as far as it allows."""
+        if outcome.of_chore:
+            return self._receive_answer(outcome)
         trial = self.trials[outcome.number]
         if trial.state is not TrialState.RUNNING:
             return Step()  # a second answer, from a worker that was given up
@@ -169,6 +215,20 @@ class SearchCore:
             if self._attempts[trial.number] <= MAX_ATTEMPTS:
                 return Step(jobs=(self._job(trial),))
         self._change(self._judged(trial, outcome))
+        return self._advance()
+
+    def _receive_answer(self, outcome: Outcome) -> Step:
+        """Take the end of a chore; `RunError` where it cannot be done."""
+        if outcome.number not in self._chores:
+            return Step()  # a second answer, from a worker that was given up
+        chore, answer = self._chores[outcome.number]
+        if outcome.failure is not None:
+            attempts = self._attempts[chore.number] = self._attempts.get(chore.number, 0) + 1
+            if outcome.failure.kind.says_nothing_of_the_child and attempts < MAX_ATTEMPTS:
+                return Step(jobs=(chore,))
+            raise RunError(f"a replica of the controller cannot do its work: {outcome.failure}")
+        del self._chores[chore.number]
+        answer.value, answer.known = outcome.answer, True
         return self._advance()
 
     def _judged(self, trial: Trial, outcome: Outcome) -> Trial:
@@ -193,24 +253,76 @@ class SearchCore:
         )
 
     def _advance(self) -> Step:
-        """Draw what there is room for, settle what needs no training, learn what is complete, hand out the jobs."""
-        updates: list[Update] = []
-        drawn = False
-        while True:
-            # Drawing comes first: batch b is drawn before batch b - lag is learned.
-            for ticket in self._issue():
-                self._draw(ticket)
-                drawn = True
-            self._settle()
-            if (number := self._next_complete()) is None:
-                break
-            updates.append(self._learn(number))
-        jobs = tuple(self._launch())
-        trials, self._changed = tuple(self._changed.values()), {}
+        """Learn what is complete, draw what there is room for, settle what needs no training, hand out the jobs."""
+        ended: list[_Turn] = []
         state: Callable[[], StrategyState | None] = _unchanged
-        if (drawn or updates) and (len(self.learned) - self._num_kept >= self.replicas or self.finished):
+        self._settle()
+        while self._begin_turns() and (turn := self._end_turn()) is not None:
+            ended.append(turn)
+            self._settle()
+            if self.replicas > 1 and self._state_is_due and not self._turns:
+                kept, self._num_kept = self._state(), len(self.learned)  # at once, since other turns begin
+                state = partial(_always, kept)
+        if ended and not self._turns and (self._state_is_due or self.finished):
             state, self._num_kept = self._state, len(self.learned)
-        return Step(trials, tuple(updates), state, jobs)
+        jobs: tuple[Job | Chore, ...] = (*self._new_chores, *self._launch())
+        self._new_chores = []
+        trials, self._changed = tuple(self._changed.values()), {}
+        return Step(trials, tuple(turn.update for turn in ended if turn.update is not None), state, jobs)
+
+    @property
+    def _state_is_due(self) -> bool:
+        return len(self.learned) - self._num_kept >= self.replicas
+
+    def _begin_turns(self) -> bool:
+        """Ask for what complete batches teach, and make room for those after them; whether there are turns to be ended.
+
+        Where the strategy's state is due, what was begun is ended first.
+        """
+        while not (self._turns and self._state_is_due):
+            turn = _Turn(len(self.learned), list(self._issue()))
+            if not turn.tickets:
+                turn.number = self._next_complete()
+                if turn.number is None:
+                    break
+                if self._delegating:
+                    ticket = self._tickets[turn.number]
+                    turn.lesson = self._asked(self._delegating.lesson(ticket, self._batch(ticket)))
+                self._close(turn.number)
+                turn.tickets = list(self._issue())
+            self._turns.append(turn)
+        return bool(self._turns)
+
+    def _end_turn(self) -> _Turn | None:
+        """Learn, in order, what has been answered, and ask for the draws that follow; then the first turn, if whole."""
+        for turn in self._turns:
+            if not turn.lesson.known:
+                break
+            if turn.proposals is None:
+                # Here, and not after the next turn's lesson, which these draws do not know.
+                turn.update = self._learn(turn)
+                turn.proposals = [self._proposed(ticket) for ticket in turn.tickets]
+        first = self._turns[0]
+        if first.proposals is None or not all(answer.known for answer in first.proposals):
+            return None
+        for ticket, answer in zip(first.tickets, first.proposals, strict=True):
+            self._draw(ticket, answer.value)
+        return self._turns.popleft()
+
+    def _proposed(self, ticket: Ticket) -> _Answer:
+        if self._delegating:
+            return self._asked(self._delegating.drawing(ticket))
+        return _Answer(self._strategy.propose(ticket))
+
+    def _asked(self, work: Callable[[], Any] | None) -> _Answer:
+        """The answer to come of what will be handed out."""
+        if work is None:
+            return _Answer()
+        self._num_chores += 1
+        chore, answer = Chore(-self._num_chores, work), _Answer(known=False)
+        self._chores[chore.number] = chore, answer
+        self._new_chores.append(chore)
+        return answer
 
     def _state(self) -> StrategyState:
         state = self._strategy.state()
@@ -236,33 +348,37 @@ class SearchCore:
         """The batch to be learned next: of one replica its first, and of these one whose trials have all ended."""
         return next((numbers[0] for numbers in self._in_flight if not self._num_open[numbers[0]]), None)
 
-    def _learn(self, number: int) -> Update:
-        ticket = self._tickets[number]
-        update = self._strategy.observe(ticket, self._batch(ticket))
+    def _learn(self, turn: _Turn) -> Update | None:
+        if turn.number is None:
+            return None
+        ticket = self._tickets[turn.number]
+        if self._delegating:
+            update = self._delegating.learn(ticket, turn.lesson.value)
+        else:
+            update = self._strategy.observe(ticket, self._batch(ticket))
         if self.replicas > 1:
-            metrics = {**update.metrics, "batch": number, "replica": ticket.replica}
-            update = Update(len(self.learned), metrics)
-        self._close(number)
+            update = Update(turn.round, {**update.metrics, "batch": turn.number, "replica": ticket.replica})
         return update
 
     def _close(self, number: int) -> None:
-        """A batch has been learned."""
+        """A batch is learned."""
         replica = self._tickets[number].replica
         self._in_flight[replica].popleft()
         self._with_room.add(replica)
         del self._num_open[number]
         self.learned.append(number)
 
-    def _draw(self, ticket: Ticket) -> None:
-        for index, proposal in enumerate(self._proposals(ticket)):
+    def _draw(self, ticket: Ticket, proposals: Sequence[Proposal]) -> None:
+        self._check(ticket, proposals)
+        for index, proposal in enumerate(proposals):
             trial = Trial(ticket.first + index, proposal)
             self._append(trial)
             self._queued.append(trial.number)
             self._changed[trial.number] = trial
 
-    def _proposals(self, ticket: Ticket) -> Sequence[Proposal]:
-        """What the strategy proposes, a whole batch and nothing from outside the space."""
-        proposals, name = self._strategy.propose(ticket), type(self._strategy).__name__
+    def _check(self, ticket: Ticket, proposals: Sequence[Proposal]) -> None:
+        """A strategy proposes whole batches and nothing from outside the space."""
+        name = type(self._strategy).__name__
         if len(proposals) != ticket.size:
             raise RunError(
                 f"strategy {name} proposed {len(proposals)} architectures for a batch of {ticket.size}; {CONTRACT}"
@@ -278,7 +394,6 @@ class SearchCore:
                 raise RunError(
                     f"{trial} {proposal.architecture}, and its actions {proposal.actions} build {rebuilt}; {CONTRACT}"
                 )
-        return proposals
 
     def _append(self, trial: Trial) -> None:
         assert trial.number == len(self.trials), "trials are numbered without gaps"

@@ -5,7 +5,7 @@ strategy -> Proposal -> core -> Job -> executor -> Outcome -> core -> Trial -> s
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -86,6 +86,14 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Chore:
+    """Work of the strategy's own that any process may do, before it takes up another job; `number` is below 0."""
+
+    number: int
+    work: Callable[[], Any]
+
+
+@dataclass(frozen=True)
 class Measurement:
     """What training a child gave: numbers, and lists of numbers with one entry per epoch."""
 
@@ -94,7 +102,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of a job: a measurement or a failure, after `seconds` of work.
+    """The end of a job: a measurement (of a chore an `answer`) or a failure, after `seconds` of work.
 
     `begun` is when the work began, in seconds since 1970; None where nobody knows.
     """
@@ -104,6 +112,12 @@ class Outcome:
     failure: Failure | None
     seconds: float
     begun: float | None = None
+    answer: Any = None
+
+    @property
+    def of_chore(self) -> bool:
+        """Whether it was no child's."""
+        return self.number < 0
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,14 @@ def origin(round_number=0, *, replica=0, version=0):
     return Origin(replica, round_number, version)
 
 
+def push(parameters, gradient, rewards, origin):
+    """A whole batch; what people should know of it."""
+    judged = parameters.judge(rewards, origin)
+    if judged.accepted:
+        parameters.push(gradient)
+    return judged.metrics
+
+
 def same(one, other):
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
@@ -66,8 +74,8 @@ def test_one_replica_over_shards_is_the_single_controller_to_the_bit(count):
 @pytest.mark.parametrize("count", [1, 3, 18])
 def test_every_number_is_in_one_shard_and_none_has_two_more_than_another(count):
     parameters = sharded(count)
-    parameters.push(gradient(0, "ab"), [0.5], origin(0))
-    parameters.push(gradient(1, "c"), [0.5], origin(1))
+    push(parameters, gradient(0, "ab"), [0.5], origin(0))
+    push(parameters, gradient(1, "c"), [0.5], origin(1))
     held = [sum(value.numel() for value in part.values()) for part in parameters._shards.fetch(2)]
     assert sum(held) == 18
     assert max(held) - min(held) <= 1
@@ -93,7 +101,7 @@ def test_an_update_is_made_of_the_mean_of_so_many_gradients(count):
     sent = [{name: 1e-8 * value for name, value in each.items()} for each in sent]
     for number, each in enumerate(sent):
         assert parameters.pull().version == number // 3
-        assert parameters.push(each, [0.5], origin(number, version=0)) == {"staleness": number // 3}
+        assert push(parameters, each, [0.5], origin(number, version=0)) == {"staleness": number // 3}
     zero = torch.zeros(SHAPES["c"])
     for name, shape in SHAPES.items():
         means = [
@@ -107,16 +115,16 @@ def test_an_update_is_made_of_the_mean_of_so_many_gradients(count):
 def test_a_restored_server_goes_on_to_the_same_bits_on_another_number_of_shards(cut):
     parameters = sharded(3, accumulate=2, max_staleness=1)
 
-    def push(target, number):
+    def push_number(target, number):
         names = "ab" if number < 2 else "abc"
-        return target.push(gradient(number, names), [0.1 * number], origin(number, version=number // 3))
+        return push(target, gradient(number, names), [0.1 * number], origin(number, version=number // 3))
 
     for number in range(cut):
-        push(parameters, number)
+        push_number(parameters, number)
     values, tensors = parameters.state()
     other = sharded(5, accumulate=2, max_staleness=1)
     other.restore(json.loads(json.dumps(values)), {name: value.clone() for name, value in tensors.items()})
-    assert [push(parameters, number) for number in range(12)] == [push(other, number) for number in range(12)]
+    assert [push_number(parameters, n) for n in range(12)] == [push_number(other, n) for n in range(12)]
     assert same(parameters.state()[1], other.state()[1])
     assert parameters.state()[0] == other.state()[0]
     assert parameters.num_dropped > 0
@@ -125,9 +133,9 @@ def test_a_restored_server_goes_on_to_the_same_bits_on_another_number_of_shards(
 def test_a_gradient_counts_once_for_each_round_of_a_replica():
     parameters, other = sharded(3), sharded(3)
     for replica, round_number in [(0, 0), (1, 0), (0, 0), (0, 2), (1, 0), (0, 1)]:
-        parameters.push(gradient(replica), [0.5], origin(round_number, replica=replica))
+        push(parameters, gradient(replica), [0.5], origin(round_number, replica=replica))
     for replica, round_number in [(0, 0), (1, 0), (0, 2)]:
-        other.push(gradient(replica), [0.5], origin(round_number, replica=replica))
+        push(other, gradient(replica), [0.5], origin(round_number, replica=replica))
     assert parameters.num_applied == 3
     assert same(parameters.state()[1], other.state()[1])
 
@@ -151,21 +159,21 @@ def test_a_shard_takes_numbered_gradients_in_once_and_in_order():
 def test_what_is_older_than_the_limit_is_dropped_and_counted():
     parameters = sharded(2, max_staleness=1)
     for number in range(3):
-        parameters.push(gradient(number), [0.5], origin(number, version=number))
+        push(parameters, gradient(number), [0.5], origin(number, version=number))
     before, baseline = parameters.state()[1], parameters.baseline.value
     before = {name: value.clone() for name, value in before.items()}
-    assert parameters.push(gradient(9), [9.0], origin(0, replica=1, version=1)) == {"staleness": 2, "dropped": 1}
+    assert push(parameters, gradient(9), [9.0], origin(0, replica=1, version=1)) == {"staleness": 2, "dropped": 1}
     assert same(parameters.state()[1], before)
     assert (parameters.num_dropped, parameters.baseline.value) == (1, baseline)
-    assert parameters.push(gradient(9), [9.0], origin(1, replica=1, version=2)) == {"staleness": 1}
+    assert push(parameters, gradient(9), [9.0], origin(1, replica=1, version=2)) == {"staleness": 1}
 
 
 def test_a_pull_is_a_copy():
     parameters = sharded(3)
-    parameters.push(gradient(0), [0.5], origin(0))
+    push(parameters, gradient(0), [0.5], origin(0))
     pulled = parameters.pull().weights
     kept = {name: value.clone() for name, value in pulled.items()}
-    parameters.push(gradient(1), [0.5], origin(1))
+    push(parameters, gradient(1), [0.5], origin(1))
     assert same(pulled, kept)
     assert not same(parameters.pull().weights, kept)
 

@@ -28,9 +28,9 @@ class Recording(AdamParameters):
         super().__init__(seed=0, init_range=0.0, learning_rate=0.1, baseline=baseline)
         self.pushed = []
 
-    def push(self, gradient, rewards, origin=None):
+    def push(self, gradient):
         self.pushed.append({name: value.clone() for name, value in gradient.items()})
-        return super().push(gradient, rewards, origin)
+        super().push(gradient)
 
 
 def strategy_with(parameters=None, **settings):

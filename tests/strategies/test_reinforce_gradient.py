@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from netwright.architectures.values import fingerprint
-from netwright.controller.parameters import Pulled
+from netwright.controller.parameters import Judged, Pulled
 from netwright.controller.policy import Controller
 from netwright.spaces.exploring import enumerate_space
 from netwright.strategies.reinforce import Reinforce
@@ -28,18 +28,15 @@ class FixedBaseline:
     def __init__(self, weights, baseline):
         self.version, self.weights, self.constant = 0, weights, baseline
         self.pushed = []
-        self.baseline = self  # what Reinforce reports: `.value`
-        self.value = baseline
 
     def pull(self):
         return Pulled(self.version, {name: weight.clone() for name, weight in self.weights.items()})
 
-    def advantages(self, rewards):
-        return [reward - self.constant for reward in rewards]
+    def judge(self, rewards, origin):
+        return Judged([reward - self.constant for reward in rewards], self.constant)
 
-    def push(self, gradient, rewards, origin):
+    def push(self, gradient):
         self.pushed.append({name: value.double() for name, value in gradient.items()})
-        return {}
 
 
 def fresh_weights(seed):

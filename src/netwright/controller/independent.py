@@ -81,13 +81,8 @@ class IndependentPolicy:
         return name
 
     def load(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over the values of `weights`; names that this policy has not met yet are created."""
-        with torch.no_grad():
-            for name, value in weights.items():
-                if name in self.weights:
-                    self.weights[name].copy_(value)
-                else:
-                    self.weights[name] = value.clone().requires_grad_()
+        """Take over the values of `weights`; a decision without any among them counts as one that was never met."""
+        self.weights = {name: value.detach().clone().requires_grad_() for name, value in weights.items()}
 
     def snapshot(self) -> Weights:
         """A copy of all weights."""

@@ -20,7 +20,7 @@ class Policy(Protocol):
     weights: Weights
 
     def load(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over the values of `weights`; names that were not met yet are created."""
+        """Take over the values of `weights`; a decision without any among them counts as one that was never met."""
 
     def snapshot(self) -> Weights:
         """A copy of all weights."""

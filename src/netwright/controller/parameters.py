@@ -1,16 +1,18 @@
 """The controller's parameters with their optimiser and baseline: what several replicas would share.
 
     pulled = parameters.pull()                      # one consistent version
-    ... sample with pulled.weights, measure, differentiate at pulled.weights ...
-    parameters.push(gradient, rewards, origin)      # one update
+    ... sample with pulled.weights, measure ...
+    judged = parameters.judge(rewards, origin)
+    ... differentiate at pulled.weights ...
+    parameters.push(gradient)                       # one update
 
 In one process this is a single object; a parameter server is the same verbs over shards (`distributed/shards.py`).
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -36,27 +38,44 @@ class Origin:
     version: int
 
 
-class Parameters(Protocol):
-    """What a strategy asks of the keeper of its parameters."""
+@dataclass(frozen=True)
+class Judged:
+    """A batch's rewards against the baseline."""
 
-    @property
-    def baseline(self) -> MovingAverageBaseline:
-        """What rewards are judged by."""
+    advantages: list[float]
+    """R_k - b with the baseline of the batches before."""
+    baseline: float
+    """The value after this batch."""
+    accepted: bool = True
+    """Whether a gradient is to follow."""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """What people should know besides."""
+
+    @classmethod
+    def by(cls, baseline: MovingAverageBaseline, rewards: Sequence[float], **metrics: float) -> Self:
+        """Of an accepted batch, whose rewards the baseline takes in."""
+        advantages = baseline.advantages(rewards)
+        baseline.update(rewards)
+        return cls(advantages, baseline.value or 0.0, metrics=metrics)
+
+
+class Parameters(Protocol):
+    """What a strategy asks of the keeper of its parameters.
+
+    Gradients are pushed in the order in which their batches were judged; several may be on their way.
+    """
 
     def pull(self) -> Pulled:
         """A copy of all parameters at one version."""
 
-    def advantages(self, rewards: Sequence[float]) -> list[float]:
-        """R_k - b with the baseline as it stands."""
+    def judge(self, rewards: Sequence[float], origin: Origin) -> Judged:
+        """Hold a batch against the baseline, which then takes its rewards in."""
 
-    def push(self, gradient: Mapping[str, Tensor], rewards: Sequence[float], origin: Origin) -> Mapping[str, float]:
-        """Apply one gradient of the loss, then take the batch's rewards into the baseline: one update.
-
-        Returns what people should know of it besides.
-        """
+    def push(self, gradient: Mapping[str, Tensor]) -> None:
+        """Apply the gradient of the loss of a batch: one update."""
 
     def state(self) -> tuple[dict[str, Any], Weights]:
-        """JSON values and tensors from which `restore` goes on exactly."""
+        """JSON values and tensors from which `restore` goes on exactly; not while a gradient is on its way."""
 
     def restore(self, values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         """Go on from what `state` gave; meant for a fresh object."""
@@ -120,9 +139,9 @@ class AdamParameters:
         """A copy of all parameters."""
         return Pulled(self.version, self._weights.snapshot())
 
-    def advantages(self, rewards: Sequence[float]) -> list[float]:
-        """R_k - b with the baseline as it stands."""
-        return self.baseline.advantages(rewards)
+    def judge(self, rewards: Sequence[float], origin: Origin | None = None) -> Judged:
+        """Hold a batch against the baseline, wherever it comes from; the baseline then takes its rewards in."""
+        return Judged.by(self.baseline, rewards)
 
     def step(self, gradient: Mapping[str, Tensor]) -> None:
         """Apply one gradient within an update that `push` will end.
@@ -134,14 +153,10 @@ class AdamParameters:
                 self._weights.add(name, initial_weight(self._seed, name, value.shape, self._init_range))
         self._weights.step(gradient)
 
-    def push(
-        self, gradient: Mapping[str, Tensor], rewards: Sequence[float], origin: Origin | None = None
-    ) -> Mapping[str, float]:
-        """Apply the last or only gradient of a batch and take its rewards into the baseline, wherever it comes from."""
+    def push(self, gradient: Mapping[str, Tensor]) -> None:
+        """Apply the last or only gradient of a batch."""
         self.step(gradient)
-        self.baseline.update(rewards)
         self.version += 1
-        return {}
 
     def state(self) -> tuple[dict[str, Any], Weights]:
         """JSON values and tensors from which `restore` goes on exactly."""

@@ -23,6 +23,7 @@ from netwright.spaces.programs import Performance
 from netwright.trials import derive_seed
 
 Weights = dict[str, Tensor]
+OF_DECISIONS = ("choice/", "subset/")
 Walk = list[tuple[Tensor, Tensor]]
 """(state, cell) of each layer at the next decision of one sequence."""
 
@@ -87,7 +88,10 @@ class Controller:
                 self._create(f"subset/{name}/{part}", (hidden, hidden) if matrix else (hidden,))
 
     def load(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over the values of `weights`; names that this controller has not met yet are created."""
+        """Take over the values of `weights`; a decision without any among them counts as one that was never met."""
+        for name in self.weights.keys() - weights.keys():
+            if name.startswith(OF_DECISIONS):
+                del self.weights[name]
         with torch.no_grad():
             for name, value in weights.items():
                 if name not in self.weights:

@@ -2,20 +2,22 @@
 
     parameters = ShardedParameters.local(3, seed=0, ...)        # implements `Parameters`
     pulled = parameters.pull()                                  # all shards at one version
-    parameters.push(gradient, rewards, origin)                  # each counts once
+    judged = parameters.judge(rewards, origin)                  # each counts once
+    parameters.push(gradient)
 
 Shards are plain objects that share nothing. Here they live in one process; `on_ray.py` has them on the nodes of a
 cluster.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor
 
 from netwright.controller.baseline import MovingAverageBaseline
-from netwright.controller.parameters import AdamWeights, Origin, Pulled
+from netwright.controller.parameters import AdamWeights, Judged, Origin, Pulled
 from netwright.controller.policy import Weights, initial_weight
 from netwright.errors import ConfigError
 
@@ -128,9 +130,9 @@ class LocalShards:
 class ShardedParameters:
     """Parameters over shards, for any number of replicas; implements `Parameters`.
 
-    With one shard or many, parameters are those of `AdamParameters` to the bit where the gradients are. The baseline is
-    one for all replicas: every batch is judged by it, then enters it. A gradient counts once for each (replica, round);
-    one that is older than `max_staleness` versions is dropped and counted, and its rewards with it.
+    With one shard or many, parameters are those of `AdamParameters` to the bit where the gradients are. There is one
+    baseline: every batch is judged by it, then enters it. A batch counts once for each (replica, round), and one
+    that is older than `max_staleness` versions is dropped and counted, and its rewards with it.
 
     Deviation: the paper's shards each take in what comes as it comes. Here gradients have one order, and a pull sees
     all shards at one version, so that a run can be repeated.
@@ -147,7 +149,7 @@ class ShardedParameters:
         max_staleness: int | None = None,
     ) -> None:
         self.baseline = baseline
-        self.num_applied = self.num_dropped = 0
+        self.num_accepted = self.num_applied = self.num_dropped = 0
         self._shards, self._accumulate, self._max_staleness = shards, accumulate, max_staleness
         self._seed, self._init_range = seed, init_range
         self._shapes: dict[str, torch.Size] = {}
@@ -175,27 +177,27 @@ class ShardedParameters:
             self._pulled = Pulled(self.version, self._joined(self._shards.fetch(self.version)))
         return self._pulled
 
-    def advantages(self, rewards: Sequence[float]) -> list[float]:
-        """R_k - b with the baseline as it stands."""
-        return self.baseline.advantages(rewards)
-
-    def push(self, gradient: Mapping[str, Tensor], rewards: Sequence[float], origin: Origin) -> Mapping[str, float]:
-        """Send every shard its slices, and take the batch's rewards into the baseline."""
+    def judge(self, rewards: Sequence[float], origin: Origin) -> Judged:
+        """Accept a batch that is neither known nor too old. Its staleness counts the updates that come before it."""
+        refused = Judged([0.0] * len(rewards), self.baseline.value or 0.0, accepted=False)
         if origin.round <= self._last_round.get(origin.replica, -1):
-            return {}
+            return refused
         self._last_round[origin.replica] = origin.round
-        staleness = self.version - origin.version
+        staleness = self.num_accepted // self._accumulate - origin.version
         if self._max_staleness is not None and staleness > self._max_staleness:
             self.num_dropped += 1
-            return {"staleness": staleness, "dropped": 1}
+            return replace(refused, metrics={"staleness": staleness, "dropped": 1})
+        self.num_accepted += 1
+        return Judged.by(self.baseline, rewards, staleness=staleness)
+
+    def push(self, gradient: Mapping[str, Tensor]) -> None:
+        """Send every shard its slices."""
         new = {name: value.shape for name, value in gradient.items() if name not in self._shapes}
         first = {name: initial_weight(self._seed, name, shape, self._init_range) for name, shape in new.items()}
         self._place(new)
         self._shards.apply(self.num_applied, self._cut(gradient), self._cut(first))
         self.num_applied += 1
-        self.baseline.update(rewards)
         self._pulled = None
-        return {"staleness": staleness}
 
     def _place(self, shapes: Mapping[str, torch.Size]) -> None:
         """Decide which shards keep new parameters: numbers are dealt out so that no shard has two more than another."""
@@ -226,6 +228,7 @@ class ShardedParameters:
 
         The tensors are whole, and named as those of `AdamParameters`.
         """
+        assert self.num_accepted == self.num_applied, "a gradient is on its way"
         values = {
             "version": self.version,
             "baseline": self.baseline.value,
@@ -242,7 +245,8 @@ class ShardedParameters:
 
     def restore(self, values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         """Go on from what `state` gave; meant for a fresh object over fresh shards."""
-        self.num_applied, self.num_dropped = values["applied"], values["dropped"]
+        self.num_accepted = self.num_applied = values["applied"]
+        self.num_dropped = values["dropped"]
         self.baseline.value = values["baseline"]
         self._last_round = {int(replica): number for replica, number in values["last_round"].items()}
         kinds = _by_kind(tensors)

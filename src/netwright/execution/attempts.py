@@ -3,26 +3,31 @@
 import time
 import traceback
 from types import TracebackType
+from typing import Any
 
 from netwright.errors import ChildError
 from netwright.execution.interface import Evaluate
-from netwright.trials import Failure, FailureKind, Job, Measurement, Outcome
+from netwright.trials import Chore, Failure, FailureKind, Job, Measurement, Outcome
 
 
-def attempt(evaluate: Evaluate, job: Job) -> Outcome:
-    """Evaluate `job`; an exception becomes a failure with its kind and traceback."""
+def attempt(evaluate: Evaluate, job: Job | Chore) -> Outcome:
+    """Evaluate `job`, or do the chore; an exception becomes a failure with its kind and traceback."""
     begun, clock = time.time(), time.perf_counter()
     measurement: Measurement | None = None
+    answer: Any = None
     failure: Failure | None = None
     try:
-        measurement = evaluate(job)
+        if isinstance(job, Chore):
+            answer = job.work()
+        else:
+            measurement = evaluate(job)
     except ChildError as error:
         failure = Failure(FailureKind.NOT_FINITE, str(error))
     except (Exception, SystemExit) as error:  # a child may fail in any way; the search goes on
         kind = FailureKind.OUT_OF_MEMORY if _is_out_of_memory(error) else FailureKind.EXCEPTION
         trace = "".join(traceback.format_exception(error.with_traceback(_without_this_frame(error))))
         failure = Failure(kind, _storable(f"{type(error).__name__}: {error}".splitlines()[0]), _storable(trace))
-    return Outcome(job.number, measurement, failure, time.perf_counter() - clock, begun)
+    return Outcome(job.number, measurement, failure, time.perf_counter() - clock, begun, answer)
 
 
 def _without_this_frame(error: BaseException) -> TracebackType | None:

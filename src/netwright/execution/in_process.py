@@ -5,8 +5,8 @@ from collections import deque
 from collections.abc import Sequence
 
 from netwright.execution.attempts import attempt
-from netwright.execution.interface import Evaluate
-from netwright.trials import Job, Outcome
+from netwright.execution.interface import Evaluate, queue_up
+from netwright.trials import Chore, Job, Outcome
 
 
 class InProcessExecutor:
@@ -14,14 +14,14 @@ class InProcessExecutor:
 
     def __init__(self, evaluate: Evaluate) -> None:
         self._evaluate = evaluate
-        self._jobs: deque[Job] = deque()
+        self._jobs: deque[Job | Chore] = deque()
 
-    def submit(self, job: Job) -> None:
-        """Put the job at the end of the queue."""
-        self._jobs.append(job)
+    def submit(self, job: Job | Chore) -> None:
+        """Put the job into the queue."""
+        queue_up(self._jobs, job)
 
     def wait(self) -> Sequence[Outcome]:
-        """Run the oldest job."""
+        """Run the job at the head of the queue."""
         return [attempt(self._evaluate, self._jobs.popleft())]
 
     def now(self) -> float:

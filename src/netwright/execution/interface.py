@@ -1,9 +1,11 @@
 """Where children run, as the search loop sees it."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Protocol
 
-from netwright.trials import Job, Measurement, Outcome
+from netwright.trials import Chore, Job, Measurement, Outcome
 
 Evaluate = Callable[[Job], Measurement]
 """Trains one child: a function of (architecture, seed) that opens its data at the first call. May raise."""
@@ -20,8 +22,8 @@ class Executor(Protocol):
     An executor never raises what a child raises: that is an `Outcome` with a failure. Used from one thread.
     """
 
-    def submit(self, job: Job) -> None:
-        """Accept a job; returns at once."""
+    def submit(self, job: Job | Chore) -> None:
+        """Accept a job; a chore goes before all jobs that wait."""
 
     def wait(self) -> Sequence[Outcome]:
         """Block until at least one submitted job has ended; return all that have."""
@@ -31,3 +33,11 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """Stop everything at once; jobs under way are given up."""
+
+
+def queue_up(queue: deque[Job | Chore], job: Job | Chore) -> None:
+    """Put a job at the end, and a chore behind the other chores and before all jobs."""
+    if isinstance(job, Chore):
+        queue.insert(sum(1 for _ in takewhile(lambda waiting: isinstance(waiting, Chore), queue)), job)
+    else:
+        queue.append(job)

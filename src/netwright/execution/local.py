@@ -25,7 +25,7 @@ from loky.backend.context import get_context
 
 from netwright.execution.attempts import attempt
 from netwright.execution.interface import Evaluate
-from netwright.trials import Failure, FailureKind, Job, Outcome
+from netwright.trials import Chore, Failure, FailureKind, Job, Measurement, Outcome
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # malloc.h
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -63,8 +63,11 @@ class LocalExecutor:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, held_back)
 
-    def submit(self, job: Job) -> None:
-        """Hand the job to the pool."""
+    def submit(self, job: Job | Chore) -> None:
+        """Hand the job to the pool. A chore is done at once in this process, where no child keeps it waiting."""
+        if isinstance(job, Chore):
+            self._ended.put(attempt(_no_child, job))
+            return
         future = self._pool.schedule(_work, args=(cloudpickle.dumps(job),), timeout=self._time_limit)
         submitted = time.monotonic()
         future.add_done_callback(lambda ended: self._collect(job, ended, submitted))
@@ -104,6 +107,10 @@ class LocalExecutor:
 def usable_cores() -> int:
     """The cores that this process may use; all of the machine's where the system does not say."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _no_child(job: Job) -> Measurement:
+    raise AssertionError(f"{job} is trained in a worker")
 
 
 _evaluate: Evaluate | None = None

@@ -6,13 +6,13 @@ executor = VirtualExecutor(evaluate, slots=800, seconds=log_normal(0.5, seed=0))
 import heapq
 import math
 import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from netwright.execution.attempts import attempt
 from netwright.execution.interface import Evaluate
-from netwright.trials import Failure, FailureKind, Job, Outcome, derive_seed
+from netwright.trials import Chore, Failure, FailureKind, Job, Outcome, derive_seed
 
 Seconds = Callable[[Job, int], float]
 """How long the n-th try of a job takes, n from 0."""
@@ -46,10 +46,14 @@ class VirtualExecutor:
         self._free = [0.0] * slots
         self._clock = 0.0
         self._tries: Counter[int] = Counter()
+        self._chores: deque[Chore] = deque()
         self._ends: list[tuple[float, int, float, bool, Job]] = []
 
-    def submit(self, job: Job) -> None:
-        """Give the job the slot that is free first."""
+    def submit(self, job: Job | Chore) -> None:
+        """Give the job the slot that is free first. A chore takes neither a slot nor time."""
+        if isinstance(job, Chore):
+            self._chores.append(job)
+            return
         tried = self._tries[job.number]
         self._tries[job.number] += 1
         begun = max(heapq.heappop(self._free), self._clock)
@@ -65,6 +69,8 @@ class VirtualExecutor:
 
     def wait(self) -> Sequence[Outcome]:
         """Set the clock to the next end; return what ends then."""
+        if self._chores:
+            return [attempt(self._evaluate, self._chores.popleft())]
         self._clock, _, begun, lost, job = heapq.heappop(self._ends)
         seconds = self._clock - begun
         if lost:
@@ -78,3 +84,4 @@ class VirtualExecutor:
     def close(self) -> None:
         """Give up what is under way."""
         self._ends.clear()
+        self._chores.clear()

@@ -1,7 +1,7 @@
 """What the strategies that learn a policy share: drawing batches, and the weights behind those in flight."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from netwright.controller.interface import Policy
-from netwright.controller.parameters import Origin, Parameters, gradient_norm
+from netwright.controller.parameters import Judged, Origin, Parameters, gradient_norm
 from netwright.controller.policy import Weights
+from netwright.spaces.decisions import Actions
 from netwright.spaces.programs import Performance, Space
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update, derive_seed
 
@@ -23,8 +24,48 @@ class Batch:
     """What there is to learn from a finished batch: the sequences that have a reward."""
 
     origin: Origin
-    performances: list[Performance]
+    spaces: list[Space]
+    actions: list[Actions]
     rewards: list[float]
+
+    def performances(self) -> list[Performance]:
+        """The sequences gone through again."""
+        return [space.replay(actions) for space, actions in zip(self.spaces, self.actions, strict=True)]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What differentiating a batch gave."""
+
+    gradient: Weights
+    log_probs: Tensor
+    entropies: Tensor
+    """Both in nats, [M]."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A batch to be drawn with the weights of `policy`, which may meet new decisions; depends on nothing else."""
+
+    space: Space
+    policy: Policy
+    version: int
+    """Of the weights."""
+    ticket: Ticket
+    seed: int
+
+    def __call__(self) -> list[Proposal]:
+        """One proposal for each trial of the ticket."""
+        ticket = self.ticket
+        spaces = [self.space.at(ticket.first + index) for index in range(ticket.size)]
+        performances = [space.start() for space in spaces]
+        seeds = (derive_seed(self.seed, "propose", ticket.replica, ticket.round, i) for i in range(ticket.size))
+        with one_thread():
+            self.policy.sample(performances, [np.random.default_rng(seed) for seed in seeds])
+        return [
+            Proposal(space.parameters, tuple(performance.actions), performance.architecture, self.version)
+            for space, performance in zip(spaces, performances, strict=True)
+        ]
 
 
 class DrawnBatches:
@@ -34,7 +75,6 @@ class DrawnBatches:
 
     proposals = drawn.propose(ticket)
     batch = drawn.finished(ticket, trials)      # the policy has the weights that drew it
-    gradient = drawn.gradient(loss)             # by the policy's weights
     """
 
     def __init__(self, space: Space, policy: Policy, parameters: Parameters, *, seed: int) -> None:
@@ -45,19 +85,18 @@ class DrawnBatches:
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
         """Draw a batch with the newest weights and remember them until the batch is learned."""
-        version = self.load_newest()
-        spaces = [self._space.at(ticket.first + index) for index in range(ticket.size)]
-        performances = [space.start() for space in spaces]
-        seeds = (derive_seed(self._seed, "propose", ticket.replica, ticket.round, i) for i in range(ticket.size))
-        with one_thread():
-            self._policy.sample(performances, [np.random.default_rng(seed) for seed in seeds])
+        drawing = self.drawing(ticket)
+        proposals = drawing()
         # After the draw: it may have met new decisions, which the gradient will need.
+        self._snapshots[drawing.version] = self._policy.snapshot()
+        return proposals
+
+    def drawing(self, ticket: Ticket) -> Drawing:
+        """What draws a batch, as long as the policy's weights stay as they are; they are remembered as above."""
+        version = self.load_newest()
         self._snapshots[version] = self._policy.snapshot()
         self._version_of[ticket.replica, ticket.round] = version
-        return [
-            Proposal(space.parameters, tuple(performance.actions), performance.architecture, version)
-            for space, performance in zip(spaces, performances, strict=True)
-        ]
+        return Drawing(self._space, self._policy, version, ticket, self._seed)
 
     def finished(self, ticket: Ticket, trials: Sequence[Trial]) -> Batch:
         """What `trials` say, with the policy at the weights that drew them; these are then forgotten."""
@@ -68,7 +107,8 @@ class DrawnBatches:
         learned = [trial for trial in trials if trial.reward is not None]
         return Batch(
             Origin(ticket.replica, ticket.round, version),
-            [self._space.with_parameters(**t.proposal.parameters).replay(t.proposal.actions) for t in learned],
+            [self._space.with_parameters(**trial.proposal.parameters) for trial in learned],
+            [trial.proposal.actions for trial in learned],
             [trial.reward for trial in learned if trial.reward is not None],
         )
 
@@ -78,33 +118,16 @@ class DrawnBatches:
         self._policy.load(pulled.weights)
         return pulled.version
 
-    def gradient(self, loss: Tensor) -> dict[str, Tensor]:
-        """The gradient of `loss` by every weight of the policy that it depends on."""
-        names = list(self._policy.weights)
-        values = torch.autograd.grad(loss, [self._policy.weights[name] for name in names], allow_unused=True)
-        return {name: value for name, value in zip(names, values, strict=True) if value is not None}
-
-    def update(
-        self,
-        ticket: Ticket,
-        batch: Batch,
-        log_probs: Tensor,
-        entropies: Tensor,
-        gradient: dict[str, Tensor],
-        pushed: Mapping[str, float],
-    ) -> Update:
-        """What people see of a learned batch; `pushed` is what the parameters said of the gradient."""
-        return Update(
-            ticket.round,
-            {
-                "mean_reward": sum(batch.rewards) / len(batch.rewards),
-                "baseline": self._parameters.baseline.value or 0.0,
-                "entropy": float(entropies.detach().mean()),
-                "log_prob": float(log_probs.detach().mean()),
-                "gradient_norm": gradient_norm(gradient),
-                **pushed,
-            },
-        )
+    def update(self, ticket: Ticket, batch: Batch, judged: Judged, lesson: Lesson | None) -> Update:
+        """What people see of a batch that was learned, or dropped without a lesson."""
+        metrics = {"mean_reward": sum(batch.rewards) / len(batch.rewards), "baseline": judged.baseline}
+        if lesson is not None:
+            metrics |= {
+                "entropy": float(lesson.entropies.detach().mean()),
+                "log_prob": float(lesson.log_probs.detach().mean()),
+                "gradient_norm": gradient_norm(lesson.gradient),
+            }
+        return Update(ticket.round, {**metrics, **judged.metrics})
 
     def state(self, **values: Any) -> StrategyState:
         """Weights, Adam's moments, baseline, the snapshots of the batches in flight, and `values` of the strategy."""
@@ -125,6 +148,13 @@ class DrawnBatches:
             if key.startswith("snapshot/"):
                 _, version, name = key.split("/", 2)
                 self._snapshots[int(version)][name] = value
+
+
+def gradient_of(loss: Tensor, policy: Policy) -> Weights:
+    """By every weight of the policy that the loss depends on."""
+    names = list(policy.weights)
+    values = torch.autograd.grad(loss, [policy.weights[name] for name in names], allow_unused=True)
+    return {name: value for name, value in zip(names, values, strict=True) if value is not None}
 
 
 def _key(replica: int, round_number: int) -> str:

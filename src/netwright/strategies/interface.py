@@ -1,7 +1,7 @@
 """What every way of searching offers to the core."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
@@ -28,3 +28,26 @@ class Strategy(Protocol):
 
     def restore(self, state: StrategyState) -> None:
         """Go on from `state`; called once, on a fresh strategy."""
+
+
+@runtime_checkable
+class Delegating(Strategy, Protocol):
+    """A strategy whose costly work can be sent away, so that several replicas compute side by side.
+
+        proposals = strategy.drawing(ticket)()          # the same as propose(ticket)
+        work = strategy.lesson(ticket, trials)
+        update = strategy.learn(ticket, work and work())    # together the same as observe(ticket, trials)
+
+    What is returned is a function of nothing; it can be pickled, and called in any process, at any time, more than
+    once. Lessons are learned in the order in which they were asked for, and nothing is drawn between a lesson that was
+    asked for and those before it that are still to be learned. `state` is not called while a lesson is on its way.
+    """
+
+    def drawing(self, ticket: Ticket) -> Callable[[], list[Proposal]]:
+        """What draws a batch."""
+
+    def lesson(self, ticket: Ticket, trials: Sequence[Trial]) -> Callable[[], Any] | None:
+        """What there is to compute before a batch can be learned; None is nothing."""
+
+    def learn(self, ticket: Ticket, lesson: Any) -> Update:
+        """Learn a batch from the answer."""

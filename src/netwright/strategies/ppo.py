@@ -8,7 +8,7 @@ from netwright.controller.interface import Policy
 from netwright.controller.objectives import ppo_loss
 from netwright.controller.parameters import AdamParameters
 from netwright.spaces.programs import Space
-from netwright.strategies.drawn import DrawnBatches, one_thread
+from netwright.strategies.drawn import DrawnBatches, Lesson, gradient_of, one_thread
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 
@@ -47,13 +47,14 @@ class PPO:
         batch = self._drawn.finished(ticket, trials)
         if not batch.rewards:
             return Update(ticket.round, {})
-        advantages = torch.tensor(self._parameters.advantages(batch.rewards))
+        judged = self._parameters.judge(batch.rewards, batch.origin)
+        advantages, performances = torch.tensor(judged.advantages), batch.performances()
         with one_thread():
             with torch.no_grad():
-                drawn_log_probs, _ = self._policy.log_probs(batch.performances)
+                drawn_log_probs, _ = self._policy.log_probs(performances)
             for epoch in range(self._num_epochs):
                 self._drawn.load_newest()
-                log_probs, entropies = self._policy.log_probs(batch.performances)
+                log_probs, entropies = self._policy.log_probs(performances)
                 loss = ppo_loss(
                     log_probs,
                     drawn_log_probs,
@@ -62,12 +63,12 @@ class PPO:
                     clip=self._clip,
                     entropy_weight=self._entropy_weight,
                 )
-                gradient = self._drawn.gradient(loss)
+                gradient = gradient_of(loss, self._policy)
                 if epoch < self._num_epochs - 1:
                     self._parameters.step(gradient)
                 else:
-                    pushed = self._parameters.push(gradient, batch.rewards, batch.origin)
-        return self._drawn.update(ticket, batch, log_probs, entropies, gradient, pushed)
+                    self._parameters.push(gradient)
+        return self._drawn.update(ticket, batch, judged, Lesson(gradient, log_probs, entropies))
 
     def state(self) -> StrategyState:
         """Weights, Adam's moments, baseline and the snapshots of the batches in flight."""

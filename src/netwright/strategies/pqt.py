@@ -11,7 +11,7 @@ from netwright.controller.objectives import reinforce_loss
 from netwright.controller.parameters import AdamParameters
 from netwright.spaces.decisions import actions_from_json
 from netwright.spaces.programs import Performance, Space
-from netwright.strategies.drawn import Batch, DrawnBatches, one_thread
+from netwright.strategies.drawn import DrawnBatches, Lesson, gradient_of, one_thread
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 
@@ -57,18 +57,20 @@ class PriorityQueueTraining:
         batch = self._drawn.finished(ticket, trials)
         if not batch.rewards:
             return Update(ticket.round, {})
-        self._enqueue(batch)
-        advantages = self._parameters.advantages(batch.rewards) if self._policy_gradient else [0.0] * len(batch.rewards)
+        performances = batch.performances()
+        self._enqueue(performances, batch.rewards)
+        judged = self._parameters.judge(batch.rewards, batch.origin)
+        advantages = judged.advantages if self._policy_gradient else [0.0] * len(batch.rewards)
         with one_thread():
-            log_probs, entropies = self._policy.log_probs(batch.performances)
+            log_probs, entropies = self._policy.log_probs(performances)
             loss = reinforce_loss(log_probs, entropies, torch.tensor(advantages), entropy_weight=self._entropy_weight)
-            gradient = _sum(self._drawn.gradient(loss), self._queue_gradient())
-            pushed = self._parameters.push(gradient, batch.rewards, batch.origin)
-        return self._drawn.update(ticket, batch, log_probs, entropies, gradient, pushed)
+            gradient = _sum(gradient_of(loss, self._policy), self._queue_gradient())
+            self._parameters.push(gradient)
+        return self._drawn.update(ticket, batch, judged, Lesson(gradient, log_probs, entropies))
 
-    def _enqueue(self, batch: Batch) -> None:
-        """Keep the best `queue_size` of the queue and the batch; a sequence counts with its best reward, once."""
-        for performance, reward in zip(batch.performances, batch.rewards, strict=True):
+    def _enqueue(self, performances: Sequence[Performance], rewards: Sequence[float]) -> None:
+        """Keep the best `queue_size` of the queue and a batch; a sequence counts with its best reward, once."""
+        for performance, reward in zip(performances, rewards, strict=True):
             key = json.dumps([dict(performance.space.parameters), performance.actions])
             known = self._queue.get(key)
             if known is None or known[0] < reward:
@@ -79,7 +81,7 @@ class PriorityQueueTraining:
     def _queue_gradient(self) -> dict[str, Tensor]:
         self._drawn.load_newest()
         log_probs, _ = self._policy.log_probs([performance for _, performance in self._queue.values()])
-        return self._drawn.gradient(-self._queue_weight * log_probs.mean())
+        return gradient_of(-self._queue_weight * log_probs.mean(), self._policy)
 
     def state(self) -> StrategyState:
         """Weights, Adam's moments, baseline, the snapshots of the batches in flight, and the queue."""

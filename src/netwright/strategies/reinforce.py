@@ -1,19 +1,39 @@
 """REINFORCE with a moving-average baseline (Williams 1992), as Zoph & Le 2017 use it (section 3.2)."""
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 
 from netwright.controller.interface import Policy
 from netwright.controller.objectives import reinforce_loss
-from netwright.controller.parameters import Parameters
+from netwright.controller.parameters import Judged, Parameters
 from netwright.spaces.programs import Space
-from netwright.strategies.drawn import DrawnBatches, one_thread
+from netwright.strategies.drawn import Batch, DrawnBatches, Lesson, gradient_of, one_thread
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 
+@dataclass(frozen=True)
+class Differentiation:
+    """The gradient of a batch to be taken at the weights of `policy`: a function of these values alone."""
+
+    policy: Policy
+    batch: Batch
+    advantages: list[float]
+    entropy_weight: float
+
+    def __call__(self) -> Lesson:
+        """One call of the policy and one way back."""
+        with one_thread():
+            log_probs, entropies = self.policy.log_probs(self.batch.performances())
+            advantages = torch.tensor(self.advantages)
+            loss = reinforce_loss(log_probs, entropies, advantages, entropy_weight=self.entropy_weight)
+            return Lesson(gradient_of(loss, self.policy), log_probs.detach(), entropies.detach())
+
+
 class Reinforce:
-    """The controller as a strategy; implements `Strategy`.
+    """The controller as a strategy; implements `Strategy` and `Delegating`.
 
     The gradient of a batch is taken at the weights that the batch was drawn with, kept as a snapshot while the batch is
     in flight, and applied to the newest weights. With one batch in flight this is textbook REINFORCE; with more it is
@@ -21,7 +41,8 @@ class Reinforce:
     baseline no longer neutral.
 
     Deviation: by default one process with a fixed lag stands in the place of the paper's 100 replicas and 20 parameter
-    servers, so that a seed determines a search. With replicas each of them is this class; they draw and learn in turn.
+    servers, so that a seed determines a search. With replicas one object keeps the books of all of them, and what they
+    compute, a draw or a gradient, is done by whichever process is free.
     """
 
     def __init__(
@@ -35,6 +56,8 @@ class Reinforce:
     ) -> None:
         self._controller, self._parameters, self._entropy_weight = controller, parameters, entropy_weight
         self._drawn = DrawnBatches(space, controller, parameters, seed=seed)
+        self._judged: dict[Ticket, tuple[Batch, Judged]] = {}
+        """Of the batches whose gradients are on their way."""
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
         """Draw a batch with the newest weights and remember them until the batch is learned."""
@@ -42,16 +65,38 @@ class Reinforce:
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
         """One policy-gradient step from a finished batch. Duplicates count as often as they were drawn."""
+        differentiation = self._judge(ticket, trials)
+        return self.learn(ticket, differentiation() if differentiation else None)
+
+    def _judge(self, ticket: Ticket, trials: Sequence[Trial]) -> Differentiation | None:
+        """The gradient to be taken, with the policy at the weights that drew the batch; None where there is none."""
         batch = self._drawn.finished(ticket, trials)
         if not batch.rewards:
+            return None
+        judged = self._parameters.judge(batch.rewards, batch.origin)
+        self._judged[ticket] = batch, judged
+        if not judged.accepted:
+            return None
+        return Differentiation(self._controller, batch, judged.advantages, self._entropy_weight)
+
+    def drawing(self, ticket: Ticket) -> Callable[[], list[Proposal]]:
+        """`propose`, to be called wherever."""
+        drawing = self._drawn.drawing(ticket)
+        return replace(drawing, policy=copy.deepcopy(self._controller))
+
+    def lesson(self, ticket: Ticket, trials: Sequence[Trial]) -> Callable[[], Lesson] | None:
+        """The gradient of `observe`, to be taken wherever."""
+        differentiation = self._judge(ticket, trials)
+        return differentiation and replace(differentiation, policy=copy.deepcopy(self._controller))
+
+    def learn(self, ticket: Ticket, lesson: Lesson | None) -> Update:
+        """One step by what `lesson` gave."""
+        if ticket not in self._judged:
             return Update(ticket.round, {})
-        advantages = torch.tensor(self._parameters.advantages(batch.rewards))
-        with one_thread():
-            log_probs, entropies = self._controller.log_probs(batch.performances)
-            loss = reinforce_loss(log_probs, entropies, advantages, entropy_weight=self._entropy_weight)
-            gradient = self._drawn.gradient(loss)
-            pushed = self._parameters.push(gradient, batch.rewards, batch.origin)
-        return self._drawn.update(ticket, batch, log_probs, entropies, gradient, pushed)
+        batch, judged = self._judged.pop(ticket)
+        if lesson is not None:
+            self._parameters.push(lesson.gradient)
+        return self._drawn.update(ticket, batch, judged, lesson)
 
     def state(self) -> StrategyState:
         """Weights, Adam's moments, baseline and the snapshots of the batches in flight."""

@@ -17,11 +17,11 @@ from typing import Any
 import cloudpickle
 
 from netwright.errors import ConfigError, RunError
-from netwright.execution.interface import Evaluate
+from netwright.execution.interface import Evaluate, queue_up
 from netwright.execution.local import usable_cores
 from netwright.execution.on_ray.cluster import connect, import_ray, nodes, on_node
 from netwright.execution.on_ray.worker import Desk, Worker, tail
-from netwright.trials import Failure, FailureKind, Job, Outcome
+from netwright.trials import Chore, Failure, FailureKind, Job, Outcome
 
 SECONDS_BETWEEN_LOOKS = 0.5
 """How often time limits and the size of the cluster are looked at."""
@@ -38,7 +38,7 @@ class _Hired:
     since: float
     """When what it does now was begun."""
     desk: Desk | None = None
-    job: Job | None = None
+    job: Job | Chore | None = None
     """None while it starts and while it waits."""
 
 
@@ -65,7 +65,7 @@ class RayExecutor:
         _check_gpus(gpus_per_child)
         self._ray = import_ray()
         self._time_limit, self._threads, self._num_workers = time_limit, threads, workers
-        self._queue: deque[Job] = deque()
+        self._queue: deque[Job | Chore] = deque()
         self._busy: dict[Any, _Hired] = {}
         """By the reference to what an actor is asked for: to start, or a job's outcome."""
         self._idle: list[_Hired] = []
@@ -101,9 +101,9 @@ class RayExecutor:
     def _size(self) -> int:
         return self._num_workers or sum(_room(node.cpus, node.gpus, self._gpus) for node in nodes())
 
-    def submit(self, job: Job) -> None:
-        """Put the job at the end of the queue, and give work to those that have none."""
-        self._queue.append(job)
+    def submit(self, job: Job | Chore) -> None:
+        """Put the job into the queue, and give work to those that have none."""
+        queue_up(self._queue, job)
         self._give_work()
 
     def _give_work(self) -> None:
@@ -175,7 +175,7 @@ class RayExecutor:
         outcome: Outcome = cloudpickle.loads(answer)
         return outcome
 
-    def _lost(self, hired: _Hired, job: Job | None, error: Exception) -> Outcome | None:
+    def _lost(self, hired: _Hired, job: Job | Chore | None, error: Exception) -> Outcome | None:
         """An actor that died on its start costs the next job an attempt, or it would be started for ever."""
         self._ray.kill(hired.actor)  # it may live and be out of reach
         self._dismiss_idle(hired.desk)

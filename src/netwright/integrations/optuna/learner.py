@@ -82,8 +82,7 @@ class Learner:
 
         A trial that something else drew (another sampler, `enqueue_trial`) is taken at the newest weights.
         """
-        rewards = [told.reward for told in batch]
-        advantages = self._parameters.advantages(rewards)
+        advantages = self._parameters.judge([told.reward for told in batch]).advantages
         versions = [self.version if told.version is None else told.version for told in batch]
         gradient: Weights = {}
         with _own_torch():
@@ -98,7 +97,7 @@ class Learner:
                 for name, value in zip(names, values, strict=True):
                     if value is not None:
                         gradient[name] = gradient[name] + value if name in gradient else value
-            self._parameters.push(gradient, rewards)
+            self._parameters.push(gradient)
             self._controller.load(self._parameters.pull().weights)
             self._versions[self.version] = self._controller.snapshot()
             self._loaded = self.version
@@ -111,8 +110,6 @@ class Learner:
         if version == self._loaded:
             return
         self._loaded, weights = version, self._versions[version]
-        for name in self._controller.weights.keys() - weights.keys():
-            del self._controller.weights[name]
         self._controller.load(weights)
 
 
