@@ -10,6 +10,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from netwright.execution.interface import Evaluate, Executor
 from netwright.spaces.programs import Space
 from netwright.strategies.interface import Strategy
 from netwright.trials import (
+    Chore,
     FailureKind,
     Job,
     Measurement,
@@ -169,9 +171,10 @@ def executor_contract(make_executor: Callable[[Evaluate], Executor], *, close_wi
     """Run some jobs and check what comes back.
 
     `make_executor` returns a new executor for an evaluate function. Checked are: every job comes back exactly once with
-    the measurement of its own evaluation, also one that is submitted late; what a child raises comes back as a failure
-    with its kind, message and traceback; `wait` never returns an empty list; `now` never goes back; and `close` with
-    jobs under way returns within `close_within` seconds. An executor that loses a job makes `wait` block for ever.
+    the measurement of its own evaluation, also one that is submitted late, and a chore with its answer; what a child
+    raises comes back as a failure with its kind, message and traceback; `wait` never returns an empty list; `now` never
+    goes back; and `close` with jobs under way returns within `close_within` seconds. An executor that loses a job makes
+    `wait` block for ever.
     """
     executor = make_executor(evaluate_for_contract)
     try:
@@ -216,9 +219,13 @@ def _check_outcomes(executor: Executor) -> None:
     # The first to be submitted takes longest, so that where there are several workers the order is not that of numbers.
     jobs = [_job(100 - n, do=kinds[-1 - n % len(kinds)], seconds=0.3 / (n + 1)) for n in range(2 * len(kinds))]
     late = [_job(7, do="measure"), _job(8, do="raise")]
-    expected = {job.number: job for job in [*jobs, *late]}
+    chores = {number: Chore(number, partial(_do_chore, number)) for number in (-1, -2, -3)}
+    expected: dict[int, Job | Chore] = {job.number: job for job in [*jobs, *late]}
+    expected |= chores
     for job in jobs:
         executor.submit(job)
+    for chore in chores.values():
+        executor.submit(chore)
     arrived: dict[int, Outcome] = {}
     now = executor.now()
     while len(arrived) < len(expected):
@@ -234,8 +241,27 @@ def _check_outcomes(executor: Executor) -> None:
             for job in late:
                 executor.submit(job)
             late = []
-    for number, job in expected.items():
-        _check_outcome(job, arrived[number])
+    for number, sent in expected.items():
+        if isinstance(sent, Chore):
+            _check_answer(arrived[number])
+        else:
+            _check_outcome(sent, arrived[number])
+
+
+def _do_chore(number: int) -> list[int]:
+    if number == -2:
+        raise ValueError("broken on purpose")
+    return [number]
+
+
+def _check_answer(outcome: Outcome) -> None:
+    what = f"chore {outcome.number}"
+    if outcome.number == -2:
+        assert outcome.failure is not None, f"{what} raised, and came back without a failure"
+        assert "broken on purpose" in outcome.failure.message, f"{what} raised, and came back with {outcome.failure}"
+    else:
+        assert outcome.failure is None, f"{what} failed: {outcome.failure}"
+        assert outcome.answer == [outcome.number], f"{what} came back with {outcome.answer!r}"
 
 
 def _check_outcome(job: Job, outcome: Outcome) -> None:

@@ -34,7 +34,7 @@ from netwright.spaces.decisions import Choice, Decision, Subset
 from netwright.spaces.programs import Schedule, Space, space
 from netwright.strategies.random_search import RandomSearch
 from netwright.strategies.reinforce import Reinforce
-from netwright.trials import Failure, Job, Outcome, Proposal, StrategyState, Ticket, Trial, Update
+from netwright.trials import Chore, Failure, Job, Outcome, Proposal, StrategyState, Ticket, Trial, Update
 
 
 @space
@@ -224,8 +224,10 @@ class Lets(InProcessExecutor):
     """Lets through what a child raises."""
 
     def wait(self) -> Sequence[Outcome]:
-        job = self._jobs.popleft()
-        return [Outcome(job.number, self._evaluate(job), None, 0.0)]
+        job = self._jobs[0]
+        if isinstance(job, Chore):
+            return super().wait()
+        return [Outcome(self._jobs.popleft().number, self._evaluate(job), None, 0.0)]
 
 
 class Twice(InProcessExecutor):
@@ -238,8 +240,15 @@ class Empty(InProcessExecutor):
         return []
 
 
+class Forgets(InProcessExecutor):
+    """The answers of chores."""
+
+    def wait(self) -> Sequence[Outcome]:
+        return [replace(outcome, answer=None) for outcome in super().wait()]
+
+
 class Renumbers(InProcessExecutor):
-    def submit(self, job: Job) -> None:
+    def submit(self, job: Job | Chore) -> None:
         super().submit(replace(job, number=0))
 
 
@@ -275,6 +284,7 @@ class Finishes(InProcessExecutor):
 
     def close(self) -> None:
         for job in list(self._jobs)[:2]:
+            assert isinstance(job, Job)
             attempt(self._evaluate, replace(job, architecture={**job.architecture, "seconds": 0.2}))
 
 
@@ -284,6 +294,7 @@ class Finishes(InProcessExecutor):
         (Lets, MemoryError, "full on purpose"),
         (Twice, AssertionError, "came back twice"),
         (Empty, AssertionError, r"wait\(\) returned no outcome"),
+        (Forgets, AssertionError, "chore -1 came back with None"),
         (Renumbers, AssertionError, "an outcome of number 0, which was never submitted"),
         (Swaps, AssertionError, "came back with"),
         (OneKind, AssertionError, r"is called .*, not"),
