@@ -1,6 +1,7 @@
 """What replicas compute is handed out, and answered whenever and in whatever order: one search comes of it."""
 
 import random
+from itertools import pairwise
 
 import cloudpickle
 import pytest
@@ -12,9 +13,21 @@ from netwright.errors import RunError
 from netwright.execution.attempts import attempt
 from netwright.execution.virtual import VirtualExecutor, log_normal
 from netwright.loop import drive, make_core
+from netwright.spaces.decisions import Choice
+from netwright.spaces.programs import space
 from netwright.store import Store
 from netwright.training.user_function import UserFunction
 from netwright.trials import Chore, Failure, FailureKind, Outcome
+
+
+@space
+def unfolding():
+    """Five digits; under what name one is asked for depends on those before it, so that new decisions are met to the end."""
+    digits = []
+    for _ in range(5):
+        digits.append((yield Choice(f"after {digits}", tuple(range(5)))))
+    return digits
+
 
 LOST = Failure(FailureKind.WORKER_LOST, "lost on purpose")
 
@@ -54,15 +67,22 @@ class Scattered(VirtualExecutor):
         {"count": 4},
         {"count": 4, "lag": 1, "accumulate": 3},
         {"count": 5, "batch_size": 1, "max_staleness": 3},
+        {"count": 4, "space": unfolding()},
     ],
 )
 @pytest.mark.parametrize("seed", range(3))
 def test_a_search_is_the_one_that_its_order_of_learning_tells(settings, seed, pickled):
     """The replay draws and learns in one process and in turn; it finds the same bits."""
     executor, store = Scattered(seed=seed, lost=0.04, pickled=pickled), Store.in_memory({})
-    core = make_core(config(**settings), store)
-    simulate(core, executor, store)
+    core, kept = make_core(config(**settings), store), []
+
+    def look_on(step):
+        if (state := step.state()) is not None:
+            kept.append(state.values["learned"])
+
+    drive(core, executor, store, look_on)
     assert max(executor.num_waiting) > 2
+    assert all(later - earlier == core.replicas for earlier, later in pairwise(kept[:-1]))
     assert all(trial.state.finished for trial in core.trials[:61])
     assert sorted(store.learned()) == list(range(60 // core.batch_size if core.batch_size == 2 else 61))
     assert store.learned() == core.learned != sorted(core.learned)
