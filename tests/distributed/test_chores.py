@@ -22,7 +22,7 @@ from netwright.trials import Chore, Failure, FailureKind, Outcome
 
 @space
 def unfolding():
-    """Five digits; under what name one is asked for depends on those before it, so that new decisions are met to the end."""
+    """Five digits, each asked for under a name that depends on those before it: new decisions are met to the end."""
     digits = []
     for _ in range(5):
         digits.append((yield Choice(f"after {digits}", tuple(range(5)))))

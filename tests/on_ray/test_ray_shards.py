@@ -183,6 +183,7 @@ def test_the_command_keeps_parameters_on_the_cluster_and_goes_on_when_their_proc
     """With one worker, batches end in one order."""
     local, run = tmp_path / "local", tmp_path / "run"
     replicas = ("--replicas", 2, "--batch", 2, "--servers", 3, "--workers", 1, "--set", "strategy.learning_rate=0.05")
+    replicas += ("--set", "reuse=false")
     search = ("search", f"{recipe_file}:config", *replicas, "--trials", 16)
     assert cli(*search, "-o", local).exit_code == 0
     (tmp_path / "calls.txt").unlink()
