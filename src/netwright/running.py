@@ -49,6 +49,15 @@ class Place:
     gpus_per_child: float | None = None
     """On Ray; None is one where there are GPUs."""
 
+    def __post_init__(self) -> None:
+        if self.executor not in ("local", "ray"):
+            raise ConfigError(f"executor is 'local' or 'ray'; got {self.executor!r}")
+        if self.executor == "local" and (self.address is not None or self.gpus_per_child is not None):
+            raise ConfigError(
+                "--address and --gpus-per-child (address and gpus_per_child in Python) are for children on a Ray "
+                "cluster; add --executor ray"
+            )
+
     @property
     def in_words(self) -> str:
         """Where children run."""
@@ -134,6 +143,7 @@ def run_search(config: RunConfig, folder: Path | None, place: Place, watch: Watc
     if folder is None or not is_complete(config, folder):
         # Before the folder is made: a cluster that cannot be reached leaves none behind.
         executor = make_executor(config, evaluation_of(config.evaluate).evaluate(opened.folder), place)
+        _check_room(config, executor, place)
     with (
         nullcontext() if executor is None else closing(executor),
         _open_store(config, folder, place, opened) as store,
@@ -196,6 +206,20 @@ def make_executor(config: RunConfig, evaluate: Evaluate, place: Place) -> Execut
     if place.workers is None:
         return InProcessExecutor(evaluate)
     return LocalExecutor(evaluate, workers=place.workers, time_limit=config.time_limit_seconds)
+
+
+def _check_room(config: RunConfig, executor: Executor, place: Place) -> None:
+    """A cluster with less than one child's place for each replica is not the one that was meant."""
+    if config.replicas is None or place.workers is not None or not isinstance(executor, RayExecutor):
+        return
+    count, room = config.replicas.count, executor.workers
+    if room < count:
+        executor.close()
+        raise ConfigError(
+            f"{count} replicas keep {config.most_in_flight} children in training, and the Ray cluster has room for "
+            f"{room}, less than one for each replica; give --replicas {room}, or start more nodes (`ray status` shows "
+            f"those that there are), or make do with them by --workers {room}"
+        )
 
 
 def _shards(config: RunConfig, place: Place) -> AbstractContextManager[Shards | None]:

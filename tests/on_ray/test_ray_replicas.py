@@ -4,7 +4,9 @@ import os
 import signal
 import threading
 from pathlib import Path
+from typing import Any
 
+import netwright as nw
 from netwright.store import Store
 from oracles.ray_runs import trials, until
 from oracles.refusals import Cli
@@ -13,6 +15,7 @@ RECIPE = '''
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import netwright as nw
 
@@ -70,3 +73,25 @@ def test_a_worker_that_is_killed_while_a_replica_computes_changes_nothing(
         assert ours.updates() == theirs.updates()
         assert ours.strategy_state() == theirs.strategy_state()
     assert cli("replay", run).exit_code == 0
+
+
+@nw.space
+def digits():
+    written = []
+    for _ in range(4):
+        written.append((yield nw.Choice("digit", tuple(range(10)))))
+    return written
+
+
+def total(architecture: list[int]) -> float:
+    return float(sum(architecture))
+
+
+def test_from_python_it_is_the_search_in_this_process(connected: str) -> None:
+    settings: dict[str, Any] = {"num_trials": 16, "batch_size": 2, "replicas": 2}
+    here = nw.search(digits(), total, **settings)
+    there = nw.search(digits(), total, executor="ray", address=connected, workers=1, **settings)
+    assert [(trial.proposal, trial.reward) for trial in there.trials] == [
+        (trial.proposal, trial.reward) for trial in here.trials
+    ]
+    assert max(trial.proposal.policy_version for trial in here.trials) > 3

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from netwright.cli.options import ExecutorName
 from netwright.config import RunConfig
-from netwright.errors import ConfigError
 from netwright.running import Place, default_workers
 
 
@@ -25,8 +24,6 @@ def placed(
     """
     if executor is not None and executor.value != place.executor:
         place = replace(place, executor=executor.value, workers=None, address=None, gpus_per_child=None)
-    if place.executor == "local" and (address is not None or gpus_per_child is not None):
-        raise ConfigError("--address and --gpus-per-child are for children on a Ray cluster; add --executor ray")
     return replace(
         place,
         workers=workers or place.workers or (default_workers(config) if place.executor == "local" else None),
