@@ -139,6 +139,8 @@ class SearchCore:
         """The numbers of each replica's batches that are not learned, in their order."""
         self._num_open: dict[int, int] = {}
         """Of each of these batches, how many trials have not ended."""
+        self._complete: set[int] = set()
+        """Those of them without any."""
         self._queued: list[int] = []
         """The numbers of the trials that wait, in their order."""
         self._num_kept = -replicas
@@ -338,7 +340,8 @@ class SearchCore:
                 self._rounds[replica] += 1
                 self._in_flight[replica].append(number)
                 self._tickets.append(ticket)
-                self._num_open[number] = ticket.size - sum(trial.state.finished for trial in self._batch(ticket))
+                self._num_open[number] = ticket.size
+                self._ended(number, sum(trial.state.finished for trial in self._batch(ticket)))
                 yield ticket
 
     def _batch(self, ticket: Ticket) -> Sequence[Trial]:
@@ -346,7 +349,9 @@ class SearchCore:
 
     def _next_complete(self) -> int | None:
         """The batch to be learned next: of one replica its first, and of these one whose trials have all ended."""
-        return next((numbers[0] for numbers in self._in_flight if not self._num_open[numbers[0]]), None)
+        replica_of = {number: self._tickets[number].replica for number in self._complete}
+        first = [number for number, replica in replica_of.items() if self._in_flight[replica][0] == number]
+        return min(first, key=lambda number: replica_of[number], default=None)
 
     def _learn(self, turn: _Turn) -> Update | None:
         if turn.number is None:
@@ -366,6 +371,7 @@ class SearchCore:
         self._in_flight[replica].popleft()
         self._with_room.add(replica)
         del self._num_open[number]
+        self._complete.remove(number)
         self.learned.append(number)
 
     def _draw(self, ticket: Ticket, proposals: Sequence[Proposal]) -> None:
@@ -403,7 +409,12 @@ class SearchCore:
     def _change(self, trial: Trial) -> None:
         self.trials[trial.number] = self._changed[trial.number] = trial
         if trial.state.finished:
-            self._num_open[trial.number // self.batch_size] -= 1
+            self._ended(trial.number // self.batch_size, 1)
+
+    def _ended(self, number: int, num_trials: int) -> None:
+        self._num_open[number] -= num_trials
+        if not self._num_open[number]:
+            self._complete.add(number)
 
     def _waiting(self) -> list[Trial]:
         """The queued trials below the limit."""

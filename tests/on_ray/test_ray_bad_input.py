@@ -81,9 +81,7 @@ def test_more_gpus_than_there_are(cli: Cli, recipe_file: Path, address: str, tmp
 def test_less_than_one_place_for_each_replica(cli: Cli, recipe_file: Path, address: str, tmp_path: Path) -> None:
     search = ("search", f"{recipe_file}:config", "--executor", "ray", "--address", address, "--batch", 2)
     message = refused(cli, *search, "--replicas", 3, "-o", tmp_path / "run")
-    assert (
-        "3 replicas keep 6 children in training, and the Ray cluster has room for 2, less than one" in message
-    )
+    assert "3 replicas keep 6 children in training, and the Ray cluster has room for 2, less than one" in message
     assert "give --replicas 2, or start more nodes" in message
     assert not (tmp_path / "run").exists()
     import ray
