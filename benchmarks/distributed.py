@@ -2,17 +2,19 @@
 
 python benchmarks/distributed.py busy                     # 800 slots, 12,800 children, a policy that costs nothing
 python benchmarks/distributed.py shards                   # gradients per second through 1, 4, 20 shards; or --ray
-python benchmarks/distributed.py learning --seeds 3       # 1, 8, 100 replicas with 8 children each, 800 with one
+python benchmarks/distributed.py learning --seeds 5       # replicas against batches of as many children
 python benchmarks/distributed.py learning --seeds 1 --topologies 800x1     # how long one simulation takes
 """
 
 import argparse
 import json
+import math
 import statistics
 import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from scipy.stats import t
@@ -40,7 +42,9 @@ SAMPLES = 12_800
 SIGMAS = (0.25, 0.5, 1.0)
 WINDOW = 400
 """Samples over which a learning curve is averaged."""
-COLOURS = ("#2f66b0", "#d2691e", "#2e8b57", "#8a4fb0", "#66727f")
+TOPOLOGIES = ("1x8", "8x8", "1x64", "100x8", "1x800", "800x1")
+"""With one replica the batch is synchronous: 8 x 8 children in flight against one batch of 64."""
+COLOURS = ("#2f66b0", "#d2691e", "#e0a458", "#2e8b57", "#9ac5a5", "#8a4fb0")
 
 # How busy the slots are -----------------------------------------------------------------------------------------------
 
@@ -145,7 +149,7 @@ def random_actions() -> Sequence[object]:
 # What staleness costs -------------------------------------------------------------------------------------------------
 
 
-def learned(count: int, batch_size: int, seed: int, samples: int) -> dict[str, object]:
+def learned(count: int, batch_size: int, seed: int, samples: int) -> dict[str, Any]:
     """A search on the made-up quality with as many slots as children; its curves over samples and virtual time."""
     config = RunConfig(
         space=convolutional(15),
@@ -218,49 +222,75 @@ def interval(values: list[float]) -> str:
 
 # The picture ----------------------------------------------------------------------------------------------------------
 
+WIDTH, HEIGHT = 300, 210
+"""Of a panel."""
 
-def picture(topologies: Sequence[str], runs: Sequence[dict[str, object]]) -> str:
-    """Mean curves over samples, and over virtual time on a logarithmic axis."""
-    curves = {}
+
+def picture(topologies: Sequence[str], runs: Sequence[dict[str, Any]]) -> str:
+    """Mean curves over samples and over virtual time, and how old gradients are; ages and times are logarithmic."""
+    by_samples, by_time, ages = {}, {}, {}
     for topology in topologies:
-        several = [run["curve"] for run in runs if run["topology"] == topology]
-        together = (zip(*points, strict=True) for points in zip(*several, strict=True))
-        curves[topology] = [tuple(map(statistics.fmean, each)) for each in together]
-    values = [point[2] for curve in curves.values() for point in curve]
-    low, high = min(values), max(values)
-    moments = [torch.tensor(point[1]).log10().item() for curve in curves.values() for point in curve]
-    samples = max(point[0] for curve in curves.values() for point in curve)
-
-    def y(value: float) -> float:
-        return 270 - 230 * (value - low) / (high - low)
-
-    def lines(left: float, x: dict[str, list[float]]) -> str:
-        drawn = f'<path d="M{left} 40V270H{left + 340}" fill="none" stroke="#98a4b3"/>'
-        for colour, (topology, curve) in zip(COLOURS, curves.items(), strict=False):
-            points = " ".join(f"{left + 340 * a:.1f},{y(b[2]):.1f}" for a, b in zip(x[topology], curve, strict=True))
-            drawn += f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>'
-        return drawn
-
-    by_samples = {name: [point[0] / samples for point in curve] for name, curve in curves.items()}
-    first, last = min(moments), max(moments)
-    by_time = {
-        name: [(torch.tensor(point[1]).log10().item() - first) / (last - first) for point in curve]
-        for name, curve in curves.items()
-    }
-    words = [
-        (60, 24, "mean true quality of what is drawn, over samples"),
-        (460, 24, "over virtual time, logarithmic; a child takes 1 in the mean"),
-        (60, 288, "0"), (370, 288, f"{samples:,.0f}"), (460, 288, f"{10**first:.1f}"), (770, 288, f"{10**last:,.0f}"),
-        (18, 44, f"{high:.2f}"), (18, 274, f"{low:.2f}"),
-    ]  # fmt: skip
-    texts = "".join(f'<text x="{x}" y="{y_}">{said}</text>' for x, y_, said in words)
-    for index, (colour, topology) in enumerate(zip(COLOURS, topologies, strict=False)):
+        ours = [run for run in runs if run["topology"] == topology]
+        points = [tuple(map(statistics.fmean, zip(*each, strict=True))) for each in zip(*curves(ours), strict=True)]
+        by_samples[topology] = [(sample, quality) for sample, _, quality in points]
+        by_time[topology] = [(math.log10(moment), quality) for _, moment, quality in points]
+        if not topology.startswith("1x"):
+            ages[topology] = shares(ours)
+    texts = ""
+    for index, topology in enumerate(topologies):
         count, size = topology.split("x")
-        texts += f'<text x="{60 + 185 * index}" y="312" fill="{colour}">{count} replicas, {size} children each</text>'
-    return (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 830 322" font-family="sans-serif" font-size="12">'
-        f'<rect width="830" height="322" fill="#ffffff"/>{lines(60, by_samples)}{lines(460, by_time)}{texts}</svg>\n'
+        name = f"synchronous, m = {size}" if count == "1" else f"{count} replicas, m = {size}"
+        texts += f'<text x="{50 + 170 * index}" y="290" fill="{COLOURS[index]}">{name}</text>'
+    panels = (
+        panel(50, "true quality of what is drawn, over samples", "0 {:,.0f}", by_samples, topologies),
+        panel(400, "over virtual time; a child takes 1 in the mean", "{:.0f} {:,.0f}", by_time, topologies, log=True),
+        panel(750, "share of gradients so many updates old", "{:.0f} {:,.0f}", ages, topologies, log=True),
     )
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1080 300" font-family="sans-serif" font-size="12">'
+        f'<rect width="1080" height="300" fill="#ffffff"/>{"".join(panels)}{texts}</svg>\n'
+    )
+
+
+def curves(runs: Sequence[dict[str, Any]]) -> list[list[tuple[float, float, float]]]:
+    return [run["curve"] for run in runs]
+
+
+def shares(runs: Sequence[dict[str, Any]]) -> list[tuple[float, float]]:
+    """(logarithm of the age, share) of gradients in bins of a tenth of a decade; what is not old at all counts as 1."""
+    bins: Counter[int] = Counter()
+    for run in runs:
+        for staleness, number in run["histogram"]:
+            bins[round(10 * math.log10(max(staleness, 1)))] += number
+    return [(edge / 10, bins[edge] / bins.total()) for edge in range(min(bins), max(bins) + 1)]
+
+
+def panel(
+    left: int,
+    title: str,
+    ends: str,
+    lines: dict[str, list[tuple[float, float]]],
+    topologies: Sequence[str],
+    log: bool = False,
+) -> str:
+    """Lines with their axes; `ends` says the first and the last value of x."""
+    xs, ys = ([point[axis] for line in lines.values() for point in line] for axis in (0, 1))
+    (first, last), (low, high) = (min(xs), max(xs)), (min(ys), max(ys))
+    said = ends.format(*((10**first, 10**last) if log else (last,))).split(" ")
+    drawn = f'<path d="M{left} 40v{HEIGHT}h{WIDTH}" fill="none" stroke="#98a4b3"/>'
+    for topology, line in lines.items():
+        points = " ".join(
+            f"{left + WIDTH * (x - first) / (last - first):.1f},{40 + HEIGHT * (high - y) / (high - low):.1f}"
+            for x, y in line
+        )
+        colour = COLOURS[topologies.index(topology)]
+        drawn += f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>'
+    words = [
+        (left, 24, "start", title),
+        (left - 6, 46, "end", f"{high:.2f}"), (left - 6, 44 + HEIGHT, "end", f"{low:.2f}"),
+        (left, 58 + HEIGHT, "middle", said[0]), (left + WIDTH, 58 + HEIGHT, "end", said[1]),
+    ]  # fmt: skip
+    return drawn + "".join(f'<text x="{x}" y="{y}" text-anchor="{where}">{text}</text>' for x, y, where, text in words)
 
 
 def main() -> None:
@@ -268,7 +298,7 @@ def main() -> None:
     parser.add_argument("part", choices=["busy", "shards", "learning"])
     parser.add_argument("--seeds", type=int, default=3, help="searches of each topology")
     parser.add_argument("--samples", type=int, default=SAMPLES, help="of each search")
-    parser.add_argument("--topologies", nargs="+", default=["1x8", "8x8", "100x8", "800x1"], help="replicas x children")
+    parser.add_argument("--topologies", nargs="+", default=list(TOPOLOGIES), help="replicas x children")
     parser.add_argument("--repeats", type=int, default=200, help="gradients for each row of shards")
     parser.add_argument("--ray", action="store_true", help="shards in a process of a Ray cluster that is started here")
     parser.add_argument("--out", type=Path, default=Path("staleness.svg"), help="the picture; numbers beside it")
