@@ -23,8 +23,9 @@ from synthetic import measured_quality, true_quality
 from netwright.config import FunctionSettings, ReinforceSettings, ReplicaSettings, RunConfig
 from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.parameters import Origin
-from netwright.controller.policy import Controller
+from netwright.controller.policy import Controller, Weights
 from netwright.core import SearchCore
+from netwright.distributed import on_ray
 from netwright.distributed.on_ray import RayShards
 from netwright.distributed.shards import LocalShards, ShardedParameters
 from netwright.distributed.simulation import FixedPolicy, Simulation, simulate
@@ -35,6 +36,7 @@ from netwright.report.statistics import quantile
 from netwright.running import hardware
 from netwright.spaces.convolutional import convolutional
 from netwright.training.user_function import UserFunction
+from netwright.trials import Outcome
 
 SLOTS = 800
 SAMPLES = 12_800
@@ -107,10 +109,17 @@ def spread(result: Simulation) -> str:
 
 
 def shards(repeats: int, ray: bool) -> None:
-    """In this process, what cutting, Adam and joining cost; in one of a Ray cluster on this machine, Ray too."""
+    """In this process, what cutting, Adam and joining cost; in one of a Ray cluster on this machine, Ray too.
+
+    A fetch behind a push waits until all shards have taken it in, since all are to be at one version; what that costs
+    tells the second fetch, which has nothing to wait for.
+    """
     torch.set_num_threads(1)
-    print("| units | parameters | shards | gradients per second | a push, ms | a pull, ms | bytes each way |")
-    print("|---|---|---|---|---|---|---|")
+    moved = Moved()
+    print(
+        "| units | parameters | shards | gradients per second | a push, ms | a fetch behind it, ms | another, ms | kB |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
     for hidden_size in (35, 112):
         controller = Controller(seed=0, hidden_size=hidden_size)
         for decision in convolutional(15).replay(random_actions()).decisions:
@@ -120,23 +129,38 @@ def shards(repeats: int, ray: bool) -> None:
         for count in (1, 4, 20):
             kept = (RayShards if ray else LocalShards)(count, learning_rate=0.0006)
             parameters = ShardedParameters(kept, seed=0, init_range=0.08, baseline=MovingAverageBaseline())
-            pushes, pulls = [], []
+            times = []
             for number in range(repeats):
-                begun = time.perf_counter()
                 parameters.judge([0.5], Origin(0, number, number))
+                begun = time.perf_counter()
                 parameters.push(gradient)
                 pushed = time.perf_counter()
+                moved.num_bytes = 0
                 parameters.pull()
-                pushes.append(pushed - begun)
-                pulls.append(time.perf_counter() - pushed)
-            push, pull = (1000 * statistics.median(each[5:]) for each in (pushes, pulls))
+                pulled = time.perf_counter()
+                kept.fetch(parameters.version)
+                times.append((pushed - begun, pulled - pushed, time.perf_counter() - pulled))
+            push, pull, another = (1000 * statistics.median(each) for each in zip(*times[5:], strict=True))
+            size = moved.num_bytes // 2 if ray else 4 * num_parameters
             print(
                 f"| {hidden_size} | {num_parameters:,} | {count} | {1000 / (push + pull):.0f} | {push:.2f} | "
-                f"{pull:.2f} | {4 * num_parameters:,} |",
+                f"{pull:.2f} | {another:.2f} | {size / 1000:.0f} |",
                 flush=True,
             )
             if isinstance(kept, RayShards):
                 kept.close()
+
+
+class Moved:
+    """Counts what this process receives from shards on Ray; a gradient is as large."""
+
+    def __init__(self) -> None:
+        self.num_bytes, self._unpack = 0, on_ray._unpacked
+        on_ray._unpacked = self._count
+
+    def _count(self, packed: bytes) -> list[Weights]:
+        self.num_bytes += len(packed)
+        return self._unpack(packed)
 
 
 def random_actions() -> Sequence[object]:
@@ -147,6 +171,19 @@ def random_actions() -> Sequence[object]:
 
 
 # What staleness costs -------------------------------------------------------------------------------------------------
+
+
+class Timed(VirtualExecutor):
+    """Knows how long chores took, which on a cluster workers do."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.chore_seconds = 0.0
+
+    def wait(self) -> Sequence[Outcome]:
+        outcomes = super().wait()
+        self.chore_seconds += sum(outcome.seconds for outcome in outcomes if outcome.of_chore)
+        return outcomes
 
 
 def learned(count: int, batch_size: int, seed: int, samples: int) -> dict[str, Any]:
@@ -163,9 +200,7 @@ def learned(count: int, batch_size: int, seed: int, samples: int) -> dict[str, A
     )
     begun = time.perf_counter()
     core = make_core(config, None)
-    executor = VirtualExecutor(
-        UserFunction(measured_quality), slots=count * batch_size, seconds=log_normal(0.5, seed=seed)
-    )
+    executor = Timed(UserFunction(measured_quality), slots=count * batch_size, seconds=log_normal(0.5, seed=seed))
     result = simulate(core, executor)
     took = time.perf_counter() - begun
     quality = [true_quality(trial.proposal.architecture) for trial in core.trials[:samples]]
@@ -185,6 +220,7 @@ def learned(count: int, batch_size: int, seed: int, samples: int) -> dict[str, A
         "staleness": spread(result),
         "histogram": sorted(Counter(map(int, result.staleness)).items()),
         "took": took,
+        "of_workers": executor.chore_seconds,
     }
 
 
@@ -195,10 +231,12 @@ def learning(topologies: Sequence[str], seeds: int, samples: int, out: Path) -> 
         for topology in topologies:
             count, batch_size = map(int, topology.split("x"))
             runs.append(run := learned(count, batch_size, seed, samples))
+            ms_per_batch = 1000 * batch_size / samples
             print(
                 f"seed {seed}, {count} replicas, {batch_size} children each: quality of the last {2 * WINDOW} "
                 f"{run['final']:.4f}, of all {run['mean']:.4f}; {run['seconds']:.0f} units of time; staleness "
-                f"{run['staleness']}; simulated in {run['took']:.0f} s",
+                f"{run['staleness']}; simulated in {run['took']:.0f} s; a batch costs {run['took'] * ms_per_batch:.1f} ms, "
+                f"{run['of_workers'] * ms_per_batch:.1f} of them draws and gradients of several replicas",
                 flush=True,
             )
     out.with_suffix(".json").write_text(json.dumps(runs))
