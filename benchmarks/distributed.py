@@ -181,6 +181,7 @@ class Timed(VirtualExecutor):
         self.chore_seconds = 0.0
 
     def wait(self) -> Sequence[Outcome]:
+        """The same, with a look at the clock."""
         outcomes = super().wait()
         self.chore_seconds += sum(outcome.seconds for outcome in outcomes if outcome.of_chore)
         return outcomes
@@ -235,7 +236,8 @@ def learning(topologies: Sequence[str], seeds: int, samples: int, out: Path) -> 
             print(
                 f"seed {seed}, {count} replicas, {batch_size} children each: quality of the last {2 * WINDOW} "
                 f"{run['final']:.4f}, of all {run['mean']:.4f}; {run['seconds']:.0f} units of time; staleness "
-                f"{run['staleness']}; simulated in {run['took']:.0f} s; a batch costs {run['took'] * ms_per_batch:.1f} ms, "
+                f"{run['staleness']}; "
+                f"simulated in {run['took']:.0f} s; a batch takes {run['took'] * ms_per_batch:.0f} ms, "
                 f"{run['of_workers'] * ms_per_batch:.1f} of them draws and gradients of several replicas",
                 flush=True,
             )

@@ -16,7 +16,7 @@ import numpy as np
 
 from netwright.architectures.costs import ImageShape
 from netwright.choosing import make_strategy
-from netwright.config import ImageSettings, RunConfig
+from netwright.config import ImageSettings, ReplicaSettings, RunConfig
 from netwright.errors import ConfigError, RunError
 from netwright.evaluations import LOOP_SETTINGS, SPEED_SETTINGS
 from netwright.execution.local import LocalExecutor
@@ -78,7 +78,10 @@ class _Sample:
 
 
 def estimate_search(config: RunConfig, place: Place) -> Estimate:
-    """The cost of the search that `config` describes on this machine, with its data."""
+    """The cost of the search that `config` describes on this machine, with its data.
+
+    Of a Ray cluster it is the cost if all of its `place.workers` were as fast as this machine's.
+    """
     settings = _image_settings(config)
     begun = time.monotonic()
     folder = prepare_task(settings.task, place.data, verify=place.verify)
@@ -88,23 +91,21 @@ def estimate_search(config: RunConfig, place: Place) -> Estimate:
     )
     opening = time.monotonic() - begun
     sizes = len(split.train_images), len(split.validation_images)
-    workers = place.workers or default_workers(config)
     # Workers open the data too.
-    return _estimate(config, data.shape, sizes, workers, num_probes=NUM_PROBES, opening=2 * opening, seconds=1.0)
+    return _estimate(config, data.shape, sizes, place, num_probes=NUM_PROBES, opening=2 * opening, seconds=1.0)
 
 
 def estimate_paper(place: Place) -> Estimate:
     """The cost of the paper's first experiment on this machine; it needs no data, since random pixels cost the same."""
-    config = cifar10()
-    workers = place.workers or default_workers(config)
-    return _estimate(config, PAPER_IMAGES, PAPER_SIZES, workers, num_probes=NUM_PAPER_PROBES, opening=0.0, seconds=0.0)
+    config = cifar10().changed(lag=0, replicas=ReplicaSettings())
+    return _estimate(config, PAPER_IMAGES, PAPER_SIZES, place, num_probes=NUM_PAPER_PROBES, opening=0.0, seconds=0.0)
 
 
 def _estimate(
     config: RunConfig,
     images: ImageShape,
     sizes: tuple[int, int],
-    workers: int,
+    place: Place,
     *,
     num_probes: int,
     opening: float,
@@ -119,7 +120,9 @@ def _estimate(
         speed=Speed(**settings.model_dump(include=SPEED_SETTINGS)),
         seconds=seconds,
     )
-    measured, starting = _timed(probe, _probed(sample, num_probes, config.seed), workers, config.seed)
+    workers = place.workers or default_workers(config)
+    at_once = min(workers, default_workers(config)) if place.executor == "ray" else workers
+    measured, starting = _timed(probe, _probed(sample, num_probes, config.seed), at_once, config.seed)
     predicted, error = _line(sample.multiply_adds, measured)
 
     in_flight = config.most_in_flight

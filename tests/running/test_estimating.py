@@ -12,6 +12,7 @@ from netwright.cli import estimates
 from netwright.config import ConstraintSettings
 from netwright.errors import RunError
 from netwright.recipes.networks import cifar10, digits
+from netwright.running import Place
 from netwright.training.probe import Probe
 from netwright.trials import Job, Ticket
 
@@ -45,7 +46,7 @@ def whole_search(config):
 
 
 def estimated(config, workers=2):
-    return estimating._estimate(config, DIGITS, (997, 500), workers, num_probes=8, opening=1.0, seconds=1.0)
+    return estimating._estimate(config, DIGITS, (997, 500), Place(workers), num_probes=8, opening=1.0, seconds=1.0)
 
 
 def test_the_time_is_that_of_all_children_shared_by_the_workers(made_up_machine):

@@ -151,7 +151,7 @@ def search(
     from netwright.cli.places import placed
     from netwright.config import strategy_settings
     from netwright.recipes import config_of
-    from netwright.running import Place, continued, default_workers
+    from netwright.running import Place, continued
 
     data = data.resolve() if data else None
     config = config_of(recipe, data).changed(seed=seed)
@@ -162,19 +162,19 @@ def search(
     config = config.changed(constraints=config.constraints.model_copy(update=limits))
     config = with_replicas(config, replicas, batch, servers=servers, accumulate=accumulate, max_staleness=max_staleness)
     config = config.with_settings(settings or [])
-    if estimate:
-        from netwright.cli.estimates import print_estimates
-
-        config = config if trials is None else config.changed(num_trials=trials)
-        print_estimates(config, Place(workers or default_workers(config), data, verify))
-        return
-    name = recipe.rpartition(":")[2]
-    folder = out or Path("runs") / f"{name}-{config.strategy.name}-seed{seed}"
-    config = continued(config, folder, num_trials=trials)
     place = placed(
         Place(verify=verify), config, workers=workers, data=data, executor=executor, address=address,
         gpus_per_child=gpus_per_child,
     )  # fmt: skip
+    if estimate:
+        from netwright.cli.estimates import print_estimates
+
+        config = config if trials is None else config.changed(num_trials=trials)
+        print_estimates(config, place)
+        return
+    name = recipe.rpartition(":")[2]
+    folder = out or Path("runs") / f"{name}-{config.strategy.name}-seed{seed}"
+    config = continued(config, folder, num_trials=trials)
     _run(config, folder, place, top, tensorboard)
 
 

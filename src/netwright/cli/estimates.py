@@ -16,6 +16,9 @@ def print_estimates(config: RunConfig, place: Place) -> None:
     with progress.status("the same for the paper's setting"):
         paper = estimate_paper(place)
     console.print(described_paper(paper), highlight=False, markup=False)
+    if place.executor == "ray":
+        note = f"timed here: as if all {search.workers} workers of the cluster (--workers) were like this machine's"
+        console.print(note, highlight=False, markup=False)
     console.print(f"hardware: {hardware()}", style="dim", highlight=False, markup=False)
 
 
