@@ -96,6 +96,13 @@ def not_a_recipe():
 '''
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes, a file's tests run in one of them, and so do all that share the session's Ray cluster."""
+    for item in items:
+        group = "ray" if "on_ray" in item.path.parts else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(autouse=True)
 def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wide lines without colours, whatever terminal the tests run in."""

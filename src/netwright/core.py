@@ -107,6 +107,9 @@ class SearchCore:
     `reuse` gives a duplicate the measurement of the first trial with its architecture, which is trained once. A child
     that breaks a limit of `constraints` is never trained; the costs of every other are among its metrics. With `space`
     every proposal is rebuilt in it before it is taken, and `RunError` says which one does not belong there.
+
+    Deviation: the paper's replicas are many processes, each with its own state. Here all state is in this one object,
+    and whichever process is free computes a replica's draws and gradients; this object gives them their order.
     """
 
     def __init__(

@@ -60,7 +60,9 @@ def test_from_actions_to_the_cell_and_back(base: int, options) -> None:
         assert recurrent_cell_from_json(to_json(performance.architecture)) == performance.architecture
 
 
-@pytest.mark.parametrize("space", [recurrent_cell(), recurrent_cell(2), recurrent_cell(8, **EXTRA)], ids=str)
+@pytest.mark.parametrize(
+    "space", [recurrent_cell(), recurrent_cell(2), recurrent_cell(8, **EXTRA)], ids=["paper", "few", "extra"]
+)
 def test_it_is_fit_for_a_search(space) -> None:
     report = check_space(space)
     assert report.min_decisions == report.max_decisions

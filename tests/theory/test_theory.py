@@ -10,7 +10,7 @@ import torch
 
 from netwright.architectures.values import fingerprint
 from netwright.controller.baseline import MovingAverageBaseline
-from netwright.controller.parameters import Pulled
+from netwright.controller.parameters import Judged, Pulled
 from netwright.controller.policy import Controller
 from netwright.spaces.exploring import enumerate_space
 from netwright.strategies.ppo import PPO
@@ -257,18 +257,17 @@ class Fixed:
     """Parameters whose weights are set by hand, with a constant baseline; keeps what is pushed."""
 
     def __init__(self, baseline):
-        self.version, self.value, self.baseline = 0, baseline, self
+        self.version, self.baseline = 0, baseline
         self.weights, self.pushed = {}, {}
 
     def pull(self):
         return Pulled(self.version, {name: weight.clone() for name, weight in self.weights.items()})
 
-    def advantages(self, rewards):
-        return [reward - self.value for reward in rewards]
+    def judge(self, rewards, origin):
+        return Judged([reward - self.baseline for reward in rewards], self.baseline)
 
-    def push(self, gradient, rewards, origin):
+    def push(self, gradient):
         self.pushed = gradient
-        return {}
 
 
 def expected_push_of_ppo(clip, *, lag=2, baseline=0.75):

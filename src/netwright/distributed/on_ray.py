@@ -64,9 +64,6 @@ class RayShards:
     Shard i is in process i modulo their number. Processes are started when they are first asked, take no processor from
     children, and are asked in parallel. Gradients are sent without waiting for an answer, which the next `fetch` or
     `state` waits for. For `address` see `cluster.connect`; a cluster that is started has room for `workers` children.
-
-    Deviation: the paper's replicas are many processes too. Here they stay in the driver, where they draw and learn in
-    turn.
     """
 
     def __init__(
