@@ -24,10 +24,10 @@ from netwright.config import FunctionSettings, ReinforceSettings, ReplicaSetting
 from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.parameters import Origin
 from netwright.controller.policy import Controller, Weights
+from netwright.controller.shards import LocalShards, ShardedParameters
 from netwright.core import SearchCore
 from netwright.distributed import on_ray
 from netwright.distributed.on_ray import RayShards
-from netwright.distributed.shards import LocalShards, ShardedParameters
 from netwright.distributed.simulation import FixedPolicy, Simulation, simulate
 from netwright.evaluations import evaluation_of
 from netwright.execution.virtual import VirtualExecutor, log_normal

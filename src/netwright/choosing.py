@@ -25,7 +25,7 @@ from netwright.controller.independent import IndependentPolicy
 from netwright.controller.interface import Policy
 from netwright.controller.parameters import AdamParameters
 from netwright.controller.policy import Controller
-from netwright.distributed.shards import LocalShards, ShardedParameters, Shards
+from netwright.controller.shards import LocalShards, ShardedParameters, Shards
 from netwright.errors import ConfigError
 from netwright.spaces.programs import Space
 from netwright.strategies.evolution import Evolution

@@ -10,9 +10,9 @@ from netwright.config import FunctionSettings, ReinforceSettings, ReplicaSetting
 from netwright.contracts import strategy_contract
 from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.policy import Controller
+from netwright.controller.shards import ShardedParameters
 from netwright.core import SearchCore
 from netwright.distributed.replay import replay
-from netwright.distributed.shards import ShardedParameters
 from netwright.distributed.simulation import simulate
 from netwright.errors import ConfigError, RunError
 from netwright.evaluations import evaluation_of

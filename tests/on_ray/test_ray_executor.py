@@ -13,7 +13,7 @@ from netwright.contracts import executor_contract
 from netwright.errors import ConfigError, DataError, RunError
 from netwright.execution.interface import Evaluate
 from netwright.execution.on_ray import RayExecutor
-from netwright.trials import FailureKind, Job, Measurement, Outcome
+from netwright.trials import Chore, FailureKind, Job, Measurement, Outcome
 from oracles.ray_nodes import Nodes
 
 Make = Callable[..., RayExecutor]
@@ -92,6 +92,27 @@ def test_children_that_fail_in_every_way(make: Make) -> None:
     assert first == same
     assert other["pid"] != first["pid"]
     assert first["threads"] == "1"
+
+
+def test_chores_go_before_waiting_children_and_have_no_time_limit(make: Make) -> None:
+    def evaluate(job: Job) -> Measurement:
+        time.sleep(0.2)
+        return Measurement({})
+
+    def rest() -> str:
+        time.sleep(1.5)
+        return "rested"
+
+    executor = make(evaluate, workers=1, time_limit=1.0)
+    for job in (Job(0, None, 0), Job(1, None, 0), Job(2, None, 0), Chore(-1, rest), Chore(-2, rest)):
+        executor.submit(job)
+    ended: list[Outcome] = []
+    while len(ended) < 5:
+        ended += executor.wait()
+    # The first child may have begun when the chores came.
+    assert [outcome.number for outcome in ended] in ([-1, -2, 0, 1, 2], [0, -1, -2, 1, 2])
+    assert [outcome.answer for outcome in ended if outcome.of_chore] == ["rested"] * 2
+    assert all(outcome.failure is None for outcome in ended)
 
 
 def test_what_is_measured_can_be_written_to(make: Make) -> None:

@@ -16,11 +16,11 @@ from synthetic import measured_quality
 from torch import Tensor
 
 from netwright.config import FunctionSettings, ReinforceSettings, ReplicaSettings, RunConfig
+from netwright.controller.shards import LocalShards, Shards
 from netwright.core import Step
 from netwright.distributed import on_ray
 from netwright.distributed.on_ray import RayShards
 from netwright.distributed.replay import replay
-from netwright.distributed.shards import LocalShards, Shards
 from netwright.errors import RunError
 from netwright.execution.on_ray import cluster
 from netwright.execution.on_ray.cluster import import_ray, on_node

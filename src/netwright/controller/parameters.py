@@ -6,7 +6,7 @@
     ... differentiate at pulled.weights ...
     parameters.push(gradient)                       # one update
 
-In one process this is a single object; a parameter server is the same verbs over shards (`distributed/shards.py`).
+In one process this is a single object; a parameter server is the same verbs over shards (`controller/shards.py`).
 """
 
 import math

@@ -1,1 +1,1 @@
-"""The paper's asynchronous scheme: shards of a parameter server, here or on Ray, its simulator, its replay."""
+"""The paper's asynchronous scheme: its parameter server on Ray, its simulator, its replay."""

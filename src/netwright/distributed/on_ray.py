@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from netwright.controller.policy import Weights
-from netwright.distributed.shards import LocalShards, Slices
+from netwright.controller.shards import LocalShards, Slices
 from netwright.errors import RunError
 from netwright.execution.local import usable_cores
 from netwright.execution.on_ray.cluster import connect, import_ray, nodes, on_node

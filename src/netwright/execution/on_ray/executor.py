@@ -210,9 +210,9 @@ class RayExecutor:
         if limit is None:
             return []
         now = time.monotonic()
-        late = [(each, hired) for each, hired in self._busy.items() if hired.job and now - hired.since > limit]
+        children = [(each, hired) for each, hired in self._busy.items() if isinstance(hired.job, Job)]
         outcomes = []
-        for reference, hired in late:
+        for reference, hired in [(each, hired) for each, hired in children if now - hired.since > limit]:
             assert hired.job is not None
             del self._busy[reference]
             self._ray.kill(hired.actor)

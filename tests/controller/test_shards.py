@@ -9,7 +9,7 @@ import torch
 from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.parameters import AdamParameters, Origin
 from netwright.controller.policy import Controller, initial_weight
-from netwright.distributed.shards import Shard, ShardedParameters
+from netwright.controller.shards import Shard, ShardedParameters
 from netwright.errors import ConfigError
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.programs import Schedule
