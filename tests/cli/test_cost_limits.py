@@ -7,7 +7,10 @@ import pytest
 
 LIMIT = 3000
 COMMAND = ("digits", "--max-parameters", LIMIT, "--trials", 12, "--seed", 1, "--set", "evaluate.epochs=1")
-QUICK = ("--set", "batch_size=2", "--set", "confirm.at_end=false", "--set", "evaluate.precision=float32")
+QUICK = (
+    "--set", "batch_size=2", "--set", "confirm.at_end=false", "--set", "evaluate.precision=float32",
+    "--set", "evaluate.num_train=200", "--set", "evaluate.num_validation=100",
+)  # fmt: skip
 
 
 def trials(cli, run: Path) -> list[dict]:
