@@ -22,8 +22,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 search: install  ## search networks for handwritten digits: about 2 minutes, no download
 	$(BIN)/netwright search digits
 
-test: install    ## every test that takes at most a minute, three at once
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --numprocesses 3 --dist loadgroup
+test: install    ## every test that takes at most a minute, on up to 4 cores
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 test-slow: install  ## the long tests too
 	$(BIN)/python -m pytest

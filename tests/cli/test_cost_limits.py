@@ -21,8 +21,8 @@ def without_time(found: list[dict]) -> list[dict]:
     return [{key: value for key, value in trial.items() if key != "seconds"} for trial in found]
 
 
-def test_rejected_children_are_shown_and_the_search_is_the_same_on_two_workers_and_after_a_kill(cli, start, tmp_path):
-    one, two, killed = (tmp_path / name for name in ("one", "two", "killed"))
+def test_rejected_children_are_shown_and_the_search_is_the_same_on_two_workers_that_were_killed(cli, start, tmp_path):
+    one, killed = tmp_path / "one", tmp_path / "killed"
     searched = cli("search", *COMMAND, *QUICK, "--out", one, "--workers", 1)
     assert searched.exit_code == 0, searched.stderr
     found = trials(cli, one)
@@ -37,9 +37,6 @@ def test_rejected_children_are_shown_and_the_search_is_the_same_on_two_workers_a
         if trial["state"] == "rejected":
             assert (trial["reward"], trial["seconds"]) == (0.0, None)
             assert "validation_accuracies" not in trial["metrics"]
-
-    assert cli("search", *COMMAND, *QUICK, "--out", two, "--workers", 2).exit_code == 0
-    assert without_time(trials(cli, two)) == without_time(found)
 
     command = start("search", *COMMAND, *QUICK, "--out", killed, "--workers", 2)
     command.until(killed, 3)

@@ -187,6 +187,7 @@ def test_the_command_keeps_parameters_on_the_cluster_and_goes_on_when_their_proc
     search = ("search", f"{recipe_file}:config", *replicas, "--trials", 16)
     assert cli(*search, "-o", local).exit_code == 0
     (tmp_path / "calls.txt").unlink()
+    until(lambda: not processes_named("ray::Keeper"), "a process of an earlier test is left")
     killed: list[int] = []
 
     def kill() -> None:
