@@ -84,7 +84,7 @@ def test_a_search_is_the_one_that_its_order_of_learning_tells(settings, seed, pi
     assert max(executor.num_waiting) > 2
     assert all(later - earlier == core.replicas for earlier, later in pairwise(kept[:-1]))
     assert all(trial.state.finished for trial in core.trials[:61])
-    assert sorted(store.learned()) == list(range(60 // core.batch_size if core.batch_size == 2 else 61))
+    assert sorted(store.learned()) == list(range(61 // core.batch_size))
     assert store.learned() == core.learned != sorted(core.learned)
     assert [update.round for update in store.updates()] == list(range(len(core.learned)))
     again = replay(config(**settings), store)

@@ -85,14 +85,13 @@ class DrawnBatches:
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
         """Draw a batch with the newest weights and remember them until the batch is learned."""
-        drawing = self.drawing(ticket)
-        proposals = drawing()
-        # After the draw: it may have met new decisions, which the gradient will need.
-        self._snapshots[drawing.version] = self._policy.snapshot()
-        return proposals
+        return self.drawing(ticket)()
 
     def drawing(self, ticket: Ticket) -> Drawing:
-        """What draws a batch, as long as the policy's weights stay as they are; they are remembered as above."""
+        """What draws a batch, as long as the policy's weights stay as they are; they are remembered as above.
+
+        A decision that the draw is the first to meet is not among them, and has its first weights for the gradient too.
+        """
         version = self.load_newest()
         self._snapshots[version] = self._policy.snapshot()
         self._version_of[ticket.replica, ticket.round] = version

@@ -210,10 +210,10 @@ class RayExecutor:
         if limit is None:
             return []
         now = time.monotonic()
-        children = [(each, hired) for each, hired in self._busy.items() if isinstance(hired.job, Job)]
         outcomes = []
-        for reference, hired in [(each, hired) for each, hired in children if now - hired.since > limit]:
-            assert hired.job is not None
+        for reference, hired in list(self._busy.items()):
+            if not isinstance(hired.job, Job) or now - hired.since <= limit:
+                continue
             del self._busy[reference]
             self._ray.kill(hired.actor)
             failure = Failure(FailureKind.TIME_LIMIT, f"stopped after {limit:g} seconds")
