@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 from netwright.execution.local import LocalExecutor
@@ -32,14 +31,59 @@ print(sorted(outcome.measurement.metrics["value"] for outcome in ended))
 """
 
 
-def test_ctrl_c_while_workers_start_neither_ends_nor_upsets_them(tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text(INTERRUPTS_ITSELF)
-    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-c", textwrap.dedent(SEARCHES)]
+def run_python(script: str, folder: Path, *, at_start: str) -> tuple[int, str, str]:
+    """Run the script in the folder, and the other one at the start of each Python that is started."""
+    (folder / "sitecustomize.py").write_text(at_start)
+    path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
     ran = subprocess.run(
-        command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", script],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
-    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "[0, 1, 2, 3]\n", "")
+    return ran.returncode, ran.stdout, ran.stderr
+
+
+def test_ctrl_c_while_workers_start_neither_ends_nor_upsets_them(tmp_path: Path) -> None:
+    assert run_python(SEARCHES, tmp_path, at_start=INTERRUPTS_ITSELF) == (0, "[0, 1, 2, 3]\n", "")
+
+
+SECOND_STARTS_SLOWLY = """
+import os, pathlib, sys, time
+if "NOTE_STARTS" in os.environ and "--process-name" in sys.orig_argv:
+    try:
+        pathlib.Path(os.environ["NOTE_STARTS"]).touch(exist_ok=False)
+    except FileExistsError:
+        time.sleep(2)
+"""
+CLOSES_EARLY = """
+import os, signal, time
+from loky.backend.process import LokyProcess
+from netwright.execution.local import LocalExecutor
+from netwright.trials import Job, Measurement
+
+start = LokyProcess.start
+LokyProcess.start = lambda process: (start(process), time.sleep(0.5))
+
+def dies_slowly(job):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    return Measurement({"value": job.number})
+
+os.environ["NOTE_STARTS"] = "first"
+executor = LocalExecutor(dies_slowly, workers=2)
+executor.submit(Job(0, None, 0))
+executor.wait()
+executor.close()
+print("closed")
+"""
+
+
+def test_closing_while_a_worker_starts_prints_nothing(tmp_path: Path) -> None:
+    """Pebble takes its semaphores away before it kills: a worker that still starts would miss them and say so."""
+    assert run_python(CLOSES_EARLY, tmp_path, at_start=SECOND_STARTS_SLOWLY) == (0, "closed\n", "")
 
 
 def interrupts_or_dies(job: Job) -> Measurement:

@@ -16,12 +16,15 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from multiprocessing import resource_tracker
+from multiprocessing.process import BaseProcess
 from typing import Any
+from weakref import WeakSet
 
 import cloudpickle
 import pebble
 from loky.backend import resource_tracker as loky_tracker
-from loky.backend.context import get_context
+from loky.backend.context import LokyContext
+from loky.backend.process import LokyProcess
 
 from netwright.execution.attempts import attempt
 from netwright.execution.interface import Evaluate
@@ -40,9 +43,10 @@ class LocalExecutor:
     def __init__(self, evaluate: Evaluate, *, workers: int, time_limit: float | None = None, threads: int = 1) -> None:
         self._time_limit = time_limit
         self._ended: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self._context = _Context()
         self._pool = pebble.ProcessPool(
             max_workers=workers,
-            context=get_context("loky"),
+            context=self._context,
             initializer=_start_worker,
             initargs=(cloudpickle.dumps(evaluate), os.getpid(), threads),
         )
@@ -101,7 +105,22 @@ class LocalExecutor:
     def close(self) -> None:
         """Kill the workers."""
         self._pool.stop()
+        for worker in tuple(self._context.started):
+            if worker.is_alive():  # before `join` takes away what one that still starts looks for
+                worker.terminate()
         self._pool.join()
+
+
+class _Context(LokyContext):  # type: ignore[misc]
+    """Loky's way of starting processes; knows those that it started and that may still run."""
+
+    def __init__(self) -> None:
+        self.started: WeakSet[BaseProcess] = WeakSet()
+
+    def Process(self, *args: Any, **kwargs: Any) -> BaseProcess:  # noqa: N802
+        process: BaseProcess = LokyProcess(*args, **kwargs)
+        self.started.add(process)
+        return process
 
 
 def usable_cores() -> int:
