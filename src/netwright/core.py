@@ -443,9 +443,8 @@ class SearchCore:
         """Every queued trial that waits for nothing."""
         for trial in self._waiting():
             if self._original(trial).number == trial.number:
-                running = replace(trial, state=TrialState.RUNNING)
-                self._change(running)
-                yield self._job(running)
+                self._change(replace(trial, state=TrialState.RUNNING))
+                yield self._job(trial)  # which knows its fingerprint already
 
     def _job(self, trial: Trial) -> Job:
         what = trial.fingerprint if self._reuse else trial.number

@@ -103,12 +103,25 @@ def test_samples_are_as_frequent_as_their_probability_says(temperature):
     assert set(seen) <= set(expected)
 
 
-def test_a_sequence_does_not_depend_on_its_neighbours():
-    controller = controller_for(layers(5))
-    together = [layers(5).start() for _ in range(6)]
-    controller.sample(together, [np.random.default_rng(i) for i in range(6)])
+@space
+def uneven():
+    """Asks every sequence for its last anchors at the same step, each for another number of them."""
+    early = yield Choice("early", (1, 2, 3))
+    for step in range(3):
+        yield Subset("inputs", of=step) if step < early else Choice("other", "ab")
+    late = []
+    for step in range(3):
+        late.append((yield Subset("inputs", of=early + step)))
+    return early, late
+
+
+@pytest.mark.parametrize("tried", [layers(5), uneven()], ids=lambda tried: tried.name)
+def test_a_sequence_does_not_depend_on_its_neighbours(tried):
+    controller = controller_for(tried)
+    together = [tried.start() for _ in range(100)]
+    controller.sample(together, [np.random.default_rng(i) for i in range(100)])
     for index, performance in enumerate(together):
-        alone = layers(5).start()
+        alone = tried.start()
         controller.sample([alone], [np.random.default_rng(index)])
         assert alone.actions == performance.actions
 

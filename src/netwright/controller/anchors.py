@@ -8,10 +8,14 @@ Shapes: M sequences, G of them at once, A anchors, P pairs (i, j) with j < i, H 
 """
 
 from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from netwright.controller.recurrence import Floats, array
 
 SUBSET_WEIGHTS = ("previous", "current", "score", "none")
 
@@ -30,32 +34,41 @@ def bernoulli_entropy(logits: Tensor) -> Tensor:
 
 
 class AnchorMemory:
-    """While sampling: the anchors seen so far under one name, for all M sequences."""
+    """While sampling, in numpy: the anchors seen so far under one name, for all M sequences.
+
+    `rows` are the G sequences that are asked: their numbers, or `slice(None)` for all, which saves picking them.
+    """
 
     def __init__(self, weights: Mapping[str, Tensor], name: str, num_sequences: int) -> None:
         self._previous, self._current, self._score, self._none = (
-            weights[f"subset/{name}/{part}"] for part in SUBSET_WEIGHTS
+            array(weights[f"subset/{name}/{part}"]) for part in SUBSET_WEIGHTS
         )
-        empty = torch.zeros(num_sequences, 0, len(self._score))
-        self._projected_MAH, self._inputs_MAH = empty, empty
+        self._num_anchors = 0
+        self._projected_MAH = self._inputs_MAH = np.zeros((num_sequences, 0, len(self._score)), np.float32)
 
-    def logits(self, rows: list[int], states_GH: Tensor) -> Tensor:
+    def logits(self, rows: list[int] | slice, states_GH: Floats) -> Floats:
         """The logits of selecting each earlier anchor at the states of these sequences, shape [G, A]."""
         current_GH = states_GH @ self._current.T
-        return torch.tanh(self._projected_MAH[rows] + current_GH.unsqueeze(1)) @ self._score
+        logits_GA: Floats = np.tanh(self._seen(self._projected_MAH, rows) + current_GH[:, np.newaxis]) @ self._score
+        return logits_GA
 
-    def next_inputs(self, rows: list[int] | slice, selected_GA: Tensor) -> Tensor:
+    def next_inputs(self, rows: list[int] | slice, selected_GA: Floats) -> Floats:
         """The mean of the selected anchors' inputs, or the learned vector for none; shape [G, H]."""
-        counts_G1 = selected_GA.sum(1, keepdim=True)
-        means_GH = torch.einsum("ga,gah->gh", selected_GA, self._inputs_MAH[rows]) / counts_G1.clamp(min=1)
-        return torch.where(counts_G1 > 0, means_GH, self._none)
+        counts_G1 = selected_GA.sum(1, keepdims=True)
+        sums_GH = (selected_GA[:, np.newaxis] @ self._seen(self._inputs_MAH, rows))[:, 0]
+        return np.where(counts_G1 > 0, sums_GH / np.maximum(counts_G1, 1), self._none)
 
-    def append(self, rows: list[int], positions: list[int], inputs_GH: Tensor, states_GH: Tensor) -> None:
+    def _seen(self, values_MAH: Floats, rows: list[int] | slice) -> Floats:
+        return values_MAH[rows, : self._num_anchors]
+
+    def append(self, rows: list[int] | slice, positions: list[int], inputs_GH: Floats, states_GH: Floats) -> None:
         """Remember the place just asked as anchor number `positions[g]` of sequence `rows[g]`."""
-        missing = max(positions) + 1 - self._inputs_MAH.shape[1]
-        if missing > 0:
-            room = (0, 0, 0, max(missing, 16))
-            self._projected_MAH = functional.pad(self._projected_MAH, room)
-            self._inputs_MAH = functional.pad(self._inputs_MAH, room)
-        self._projected_MAH[rows, positions] = states_GH @ self._previous.T
-        self._inputs_MAH[rows, positions] = inputs_GH
+        self._num_anchors = max(self._num_anchors, max(positions) + 1)
+        if self._num_anchors > self._inputs_MAH.shape[1]:
+            room = ((0, 0), (0, 16), (0, 0))
+            self._projected_MAH, self._inputs_MAH = (np.pad(v, room) for v in (self._projected_MAH, self._inputs_MAH))
+        places: tuple[Any, Any] = (rows, positions[0])
+        if len(set(positions)) > 1:  # in a space that does not ask every sequence equally often
+            places = (range(len(positions)) if isinstance(rows, slice) else rows, positions)
+        self._projected_MAH[places] = states_GH @ self._previous.T
+        self._inputs_MAH[places] = inputs_GH

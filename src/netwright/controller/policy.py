@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from netwright.controller.anchors import SUBSET_WEIGHTS, AnchorMemory, bernoulli_entropy, pair_scores
 from netwright.controller.layout import Layout, SubsetTerms
+from netwright.controller.recurrence import Floats, Recurrence, States, array, sigmoid
 from netwright.errors import ConfigError, SpaceError
 from netwright.spaces.decisions import Action, Choice, Decision, Subset
 from netwright.spaces.programs import Performance
@@ -24,8 +25,6 @@ from netwright.trials import derive_seed
 
 Weights = dict[str, Tensor]
 OF_DECISIONS = ("choice/", "subset/")
-Walk = list[tuple[Tensor, Tensor]]
-"""(state, cell) of each layer at the next decision of one sequence."""
 
 
 def initial_weight(seed: int, name: str, shape: Sequence[int], init_range: float) -> Tensor:
@@ -105,95 +104,84 @@ class Controller:
 
     # Sampling ---------------------------------------------------------------------------------------------------------
 
-    @torch.no_grad()
     def sample(self, performances: Sequence[Performance], rngs: Sequence[np.random.Generator]) -> None:
         """Answer every decision of M fresh performances in lock-step: one LSTM step per decision for all of them.
 
         Sequence k draws from rngs[k] only, so it does not depend on its neighbours.
         """
+        recurrence = self._recurrence()
         memories: dict[str, AnchorMemory] = {}
-        inputs_MH = self.weights["start"].expand(len(performances), -1)
-        hidden = [(torch.zeros_like(inputs_MH), torch.zeros_like(inputs_MH))] * self.lstm.num_layers
-        layers = self.lstm.all_weights  # every look at them costs as much as a small product
+        states = recurrence.start(len(performances))
+        inputs_MH = np.repeat(array(self.weights["start"])[np.newaxis], len(performances), axis=0)
         while groups := _by_name(performances):
-            hidden = _step(layers, inputs_MH, hidden)
-            outputs_MH = hidden[-1][0]
-            next_inputs_MH = torch.zeros_like(inputs_MH)
+            states = recurrence.step(inputs_MH, states)
+            outputs_MH = states[-1][0]
+            next_inputs_MH = np.zeros_like(inputs_MH)
             # Sequences of one shape are at the same decision; picking all rows one by one would cost as much as a step.
             together = len(next(iter(groups.values()))) == len(performances)
             for name, rows in groups.items():
                 decisions = [performances[row].decision for row in rows]
                 picked = slice(None) if together else rows
-                states_GH = outputs_MH[picked]
+                states_GH, rngs_of_group = outputs_MH[picked], [rngs[row] for row in rows]
                 for decision in decisions:
                     assert decision is not None
                     self.meet(decision)
                 if isinstance(decisions[0], Choice):
-                    actions: list[Action] = self._choose(name, decisions, states_GH, [rngs[row] for row in rows])
-                    next_inputs_GH = self.weights[f"choice/{name}/embedding"][actions]
+                    options = self._choose(name, decisions, states_GH, rngs_of_group)
+                    actions: Sequence[Action] = options
+                    next_inputs_MH[picked] = array(self.weights[f"choice/{name}/embedding"])[options]
                 else:
-                    memory = memories.setdefault(name, AnchorMemory(self.weights, name, len(performances)))
-                    actions, selected_GA = self._select(memory, rows, decisions, states_GH, rngs)
-                    next_inputs_GH = memory.next_inputs(picked, selected_GA)
+                    if name not in memories:
+                        memories[name] = AnchorMemory(self.weights, name, len(performances))
+                    memory = memories[name]
                     positions = [decision.of for decision in decisions if isinstance(decision, Subset)]
-                    memory.append(rows, positions, inputs_MH[picked], states_GH)
-                next_inputs_MH[picked] = next_inputs_GH
+                    actions, selected_GA = self._select(memory.logits(picked, states_GH), positions, rngs_of_group)
+                    next_inputs_MH[picked] = memory.next_inputs(picked, selected_GA)
+                    memory.append(picked, positions, inputs_MH[picked], states_GH)
                 for row, action in zip(rows, actions, strict=True):
                     performances[row].act(action)
             inputs_MH = next_inputs_MH
 
-    @torch.no_grad()
-    def begin(self) -> Walk:
-        """The walk at its first decision; for a sequence whose decisions come from outside, each a `Choice`."""
-        inputs_MH = self.weights["start"].unsqueeze(0)
-        return _step(
-            self.lstm.all_weights,
-            inputs_MH,
-            [(torch.zeros_like(inputs_MH), torch.zeros_like(inputs_MH))] * self.lstm.num_layers,
-        )
+    def _recurrence(self) -> Recurrence:
+        return Recurrence(self.weights, self.lstm.num_layers)
 
-    @torch.no_grad()
-    def choose(self, walk: Walk, choice: Choice, rng: np.random.Generator) -> int:
+    def begin(self) -> States:
+        """The walk at its first decision; for a sequence whose decisions come from outside, each a `Choice`."""
+        recurrence = self._recurrence()
+        return recurrence.step(array(self.weights["start"])[np.newaxis], recurrence.start(1))
+
+    def choose(self, walk: States, choice: Choice, rng: np.random.Generator) -> int:
         """An option of `choice`, the next decision of the walk, drawn."""
         self.meet(choice)
         (action,) = self._choose(choice.name, [choice], walk[-1][0], [rng])
-        assert isinstance(action, int)
         return action
 
-    @torch.no_grad()
-    def advance(self, walk: Walk, choice: Choice, action: int) -> Walk:
+    def advance(self, walk: States, choice: Choice, action: int) -> States:
         """The walk behind `choice`, answered with `action`."""
         self.meet(choice)
-        return _step(self.lstm.all_weights, self.weights[f"choice/{choice.name}/embedding"][[action]], walk)
+        return self._recurrence().step(array(self.weights[f"choice/{choice.name}/embedding"])[[action]], walk)
 
     def _choose(
-        self, name: str, decisions: Sequence[Decision | None], states_GH: Tensor, rngs: Sequence[np.random.Generator]
-    ) -> list[Action]:
+        self, name: str, decisions: Sequence[Decision | None], states_GH: Floats, rngs: Sequence[np.random.Generator]
+    ) -> list[int]:
         """One option per sequence."""
-        weight, bias = self.weights[f"choice/{name}/weight"], self.weights[f"choice/{name}/bias"]
-        logits_GN = (functional.linear(states_GH, weight, bias) / self.temperature).double().numpy()
+        weight, bias = array(self.weights[f"choice/{name}/weight"]), array(self.weights[f"choice/{name}/bias"])
+        logits_GN = ((states_GH @ weight.T + bias) / self.temperature).astype(np.float64)
         allowed_GN = np.array([decision.allowed for decision in decisions if isinstance(decision, Choice)])
         return draw_options(logits_GN, allowed_GN, rngs)
 
     def _select(
-        self,
-        memory: AnchorMemory,
-        rows: list[int],
-        decisions: Sequence[Decision | None],
-        states_GH: Tensor,
-        rngs: Sequence[np.random.Generator],
-    ) -> tuple[list[Action], Tensor]:
-        """Independent bits per sequence, as actions and as a 0/1 matrix [G, A]."""
-        logits_GA = memory.logits(rows, states_GH) / self.temperature
-        probabilities = torch.sigmoid(logits_GA.double()).numpy()
-        selected_GA = np.zeros(probabilities.shape, dtype=np.float32)
+        self, logits_GA: Floats, positions: Sequence[int], rngs: Sequence[np.random.Generator]
+    ) -> tuple[list[Action], Floats]:
+        """Independent bits for as many anchors as each sequence has, as actions and as a 0/1 matrix [G, A]."""
+        probabilities_GA = sigmoid((logits_GA / self.temperature).astype(np.float64))
+        selected_GA = np.zeros_like(logits_GA)
         actions: list[Action] = []
-        for position, (row, decision) in enumerate(zip(rows, decisions, strict=True)):
-            assert isinstance(decision, Subset)
-            bits = rngs[row].random(decision.of) < probabilities[position, : decision.of]
-            selected_GA[position, : decision.of] = bits
-            actions.append(tuple(int(j) for j in np.flatnonzero(bits)))
-        return actions, torch.from_numpy(selected_GA)
+        for place, (position, rng) in enumerate(zip(positions, rngs, strict=True)):
+            bits = rng.random(position) < probabilities_GA[place, :position]
+            selected_GA[place, :position] = bits
+            actions.append(tuple(np.flatnonzero(bits).tolist()))
+        return actions, selected_GA
 
     # Known sequences --------------------------------------------------------------------------------------------------
 
@@ -258,26 +246,16 @@ class Controller:
         return (log_p * asked_MP).sum(1), (entropy * asked_MP).sum(1)
 
 
-def _step(
-    layers: Sequence[Sequence[Tensor]], inputs_MH: Tensor, hidden: Sequence[tuple[Tensor, Tensor]]
-) -> list[tuple[Tensor, Tensor]]:
-    """One step of all layers: (state, cell) of each. Three times as fast as calling the LSTM for one step."""
-    stepped = []
-    for (state_MH, cell_MH), weights in zip(hidden, layers, strict=True):
-        inputs_MH, cell_MH = torch.lstm_cell(inputs_MH, (state_MH, cell_MH), *weights)
-        stepped.append((inputs_MH, cell_MH))
-    return stepped
-
-
 def draw_options(
     logits_GN: npt.NDArray[np.float64], allowed_GN: npt.NDArray[np.bool_], rngs: Sequence[np.random.Generator]
-) -> list[Action]:
+) -> list[int]:
     """One allowed option for each row of logits, by inverting the cumulative distribution in double precision."""
     odds_GN = np.where(allowed_GN, np.exp(logits_GN - logits_GN.max(1, keepdims=True)), 0.0)
     cumulative_GN = odds_GN.cumsum(1)
     # A float32 draw is at most 1 - 2**-24, so the threshold stays below the total and the last allowed option.
     thresholds = [[float(rng.random(dtype=np.float32))] for rng in rngs] * cumulative_GN[:, -1:]
-    return [int(index) for index in (cumulative_GN <= thresholds).sum(1)]
+    options: list[int] = (cumulative_GN <= thresholds).sum(1).tolist()
+    return options
 
 
 def _by_name(performances: Sequence[Performance]) -> dict[str, list[int]]:

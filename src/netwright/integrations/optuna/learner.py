@@ -10,7 +10,8 @@ import torch
 from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.objectives import reinforce_loss
 from netwright.controller.parameters import AdamParameters
-from netwright.controller.policy import Controller, Walk, Weights
+from netwright.controller.policy import Controller, Weights
+from netwright.controller.recurrence import States
 from netwright.spaces.decisions import Choice
 from netwright.spaces.programs import Performance
 
@@ -33,7 +34,7 @@ class Drawing:
     """A trial under way: what draws it, what it was suggested so far, and where the controller is behind that."""
 
     version: int
-    walk: Walk
+    walk: States
     names: list[str] = field(default_factory=list)
 
 
