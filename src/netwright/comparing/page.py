@@ -13,8 +13,8 @@ from netwright.writing import write_whole
 
 FILE_NAME = "comparison.html"
 COLOURS = ("blue", "accent", "green", "warn", "muted", "ramp-6", "ramp-2", "points")
-STYLES = "td:first-child, th, th.number { min-width: 130px; white-space: normal; overflow-wrap: anywhere; }"
-"""Names of strategies are as long as their settings."""
+STYLES = "td, td.number, th, th.number { max-width: 150px; white-space: normal; overflow-wrap: anywhere; }"
+"""Names of strategies are as long as their settings; an interval may stand below its mean."""
 BAND = "30"
 """The opacity of an interval, hexadecimal."""
 
@@ -52,7 +52,8 @@ def page(comparison: Comparison) -> str:
 
 
 def _table(headers: list[str], rows: tables.Rows) -> str:
-    cells = [[cell(words(text), number=index > 0) for index, text in enumerate(row)] for row in rows]
+    unbroken = [[text.replace(", ", ",\N{NO-BREAK SPACE}") for text in row] for row in rows]  # intervals
+    cells = [[cell(words(text), number=index > 0) for index, text in enumerate(row)] for row in unbroken]
     return table([(name, index > 0) for index, name in enumerate(headers)], cells)
 
 

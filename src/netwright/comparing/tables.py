@@ -12,15 +12,15 @@ def strategies(comparison: Comparison) -> tuple[list[str], Rows]:
     summaries = comparison.summaries
     tested = all(each.test_accuracy for each in summaries)
     known = all(each.regret for each in summaries)
-    headers = ["strategy", "runs", f"best {metric}", "95% interval"]
+    headers = ["strategy", "runs", f"best {metric}"]
     headers += ["its test accuracy"] if tested else []
-    headers += ["regret", "95% interval", "best found", "95% interval"] if known else []
+    headers += ["regret", "best found"] if known else []
     rows = []
     for each in summaries:
-        row = [each.strategy, str(len(each.runs)), value(each.best_score), between(each.best_score)]
+        row = [each.strategy, str(len(each.runs)), value(each.best_score)]
         row += [value(each.test_accuracy)] if each.test_accuracy and tested else []
         if each.regret and each.found and known:
-            row += [value(each.regret), between(each.regret), f"{each.found.mean:.0%}", between(each.found, "{:.0%}")]
+            row += [value(each.regret), share(each.found)]
         rows.append([*row, f"{each.num_trials:,.5g}", f"{each.num_distinct:,.5g}"])
     return [*headers, "trials", "distinct"], rows
 
@@ -31,8 +31,7 @@ def pairs(comparison: Comparison) -> tuple[list[str], Rows]:
     rows = []
     for one in names:
         found = [comparison.better.get((one, other)) for other in names]
-        cells = [f"{each.mean:.0%} {between(each, '{:.0%}')}".strip() if each else "-" for each in found]
-        rows.append([one, *cells])
+        rows.append([one, *(share(each) if each else "-" for each in found)])
     return ["better than", *names], rows
 
 
@@ -42,8 +41,8 @@ def notes(comparison: Comparison) -> list[str]:
     known = any(each.regret for each in comparison.summaries)
     found = [
         plan.budget.rule,
-        f"seeds {plan.seeds[0]} to {plan.seeds[-1]}; mean ± standard deviation over runs, and the bootstrapped "
-        "interval of the mean",
+        f"seeds {plan.seeds[0]} to {plan.seeds[-1]}; mean ± standard deviation over runs, in brackets the 95% interval "
+        "of the mean, bootstrapped, or of a share",
     ]
     if known:
         found.append(
@@ -59,10 +58,15 @@ def notes(comparison: Comparison) -> list[str]:
 
 
 def value(spread: Spread) -> str:
-    """Mean ± deviation."""
-    return f"{spread.mean:.4g}" + ("" if spread.deviation is None else f" ± {spread.deviation:.2g}")
+    """Mean ± deviation [interval], as far as they are known."""
+    deviation = "" if spread.deviation is None else f" ± {spread.deviation:.2g}"
+    return f"{spread.mean:.4g}{deviation}{_between(spread, '{:.4g}')}"
 
 
-def between(spread: Spread, form: str = "{:.4g}") -> str:
-    """The interval, if there is one."""
-    return "" if spread.low is None else f"[{form.format(spread.low)}, {form.format(spread.high)}]"
+def share(spread: Spread) -> str:
+    """Mean [interval] in percent."""
+    return f"{spread.mean:.0%}{_between(spread, '{:.0%}')}"
+
+
+def _between(spread: Spread, form: str) -> str:
+    return "" if spread.low is None else f" [{form.format(spread.low)}, {form.format(spread.high)}]"
