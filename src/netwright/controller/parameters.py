@@ -90,7 +90,7 @@ class AdamWeights:
 
     def __init__(self, learning_rate: float) -> None:
         self.values: Weights = {}
-        self._optimizer = torch.optim.Adam([torch.zeros(0)], lr=learning_rate, foreach=False)
+        self._optimizer = torch.optim.Adam([torch.zeros(0)], lr=learning_rate, foreach=True)
 
     def add(self, name: str, value: Tensor) -> None:
         """A new weight, which starts from a copy of `value`."""
