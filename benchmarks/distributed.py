@@ -25,7 +25,7 @@ from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.parameters import Origin
 from netwright.controller.policy import Controller, Weights
 from netwright.controller.shards import LocalShards, ShardedParameters
-from netwright.core import SearchCore
+from netwright.core.search import SearchCore
 from netwright.distributed import on_ray
 from netwright.distributed.on_ray import RayShards
 from netwright.distributed.simulation import FixedPolicy, Simulation, simulate

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from netwright.config import FunctionSettings, RunConfig
-from netwright.core import Step
+from netwright.core.search import Step
 from netwright.execution.local import LocalExecutor
 from netwright.loop import drive, make_core
 from netwright.running import hardware

@@ -7,7 +7,7 @@ from netwright.choosing import make_strategy
 from netwright.config import RunConfig
 from netwright.constraints import Constraints
 from netwright.controller.shards import Shards
-from netwright.core import SearchCore, Step
+from netwright.core.search import SearchCore, Step
 from netwright.errors import ConfigError, RunError
 from netwright.evaluations import evaluation_of
 from netwright.execution.interface import Executor

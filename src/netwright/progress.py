@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.text import Text
 
 from netwright.config import RunConfig
-from netwright.core import SearchCore, Step
+from netwright.core.search import SearchCore, Step
 from netwright.results import NUM_RECENT, described
 from netwright.running import Place, Watch
 from netwright.trials import Trial, TrialState

@@ -18,7 +18,7 @@ from netwright.choosing import make_strategy
 from netwright.config import ReinforceSettings, RunConfig, TableSettings, differences
 from netwright.confirming import best_trials, confirm, trials_numbered
 from netwright.controller.shards import Shards
-from netwright.core import SearchCore, Step
+from netwright.core.search import SearchCore, Step
 from netwright.distributed.on_ray import RayShards
 from netwright.errors import ConfigError, DataError, StoreError
 from netwright.evaluations import Opened, evaluation_of

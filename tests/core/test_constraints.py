@@ -8,7 +8,7 @@ from test_core import KilledError, VirtualExecutor, config, history, value
 from netwright.choosing import make_strategy
 from netwright.config import ConstraintSettings
 from netwright.constraints import Constraints
-from netwright.core import SearchCore
+from netwright.core.search import SearchCore
 from netwright.errors import ConfigError
 from netwright.evaluations import evaluation_of
 from netwright.loop import drive

@@ -6,7 +6,8 @@ import random
 import pytest
 
 from netwright.config import FunctionSettings, RandomSettings, ReinforceSettings, RunConfig
-from netwright.core import LEARNED, MAX_ATTEMPTS
+from netwright.core.chores import MAX_ATTEMPTS
+from netwright.core.search import LEARNED
 from netwright.loop import drive, make_core
 from netwright.spaces.decisions import Choice
 from netwright.spaces.programs import space

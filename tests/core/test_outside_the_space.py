@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from netwright.core import SearchCore
+from netwright.core.search import SearchCore
 from netwright.errors import RunError
 from netwright.rewards import ValueReward
 from netwright.spaces.decisions import Actions

@@ -11,7 +11,7 @@ from netwright.contracts import strategy_contract
 from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.policy import Controller
 from netwright.controller.shards import ShardedParameters
-from netwright.core import SearchCore
+from netwright.core.search import SearchCore
 from netwright.distributed.replay import replay
 from netwright.distributed.simulation import simulate
 from netwright.errors import ConfigError, RunError

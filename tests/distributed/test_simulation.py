@@ -7,7 +7,7 @@ import pytest
 
 from netwright.config import FunctionSettings
 from netwright.contracts import strategy_contract
-from netwright.core import SearchCore
+from netwright.core.search import SearchCore
 from netwright.distributed.simulation import FixedPolicy, Simulation, simulate
 from netwright.evaluations import evaluation_of
 from netwright.execution.virtual import VirtualExecutor, log_normal

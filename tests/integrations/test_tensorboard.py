@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from netwright.config import FunctionSettings, RandomSettings, RunConfig
-from netwright.core import Step
+from netwright.core.search import Step
 from netwright.integrations.tensorboard import Curves
 from netwright.loop import make_core
 from netwright.progress import Watches

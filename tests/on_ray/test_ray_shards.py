@@ -17,7 +17,7 @@ from torch import Tensor
 
 from netwright.config import FunctionSettings, ReinforceSettings, ReplicaSettings, RunConfig
 from netwright.controller.shards import LocalShards, Shards
-from netwright.core import Step
+from netwright.core.search import Step
 from netwright.distributed import on_ray
 from netwright.distributed.on_ray import RayShards
 from netwright.distributed.replay import replay

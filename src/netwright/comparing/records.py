@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from netwright.comparing.plan import Plan
-from netwright.core import SearchCore
+from netwright.core.search import SearchCore
 from netwright.errors import StoreError
 from netwright.trials import Trial, TrialState
 from netwright.writing import replace_whole

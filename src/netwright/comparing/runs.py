@@ -9,7 +9,7 @@ from types import TracebackType
 from netwright.comparing.plan import Plan, file_name, keep_plan
 from netwright.comparing.records import Ledger, Record
 from netwright.config import RunConfig
-from netwright.core import SearchCore, Step
+from netwright.core.search import SearchCore, Step
 from netwright.errors import NetwrightError, RunError, StoreError
 from netwright.evaluations import Opened
 from netwright.execution.in_process import InProcessExecutor

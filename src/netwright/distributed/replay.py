@@ -9,7 +9,7 @@ from torch import Tensor
 
 from netwright.choosing import make_strategy
 from netwright.config import RunConfig
-from netwright.core import LEARNED, SearchCore
+from netwright.core.search import LEARNED, SearchCore
 from netwright.errors import RunError
 from netwright.evaluations import evaluation_of
 from netwright.store import Store

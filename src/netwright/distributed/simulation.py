@@ -7,7 +7,7 @@ result.busy, result.drain_seconds, result.staleness
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from netwright.core import SearchCore, Step
+from netwright.core.search import SearchCore, Step
 from netwright.execution.virtual import VirtualExecutor
 from netwright.loop import drive
 from netwright.store import Store

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from netwright.config import RunConfig
-from netwright.core import SearchCore, Step
+from netwright.core.search import SearchCore, Step
 from netwright.errors import ConfigError, StoreError
 from netwright.results import NUM_RECENT
 from netwright.running import Place

@@ -20,12 +20,13 @@ which they were asked for, whenever they come. So where the work was done change
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 from netwright.constraints import Constraints
+from netwright.core.batches import Batches
+from netwright.core.chores import MAX_ATTEMPTS, Answer, Chores
 from netwright.errors import RunError, SpaceError
 from netwright.rewards import Reward
 from netwright.spaces.programs import Space
@@ -46,8 +47,6 @@ from netwright.trials import (
     is_finite_number,
 )
 
-MAX_ATTEMPTS = 3
-"""How often a child is tried whose worker is lost."""
 CONTRACT = "netwright.contracts.strategy_contract(make_strategy, space) finds such mistakes before a search does"
 LEARNED = "learned"
 """In a strategy's state: how many batches had been learned."""
@@ -77,14 +76,6 @@ class Step:
 
 
 @dataclass
-class _Answer:
-    """What the strategy was asked for."""
-
-    value: Any = None
-    known: bool = True
-
-
-@dataclass
 class _Turn:
     """A batch that is learned and those that are drawn after it, durable together; at first there is none to learn."""
 
@@ -93,9 +84,9 @@ class _Turn:
     tickets: list[Ticket]
     number: int | None = None
     """Of the batch that is learned."""
-    lesson: _Answer = field(default_factory=_Answer)
+    lesson: Answer = field(default_factory=Answer)
     update: Update | None = None
-    proposals: list[_Answer] | None = None
+    proposals: list[Answer] | None = None
     """For each ticket, once the batch has been learned."""
 
 
@@ -133,17 +124,7 @@ class SearchCore:
         self._constraints = constraints
         self.trials: list[Trial] = []
         """Every trial drawn, by number; those from `num_trials` on wait for a higher limit."""
-        self.learned: list[int] = []
-        """The numbers of the learned batches, in the order in which they were learned."""
-        self._tickets: list[Ticket] = []
-        self._rounds = [0] * replicas
-        self._with_room = set(range(replicas))
-        self._in_flight: list[deque[int]] = [deque() for _ in range(replicas)]
-        """The numbers of each replica's batches that are not learned, in their order."""
-        self._num_open: dict[int, int] = {}
-        """Of each of these batches, how many trials have not ended."""
-        self._complete: set[int] = set()
-        """Those of them without any."""
+        self._batches = Batches(size=batch_size, lag=lag, replicas=replicas)
         self._queued: list[int] = []
         """The numbers of the trials that wait, in their order."""
         self._num_kept = -replicas
@@ -153,10 +134,7 @@ class SearchCore:
         self._delegating = strategy if replicas > 1 and isinstance(strategy, Delegating) else None
         self._turns: deque[_Turn] = deque()
         """Those with answers to come, in their order."""
-        self._num_chores = 0
-        self._chores: dict[int, tuple[Chore, _Answer]] = {}
-        """What has been handed out, or will be."""
-        self._new_chores: list[Chore] = []
+        self._chores = Chores()
 
     def restore(self, trials: Iterable[Trial], learned: Iterable[int], state: StrategyState | None) -> None:
         """Take over a stored search, before `start`: its trials, and the batches learned, in their order.
@@ -175,15 +153,22 @@ class SearchCore:
         for position, number in enumerate(learned):
             anew = known is None or position >= known
             if anew:
-                self._strategy.observe(self._tickets[number], self._batch(self._tickets[number]))
-            self._close(number)
+                self._strategy.observe(self._batches[number], self._trials_of(self._batches[number]))
+            self._batches.close(number)
             self._reissue(draw=anew)
         self._num_kept = len(learned) if known is None else known
 
     def _reissue(self, *, draw: bool) -> None:
-        for ticket in self._issue():
+        for ticket in self._batches.issue():
+            num_ended = sum(trial.state.finished for trial in self._trials_of(ticket))
+            self._batches.ended(self._batches.number_of(ticket.first), num_ended)
             if draw:
                 self._strategy.propose(ticket)
+
+    @property
+    def learned(self) -> Sequence[int]:
+        """The numbers of the learned batches, in the order in which they were learned."""
+        return self._batches.learned
 
     @property
     def finished(self) -> bool:
@@ -193,8 +178,8 @@ class SearchCore:
             and len(self.trials) >= self.num_trials
             and all(
                 trial.state.finished
-                for number in self._num_open
-                for trial in self._batch(self._tickets[number])
+                for ticket in self._batches.in_flight
+                for trial in self._trials_of(ticket)
                 if trial.number < self.num_trials
             )
         )
@@ -210,7 +195,8 @@ class SearchCore:
     def receive(self, outcome: Outcome) -> Step:
         """Take the end of one job and go on as far as it allows."""
         if outcome.of_chore:
-            return self._receive_answer(outcome)
+            self._chores.take(outcome)
+            return self._advance()
         trial = self.trials[outcome.number]
         if trial.state is not TrialState.RUNNING:
             return Step()  # a second answer, from a worker that was given up
@@ -220,20 +206,6 @@ class SearchCore:
             if self._attempts[trial.number] <= MAX_ATTEMPTS:
                 return Step(jobs=(self._job(trial),))
         self._change(self._judged(trial, outcome))
-        return self._advance()
-
-    def _receive_answer(self, outcome: Outcome) -> Step:
-        """Take the end of a chore; `RunError` where it cannot be done."""
-        if outcome.number not in self._chores:
-            return Step()  # a second answer, from a worker that was given up
-        chore, answer = self._chores[outcome.number]
-        if outcome.failure is not None:
-            attempts = self._attempts[chore.number] = self._attempts.get(chore.number, 0) + 1
-            if outcome.failure.kind.says_nothing_of_the_child and attempts < MAX_ATTEMPTS:
-                return Step(jobs=(chore,))
-            raise RunError(f"a replica of the controller cannot do its work: {outcome.failure}")
-        del self._chores[chore.number]
-        answer.value, answer.known = outcome.answer, True
         return self._advance()
 
     def _judged(self, trial: Trial, outcome: Outcome) -> Trial:
@@ -270,8 +242,8 @@ class SearchCore:
                 state = partial(_always, kept)
         if ended and not self._turns and (self._state_is_due or self.finished):
             state, self._num_kept = self._state, len(self.learned)
-        jobs: tuple[Job | Chore, ...] = (*self._new_chores, *self._launch())
-        self._new_chores = []
+        jobs: tuple[Job | Chore, ...] = (*self._chores.new, *self._launch())
+        self._chores.new.clear()
         trials, self._changed = tuple(self._changed.values()), {}
         return Step(trials, tuple(turn.update for turn in ended if turn.update is not None), state, jobs)
 
@@ -285,16 +257,16 @@ class SearchCore:
         Where the strategy's state is due, what was begun is ended first.
         """
         while not (self._turns and self._state_is_due):
-            turn = _Turn(len(self.learned), list(self._issue()))
+            turn = _Turn(len(self.learned), self._batches.issue())
             if not turn.tickets:
-                turn.number = self._next_complete()
+                turn.number = self._batches.next_complete()
                 if turn.number is None:
                     break
                 if self._delegating:
-                    ticket = self._tickets[turn.number]
-                    turn.lesson = self._asked(self._delegating.lesson(ticket, self._batch(ticket)))
-                self._close(turn.number)
-                turn.tickets = list(self._issue())
+                    ticket = self._batches[turn.number]
+                    turn.lesson = self._chores.ask(self._delegating.lesson(ticket, self._trials_of(ticket)))
+                self._batches.close(turn.number)
+                turn.tickets = self._batches.issue()
             self._turns.append(turn)
         return bool(self._turns)
 
@@ -314,68 +286,29 @@ class SearchCore:
             self._draw(ticket, answer.value)
         return self._turns.popleft()
 
-    def _proposed(self, ticket: Ticket) -> _Answer:
+    def _proposed(self, ticket: Ticket) -> Answer:
         if self._delegating:
-            return self._asked(self._delegating.drawing(ticket))
-        return _Answer(self._strategy.propose(ticket))
-
-    def _asked(self, work: Callable[[], Any] | None) -> _Answer:
-        """The answer to come of what will be handed out."""
-        if work is None:
-            return _Answer()
-        self._num_chores += 1
-        chore, answer = Chore(-self._num_chores, work), _Answer(known=False)
-        self._chores[chore.number] = chore, answer
-        self._new_chores.append(chore)
-        return answer
+            return self._chores.ask(self._delegating.drawing(ticket))
+        return Answer(self._strategy.propose(ticket))
 
     def _state(self) -> StrategyState:
         state = self._strategy.state()
         return replace(state, values={**state.values, LEARNED: len(self.learned)})
 
-    def _issue(self) -> Iterator[Ticket]:
-        """A ticket for every batch that there is room for."""
-        with_room, self._with_room = sorted(self._with_room), set()
-        for replica in with_room:
-            while len(self._in_flight[replica]) <= self.lag:
-                number = len(self._tickets)
-                ticket = Ticket(self._rounds[replica], number * self.batch_size, self.batch_size, replica)
-                self._rounds[replica] += 1
-                self._in_flight[replica].append(number)
-                self._tickets.append(ticket)
-                self._num_open[number] = ticket.size
-                self._ended(number, sum(trial.state.finished for trial in self._batch(ticket)))
-                yield ticket
-
-    def _batch(self, ticket: Ticket) -> Sequence[Trial]:
+    def _trials_of(self, ticket: Ticket) -> Sequence[Trial]:
         return self.trials[ticket.first : ticket.first + ticket.size]
-
-    def _next_complete(self) -> int | None:
-        """The batch to be learned next: of one replica its first, and of these one whose trials have all ended."""
-        replica_of = {number: self._tickets[number].replica for number in self._complete}
-        first = [number for number, replica in replica_of.items() if self._in_flight[replica][0] == number]
-        return min(first, key=lambda number: replica_of[number], default=None)
 
     def _learn(self, turn: _Turn) -> Update | None:
         if turn.number is None:
             return None
-        ticket = self._tickets[turn.number]
+        ticket = self._batches[turn.number]
         if self._delegating:
             update = self._delegating.learn(ticket, turn.lesson.value)
         else:
-            update = self._strategy.observe(ticket, self._batch(ticket))
+            update = self._strategy.observe(ticket, self._trials_of(ticket))
         if self.replicas > 1:
             update = Update(turn.round, {**update.metrics, "batch": turn.number, "replica": ticket.replica})
         return update
-
-    def _close(self, number: int) -> None:
-        """A batch is learned."""
-        replica = self._tickets[number].replica
-        self._in_flight[replica].popleft()
-        self._with_room.add(replica)
-        del self._num_open[number]
-        self._complete.remove(number)
-        self.learned.append(number)
 
     def _draw(self, ticket: Ticket, proposals: Sequence[Proposal]) -> None:
         self._check(ticket, proposals)
@@ -412,12 +345,7 @@ class SearchCore:
     def _change(self, trial: Trial) -> None:
         self.trials[trial.number] = self._changed[trial.number] = trial
         if trial.state.finished:
-            self._ended(trial.number // self.batch_size, 1)
-
-    def _ended(self, number: int, num_trials: int) -> None:
-        self._num_open[number] -= num_trials
-        if not self._num_open[number]:
-            self._complete.add(number)
+            self._batches.ended(self._batches.number_of(trial.number))
 
     def _waiting(self) -> list[Trial]:
         """The queued trials below the limit."""

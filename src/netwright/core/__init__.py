@@ -1,0 +1,1 @@
+"""The search without input or output: outcomes in, jobs and what changed out."""

@@ -1,0 +1,82 @@
+"""Which batches there are, whose they are, when the next may be drawn, and which is learned next."""
+
+from collections import deque
+from collections.abc import Iterator
+
+from netwright.trials import Ticket
+
+
+class Batches:
+    """Streams of batches of `size` trials, one stream for each replica, with at most `lag` + 1 of each in flight.
+
+    for ticket in batches.issue():                # every batch that there is room for, to be drawn
+        ...
+    batches.ended(number, num_trials)             # of that batch
+    while (number := batches.next_complete()) is not None:
+        ...
+        batches.close(number)                     # it is learned, which makes room for another of its replica
+
+    Batches are numbered in the order in which they are issued. A replica's are learned in their order.
+    """
+
+    def __init__(self, *, size: int, lag: int, replicas: int) -> None:
+        self.learned: list[int] = []
+        """The numbers of the learned batches, in the order in which they were learned."""
+        self._size, self._lag = size, lag
+        self._tickets: list[Ticket] = []
+        self._rounds = [0] * replicas
+        self._with_room = set(range(replicas))
+        self._of_replica: list[deque[int]] = [deque() for _ in range(replicas)]
+        """The numbers of each replica's batches that are not learned, in their order."""
+        self._num_open: dict[int, int] = {}
+        """Of each of these batches, how many trials have not ended."""
+        self._complete: set[int] = set()
+        """Those of them without any."""
+
+    def __getitem__(self, number: int) -> Ticket:
+        return self._tickets[number]
+
+    @property
+    def in_flight(self) -> Iterator[Ticket]:
+        """Those that are issued and not learned."""
+        return (self._tickets[number] for number in self._num_open)
+
+    def number_of(self, trial: int) -> int:
+        """The batch to which the trial of this number belongs."""
+        return trial // self._size
+
+    def issue(self) -> list[Ticket]:
+        """A ticket for every batch that there is room for, replica by replica."""
+        issued = []
+        with_room, self._with_room = sorted(self._with_room), set()
+        for replica in with_room:
+            while len(self._of_replica[replica]) <= self._lag:
+                number = len(self._tickets)
+                ticket = Ticket(self._rounds[replica], number * self._size, self._size, replica)
+                self._rounds[replica] += 1
+                self._of_replica[replica].append(number)
+                self._tickets.append(ticket)
+                self._num_open[number] = ticket.size
+                issued.append(ticket)
+        return issued
+
+    def ended(self, number: int, num_trials: int = 1) -> None:
+        """So many more trials of a batch have ended."""
+        self._num_open[number] -= num_trials
+        if not self._num_open[number]:
+            self._complete.add(number)
+
+    def next_complete(self) -> int | None:
+        """The batch to be learned next: of one replica its first, and of these one whose trials have all ended."""
+        replica_of = {number: self._tickets[number].replica for number in self._complete}
+        first = [number for number, replica in replica_of.items() if self._of_replica[replica][0] == number]
+        return min(first, key=lambda number: replica_of[number], default=None)
+
+    def close(self, number: int) -> None:
+        """A complete batch, the first of its replica, is learned."""
+        replica = self._tickets[number].replica
+        self._of_replica[replica].popleft()
+        self._with_room.add(replica)
+        del self._num_open[number]
+        self._complete.remove(number)
+        self.learned.append(number)
