@@ -32,7 +32,14 @@ def test_lower_rows_never_import_higher_ones() -> None:
     [
         modules_below("netwright.spaces"),
         modules_below("netwright.architectures"),
-        ["netwright", "netwright.trials", "netwright.zoo", "netwright.errors", "netwright.core.search", "netwright.store"],
+        [
+            "netwright",
+            "netwright.trials",
+            "netwright.zoo",
+            "netwright.errors",
+            "netwright.core.search",
+            "netwright.store",
+        ],
     ],
     ids=["spaces", "architectures", "values"],
 )
