@@ -12,20 +12,25 @@ from typing import Any
 
 from netwright.errors import SpaceError
 
+EXACT = (bool, int, str)
+"""What is the same in JSON; most of an architecture's values, asked for first."""
+
 
 def to_json(architecture: Any) -> Any:
     """The architecture as JSON values; a dataclass becomes an object whose "type" is the class's name."""
-    if isinstance(architecture, float) and not math.isfinite(architecture):
-        raise SpaceError(f"an architecture holds {architecture!r}, a number that JSON does not have")
-    if architecture is None or isinstance(architecture, bool | int | float | str):
+    if architecture is None or isinstance(architecture, EXACT):
         return architecture
+    if isinstance(architecture, float):
+        if not math.isfinite(architecture):
+            raise SpaceError(f"an architecture holds {architecture!r}, a number that JSON does not have")
+        return architecture
+    if isinstance(architecture, (list, tuple)):
+        return [to_json(value) for value in architecture]
     if is_dataclass(architecture) and not isinstance(architecture, type):
         members = {field.name: to_json(getattr(architecture, field.name)) for field in fields(architecture)}
         return {"type": type(architecture).__name__, **members}
     if isinstance(architecture, dict) and all(isinstance(key, str) for key in architecture):
         return {key: to_json(value) for key, value in architecture.items()}
-    if isinstance(architecture, list | tuple):
-        return [to_json(value) for value in architecture]
     raise SpaceError(
         f"an architecture holds {architecture!r} of type {type(architecture).__name__}, which has no JSON form; "
         "build it of dataclasses, dicts with string keys, lists, tuples, strings, numbers, booleans and None"
