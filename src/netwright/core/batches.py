@@ -11,7 +11,7 @@ class Batches:
 
     for ticket in batches.issue():                # every batch that there is room for, to be drawn
         ...
-    batches.ended(number, num_trials)             # of that batch
+    batches.ended(trial.number)                   # of a batch in flight
     while (number := batches.next_complete()) is not None:
         ...
         batches.close(number)                     # it is learned, which makes room for another of its replica
@@ -41,10 +41,6 @@ class Batches:
         """Those that are issued and not learned."""
         return (self._tickets[number] for number in self._num_open)
 
-    def number_of(self, trial: int) -> int:
-        """The batch to which the trial of this number belongs."""
-        return trial // self._size
-
     def issue(self) -> list[Ticket]:
         """A ticket for every batch that there is room for, replica by replica."""
         issued = []
@@ -60,9 +56,10 @@ class Batches:
                 issued.append(ticket)
         return issued
 
-    def ended(self, number: int, num_trials: int = 1) -> None:
-        """So many more trials of a batch have ended."""
-        self._num_open[number] -= num_trials
+    def ended(self, trial: int) -> None:
+        """One more trial of a batch in flight has ended, the one of this number."""
+        number = trial // self._size
+        self._num_open[number] -= 1
         if not self._num_open[number]:
             self._complete.add(number)
 

@@ -19,7 +19,7 @@ What replicas compute, a draw or a gradient, is handed out like children, as cho
 which they were asked for, whenever they come. So where the work was done changes nothing but the time it took.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -119,7 +119,7 @@ class SearchCore:
         space: Space | None = None,
     ) -> None:
         self._strategy, self._reward, self._space = strategy, reward, space
-        self.num_trials, self.batch_size, self.lag, self.replicas = num_trials, batch_size, lag, replicas
+        self.num_trials, self.batch_size, self.replicas = num_trials, batch_size, replicas
         self._seed, self._failure_reward, self._reuse = seed, failure_reward, reuse
         self._constraints = constraints
         self.trials: list[Trial] = []
@@ -129,7 +129,7 @@ class SearchCore:
         """The numbers of the trials that wait, in their order."""
         self._num_kept = -replicas
         self._first_with: dict[str, int] = {}
-        self._attempts: dict[int, int] = {}
+        self._attempts: Counter[int] = Counter()
         self._changed: dict[int, Trial] = {}
         self._delegating = strategy if replicas > 1 and isinstance(strategy, Delegating) else None
         self._turns: deque[_Turn] = deque()
@@ -160,8 +160,9 @@ class SearchCore:
 
     def _reissue(self, *, draw: bool) -> None:
         for ticket in self._batches.issue():
-            num_ended = sum(trial.state.finished for trial in self._trials_of(ticket))
-            self._batches.ended(self._batches.number_of(ticket.first), num_ended)
+            for trial in self._trials_of(ticket):
+                if trial.state.finished:
+                    self._batches.ended(trial.number)
             if draw:
                 self._strategy.propose(ticket)
 
@@ -202,8 +203,8 @@ class SearchCore:
             return Step()  # a second answer, from a worker that was given up
         failure = outcome.failure
         if failure is not None and failure.kind.says_nothing_of_the_child:
-            self._attempts[trial.number] = self._attempts.get(trial.number, 1) + 1
-            if self._attempts[trial.number] <= MAX_ATTEMPTS:
+            self._attempts[trial.number] += 1
+            if self._attempts[trial.number] < MAX_ATTEMPTS:
                 return Step(jobs=(self._job(trial),))
         self._change(self._judged(trial, outcome))
         return self._advance()
@@ -345,7 +346,7 @@ class SearchCore:
     def _change(self, trial: Trial) -> None:
         self.trials[trial.number] = self._changed[trial.number] = trial
         if trial.state.finished:
-            self._batches.ended(self._batches.number_of(trial.number))
+            self._batches.ended(trial.number)
 
     def _waiting(self) -> list[Trial]:
         """The queued trials below the limit."""
