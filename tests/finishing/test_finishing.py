@@ -223,7 +223,7 @@ TINY = ("--set", "evaluate.epochs=1", "--set", "space.num_layers=2", "--set", "c
 
 def test_a_run_becomes_a_model_through_kill_9(tmp_path: Path, cli, start) -> None:
     assert cli("search", "digits", "--trials", 4, "--workers", 2, "-o", tmp_path / "run", *TINY).exit_code == 0
-    arguments = ("train", "run", "--epochs", 1, "--top", 1, "--workers", 2)
+    arguments = ("train", "run", "--epochs", 1, "--top", 2, "--workers", 2)
     command = start(*arguments)
     grid = tmp_path / "run" / "model.unfinished" / "grid.json"
     deadline = time.monotonic() + 60
@@ -233,14 +233,14 @@ def test_a_run_becomes_a_model_through_kill_9(tmp_path: Path, cli, start) -> Non
     command.kill()
     code, out, err = start(*arguments).end(seconds=120)
     assert code == 0, err
-    assert "grid=0/16" not in err, "what was measured before is not measured again"
+    assert "grid=0/32" not in err, "what was measured before is not measured again"
     assert "tested once" in out
     assert "netwright export run/model --to code" in out
     model = json.loads((tmp_path / "run" / "model" / "model.json").read_text())
     assert f"test accuracy {model['metrics']['test_accuracy']:.4f} on digits (scikit-learn)" in out
-    assert len(model["grid"]) == 16
-    assert {entry["origin"] for entry in model["grid"]} <= set(found_in(tmp_path / "run", 1))
-    again = cli("train", tmp_path / "run", "--epochs", 1, "--top", 1)
+    assert len(model["grid"]) == 32
+    assert {entry["origin"] for entry in model["grid"]} <= set(found_in(tmp_path / "run", 2))
+    again = cli("train", tmp_path / "run", "--epochs", 1, "--top", 2)
     assert "It was there already" in again.stdout
 
 
