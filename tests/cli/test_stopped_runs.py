@@ -74,7 +74,7 @@ def test_a_second_writer_is_refused_and_readers_are_not(
 ) -> None:
     run = tmp_path / "run"
     search = ("search", f"{recipe_file}:config", "-o", run)
-    first = start(*search, TEST_SECONDS="0.2")
+    first = start(*search, TEST_SECONDS="0.5")
     first.until(run, 2)
     for second in (search, ("resume", run), ("confirm", run)):
         message = refused(cli, *second)
