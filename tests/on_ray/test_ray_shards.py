@@ -15,6 +15,7 @@ import torch
 from synthetic import measured_quality
 from torch import Tensor
 
+from netwright import running
 from netwright.config import FunctionSettings, ReinforceSettings, ReplicaSettings, RunConfig
 from netwright.controller.shards import LocalShards, Shards
 from netwright.core.search import Step
@@ -188,19 +189,24 @@ def test_the_command_keeps_parameters_on_the_cluster_and_goes_on_when_their_proc
     assert cli(*search, "-o", local).exit_code == 0
     (tmp_path / "calls.txt").unlink()
     until(lambda: not processes_named("ray::Keeper"), "a process of an earlier test is left")
-    killed: list[int] = []
+    made: list[RayShards] = []
+
+    def make(*arguments: Any, **settings: Any) -> RayShards:
+        made.append(RayShards(*arguments, **settings))
+        return made[-1]
 
     def kill() -> None:
         until(lambda: num_calls(tmp_path) >= 4, "no four children were begun", 60)
-        killed.extend(processes_named("ray::Keeper"))
-        os.kill(killed[0], signal.SIGKILL)
+        os.kill(ask(made[0], 0, lambda self: os.getpid()), signal.SIGKILL)
 
     thread = threading.Thread(target=kill)
     thread.start()
     monkeypatch.setenv("TEST_SECONDS", "0.1")
+    monkeypatch.setattr(running, "RayShards", make)
     assert cli(*search, "--executor", "ray", "--address", connected, "-o", run).exit_code == 0
     thread.join()
-    assert len(killed) == 1
+    (shards,) = made
+    assert shards.num_replaced >= 1
     until(lambda: not processes_named("ray::Keeper"), "a process with shards is left")
     assert trials(run) == trials(local)
     with Store.read(run) as ours, Store.read(local) as theirs:
