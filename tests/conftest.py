@@ -169,7 +169,7 @@ class Command:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "netwright", *map(str, arguments)],
             cwd=folder,
-            env={**os.environ, **environment},
+            env={**os.environ, "PYTHONFAULTHANDLER": "1", **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -191,8 +191,12 @@ class Command:
         self.process.communicate(timeout=60)
 
     def end(self, seconds: float = 60.0) -> tuple[int, str, str]:
-        """Exit code, standard output, standard error."""
-        out, err = self.process.communicate(timeout=seconds)
+        """Exit code, standard output, standard error. What does not end in time is asked where it hangs."""
+        try:
+            out, err = self.process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)
+            raise AssertionError(f"after {seconds} s:\n{self.process.communicate(timeout=10)[1]}") from None
         return self.process.returncode, out, err
 
 
