@@ -10,8 +10,9 @@ from safetensors.torch import load_file, save_file
 from netwright.architectures.language_costs import language_model_parameters
 from netwright.architectures.recurrent_baselines import Lstm, RecurrentArchitecture, RecurrentHighway
 from netwright.children.convolutional import num_parameters
-from netwright.children.dropout import Dropout, Masks
+from netwright.children.dropout import Dropout
 from netwright.children.language_model import LanguageModel
+from netwright.children.masks import Masks
 from netwright.errors import ConfigError
 from oracles.rhymes import SMALL_CELL, fresh, log_probs_token_by_token, rhymes
 

@@ -12,7 +12,8 @@ from torch.nn import functional
 
 from netwright.architectures.recurrent import RecurrentCell
 from netwright.architectures.recurrent_baselines import Lstm, RecurrentArchitecture
-from netwright.children.dropout import Dropout, Masks, draw_masks
+from netwright.children.dropout import Dropout
+from netwright.children.masks import Masks, draw_masks
 from netwright.errors import ConfigError
 from netwright.nn.highway import HighwayLayer
 from netwright.nn.interface import SequenceLayer, State
