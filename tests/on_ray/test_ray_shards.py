@@ -196,7 +196,7 @@ def test_the_command_keeps_parameters_on_the_cluster_and_goes_on_when_their_proc
         return made[-1]
 
     def kill() -> None:
-        until(lambda: num_calls(tmp_path) >= 4, "no four children were begun", 60)
+        until(lambda: num_calls(tmp_path) >= 4, "no four children were begun")
         os.kill(ask(made[0], 0, lambda self: os.getpid()), signal.SIGKILL)
 
     thread = threading.Thread(target=kill)
