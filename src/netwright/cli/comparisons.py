@@ -2,13 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from netwright.cli.app import app, reporting
 from netwright.cli.options import DataOption, RepeatsName, VerifyOption, WorkersOption
+
+if TYPE_CHECKING:
+    from netwright.comparing.comparison import Comparison
 
 
 @app.command()
@@ -72,8 +75,6 @@ def compare(
         netwright compare FILE.py:FUNCTION --strategies random,reinforce:learning_rate=0.01 --num-seeds 100 --trials 200
     """
     from netwright.cli.stages import Stages
-    from netwright.cli.tables import print_table
-    from netwright.comparing import tables
     from netwright.comparing.comparison import Comparison
     from netwright.comparing.page import write_page
     from netwright.comparing.plan import Repeats, default_folder, make_plan
@@ -110,6 +111,13 @@ def compare(
     if as_json:
         print(json.dumps(comparison.to_json(), allow_nan=False))
         return
+    _print(comparison, page)
+
+
+def _print(comparison: "Comparison", page: Path) -> None:
+    from netwright.cli.tables import print_table
+    from netwright.comparing import tables
+
     console = Console()
     print_table(console, *tables.strategies(comparison))
     if len(comparison.summaries) > 1:
