@@ -2,17 +2,20 @@
 
 python benchmarks/distributed.py busy                     # 800 slots, 12,800 children, a policy that costs nothing
 python benchmarks/distributed.py shards                   # gradients per second through 1, 4, 20 shards; or --ray
-python benchmarks/distributed.py learning --seeds 5       # replicas against batches of as many children
+python benchmarks/distributed.py learning --seeds 5       # replicas against batches of as many children; --workers 2
 python benchmarks/distributed.py learning --seeds 1 --topologies 800x1     # how long one simulation takes
 """
 
 import argparse
+import itertools
 import json
 import math
+import multiprocessing
 import statistics
 import time
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +47,8 @@ SAMPLES = 12_800
 SIGMAS = (0.25, 0.5, 1.0)
 WINDOW = 400
 """Samples over which a learning curve is averaged."""
+GOAL = 0.65
+"""A quality that is well above what random networks have."""
 TOPOLOGIES = ("1x8", "8x8", "1x64", "100x8", "1x800", "800x1")
 """With one replica the batch is synchronous: 8 x 8 children in flight against one batch of 64."""
 COLOURS = ("#2f66b0", "#d2691e", "#e0a458", "#2e8b57", "#9ac5a5", "#8a4fb0")
@@ -213,6 +218,7 @@ def learned(count: int, batch_size: int, seed: int, samples: int) -> dict[str, A
         curve.append((first + WINDOW / 2, moment, statistics.fmean(quality[number] for number in numbers)))
     return {
         "topology": f"{count}x{batch_size}",
+        "batch_size": batch_size,
         "seed": seed,
         "curve": curve,
         "final": statistics.fmean(quality[-2 * WINDOW :]),
@@ -225,16 +231,17 @@ def learned(count: int, batch_size: int, seed: int, samples: int) -> dict[str, A
     }
 
 
-def learning(topologies: Sequence[str], seeds: int, samples: int, out: Path) -> None:
+def learning(topologies: Sequence[str], seeds: int, samples: int, workers: int, out: Path) -> None:
     """Rows as they come, then means with intervals and the picture."""
     runs = []
-    for seed in range(seeds):
-        for topology in topologies:
-            count, batch_size = map(int, topology.split("x"))
-            runs.append(run := learned(count, batch_size, seed, samples))
-            ms_per_batch = 1000 * batch_size / samples
+    begun = [(*map(int, topology.split("x")), seed, samples) for seed in range(seeds) for topology in topologies]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, torch.set_num_threads, (1,)) as pool:
+        for run in pool.map(learned, *zip(*begun, strict=True)):
+            runs.append(run)
+            ms_per_batch = 1000 * run["batch_size"] / samples
             print(
-                f"seed {seed}, {count} replicas, {batch_size} children each: quality of the last {2 * WINDOW} "
+                f"seed {run['seed']}, {run['topology']}: quality of the last {2 * WINDOW} "
                 f"{run['final']:.4f}, of all {run['mean']:.4f}; {run['seconds']:.0f} units of time; staleness "
                 f"{run['staleness']}; "
                 f"simulated in {run['took']:.0f} s; a batch takes {run['took'] * ms_per_batch:.0f} ms, "
@@ -242,13 +249,29 @@ def learning(topologies: Sequence[str], seeds: int, samples: int, out: Path) -> 
                 flush=True,
             )
     out.with_suffix(".json").write_text(json.dumps(runs))
-    print("\n| replicas x children | quality of the last 800, 95% interval | time for all samples |\n|---|---|---|")
+    print(f"\nMeans over {seeds} seeds with 95% intervals; the time until {GOAL} is of the mean curve.\n")
+    print("| replicas x children | quality of all samples | of the last 800 | time for all | time until it |")
+    print("|---|---|---|---|---|")
     for topology in topologies:
         ours = [run for run in runs if run["topology"] == topology]
-        times = statistics.fmean(run["seconds"] for run in ours)
-        print(f"| {topology} | {interval([run['final'] for run in ours])} | {times:.0f} |")
+        cells = [interval([run[name] for run in ours]) for name in ("mean", "final")]
+        times = f"{statistics.fmean(run['seconds'] for run in ours):.0f}"
+        reached = next((f"{moment:.1f}" for _, moment, quality in mean_curve(ours) if quality >= GOAL), "never")
+        print(f"| {topology} | {' | '.join(cells)} | {times} | {reached} |")
+    print()
+    for one, other in itertools.combinations(topologies, 2):
+        paired = zip(*([run["mean"] for run in runs if run["topology"] == each] for each in (one, other)), strict=True)
+        print(f"quality of all samples, {one} - {other}, seed by seed: {interval([a - b for a, b in paired])}")
     out.write_text(picture(topologies, runs))
     print(f"\n{out} and {out.with_suffix('.json')} written")
+
+
+def mean_curve(runs: Sequence[dict[str, Any]]) -> list[tuple[float, ...]]:
+    """(sample, moment, quality), each the mean over the runs."""
+    return [
+        tuple(map(statistics.fmean, zip(*each, strict=True)))
+        for each in zip(*(run["curve"] for run in runs), strict=True)
+    ]
 
 
 def interval(values: list[float]) -> str:
@@ -271,7 +294,7 @@ def picture(topologies: Sequence[str], runs: Sequence[dict[str, Any]]) -> str:
     by_samples, by_time, ages = {}, {}, {}
     for topology in topologies:
         ours = [run for run in runs if run["topology"] == topology]
-        points = [tuple(map(statistics.fmean, zip(*each, strict=True))) for each in zip(*curves(ours), strict=True)]
+        points = mean_curve(ours)
         by_samples[topology] = [(sample, quality) for sample, _, quality in points]
         by_time[topology] = [(math.log10(moment), quality) for _, moment, quality in points]
         if not topology.startswith("1x"):
@@ -290,10 +313,6 @@ def picture(topologies: Sequence[str], runs: Sequence[dict[str, Any]]) -> str:
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1080 300" font-family="sans-serif" font-size="12">'
         f'<rect width="1080" height="300" fill="#ffffff"/>{"".join(panels)}{texts}</svg>\n'
     )
-
-
-def curves(runs: Sequence[dict[str, Any]]) -> list[list[tuple[float, float, float]]]:
-    return [run["curve"] for run in runs]
 
 
 def shares(runs: Sequence[dict[str, Any]]) -> list[tuple[float, float]]:
@@ -339,6 +358,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="searches of each topology")
     parser.add_argument("--samples", type=int, default=SAMPLES, help="of each search")
     parser.add_argument("--topologies", nargs="+", default=list(TOPOLOGIES), help="replicas x children")
+    parser.add_argument("--workers", type=int, default=1, help="searches simulated at once, each on one core")
     parser.add_argument("--repeats", type=int, default=200, help="gradients for each row of shards")
     parser.add_argument("--ray", action="store_true", help="shards in a process of a Ray cluster that is started here")
     parser.add_argument("--out", type=Path, default=Path("staleness.svg"), help="the picture; numbers beside it")
@@ -349,7 +369,7 @@ def main() -> None:
     elif options.part == "shards":
         shards(options.repeats, options.ray)
     else:
-        learning(options.topologies, options.seeds, options.samples, options.out)
+        learning(options.topologies, options.seeds, options.samples, options.workers, options.out)
 
 
 if __name__ == "__main__":
