@@ -92,7 +92,10 @@ def replay(run: RunArgument) -> None:
     config, _ = read_config(run)
     with Store.read(run) as store:
         found = replayed(config, store)
+    parameters = f"{config.strategy.name} keeps no parameters."
+    if found.num_numbers:
+        parameters = f"{found.num_numbers:,} numbers of the strategy's state equal bit for bit.\nsha256 {found.digest}"
     print(
         f"The replay equals the run: {found.num_drawn:,} architectures drawn, {found.num_updates:,} batches learned, "
-        f"{found.num_numbers:,} numbers of the strategy's state equal bit for bit.\nsha256 {found.digest}"
+        f"{parameters}"
     )
