@@ -14,11 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
-import torch
 from torch import Tensor
 
 from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.policy import Weights, initial_weight
+from netwright.optimizers import Adam
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,12 @@ class AdamWeights:
 
     def __init__(self, learning_rate: float) -> None:
         self.values: Weights = {}
-        self._optimizer = torch.optim.Adam([torch.zeros(0)], lr=learning_rate, foreach=True)
+        self._optimizer = Adam(learning_rate=learning_rate, together=True)
 
     def add(self, name: str, value: Tensor) -> None:
         """A new weight, which starts from a copy of `value`."""
         self.values[name] = value.detach().clone().requires_grad_()
-        self._optimizer.param_groups[0]["params"].append(self.values[name])
+        self._optimizer.weights.append(self.values[name])
 
     def step(self, gradient: Mapping[str, Tensor]) -> None:
         """Apply one gradient; all its names have been added."""

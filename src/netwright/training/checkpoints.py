@@ -11,6 +11,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from netwright.errors import DataError
+from netwright.optimizers import Optimizer
 from netwright.writing import replace_whole
 
 
@@ -23,7 +24,7 @@ class Checkpoint:
     def save(
         self,
         network: nn.Module,
-        optimizer: torch.optim.Optimizer,
+        optimizer: Optimizer,
         generator: torch.Generator,
         history: dict[str, list[float]],
     ) -> None:
@@ -33,7 +34,7 @@ class Checkpoint:
         """
         tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
         for name, weight in network.named_parameters():
-            known = {key: value for key, value in optimizer.state[weight].items() if isinstance(value, Tensor)}
+            known = optimizer.state[weight]
             tensors |= {f"optimizer.{key}.{name}": value for key, value in known.items()}
         tensors["generator"] = generator.get_state()
         # Safetensors knows no memory formats: everything is laid out plainly.
@@ -41,7 +42,7 @@ class Checkpoint:
         replace_whole(self.path, save_tensors(plain, metadata={"history": json.dumps(history)}))
 
     def restore(
-        self, network: nn.Module, optimizer: torch.optim.Optimizer, generator: torch.Generator
+        self, network: nn.Module, optimizer: Optimizer, generator: torch.Generator
     ) -> dict[str, list[float]] | None:
         """Put everything back where it was and return what the epochs gave; None where there is no file yet."""
         if not self.path.exists():

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from netwright.errors import ChildError
+from netwright.optimizers import SGD
 from netwright.tasks.images import ImageSplit
 from netwright.training.checkpoints import Checkpoint
 from netwright.training.pixels import evaluation_view, training_view
@@ -65,9 +66,7 @@ def train_classifier(
     device = speed.torch_device
     network.to(device, memory_format=speed.memory_format)  # type: ignore[call-overload]
     images, labels = split.train_images.to(device), split.train_labels.to(device)
-    optimizer = torch.optim.SGD(
-        network.parameters(), lr=learning_rate, momentum=momentum, weight_decay=weight_decay, nesterov=momentum > 0
-    )
+    optimizer = SGD(network.parameters(), learning_rate=learning_rate, momentum=momentum, weight_decay=weight_decay)
     generator = torch.Generator().manual_seed(seed)
     steps_per_epoch = math.ceil(len(images) / batch_size)
     history: dict[str, list[float]] = {"validation_accuracies": [], "training_losses": []}
@@ -80,14 +79,14 @@ def train_classifier(
         with _own_chance(derive_seed(seed, "dropout", epoch), device):
             for step, picked in enumerate(order.split(batch_size)):
                 progress = (epoch + step / steps_per_epoch) / epochs
-                optimizer.param_groups[0]["lr"] = learning_rate_at(
+                optimizer.learning_rate = learning_rate_at(
                     progress, peak=learning_rate, schedule=schedule, decay_at=decay_at
                 )
                 batch = training_view(images[picked], upsample=upsample, flips=flips, generator=generator)
                 with speed.arithmetic():
                     logits = network(batch.contiguous(memory_format=speed.memory_format))
                 loss = functional.cross_entropy(logits.float(), labels[picked], label_smoothing=label_smoothing)
-                optimizer.zero_grad(set_to_none=True)
+                optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
                 summed_loss += loss.detach() * len(picked)

@@ -14,6 +14,7 @@ from torch.nn import functional
 from netwright.children.dropout import Dropout
 from netwright.children.language_model import LanguageModel
 from netwright.errors import ChildError, DataError
+from netwright.optimizers import SGD, Adam, Optimizer
 from netwright.training.checkpoints import Checkpoint
 from netwright.training.perplexity import measure_nats_per_token, perplexity_of
 from netwright.training.speed import Speed
@@ -78,9 +79,7 @@ def train_language_model(
         history = checkpoint.restore(model, update, generator) or history
     for epoch in range(len(history["training_losses"]), epochs):
         model.train()
-        update.param_groups[0]["lr"] = learning_rate_in(
-            epoch, peak=learning_rate, constant_epochs=constant_epochs, decay=decay
-        )
+        update.learning_rate = learning_rate_in(epoch, peak=learning_rate, constant_epochs=constant_epochs, decay=decay)
         states = model.initial_states(batch_size)
         losses = LossWatch(epoch, model.vocabulary_size, device)
         for inputs_TB, targets_TB in zip(inputs_NB.split(window), targets_NB.split(window), strict=True):
@@ -89,7 +88,7 @@ def train_language_model(
             with speed.arithmetic():
                 logits_TBV, states = model(inputs_TB, states, masks)
             nats = functional.cross_entropy(logits_TBV.flatten(0, 1), targets_TB.flatten())
-            update.zero_grad(set_to_none=True)
+            update.zero_grad()
             (nats * len(inputs_TB) if loss_over_time == "sum" else nats).backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
             update.step()
@@ -148,8 +147,6 @@ def _in_parts(tokens: Tensor, batch_size: int) -> tuple[Tensor, Tensor]:
     return parts[:-1], parts[1:]
 
 
-def _optimizer(
-    name: TextOptimizer, model: LanguageModel, learning_rate: float, weight_decay: float
-) -> torch.optim.Optimizer:
-    kind = torch.optim.Adam if name == "adam" else torch.optim.SGD
-    return kind(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
+def _optimizer(name: TextOptimizer, model: LanguageModel, learning_rate: float, weight_decay: float) -> Optimizer:
+    kind = Adam if name == "adam" else SGD
+    return kind(model.parameters(), learning_rate=learning_rate, weight_decay=weight_decay)
