@@ -65,7 +65,7 @@ def test_a_comparison_that_was_stopped_goes_on_to_the_same_numbers(
     start: Start, cli: Cli, recipe_file: Path, tmp_path: Path, time_limit: str, how: int
 ) -> None:
     compare = ("compare", f"{recipe_file}:config", *STRATEGIES, "--set", f"time_limit_seconds={time_limit}")
-    command = start(*compare, "-o", "stopped", TEST_SECONDS="0.03")
+    command = start(*compare, "-o", "stopped", TEST_SECONDS="0.1")
     runs, deadline = tmp_path / "stopped" / "runs", time.monotonic() + 60
     while not list(runs.glob("*.json")):
         assert command.process.poll() is None, command.end()
