@@ -5,9 +5,9 @@ import of torch itself: in every worker before its first child, and in every pro
 behind them do not, and give the same bits.
 """
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -15,39 +15,42 @@ from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
 
-class Optimizer(Protocol):
-    """What changes weights by their gradients."""
+class Optimizer(ABC):
+    """What changes weights by their gradients.
 
-    learning_rate: float
-    """May be changed between steps."""
-    state: defaultdict[Tensor, dict[str, Tensor]]
-    """What is known of each weight, by torch's names; goes on exactly where it is put back."""
+    Between steps `learning_rate` may be changed, and `weights` appended to.
+    """
 
-    def zero_grad(self) -> None:
-        """Forget the gradients of all weights."""
-
-    def step(self) -> None:
-        """Change in place every weight that has a gradient."""
-
-
-class SGD:
-    """Stochastic gradient descent, with Nesterov's momentum where there is any; implements `Optimizer`."""
-
-    def __init__(
-        self, weights: Iterable[Tensor], *, learning_rate: float, momentum: float = 0.0, weight_decay: float = 0.0
-    ) -> None:
-        self.weights, self.learning_rate = list(weights), learning_rate
-        self._momentum, self._weight_decay = momentum, weight_decay
+    def __init__(self, weights: Iterable[Tensor], learning_rate: float, weight_decay: float) -> None:
+        self.weights, self.learning_rate, self._weight_decay = list(weights), learning_rate, weight_decay
         self.state: defaultdict[Tensor, dict[str, Tensor]] = defaultdict(dict)
+        """What is known of each weight, by torch's names; goes on exactly where it is put back."""
 
     def zero_grad(self) -> None:
         """Forget the gradients of all weights."""
-        _forget(self.weights)
+        for weight in self.weights:
+            weight.grad = None
 
     @torch.no_grad()
     def step(self) -> None:
         """Change in place every weight that has a gradient."""
-        weights, gradients = _with_gradients(self.weights)
+        pairs = [(weight, weight.grad) for weight in self.weights if weight.grad is not None]
+        self._change([weight for weight, _ in pairs], [gradient for _, gradient in pairs])
+
+    @abstractmethod
+    def _change(self, weights: list[Tensor], gradients: list[Tensor]) -> None: ...
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, with Nesterov's momentum where there is any."""
+
+    def __init__(
+        self, weights: Iterable[Tensor], *, learning_rate: float, momentum: float = 0.0, weight_decay: float = 0.0
+    ) -> None:
+        super().__init__(weights, learning_rate, weight_decay)
+        self._momentum = momentum
+
+    def _change(self, weights: list[Tensor], gradients: list[Tensor]) -> None:
         velocities = [self.state[weight].get("momentum_buffer") for weight in weights]
         sgd(
             weights,
@@ -65,8 +68,8 @@ class SGD:
                 self.state[weight]["momentum_buffer"] = velocity
 
 
-class Adam:
-    """Adam (Kingma & Ba 2015) with its authors' decays and epsilon; implements `Optimizer`.
+class Adam(Optimizer):
+    """Adam (Kingma & Ba 2015) with its authors' decays and epsilon.
 
     `together` takes all weights in one call, also on a processor; the bits are the same.
     """
@@ -79,18 +82,10 @@ class Adam:
         weight_decay: float = 0.0,
         together: bool | None = None,
     ) -> None:
-        self.weights, self.learning_rate = list(weights), learning_rate
-        self._weight_decay, self._together = weight_decay, together
-        self.state: defaultdict[Tensor, dict[str, Tensor]] = defaultdict(dict)
+        super().__init__(weights, learning_rate, weight_decay)
+        self._together = together
 
-    def zero_grad(self) -> None:
-        """Forget the gradients of all weights."""
-        _forget(self.weights)
-
-    @torch.no_grad()
-    def step(self) -> None:
-        """Change in place every weight that has a gradient."""
-        weights, gradients = _with_gradients(self.weights)
+    def _change(self, weights: list[Tensor], gradients: list[Tensor]) -> None:
         known = [self.state[weight] for weight in weights]
         for weight, moments in zip(weights, known, strict=True):
             if not moments:
@@ -112,13 +107,3 @@ class Adam:
             eps=1e-8,
             maximize=False,
         )
-
-
-def _forget(weights: Iterable[Tensor]) -> None:
-    for weight in weights:
-        weight.grad = None
-
-
-def _with_gradients(weights: Iterable[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-    pairs = [(weight, weight.grad) for weight in weights if weight.grad is not None]
-    return [weight for weight, _ in pairs], [gradient for _, gradient in pairs]
