@@ -72,7 +72,7 @@ def test_a_comparison_that_was_stopped_goes_on_to_the_same_numbers(
         assert time.monotonic() < deadline
         time.sleep(0.02)
     os.killpg(command.process.pid, how)
-    code, _, err = command.end()
+    code, _, err = command.end(20)
     assert len(list(runs.glob("*.json"))) < 6
     if how == signal.SIGINT:
         kept = "run" if time_limit == "null" else "trial"

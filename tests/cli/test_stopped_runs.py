@@ -99,7 +99,7 @@ def test_an_interrupted_search_keeps_its_trials_and_goes_on(
         os.killpg(command.process.pid, signal.SIGINT)
     else:
         command.process.send_signal(signal.SIGTERM)
-    code, out, err = command.end()
+    code, out, err = command.end(10)
     assert (code, out) == (130, "")
     assert f"Interrupted. Every finished trial is kept; go on: netwright resume {run}" in err
     assert "Traceback" not in err

@@ -58,7 +58,7 @@ def test_a_worker_that_is_killed_while_a_replica_computes_changes_nothing(
     assert not processes.exists()
 
     def kill() -> None:
-        until(lambda: processes.exists() and len(processes.read_text().split()) == 9, "no replica computes")
+        until(lambda: processes.exists() and len(processes.read_text().split()) == 9, "no replica computes", 60)
         os.kill(int(processes.read_text().split()[-1]), signal.SIGKILL)
 
     thread = threading.Thread(target=kill)

@@ -113,11 +113,11 @@ def test_an_interrupted_search_leaves_no_process_of_the_cluster_that_it_started(
 ) -> None:
     run = tmp_path / "run"
     command = start("search", f"{recipe_file}:config", "--executor", "ray", "-o", run, TEST_SECONDS="300")
-    until(lambda: num_calls(tmp_path) >= 2, "no child was begun")
+    until(lambda: num_calls(tmp_path) >= 2, "no child was begun", 60)
     assert len(processes(command.process.pid)) > 4
     if what is signal.SIGINT:  # a terminal sends it to the whole group
         os.killpg(command.process.pid, what)
-        code, out, err = command.end()
+        code, out, err = command.end(20)
         assert (code, out) == (130, "")
         assert f"Interrupted. Every finished trial is kept; go on: netwright resume {run}" in one_line(err)
     else:
@@ -132,9 +132,9 @@ def test_an_interrupted_search_leaves_the_cluster_and_takes_its_children_along(
     run = tmp_path / "run"
     search: tuple[Any, ...] = ("search", f"{recipe_file}:config", "--executor", "ray", "--address", address, "-o", run)
     command = start(*search, TEST_SECONDS="300")
-    until(lambda: num_calls(tmp_path) == 2, "no two children were begun")
+    until(lambda: num_calls(tmp_path) == 2, "no two children were begun", 60)
     command.process.send_signal(signal.SIGTERM)
-    code, out, err = command.end()
+    code, out, err = command.end(20)
     assert (code, out) == (130, ""), err
     # Both processors are free again, or else this would wait for 300 seconds.
     assert cli(*search, "--workers", 2).exit_code == 0

@@ -191,13 +191,15 @@ def test_the_command_keeps_parameters_on_the_cluster_and_goes_on_when_their_proc
     (tmp_path / "calls.txt").unlink()
     until(lambda: not processes_named("ray::Keeper"), "a process of an earlier test is left")
     made: list[RayShards] = []
+    num_kept: list[int] = []
 
     def make(*arguments: Any, **settings: Any) -> RayShards:
         made.append(RayShards(*arguments, **settings))
         return made[-1]
 
     def kill() -> None:
-        until(lambda: num_calls(tmp_path) >= 4, "no four children were begun")
+        until(lambda: num_calls(tmp_path) >= 4, "no four children were begun", 60)
+        num_kept.append(len(made[0]._kept))
         os.kill(ask(made[0], 0, lambda self: os.getpid()), signal.SIGKILL)
 
     thread = threading.Thread(target=kill)
@@ -207,7 +209,7 @@ def test_the_command_keeps_parameters_on_the_cluster_and_goes_on_when_their_proc
     assert cli(*search, "--executor", "ray", "--address", connected, "-o", run).exit_code == 0
     thread.join()
     (shards,) = made
-    assert shards.num_replaced >= 1
+    assert (num_kept, shards.num_replaced) == ([1], 1)
     until(lambda: not processes_named("ray::Keeper"), "a process with shards is left")
     assert trials(run) == trials(local)
     with Store.read(run) as ours, Store.read(local) as theirs:

@@ -21,7 +21,7 @@ def trials(run: Path) -> list[tuple[object, ...]]:
         ]  # fmt: skip
 
 
-def until(happened: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
+def until(happened: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
     deadline = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < deadline, f"after {seconds} seconds: {what}"
