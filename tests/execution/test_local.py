@@ -1,13 +1,17 @@
 """What worker processes promise beyond the contract that every executor keeps."""
 
+import itertools
 import os
+import queue
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from netwright.execution.local import LocalExecutor
 from netwright.trials import FailureKind, Job, Measurement
+from oracles.interrupted import interrupted_at_every_line
 
 INTERRUPTS_ITSELF = """
 import os, signal
@@ -112,3 +116,27 @@ def test_ctrl_c_still_reaches_the_process_that_has_the_workers() -> None:
         assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
     finally:
         executor.close()
+
+
+def test_ctrl_c_in_the_middle_of_handing_in_a_job_loses_no_later_one() -> None:
+    """Pebble's queue, cut off between waking its reader and forgetting it, wakes nobody for the next job."""
+    executor = LocalExecutor(lambda job: Measurement({"value": job.number}), workers=1)
+    numbers = itertools.count()
+    ended: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def collect() -> None:
+        while True:
+            for outcome in executor.wait():
+                ended.put(outcome.number)
+
+    threading.Thread(target=collect, daemon=True).start()
+    places = []
+    for where in interrupted_at_every_line(lambda: executor.submit(Job(next(numbers), None, 0))):
+        places.append(where)
+        last = next(numbers)
+        executor.submit(Job(last, None, 0))
+        while ended.get(timeout=60) != last:
+            pass
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert any(where.startswith(queue.__file__) for where in places)
+    executor.close()

@@ -1,7 +1,9 @@
 """TensorBoard's own reader finds what the store holds: live, each step once, whatever interrupted the search."""
 
 import importlib.util
+import itertools
 import os
+import queue
 import signal
 import sys
 from collections.abc import Callable
@@ -18,7 +20,8 @@ from netwright.loop import make_core
 from netwright.progress import Watches
 from netwright.running import Place, run_search
 from netwright.store import Store
-from netwright.trials import Measurement, Outcome
+from netwright.trials import Measurement, Outcome, Update
+from oracles.interrupted import interrupted_at_every_line
 from oracles.spaces_to_try import small
 
 installed = pytest.mark.skipif(
@@ -126,6 +129,27 @@ def test_an_interruption_loses_nothing(tmp_path: Path) -> None:
     assert found == expected_curves(run)
     assert 4 <= len(found["trials/reward"]) < 20
     assert found["updates/entropy"]
+
+
+@installed
+def test_ctrl_c_in_the_middle_of_a_step_leaves_none_half_written(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    config = RunConfig(space=small(), evaluate=FunctionSettings(function=lambda architecture: 0.0))
+    rounds = itertools.count(step=2)
+
+    def step() -> None:
+        first = next(rounds)
+        own.step(Step(updates=tuple(Update(number, {"entropy": float(number)}) for number in (first, first + 1))))
+
+    with Store.create(run, {"about": {"score_name": "value"}}) as store, Curves(run) as own:
+        own.begin(make_core(config, store), config, Place(), ())
+        step()  # what is imported at the first is not traced
+        places = list(interrupted_at_every_line(step))
+    num_in_queue = sum(where.startswith(queue.__file__) for where in places)
+    written = [number for _, number in curves(run)["updates/entropy"]]
+    assert written == sorted(set(written))
+    assert {number - 1 for number in written if number % 2} == {number for number in written if number % 2 == 0}
+    assert 0 < num_in_queue < len(written) / 2
 
 
 @installed

@@ -28,6 +28,7 @@ from loky.backend.process import LokyProcess
 
 from netwright.execution.attempts import attempt
 from netwright.execution.interface import Evaluate
+from netwright.interruptions import interruptions_held_back
 from netwright.trials import Chore, Failure, FailureKind, Job, Measurement, Outcome
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # malloc.h
@@ -72,9 +73,10 @@ class LocalExecutor:
         if isinstance(job, Chore):
             self._ended.put(attempt(_no_child, job))
             return
-        future = self._pool.schedule(_work, args=(cloudpickle.dumps(job),), timeout=self._time_limit)
-        submitted = time.monotonic()
-        future.add_done_callback(lambda ended: self._collect(job, ended, submitted))
+        with interruptions_held_back():
+            future = self._pool.schedule(_work, args=(cloudpickle.dumps(job),), timeout=self._time_limit)
+            submitted = time.monotonic()
+            future.add_done_callback(lambda ended: self._collect(job, ended, submitted))
 
     def _collect(self, job: Job, future: Any, submitted: float) -> None:
         """Called in a thread of the pool when a job has ended in whatever way."""

@@ -13,6 +13,7 @@ from typing import Any
 from netwright.config import RunConfig
 from netwright.core.search import SearchCore, Step
 from netwright.errors import ConfigError, StoreError
+from netwright.interruptions import interruptions_held_back
 from netwright.results import NUM_RECENT
 from netwright.running import Place
 from netwright.store import Store
@@ -76,9 +77,12 @@ class Curves(AbstractContextManager["Curves"]):
         self.step(Step(tuple(core.trials), tuple(updates)))
 
     def step(self, step: Step) -> None:
-        """Write every trial whose turn it is, and every update; on disk when this returns."""
+        """Write every trial whose turn it is, and every update; on disk when this returns.
+
+        The whole of it, also where Ctrl-C comes meanwhile: TensorBoard's queue is read by a thread of its own.
+        """
         self._waiting.update({trial.number: trial for trial in step.trials if trial.state.finished})
-        with self._explained():
+        with interruptions_held_back(), self._explained():
             while trial := self._waiting.pop(self._next, None):
                 self._write_trial(trial)
                 self._next += 1
