@@ -5,29 +5,12 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 
 def interrupted_at_every_line(call: Callable[[], object]) -> Iterator[str]:
-    """Make the call over and over, each time interrupted one line later; say where, until the call ends before that.
-
-    `TimeoutError` where a call, or what is done after it, takes a minute.
-    """
-    before = signal.signal(signal.SIGALRM, _hangs)
-    try:
-        yield from _interrupted(call)
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-
-
-def _hangs(number: int, frame: FrameType | None) -> NoReturn:
-    raise TimeoutError
-
-
-def _interrupted(call: Callable[[], object]) -> Iterator[str]:
+    """Make the call over and over, each time interrupted one line later; say where, until the call ends before that."""
     for line in itertools.count(1):
-        signal.alarm(60)
         counted = _InterruptAt(line)
         sys.settrace(counted.trace)
         try:
