@@ -7,10 +7,16 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
+import pytest
+
+from netwright.errors import RunError
 from netwright.execution.local import LocalExecutor
-from netwright.trials import FailureKind, Job, Measurement
+from netwright.trials import FailureKind, Job, Measurement, Outcome
 from oracles.interrupted import interrupted_at_every_line
 
 INTERRUPTS_ITSELF = """
@@ -108,6 +114,70 @@ def test_ctrl_c_reaches_no_child_not_even_in_a_worker_that_replaced_another() ->
     executor.close()
     assert len(set(pids)) == 2
     assert kinds == [FailureKind.WORKER_LOST]
+
+
+class DiesAsItStarts:
+    """Kills its worker while that starts, as often as there are files to be removed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __setstate__(self, state: dict[str, Path]) -> None:
+        for file in state["folder"].iterdir():
+            file.unlink()
+            os._exit(9)
+        self.__dict__ = state
+
+    def __call__(self, job: Job) -> Measurement:
+        return Measurement({"pid": os.getpid()})
+
+
+def outcomes_of(executor: LocalExecutor, numbers: Sequence[int]) -> list[Outcome]:
+    for number in numbers:
+        executor.submit(Job(number, None, 0))
+    outcomes: list[Outcome] = []
+    while len(outcomes) < len(numbers):
+        outcomes += executor.wait()
+    return sorted(outcomes, key=lambda outcome: outcome.number)
+
+
+@pytest.mark.parametrize("num_deaths", [1, 2])
+def test_workers_that_die_as_they_start_are_replaced_and_cost_no_child_an_attempt(
+    tmp_path: Path, num_deaths: int
+) -> None:
+    for number in range(num_deaths):
+        (tmp_path / str(number)).touch()
+    with closing(LocalExecutor(DiesAsItStarts(tmp_path), workers=1)) as executor:
+        assert [outcome.failure for outcome in outcomes_of(executor, range(5))] == [None] * 5
+        (tmp_path / "again").touch()
+        assert [outcome.failure for outcome in outcomes_of(executor, [5])] == [None]
+
+
+def test_workers_that_never_start_end_the_search(tmp_path: Path) -> None:
+    for number in range(9):
+        (tmp_path / str(number)).touch()
+    with closing(LocalExecutor(DiesAsItStarts(tmp_path), workers=1)) as executor:
+        with pytest.raises(RunError, match="worker processes die before they train anything, 3 times"):
+            outcomes_of(executor, range(5))
+
+
+def test_a_worker_killed_between_two_jobs_is_replaced(tmp_path: Path) -> None:
+    with closing(LocalExecutor(DiesAsItStarts(tmp_path), workers=1)) as executor:
+        pids = []
+        for number in range(3):
+            (outcome,) = outcomes_of(executor, [number])
+            assert outcome.measurement is not None
+            pids.append(outcome.measurement.metrics["pid"])
+            os.kill(pids[-1], signal.SIGKILL)
+            time.sleep(0.5)  # until pebble has seen it
+        assert len(set(pids)) == 3
+
+
+def test_a_child_whose_process_ends_as_if_all_were_well_has_failed() -> None:
+    with closing(LocalExecutor(lambda job: os._exit(0), workers=1)) as executor:
+        (outcome,) = outcomes_of(executor, [0])
+        assert outcome.failure is not None
+        assert outcome.failure.kind is FailureKind.WORKER_LOST
 
 
 def test_ctrl_c_still_reaches_the_process_that_has_the_workers() -> None:

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -26,11 +27,16 @@ from loky.backend import resource_tracker as loky_tracker
 from loky.backend.context import LokyContext
 from loky.backend.process import LokyProcess
 
+from netwright.errors import RunError
 from netwright.execution.attempts import attempt
 from netwright.execution.interface import Evaluate
 from netwright.interruptions import interruptions_held_back
 from netwright.trials import Chore, Failure, FailureKind, Job, Measurement, Outcome
 
+SECONDS_BETWEEN_LOOKS = 0.5
+"""How often it is seen whether the pool still works."""
+MAX_POOLS = 3
+"""Pools that may break one after the other without an outcome."""
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # malloc.h
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -38,43 +44,44 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 class LocalExecutor:
     """Implements `Executor` with `workers` processes of `threads` threads each.
 
-    A job that takes longer than `time_limit` seconds ends as a failure and its worker is replaced.
+    A job that takes longer than `time_limit` seconds ends as a failure and its worker is replaced; so is one that died.
+
+    `wait` raises `RunError` where workers die before they do anything: no child can be blamed.
     """
 
     def __init__(self, evaluate: Evaluate, *, workers: int, time_limit: float | None = None, threads: int = 1) -> None:
-        self._time_limit = time_limit
+        self._workers, self._time_limit = workers, time_limit
+        self._start_of_worker = cloudpickle.dumps(evaluate), os.getpid(), threads
+        self._jobs: dict[int, Job] = {}
+        """Those that are submitted and have not ended, by their numbers."""
         self._ended: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._context = _Context()
-        self._pool = pebble.ProcessPool(
-            max_workers=workers,
+        self._num_broken, self._why_broken = 0, ""
+        """Pools in a row."""
+        self._pool = self._started_pool()
+
+    def _started_pool(self) -> pebble.ProcessPool:
+        pool = pebble.ProcessPool(
+            max_workers=self._workers,
             context=self._context,
             initializer=_start_worker,
-            initargs=(cloudpickle.dumps(evaluate), os.getpid(), threads),
+            initargs=self._start_of_worker,
         )
-        self._start_deaf_to_ctrl_c()
-
-    def _start_deaf_to_ctrl_c(self) -> None:
-        """The terminal sends Ctrl-C to the whole group; the parent decides what becomes of its workers.
-
-        A process inherits which signals are held back from the thread that starts it, and a thread from its own, so
-        this holds from a worker's first instruction on, and for those that replace it.
-        """
-        for tracker in (loky_tracker, resource_tracker):
-            tracker.ensure_running()  # what the first worker would do; starting one lets SIGINT through again
-        held_back = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            started = self._pool.active
-            assert started
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, held_back)
+        _start_deaf_to_ctrl_c(pool)
+        return pool
 
     def submit(self, job: Job | Chore) -> None:
         """Hand the job to the pool. A chore is done at once in this process, where no child keeps it waiting."""
         if isinstance(job, Chore):
             self._ended.put(attempt(_no_child, job))
             return
-        with interruptions_held_back():
-            future = self._pool.schedule(_work, args=(cloudpickle.dumps(job),), timeout=self._time_limit)
+        self._jobs[job.number] = job
+        self._schedule(job)
+
+    def _schedule(self, job: Job) -> None:
+        pickled = cloudpickle.dumps(job)
+        with interruptions_held_back(), contextlib.suppress(RuntimeError):  # a broken pool, which `wait` replaces
+            future = self._pool.schedule(_work, args=(pickled,), timeout=self._time_limit)
             submitted = time.monotonic()
             future.add_done_callback(lambda ended: self._collect(job, ended, submitted))
 
@@ -84,6 +91,9 @@ class LocalExecutor:
             outcome = future.result()
         except CancelledError:
             return
+        except BrokenProcessPool as error:
+            self._why_broken = str(error)
+            return
         except TimeoutError:
             limit = self._time_limit or 0.0
             failure = Failure(FailureKind.TIME_LIMIT, f"stopped after {limit:g} seconds")
@@ -91,14 +101,36 @@ class LocalExecutor:
         except BaseException as error:  # the worker died, or its answer could not be read
             failure = Failure(FailureKind.WORKER_LOST, f"{type(error).__name__}: {error}")
             outcome = Outcome(job.number, None, failure, time.monotonic() - submitted)
+        self._num_broken = 0
+        self._jobs.pop(job.number, None)
         self._ended.put(outcome)
 
     def wait(self) -> Sequence[Outcome]:
         """Block for the next outcome; return it with all others that are there."""
-        outcomes = [self._ended.get()]
-        while not self._ended.empty():
-            outcomes.append(self._ended.get())
-        return outcomes
+        while True:
+            try:
+                outcomes = [self._ended.get(timeout=SECONDS_BETWEEN_LOOKS)]
+            except queue.Empty:
+                if not self._pool.active:
+                    self._replace_pool()
+                continue
+            while not self._ended.empty():
+                outcomes.append(self._ended.get())
+            return outcomes
+
+    def _replace_pool(self) -> None:
+        """Pebble gives a pool up where a worker dies that has no job: as it starts, or between two jobs."""
+        self.close()
+        self._num_broken += 1
+        if self._num_broken == MAX_POOLS:
+            raise RunError(
+                f"worker processes die before they train anything, {MAX_POOLS} times one after the other "
+                f"({self._why_broken}). What they wrote is above; where that is nothing, the system may have killed "
+                "them for want of memory: lower --workers"
+            )
+        self._pool = self._started_pool()
+        for job in tuple(self._jobs.values()):
+            self._schedule(job)
 
     def now(self) -> float:
         """Seconds on this machine's clock."""
@@ -113,6 +145,31 @@ class LocalExecutor:
         self._pool.join()
 
 
+def _start_deaf_to_ctrl_c(pool: pebble.ProcessPool) -> None:
+    """The terminal sends Ctrl-C to the whole group; the parent decides what becomes of its workers.
+
+    A process inherits which signals are held back from the thread that starts it, and a thread from its own, so
+    this holds from a worker's first instruction on, and for those that replace it.
+    """
+    for tracker in (loky_tracker, resource_tracker):
+        tracker.ensure_running()  # what the first worker would do; starting one lets SIGINT through again
+    held_back = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        started = pool.active
+        assert started
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held_back)
+
+
+class _Worker(LokyProcess):  # type: ignore[misc]
+    """A process that never ends by itself, so that it has failed however it ends; pebble forgets jobs of other ones."""
+
+    @property
+    def exitcode(self) -> int | None:
+        """None while it lives, and never 0."""
+        return 1 if super().exitcode == 0 else super().exitcode
+
+
 class _Context(LokyContext):  # type: ignore[misc]
     """Loky's way of starting processes; knows those that it started and that may still run."""
 
@@ -120,7 +177,7 @@ class _Context(LokyContext):  # type: ignore[misc]
         self.started: WeakSet[BaseProcess] = WeakSet()
 
     def Process(self, *args: Any, **kwargs: Any) -> BaseProcess:  # noqa: N802
-        process: BaseProcess = LokyProcess(*args, **kwargs)
+        process: BaseProcess = _Worker(*args, **kwargs)
         self.started.add(process)
         return process
 
