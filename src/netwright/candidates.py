@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,15 +11,13 @@ from netwright.architectures.reading import Architecture
 from netwright.architectures.values import fingerprint, to_json
 from netwright.config import RunConfig
 from netwright.errors import RunError, StoreError
+from netwright.execution.attempts import run_all
 from netwright.execution.interface import Evaluate
 from netwright.finals.interface import Candidate
 from netwright.rewards import Reward
 from netwright.running import Place, make_executor
 from netwright.trials import Job, Outcome, derive_seed
 from netwright.writing import replace_whole
-
-MAX_ATTEMPTS = 3
-"""A candidate whose worker was lost is tried so many times."""
 
 OnProgress = Callable[[str, int, int], None]
 """Told what is under way, how much of it has ended, and how much there is."""
@@ -85,31 +84,18 @@ def train_candidates(
     on_progress("grid", len(candidates) - len(todo), len(candidates))
     if not todo:
         return
+
+    def job(number: int) -> Job:
+        architecture = candidates[number].architecture
+        return Job(number, architecture, derive_seed(seed, "grid", fingerprint(architecture)))
+
     workers = None if place.workers is None else min(place.workers, len(todo))
     # The time limit was meant for the search's short trainings.
     executor = make_executor(config.changed(time_limit_seconds=None), evaluate, replace(place, workers=workers))
-    attempts = dict.fromkeys(todo, 0)
-
-    def submit(number: int) -> None:
-        attempts[number] += 1
-        architecture = candidates[number].architecture
-        executor.submit(Job(number, architecture, derive_seed(seed, "grid", fingerprint(architecture))))
-
-    try:
-        for number in todo:
-            submit(number)
-        while attempts:
-            for outcome in executor.wait():
-                number = outcome.number
-                lost = outcome.failure is not None and outcome.failure.kind.says_nothing_of_the_child
-                if lost and attempts[number] < MAX_ATTEMPTS:
-                    submit(number)
-                    continue
-                measured.add(candidates[number], outcome)
-                del attempts[number]
-                on_progress("grid", len(candidates) - len(attempts), len(candidates))
-    finally:
-        executor.close()
+    with closing(executor):
+        for num_ended, outcome in enumerate(run_all(executor, [job(number) for number in todo]), start=1):
+            measured.add(candidates[outcome.number], outcome)
+            on_progress("grid", len(candidates) - len(todo) + num_ended, len(candidates))
 
 
 def best_candidate(candidates: Sequence[Candidate], measured: Measured) -> tuple[Candidate, float]:

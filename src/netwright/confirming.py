@@ -3,11 +3,12 @@
 from collections.abc import Callable, Sequence
 
 from netwright.config import RunConfig
-from netwright.errors import ConfigError
+from netwright.errors import ConfigError, RunError
+from netwright.execution.attempts import run_all
 from netwright.execution.interface import Executor
 from netwright.rewards import Reward
 from netwright.store import Confirmation, Store
-from netwright.trials import Job, Outcome, Trial, TrialState, derive_seed, is_finite_number
+from netwright.trials import MAX_ATTEMPTS, Failure, Job, Outcome, Trial, TrialState, derive_seed, is_finite_number
 
 
 def best_trials(trials: Sequence[Trial], top: int) -> list[Trial]:
@@ -42,23 +43,31 @@ def confirm(
     """Train each architecture `num_seeds` times on the run's split and store the scores.
 
     Seeds come from (run seed, architecture, repeat) and differ from the search's. What is stored already is not
-    repeated, so an interrupted confirmation goes on where it stopped.
+    repeated, so an interrupted confirmation goes on where it stopped. `RunError` if some lost their workers, when all
+    others are stored.
     """
     stored = {(each.fingerprint, each.repeat) for each in store.confirmations()}
     wanted = [
         (trial, repeat) for repeat in range(num_seeds) for trial in trials if (trial.fingerprint, repeat) not in stored
     ]
-    for number, (trial, repeat) in enumerate(wanted):
-        seed = derive_seed(config.seed, "confirm", trial.fingerprint, repeat)
-        executor.submit(Job(number, trial.proposal.architecture, seed))
-    ended = 0
-    on_result(ended, len(wanted))
-    while ended < len(wanted):
-        for outcome in executor.wait():
-            trial, repeat = wanted[outcome.number]
+    jobs = [
+        Job(number, trial.proposal.architecture, derive_seed(config.seed, "confirm", trial.fingerprint, repeat))
+        for number, (trial, repeat) in enumerate(wanted)
+    ]
+    lost: list[Failure] = []
+    on_result(0, len(wanted))
+    for num_ended, outcome in enumerate(run_all(executor, jobs), start=1):
+        trial, repeat = wanted[outcome.number]
+        if outcome.failure is not None and outcome.failure.kind.says_nothing_of_the_child:
+            lost.append(outcome.failure)
+        else:
             store.confirm(_confirmation(outcome, trial.fingerprint, repeat, reward), outcome)
-            ended += 1
-            on_result(ended, len(wanted))
+        on_result(num_ended, len(wanted))
+    if lost:
+        raise RunError(
+            f"{len(lost)} of {len(wanted)} retrainings lost their workers {MAX_ATTEMPTS} times; the others are kept, "
+            f"and the same command trains these once more. The first: {lost[0]}"
+        )
 
 
 def _confirmation(outcome: Outcome, fingerprint: str, repeat: int, reward: Reward) -> Confirmation:

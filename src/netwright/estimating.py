@@ -9,6 +9,7 @@ import random
 import statistics
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from netwright.choosing import make_strategy
 from netwright.config import ImageSettings, ReplicaSettings, RunConfig
 from netwright.errors import ConfigError, RunError
 from netwright.evaluations import LOOP_SETTINGS, SPEED_SETTINGS
+from netwright.execution.attempts import run_all
 from netwright.execution.local import LocalExecutor
 from netwright.loop import make_constraints
 from netwright.recipes.networks import cifar10
@@ -205,23 +207,17 @@ def _timed(probe: Probe, jobs: Sequence[Job], workers: int, seed: int) -> tuple[
     """Seconds of a child for each job's number, and those that pass until the workers begin."""
     jobs = random.Random(seed).sample(jobs, len(jobs))
     begun = time.monotonic()
-    executor = LocalExecutor(probe, workers=workers)
-    try:
-        for job in jobs:
-            executor.submit(job)
-        measured: dict[int, float] = {}
-        starting = 0.0
-        while len(measured) < len(jobs):
-            for outcome in executor.wait():
-                if outcome.measurement is None:
-                    raise RunError(f"a child could not be timed: {outcome.failure}")
-                metrics = outcome.measurement.metrics
-                if not measured:
-                    starting = time.monotonic() - begun - outcome.seconds + metrics["first_seconds"]
-                measured[outcome.number] = metrics["child_seconds"]
-        return measured, max(0.0, starting)
-    finally:
-        executor.close()
+    measured: dict[int, float] = {}
+    starting = 0.0
+    with closing(LocalExecutor(probe, workers=workers)) as executor:
+        for outcome in run_all(executor, jobs):
+            if outcome.measurement is None:
+                raise RunError(f"a child could not be timed: {outcome.failure}")
+            metrics = outcome.measurement.metrics
+            if not measured:
+                starting = time.monotonic() - begun - outcome.seconds + metrics["first_seconds"]
+            measured[outcome.number] = metrics["child_seconds"]
+    return measured, max(0.0, starting)
 
 
 def _line(multiply_adds: Floats, measured: Mapping[int, float]) -> tuple[Floats, float]:

@@ -49,6 +49,10 @@ class FailureKind(StrEnum):
         return self is FailureKind.WORKER_LOST
 
 
+MAX_ATTEMPTS = 3
+"""How often a child is tried, or a chore, that ends with such a failure."""
+
+
 @dataclass(frozen=True)
 class Failure:
     """A child's failure; `message` is one line, `detail` a traceback or empty."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from netwright.store import Store
+from oracles.refusals import one_line
 from oracles.shown_runs import Cli, Start, check, document, done
 
 
@@ -198,3 +199,23 @@ def test_retrainings_that_all_fail_are_shown_as_such(cli: Cli, recipe_file: Path
     found = document(cli, run)
     check(found)
     assert found["best"]["confirmed"] is None
+
+
+@pytest.mark.parametrize("num_deaths", [2, 5])
+def test_a_retraining_that_lost_its_worker_is_done_again_and_never_counted_as_failed(
+    cli: Cli, recipe_file: Path, tmp_path: Path, num_deaths: int
+) -> None:
+    dies = "for file in NOTES.parent.glob('death*'):\n        file.unlink()\n        os._exit(9)\n    with NOTES"
+    recipe_file.write_text(recipe_file.read_text().replace("with NOTES", dies))
+    run = tmp_path / "run"
+    done(cli, "search", f"{recipe_file}:config", "--trials", 3, "--workers", 1, "-o", run)
+    for number in range(num_deaths):
+        (tmp_path / f"death{number}").touch()
+    confirm = ("confirm", run, "--top", 1, "--num-seeds", 2, "--workers", 1)
+    if num_deaths > 4:  # two retrainings, three attempts each: the first dies with all of them
+        refused = cli(*confirm)
+        assert refused.exit_code == 1
+        assert "1 of 2 retrainings lost their workers 3 times; the others are kept" in one_line(refused.stderr)
+        with Store.read(run) as store:
+            assert [each.error for each in store.confirmations()] == [None]
+    assert "(n=2)" in done(cli, *confirm).stdout

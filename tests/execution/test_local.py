@@ -156,9 +156,9 @@ def test_workers_that_die_as_they_start_are_replaced_and_cost_no_child_an_attemp
 def test_workers_that_never_start_end_the_search(tmp_path: Path) -> None:
     for number in range(9):
         (tmp_path / str(number)).touch()
-    with closing(LocalExecutor(DiesAsItStarts(tmp_path), workers=1)) as executor:
-        with pytest.raises(RunError, match="worker processes die before they train anything, 3 times"):
-            outcomes_of(executor, range(5))
+    refused = pytest.raises(RunError, match="worker processes die before they train anything, 3 times")
+    with closing(LocalExecutor(DiesAsItStarts(tmp_path), workers=1)) as executor, refused:
+        outcomes_of(executor, range(5))
 
 
 def test_a_worker_killed_between_two_jobs_is_replaced(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The runs of a comparison: whole runs side by side where children are instant, else one run folder after the other."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +12,7 @@ from netwright.config import RunConfig
 from netwright.core.search import SearchCore, Step
 from netwright.errors import NetwrightError, RunError, StoreError
 from netwright.evaluations import Opened
+from netwright.execution.attempts import run_all
 from netwright.execution.in_process import InProcessExecutor
 from netwright.execution.local import LocalExecutor, usable_cores
 from netwright.locks import locked
@@ -95,19 +96,13 @@ def _side_by_side(
     opened: Opened,
     progress: Callable[[int, float], None],
 ) -> None:
-    executor = LocalExecutor(WholeRun(plan, opened), workers=min(place.workers or usable_cores(), len(missing)))
-    try:
-        for number, run in enumerate(missing):
-            executor.submit(Job(number, run, seed=run[1]))
-        num_left = len(missing)
-        while num_left:
-            for outcome in executor.wait():
-                strategy, seed = missing[outcome.number]
-                _record_in(outcome, strategy, seed).write(record_path(folder, strategy, seed))
-                num_left -= 1
-            progress(num_left, 0.0)
-    finally:
-        executor.close()
+    jobs = [Job(number, run, seed=run[1]) for number, run in enumerate(missing)]
+    executor = LocalExecutor(WholeRun(plan, opened), workers=min(place.workers or usable_cores(), len(jobs)))
+    with closing(executor):
+        for num_ended, outcome in enumerate(run_all(executor, jobs), start=1):
+            strategy, seed = missing[outcome.number]
+            _record_in(outcome, strategy, seed).write(record_path(folder, strategy, seed))
+            progress(len(jobs) - num_ended, 0.0)
 
 
 def _record_in(outcome: Outcome, strategy: str, seed: int) -> Record:

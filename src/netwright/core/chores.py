@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netwright.errors import RunError
-from netwright.trials import Chore, Outcome
-
-MAX_ATTEMPTS = 3
-"""How often a child is tried, or a chore, whose worker is lost."""
+from netwright.trials import MAX_ATTEMPTS, Chore, Outcome
 
 
 @dataclass

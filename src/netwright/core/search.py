@@ -26,12 +26,13 @@ from functools import partial
 
 from netwright.constraints import Constraints
 from netwright.core.batches import Batches
-from netwright.core.chores import MAX_ATTEMPTS, Answer, Chores
+from netwright.core.chores import Answer, Chores
 from netwright.errors import RunError, SpaceError
 from netwright.rewards import Reward
 from netwright.spaces.programs import Space
 from netwright.strategies.interface import Delegating, Strategy
 from netwright.trials import (
+    MAX_ATTEMPTS,
     Chore,
     Failure,
     FailureKind,

@@ -1,13 +1,15 @@
-"""One job from start to end, whatever happens: the same wherever children run."""
+"""A job from start to end, whatever happens, and again where its worker is lost: the same wherever children run."""
 
 import time
 import traceback
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
 from netwright.errors import ChildError
-from netwright.execution.interface import Evaluate
-from netwright.trials import Chore, Failure, FailureKind, Job, Measurement, Outcome
+from netwright.execution.interface import Evaluate, Executor
+from netwright.trials import MAX_ATTEMPTS, Chore, Failure, FailureKind, Job, Measurement, Outcome
 
 
 def attempt(evaluate: Evaluate, job: Job | Chore) -> Outcome:
@@ -28,6 +30,22 @@ def attempt(evaluate: Evaluate, job: Job | Chore) -> Outcome:
         trace = "".join(traceback.format_exception(error.with_traceback(_without_this_frame(error))))
         failure = Failure(kind, _storable(f"{type(error).__name__}: {error}".splitlines()[0]), _storable(trace))
     return Outcome(job.number, measurement, failure, time.perf_counter() - clock, begun, answer)
+
+
+def run_all(executor: Executor, jobs: Sequence[Job]) -> Iterator[Outcome]:
+    """Hand in all jobs and yield the end of each of them, as they end; one whose worker is lost is tried again."""
+    left, attempts = {job.number: job for job in jobs}, Counter[int]()
+    for job in jobs:
+        executor.submit(job)
+    while left:
+        for outcome in executor.wait():
+            attempts[outcome.number] += 1
+            lost = outcome.failure is not None and outcome.failure.kind.says_nothing_of_the_child
+            if lost and attempts[outcome.number] < MAX_ATTEMPTS:
+                executor.submit(left[outcome.number])
+            else:
+                del left[outcome.number]
+                yield outcome
 
 
 def _without_this_frame(error: BaseException) -> TracebackType | None:
