@@ -96,6 +96,7 @@ def not_a_recipe():
 '''
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several processes, a file's tests run in one of them, and so do all that share the session's Ray cluster."""
     for item in items:

@@ -129,14 +129,17 @@ class Store:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """The store of an existing run, for reading, also while a search writes it."""
+        """What the store of an existing run holds now, for reading, also while a search writes it."""
         _require(folder)
         path = folder / FILE_NAME
         with _explained(folder):
             # A finished run on a read-only disk has no side files, and SQLite could not make them there.
             side_files = path.with_name(path.name + "-wal").exists()
             uri = f"{path.resolve().as_uri()}?mode=ro{'' if side_files else '&immutable=1'}"
-            store = cls(sqlite3.connect(uri, uri=True, isolation_level=None), folder, None)
+            # All of it at one moment, since it is read piece by piece, and the next piece may be newer.
+            with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
+                store = cls(sqlite3.connect(":memory:", isolation_level=None), folder, None)
+                connection.backup(store._connection)
             store._check_format()
         return store
 

@@ -6,13 +6,12 @@ import random
 import pytest
 
 from netwright.config import FunctionSettings, RandomSettings, ReinforceSettings, RunConfig
-from netwright.core.chores import MAX_ATTEMPTS
 from netwright.core.search import LEARNED
 from netwright.loop import drive, make_core
 from netwright.spaces.decisions import Choice
 from netwright.spaces.programs import space
 from netwright.store import Store
-from netwright.trials import Failure, FailureKind, Measurement, Outcome, StrategyState, TrialState
+from netwright.trials import MAX_ATTEMPTS, Failure, FailureKind, Measurement, Outcome, StrategyState, TrialState
 
 
 @space
@@ -127,6 +126,28 @@ def test_no_finished_child_is_trained_again_after_a_kill(tmp_path):
                 assert not finished_before & {job.number for job in executor.submitted}
                 finished_before = {trial.number for trial in store.trials() if trial.state.finished}
     assert len(finished_before) >= 60
+
+
+@pytest.mark.parametrize("writes", ["on", "anew"])
+def test_a_reader_sees_one_moment(tmp_path, writes):
+    folder = tmp_path / "run"
+    writer = Store.create(folder, {})
+    with pytest.raises(KilledError):
+        run(config(), VirtualExecutor(3, seed=0, kill_after=12), writer)
+    if writes == "anew":
+        writer.close()
+    with Store.read(folder) as reader:
+        ended = {trial.number for trial in reader.trials() if trial.state.finished}
+        if writes == "anew":
+            writer = Store.open(folder)
+        run(config(), VirtualExecutor(3, seed=1), writer)
+        writer.close()
+        learned = reader.learned()
+        assert {trial.number for trial in reader.trials() if trial.state.finished} == ended
+    assert learned
+    assert all(set(range(4 * number, 4 * number + 4)) <= ended for number in learned)
+    with Store.read(folder) as reader:
+        assert len(reader.learned()) == 15
 
 
 @pytest.mark.parametrize("lag", [0, 2])
