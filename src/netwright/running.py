@@ -147,7 +147,7 @@ def run_search(config: RunConfig, folder: Path | None, place: Place, watch: Watc
     with (
         nullcontext() if executor is None else closing(executor),
         _open_store(config, folder, place, opened) as store,
-        _shards(config, place) as shards,
+        nullcontext() if executor is None else _shards(config, place) as shards,
     ):
         core = make_core(config, store, opened.shape, shards)
         if executor is not None:
@@ -217,8 +217,8 @@ def _check_room(config: RunConfig, executor: Executor, place: Place) -> None:
         executor.close()
         raise ConfigError(
             f"{count} replicas keep {config.most_in_flight} children in training, and the Ray cluster has room for "
-            f"{room}, less than one for each replica; give --replicas {room}, or start more nodes (`ray status` shows "
-            f"those that there are), or make do with them by --workers {room}"
+            f"{room}, less than one for each replica; start more nodes (`ray status` shows those that there are), or "
+            f"make do with them by --workers {room}, or give --replicas {room} in a new search"
         )
 
 

@@ -106,6 +106,7 @@ def test_a_batch_may_be_set_without_replicas(cli: Cli, recipe_file: Path, tmp_pa
     [
         (("--servers", 3), "--servers is a setting of replicas, and there are none; give --replicas K as well"),
         (("--max-staleness", 3), "--max-staleness is a setting of replicas, and there are none"),
+        (("--set", "replicas.count=5"), "--set replicas.count=5: there are no replicas; give --replicas K as well"),
         (("--replicas", 0), "Invalid value for '--replicas'"),
         (("--replicas", 2, "--batch", 0), "Invalid value for '--batch'"),
         (("--replicas", 2, "--servers", 0), "Invalid value for '--servers'"),

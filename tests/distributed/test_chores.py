@@ -92,6 +92,36 @@ def test_a_search_is_the_one_that_its_order_of_learning_tells(settings, seed, pi
     assert again.num_numbers > 1000
 
 
+@pytest.mark.parametrize("slow", [False, True])
+def test_batches_are_learned_in_the_order_in_which_their_children_end_however_long_a_chore_takes(slow):
+    core = make_core(config(count=3, batch_size=1, num_trials=60, reuse=False), None)
+    chores, jobs = [], {}
+
+    def settle(step, *, answered):
+        for job in step.jobs:
+            if not isinstance(job, Chore):
+                jobs[job.number] = job
+            elif answered:
+                settle(core.receive(attempt(UserFunction(value), job)), answered=True)
+            else:
+                chores.append(job)
+
+    def end(number, *, answered=True):
+        settle(core.receive(attempt(UserFunction(value), jobs.pop(number))), answered=answered)
+
+    settle(core.start(), answered=True)
+    end(0)
+    end(1)
+    assert {2, 3, 4} <= set(jobs)
+    end(2, answered=not slow)  # the third gradient: the state is due, and nothing is begun before it is known
+    end(4, answered=not slow)
+    end(3, answered=not slow)
+    assert bool(chores) == slow
+    while chores:
+        settle(core.receive(attempt(UserFunction(value), chores.pop(0))), answered=True)
+    assert core.learned == [0, 1, 2, 4, 3]
+
+
 def test_killed_between_answers_it_goes_on_and_learns_nothing_twice(tmp_path):
     settings = config(count=4, accumulate=2)
     rng = random.Random(0)

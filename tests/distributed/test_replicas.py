@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from netwright import running
 from netwright.choosing import make_strategy
 from netwright.config import FunctionSettings, ReinforceSettings, ReplicaSettings, RunConfig
 from netwright.contracts import strategy_contract
@@ -18,6 +19,8 @@ from netwright.errors import ConfigError, RunError
 from netwright.evaluations import evaluation_of
 from netwright.execution.virtual import VirtualExecutor, log_normal
 from netwright.loop import drive, make_core
+from netwright.progress import Watches
+from netwright.running import Place, run_search
 from netwright.spaces.decisions import Choice
 from netwright.spaces.programs import Schedule, space
 from netwright.store import Store
@@ -296,3 +299,15 @@ def test_numbers_below_one_are_refused(setting):
 def test_other_strategies_have_no_replicas():
     with pytest.raises(ConfigError, match="ppo has no replicas"):
         config(replicas=None).changed(strategy={"name": "ppo"}, replicas=ReplicaSettings())
+
+
+def test_a_finished_run_is_looked_at_without_the_cluster_where_it_was(tmp_path, monkeypatch):
+    """Its last trial closed no batch, so that the stored state is older than the last gradients."""
+    settings, run = config(num_trials=21, batch_size=4, reuse=False), tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(running, "make_executor", lambda config, evaluate, place: executor(slots=1))
+        searched = run_search(settings, run, Place(), Watches())
+    with Store.read(run) as store:
+        assert store.strategy_state().values["learned"] < len(store.learned())
+    again = run_search(settings, run, Place(executor="ray", address="127.0.0.1:1"), Watches())
+    assert again.trials == searched.trials

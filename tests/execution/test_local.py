@@ -17,6 +17,7 @@ import pytest
 from netwright.errors import RunError
 from netwright.execution.local import LocalExecutor
 from netwright.trials import FailureKind, Job, Measurement, Outcome
+from oracles.dying_workers import DiesAsItStarts
 from oracles.interrupted import interrupted_at_every_line
 
 INTERRUPTS_ITSELF = """
@@ -114,22 +115,6 @@ def test_ctrl_c_reaches_no_child_not_even_in_a_worker_that_replaced_another() ->
     executor.close()
     assert len(set(pids)) == 2
     assert kinds == [FailureKind.WORKER_LOST]
-
-
-class DiesAsItStarts:
-    """Kills its worker while that starts, as often as there are files to be removed."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __setstate__(self, state: dict[str, Path]) -> None:
-        for file in state["folder"].iterdir():
-            file.unlink()
-            os._exit(9)
-        self.__dict__ = state
-
-    def __call__(self, job: Job) -> Measurement:
-        return Measurement({"pid": os.getpid()})
 
 
 def outcomes_of(executor: LocalExecutor, numbers: Sequence[int]) -> list[Outcome]:

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from netwright.errors import ConfigError, DataError, RunError
 from netwright.execution.interface import Evaluate
 from netwright.execution.on_ray import RayExecutor
 from netwright.trials import Chore, FailureKind, Job, Measurement, Outcome
+from oracles.dying_workers import DiesAsItStarts
 from oracles.ray_nodes import Nodes
 
 Make = Callable[..., RayExecutor]
@@ -92,6 +94,20 @@ def test_children_that_fail_in_every_way(make: Make) -> None:
     assert first == same
     assert other["pid"] != first["pid"]
     assert first["threads"] == "1"
+
+
+def test_workers_that_die_as_they_start_cost_children_attempts_and_chores_none(make: Make, tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / str(number)).touch()
+    executor = make(DiesAsItStarts(tmp_path), workers=1)
+    for job in (Chore(-1, str), *(Job(number, None, 0) for number in range(4))):
+        executor.submit(job)
+    ended: list[Outcome] = []
+    while len(ended) < 5:
+        ended += executor.wait()
+    assert [(outcome.number, outcome.failure is None) for outcome in ended] == [
+        (0, False), (1, False), (2, False), (-1, True), (3, True),
+    ]  # fmt: skip
 
 
 def test_chores_go_before_waiting_children_and_have_no_time_limit(make: Make) -> None:

@@ -179,6 +179,21 @@ def test_shards_that_cannot_start_end_the_search(connected: str) -> None:
             shards.fetch(0)
 
 
+def test_ctrl_c_while_processes_are_started_leaves_none(connected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_ray, "nodes", lambda: [*cluster.nodes(), *cluster.nodes()])  # so that there are several
+    hire = RayShards._hire
+
+    def interrupted(self: RayShards, index: int) -> None:
+        if index == 1:
+            raise KeyboardInterrupt
+        hire(self, index)
+
+    monkeypatch.setattr(RayShards, "_hire", interrupted)
+    with pytest.raises(KeyboardInterrupt), closing(RayShards(3, learning_rate=RATE, address=connected)) as shards:
+        shards.fetch(0)
+    until(lambda: not processes_named("ray::Keeper"), "a process with shards is left")
+
+
 def test_the_command_keeps_parameters_on_the_cluster_and_goes_on_when_their_process_is_killed(
     cli: Cli, recipe_file: Path, connected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

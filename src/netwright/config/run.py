@@ -115,6 +115,8 @@ def assigned(document: dict[str, Any], assignments: Sequence[str]) -> dict[str, 
         known = [name for name, _ in flattened(document)]
         if not separator:
             raise ConfigError(f"--set {assignment}: expected KEY=VALUE, for example --set lag=0")
+        if key.startswith("replicas.") and "replicas" in known:
+            raise ConfigError(f"--set {assignment}: there are no replicas; give --replicas K as well")
         if key not in known:
             raise ConfigError(f"--set {assignment}: {unknown('setting', key, known)}")
         *parents, leaf = key.split(".")

@@ -30,8 +30,8 @@ class Batches:
         """The numbers of each replica's batches that are not learned, in their order."""
         self._num_open: dict[int, int] = {}
         """Of each of these batches, how many trials have not ended."""
-        self._complete: set[int] = set()
-        """Those of them without any."""
+        self._complete: dict[int, None] = {}
+        """Those of them without any, in the order in which they were complete."""
 
     def __getitem__(self, number: int) -> Ticket:
         return self._tickets[number]
@@ -61,13 +61,13 @@ class Batches:
         number = trial // self._size
         self._num_open[number] -= 1
         if not self._num_open[number]:
-            self._complete.add(number)
+            self._complete[number] = None
 
     def next_complete(self) -> int | None:
-        """The batch to be learned next: of one replica its first, and of these one whose trials have all ended."""
-        replica_of = {number: self._tickets[number].replica for number in self._complete}
-        first = [number for number, replica in replica_of.items() if self._of_replica[replica][0] == number]
-        return min(first, key=lambda number: replica_of[number], default=None)
+        """The batch to be learned next: of the first ones of their replicas the one that was complete first."""
+        return next(
+            (number for number in self._complete if self._of_replica[self._tickets[number].replica][0] == number), None
+        )
 
     def close(self, number: int) -> None:
         """A complete batch, the first of its replica, is learned."""
@@ -75,5 +75,5 @@ class Batches:
         self._of_replica[replica].popleft()
         self._with_room.add(replica)
         del self._num_open[number]
-        self._complete.remove(number)
+        del self._complete[number]
         self.learned.append(number)

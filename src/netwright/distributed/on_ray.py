@@ -141,10 +141,15 @@ class RayShards:
                 raise RunError(f"a shard of the parameters on the Ray cluster is broken:\n{error}") from None
             except self._ray.exceptions.RayError as error:
                 self._ray.kill(kept.actor)  # it may live and be out of reach
-                if getattr(error, "actor_init_failed", False) or not num_left:
+                if getattr(error, "actor_init_failed", False):
                     raise RunError(
                         "a process for shards of the parameters does not start on the Ray cluster; `netwright doctor "
                         f"--address` compares the nodes' versions with those here:\n{error}"
+                    ) from None
+                if not num_left:
+                    raise RunError(
+                        f"{MAX_STARTS} processes for shards of the parameters died one after the other on the Ray "
+                        f"cluster, which may lack memory; every finished trial is kept:\n{error}"
                     ) from None
                 self.num_replaced += 1
                 self._hire(index)
@@ -177,7 +182,8 @@ class RayShards:
         """Kill the processes; end the cluster if it was started here."""
         if self._kept and self._ray.is_initialized():  # or else Ray would start a cluster for the sake of killing
             for kept in self._kept:
-                self._ray.kill(kept.actor)
+                if kept.actor is not None:  # it was not yet started when Ctrl-C came
+                    self._ray.kill(kept.actor)
         self._kept = []
         self._disconnect()
 

@@ -66,8 +66,11 @@ def connect(address: str | None, num_cpus: int) -> Callable[[], None]:
         with _our_sigterm():
             ray.init(**options, log_to_driver=False, logging_level="ERROR")
     except Exception as error:
-        ray.shutdown()
+        _disconnect()
         raise _cannot_connect(address, error) from error
+    except BaseException:  # Ctrl-C, while a cluster starts
+        _disconnect()
+        raise
     return _disconnect
 
 
@@ -80,9 +83,11 @@ def _disconnect() -> None:
 def _our_sigterm() -> Iterator[None]:
     """Ray puts a handler of its own in the place of ours."""
     ours = signal.getsignal(signal.SIGTERM)
-    yield
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, ours)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, ours)
 
 
 def _check_answers(address: str) -> None:

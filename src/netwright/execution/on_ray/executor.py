@@ -176,12 +176,14 @@ class RayExecutor:
         return outcome
 
     def _lost(self, hired: _Hired, job: Job | Chore | None, error: Exception) -> Outcome | None:
-        """An actor that died on its start costs the next job an attempt, or it would be started for ever."""
+        """An actor that died on its start costs the next child an attempt, or it would be started for ever."""
         self._ray.kill(hired.actor)  # it may live and be out of reach
         self._dismiss_idle(hired.desk)
         if job is None and not self._queue:
             return None
-        job = job or self._queue.popleft()
+        if job is None:
+            job = next((each for each in self._queue if isinstance(each, Job)), self._queue[0])
+            self._queue.remove(job)
         head, _, rest = str(error).partition("\n")
         detail = "\n".join(part for part in (rest, self._output(hired.desk)) if part)
         failure = Failure(FailureKind.WORKER_LOST, f"{type(error).__name__}: {head}", detail)
