@@ -180,11 +180,12 @@ def test_ctrl_c_in_the_middle_of_handing_in_a_job_loses_no_later_one() -> None:
     ended: queue.SimpleQueue[int] = queue.SimpleQueue()
 
     def collect() -> None:
-        while True:
+        while not over.is_set():
             for outcome in executor.wait():
                 ended.put(outcome.number)
 
-    threading.Thread(target=collect, daemon=True).start()
+    over, collecting = threading.Event(), threading.Thread(target=collect, daemon=True)
+    collecting.start()
     places = []
     for where in interrupted_at_every_line(lambda: executor.submit(Job(next(numbers), None, 0))):
         places.append(where)
@@ -194,4 +195,7 @@ def test_ctrl_c_in_the_middle_of_handing_in_a_job_loses_no_later_one() -> None:
             pass
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert any(where.startswith(queue.__file__) for where in places)
+    over.set()
+    executor.submit(Job(next(numbers), None, 0))
+    collecting.join()
     executor.close()
