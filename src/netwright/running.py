@@ -217,8 +217,8 @@ def _check_room(config: RunConfig, executor: Executor, place: Place) -> None:
         executor.close()
         raise ConfigError(
             f"{count} replicas keep {config.most_in_flight} children in training, and the Ray cluster has room for "
-            f"{room}, less than one for each replica; start more nodes (`ray status` shows those that there are), or "
-            f"make do with them by --workers {room}, or give --replicas {room} in a new search"
+            f"{room}, less than one for each replica; give --replicas {room}, or start more nodes (`ray status` shows "
+            f"those that there are), or make do with them by --workers {room}. A run that has begun keeps its replicas"
         )
 
 
