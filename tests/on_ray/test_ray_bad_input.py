@@ -1,5 +1,6 @@
 """What is said where a cluster cannot be used, and what `doctor` says of one that can."""
 
+import signal
 import socket
 import sys
 from importlib.metadata import version
@@ -59,6 +60,24 @@ def test_another_version_of_ray(cli: Cli, address: str, monkeypatch: pytest.Monk
     assert f"Ray: {version('ray')} " in message
     assert "Ray: 2.99.0 " in message
     assert not ray.is_initialized()
+
+
+@pytest.mark.usefixtures("nodes")
+def test_ctrl_c_while_a_cluster_starts_ends_it_and_gives_its_signals_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    ours, num_ended = signal.getsignal(signal.SIGTERM), []
+
+    def init(**options: object) -> None:
+        signal.signal(signal.SIGTERM, lambda number, frame: None)  # as Ray does
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray, "shutdown", lambda: num_ended.append(1))
+    with pytest.raises(KeyboardInterrupt):
+        cluster.connect(None, 1)
+    assert num_ended == [1]
+    assert signal.getsignal(signal.SIGTERM) is ours
 
 
 def test_another_token(start: Start, address: str) -> None:
