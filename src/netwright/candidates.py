@@ -11,12 +11,12 @@ from netwright.architectures.reading import Architecture
 from netwright.architectures.values import fingerprint, to_json
 from netwright.config import RunConfig
 from netwright.errors import RunError, StoreError
-from netwright.execution.attempts import run_all
+from netwright.execution.attempts import check_none_lost, run_all
 from netwright.execution.interface import Evaluate
 from netwright.finals.interface import Candidate
 from netwright.rewards import Reward
 from netwright.running import Place, make_executor
-from netwright.trials import Job, Outcome, derive_seed
+from netwright.trials import Failure, Job, Outcome, derive_seed
 from netwright.writing import replace_whole
 
 OnProgress = Callable[[str, int, int], None]
@@ -38,6 +38,8 @@ class Measured:
     def __init__(self, path: Path, common: Mapping[str, Any], reward: Reward) -> None:
         self._path, self._common, self.reward = path, dict(common), reward
         self._entries: dict[str, dict[str, Any]] = {}
+        self._lost: dict[str, dict[str, Any]] = {}
+        """What is not kept on disk."""
         if path.exists():
             try:
                 self._entries = dict(json.loads(path.read_text(encoding="utf-8")))
@@ -46,7 +48,8 @@ class Measured:
 
     def of(self, candidate: Candidate) -> dict[str, Any] | None:
         """The score by its name and `seconds`, or `error` and `seconds`; None where it was not trained yet."""
-        return self._entries.get(self._key(candidate))
+        key = self._key(candidate)
+        return self._entries.get(key) or self._lost.get(key)
 
     def add(self, candidate: Candidate, outcome: Outcome) -> None:
         """Keep an outcome; one that says nothing of the candidate only until this process ends.
@@ -56,8 +59,10 @@ class Measured:
         result: dict[str, Any] = {"error": str(outcome.failure)}
         if outcome.measurement is not None:
             result = {self.reward.score_name: self.reward.score(outcome.measurement)}
-        self._entries[self._key(candidate)] = {**result, "seconds": round(outcome.seconds, 2)}
-        if outcome.failure is None or not outcome.failure.kind.says_nothing_of_the_child:
+        lost = outcome.failure is not None and outcome.failure.kind.says_nothing_of_the_child
+        entries = self._lost if lost else self._entries
+        entries[self._key(candidate)] = {**result, "seconds": round(outcome.seconds, 2)}
+        if not lost:
             replace_whole(self._path, json.dumps(self._entries).encode())
 
     def _key(self, candidate: Candidate) -> str:
@@ -78,7 +83,8 @@ def train_candidates(
 ) -> None:
     """Train on the search's split what is not in `measured` yet, and put it there.
 
-    `evaluate` trains job n as `candidates[n]` says. All points of an architecture have one seed.
+    `evaluate` trains job n as `candidates[n]` says. All points of an architecture have one seed. `RunError` if some
+    lost their workers, when all others are kept.
     """
     todo = [number for number, candidate in enumerate(candidates) if measured.of(candidate) is None]
     on_progress("grid", len(candidates) - len(todo), len(candidates))
@@ -92,10 +98,14 @@ def train_candidates(
     workers = None if place.workers is None else min(place.workers, len(todo))
     # The time limit was meant for the search's short trainings.
     executor = make_executor(config.changed(time_limit_seconds=None), evaluate, replace(place, workers=workers))
+    lost: list[Failure] = []
     with closing(executor):
         for num_ended, outcome in enumerate(run_all(executor, [job(number) for number in todo]), start=1):
             measured.add(candidates[outcome.number], outcome)
+            if outcome.failure is not None and outcome.failure.kind.says_nothing_of_the_child:
+                lost.append(outcome.failure)
             on_progress("grid", len(candidates) - len(todo) + num_ended, len(candidates))
+    check_none_lost("trainings of the grid", len(todo), lost)
 
 
 def best_candidate(candidates: Sequence[Candidate], measured: Measured) -> tuple[Candidate, float]:

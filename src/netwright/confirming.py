@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 
 from netwright.config import RunConfig
-from netwright.errors import ConfigError, RunError
-from netwright.execution.attempts import run_all
+from netwright.errors import ConfigError
+from netwright.execution.attempts import check_none_lost, run_all
 from netwright.execution.interface import Executor
 from netwright.rewards import Reward
 from netwright.store import Confirmation, Store
-from netwright.trials import MAX_ATTEMPTS, Failure, Job, Outcome, Trial, TrialState, derive_seed, is_finite_number
+from netwright.trials import Failure, Job, Outcome, Trial, TrialState, derive_seed, is_finite_number
 
 
 def best_trials(trials: Sequence[Trial], top: int) -> list[Trial]:
@@ -63,11 +63,7 @@ def confirm(
         else:
             store.confirm(_confirmation(outcome, trial.fingerprint, repeat, reward), outcome)
         on_result(num_ended, len(wanted))
-    if lost:
-        raise RunError(
-            f"{len(lost)} of {len(wanted)} retrainings lost their workers {MAX_ATTEMPTS} times; the others are kept, "
-            f"and the same command trains these once more. The first: {lost[0]}"
-        )
+    check_none_lost("retrainings", len(wanted), lost)
 
 
 def _confirmation(outcome: Outcome, fingerprint: str, repeat: int, reward: Reward) -> Confirmation:

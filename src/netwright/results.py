@@ -5,6 +5,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from netwright.architectures.reading import architecture_from_json
@@ -32,13 +33,14 @@ class Confirmed:
         return statistics.fmean(self.scores) if self.scores else math.nan
 
     @property
-    def deviation(self) -> float:
-        """The standard deviation between seeds; 0 for a single one."""
-        return statistics.stdev(self.scores) if len(self.scores) > 1 else 0.0
+    def deviation(self) -> float | None:
+        """The standard deviation between seeds; None where there are not two."""
+        return statistics.stdev(self.scores) if len(self.scores) > 1 else None
 
     def __str__(self) -> str:
+        deviation = "" if self.deviation is None else f" ± {self.deviation:.4f}"
         failed = f", {self.num_failed} failed" if self.num_failed else ""
-        return f"{self.mean:.4f} ± {self.deviation:.4f} (n={len(self.scores)}{failed})"
+        return f"{self.mean:.4f}{deviation} (n={len(self.scores)}{failed})"
 
 
 @dataclass(frozen=True)
@@ -100,9 +102,15 @@ class Results:
         return (max if self.higher_is_better else min)(scores, default=None)
 
     def ranking(self) -> list[Trial]:
-        """Measured trials, the first of every architecture: confirmed ones by mean score first, then by reward."""
+        """Measured trials, the first of every architecture, by reward; of the best those that are confirmed by mean.
+
+        A confirmed mean is honest and a single reward is optimistic, so they cannot be compared: a trial that is
+        confirmed stands above one that is not only if all that had higher rewards are confirmed too.
+        """
         first = {trial.fingerprint: trial for trial in reversed(self.trials) if trial.state is TrialState.DONE}
-        return sorted(first.values(), key=self._rank, reverse=True)
+        by_reward = sorted(first.values(), key=lambda trial: (-(trial.reward or 0.0), trial.number))
+        confirmed = list(takewhile(lambda trial: trial.fingerprint in self.confirmed, by_reward))
+        return sorted(confirmed, key=self._by_mean) + by_reward[len(confirmed) :]
 
     def top(self, count: int) -> list[Trial]:
         """The best `count` trials of different architectures."""
@@ -110,17 +118,17 @@ class Results:
 
     @property
     def best(self) -> Trial:
-        """The best trial by confirmed mean, or else by its reward (optimistic). `RunError` if there is none."""
+        """The first of `ranking`: by confirmed mean, or else by reward (optimistic). `RunError` if there is none."""
         if not (found := self.top(1)):
             raise RunError("no trial was measured, so none is the best; .trials and their .error say why")
         return found[0]
 
-    def _rank(self, trial: Trial) -> tuple[bool, float, int]:
-        confirmed = self.confirmed.get(trial.fingerprint)
-        # Not comparable with one another: a confirmed mean is honest, a single reward is optimistic.
-        if confirmed is not None and confirmed.scores:
-            return True, confirmed.mean if self.higher_is_better else -confirmed.mean, -trial.number
-        return False, trial.reward or 0.0, -trial.number
+    def _by_mean(self, trial: Trial) -> float:
+        """The best first, and last where every retraining failed."""
+        confirmed = self.confirmed[trial.fingerprint]
+        if not confirmed.scores:
+            return math.inf
+        return -confirmed.mean if self.higher_is_better else confirmed.mean
 
     def to_json(self) -> dict[str, Any]:
         """The document of `netwright show --json`."""

@@ -3,13 +3,17 @@
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from netwright.store import Store
+from netwright.results import Confirmed, Results
+from netwright.store import Confirmation, Store
 from oracles.refusals import one_line
 from oracles.shown_runs import Cli, Start, check, document, done
 
@@ -180,6 +184,7 @@ def test_confirm_retrains_the_best_or_the_given_trials(
     result = done(cli, "confirm", run, "--trial", worst, "--num-seeds", 2)
     assert len(calls.read_text().split()) == num_calls + 8
     assert result.stdout.count("(n=") == 3
+    assert document(cli, run)["best"]["number"] == found["best"]["number"]
     assert cli("confirm", run, "--trial", 99).exit_code == 2
 
     # Extending the search afterwards loses nothing.
@@ -187,6 +192,52 @@ def test_confirm_retrains_the_best_or_the_given_trials(
     assert document(cli, run)["trials"][:8] == before["trials"]
     with Store.read(run) as store:
         assert len(store.confirmations()) == 8
+
+
+def test_a_confirmed_trial_is_above_one_that_is_not_only_if_all_with_higher_rewards_are_confirmed(
+    cli: Cli, recipe_file: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    done(cli, "search", f"{recipe_file}:config", "--strategy", "random", "--trials", 12, "-o", run)
+    by_reward = [trial.number for trial in Results.of(Store.read(run)).ranking()]
+    assert len(by_reward) >= 6
+    means = dict(zip(by_reward[:6], (0.1, None, 0.3, None, 0.9, 0.2), strict=True))
+
+    def ranking(*numbers: int) -> list[int]:
+        with Store.read(run) as store:
+            results = Results.of(store)
+        of_number = {trial.number: trial.fingerprint for trial in results.trials}
+        confirmed = {
+            of_number[number]: Confirmed(() if means[number] is None else (means[number],)) for number in numbers
+        }
+        return [trial.number for trial in replace(results, confirmed=confirmed).ranking()]
+
+    first, second, third, fourth, fifth, sixth, *others = by_reward
+    assert ranking(sixth) == by_reward
+    assert ranking(first, third) == by_reward
+    assert ranking(first, second, third) == [third, first, second, fourth, fifth, sixth, *others]
+    assert ranking(*by_reward[:6]) == [fifth, third, sixth, first, second, fourth, *others]
+
+
+def test_ctrl_c_in_a_confirmation_says_how_to_go_on_with_it(
+    start: Start, cli: Cli, recipe_file: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    done(cli, "search", f"{recipe_file}:config", "--trials", 3, "-o", run)
+    command = start("confirm", run, "--num-seeds", 400, TEST_SECONDS="0.1")
+    deadline = time.monotonic() + 60
+    while not confirmations(run):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    command.process.send_signal(signal.SIGINT)
+    code, _, err = command.end()
+    assert code == 130
+    assert "Interrupted. Every finished trial is kept; go on by the same command" in err
+
+
+def confirmations(run: Path) -> list[Confirmation]:
+    with Store.read(run) as store:
+        return store.confirmations()
 
 
 def test_retrainings_that_all_fail_are_shown_as_such(cli: Cli, recipe_file: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import itertools
 import math
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -125,3 +126,12 @@ def test_the_papers_comparison_agrees_with_a_plain_loop():
         best = sorted({math.sin(each) for each in drawn[:n]}, reverse=True)[:5]
         expected.append(sum(best) / 5 if len(best) == 5 else math.nan)
     np.testing.assert_allclose(best_unique(rewards, rewards, firsts, 5, numbers), expected)
+
+
+@pytest.mark.parametrize(("num_runs", "percent"), [(3, 75), (5, 84), (10, 90), (20, 93)])
+def test_an_interval_of_few_runs_is_too_narrow_by_as_much_as_the_docs_say(num_runs: int, percent: int) -> None:
+    runs = np.random.default_rng(0).standard_normal((num_runs, 20_000))
+    low, high = interval(runs)
+    assert 100 * np.mean((low <= 0) & (high >= 0)) == pytest.approx(percent, abs=1)
+    page = (Path(__file__).parents[2] / "docs" / "comparing.md").read_text(encoding="utf-8")
+    assert f"{percent}%" in page[page.index("from a normal distribution") : page.index("counts them")]

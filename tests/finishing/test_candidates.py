@@ -107,10 +107,12 @@ def test_what_was_measured_under_other_circumstances_is_not(tmp_path: Path) -> N
 
 
 def test_a_lost_worker_is_forgotten_with_the_process(tmp_path: Path) -> None:
-    candidate = candidates_of({"one": SMALL}, grid(FinalSettings()))[0]
+    candidate, other = candidates_of({"one": SMALL}, grid(FinalSettings()))[:2]
     measured = Measured(tmp_path / "grid.json", {}, REWARD)
     measured.add(candidate, outcome(FailureKind.WORKER_LOST))
+    measured.add(other, outcome(0.5))
     assert measured.of(candidate) is not None
+    assert Measured(tmp_path / "grid.json", {}, REWARD).of(other) is not None
     assert Measured(tmp_path / "grid.json", {}, REWARD).of(candidate) is None
 
 

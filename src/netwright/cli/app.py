@@ -75,7 +75,7 @@ def reporting(command: Callable[..., None]) -> Callable[..., None]:
             Console(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt as interruption:
-            folder = kwargs.get("run") or kwargs.get("out")
+            folder = (kwargs.get("run") or kwargs.get("out")) if command.__name__ in ("search", "resume") else None
             hint = f": netwright resume {folder}" if folder else " by the same command"
             said = str(interruption) or f"Every finished trial is kept; go on{hint}"
             message = f"\nInterrupted. {said}"

@@ -30,7 +30,7 @@ def print_table(console: Console, headers: Sequence[str], rows: Sequence[Sequenc
 
 
 def print_results(console: Console, results: Results, top: int, folder: object) -> None:
-    """What a run has found: the `top` best architectures, what was confirmed, what failed."""
+    """What a run has found: the `top` best architectures and all that were confirmed, what failed."""
     counts = {state: sum(trial.state is state for trial in results.trials) for state in TrialState}
     reused = sum(trial.reused_from is not None for trial in results.trials)
     data = f" on {results.data_name}" if results.data_name else ""
@@ -43,7 +43,7 @@ def print_results(console: Console, results: Results, top: int, folder: object) 
         markup=False,
         soft_wrap=True,
     )
-    ranking = results.top(top)
+    ranking = results.ranking()
     if not ranking:
         console.print("Nothing has been measured yet.")
         for note in _mishaps(results):
@@ -62,6 +62,8 @@ def print_results(console: Console, results: Results, top: int, folder: object) 
     rows = []
     for rank, trial in enumerate(ranking, 1):
         retrained = results.confirmed.get(trial.fingerprint)
+        if rank > top and retrained is None:
+            continue
         parameters = trial.metrics.get("num_parameters")
         rows.append(
             [

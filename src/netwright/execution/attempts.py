@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
-from netwright.errors import ChildError
+from netwright.errors import ChildError, RunError
 from netwright.execution.interface import Evaluate, Executor
 from netwright.trials import MAX_ATTEMPTS, Chore, Failure, FailureKind, Job, Measurement, Outcome
 
@@ -46,6 +46,15 @@ def run_all(executor: Executor, jobs: Sequence[Job]) -> Iterator[Outcome]:
             else:
                 del left[outcome.number]
                 yield outcome
+
+
+def check_none_lost(what: str, count: int, lost: Sequence[Failure]) -> None:
+    """`RunError` where of `count` jobs some lost their workers in every attempt; the rest has been kept."""
+    if lost:
+        raise RunError(
+            f"{len(lost)} of {count} {what} lost their workers {MAX_ATTEMPTS} times; the others are kept, and the same "
+            f"command trains these once more. The first: {lost[0]}"
+        )
 
 
 def _without_this_frame(error: BaseException) -> TracebackType | None:

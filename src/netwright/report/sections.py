@@ -130,7 +130,8 @@ def trial_table(results: Results, pictures: Mapping[int, str]) -> str:
     said = f"All {total:,} trials" if total <= MAX_ROWS else f"The best {MAX_ROWS} of {total:,} trials"
     drawn = f"; the best {len(pictures)} architectures are drawn by a click on their trial's number" if pictures else ""
     note = (
-        f"{said}{drawn}. A rank is that of the first trial with its architecture: confirmed means first, then rewards. "
+        f"{said}{drawn}. A rank is that of the first trial with its architecture: by reward, and the best that are "
+        "confirmed by mean. "
         f"The search's {metric} is one training, optimistic where it was picked for being high."
     )
     templates = "".join(f'<template id="drawing-{number}">{picture}</template>' for number, picture in pictures.items())
