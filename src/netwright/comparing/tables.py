@@ -48,7 +48,7 @@ def notes(comparison: Comparison) -> list[str]:
     ]
     if any(1 < len(each.runs) < ENOUGH_RUNS for each in comparison.summaries):
         found.append(
-            f"intervals of fewer than {ENOUGH_RUNS} runs are too narrow: one that is bootstrapped from 5 holds the true "
+            f"intervals of fewer than {ENOUGH_RUNS} runs are too narrow: one bootstrapped from 5 holds the true "
             "mean in about 84% of cases, and 100% in the second table is no certainty; more --num-seeds join these"
         )
     if known:
