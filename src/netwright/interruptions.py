@@ -1,9 +1,55 @@
-"""Ctrl-C held back while it would break what other threads share."""
+"""Ctrl-C: lost nowhere, and held back while it would break what other threads share."""
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, NoReturn
+
+SECONDS_UNTIL_AGAIN = 0.05
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM. After a plain KeyboardInterrupt in code made by `exec`, as imports are full of, Python ends
+    the process by SIGINT instead of with our exit code, whoever caught it."""
+
+    number = signal.SIGINT
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """SIGINT and SIGTERM raise `Interrupted`, also where they come while Python clears something away.
+
+    Python ignores exceptions in `__del__` and in callbacks of weak references, those of a signal's handler too; then
+    the signal is sent once more. A SIGINT that is ignored, as behind a shell's `&`, stays so.
+    """
+    hook = sys.unraisablehook
+
+    def again(ignored: Any) -> None:
+        if isinstance(ignored.exc_value, Interrupted):
+            # Not at once, for this is called where exceptions are ignored.
+            threading.Timer(SECONDS_UNTIL_AGAIN, os.kill, (os.getpid(), ignored.exc_value.number)).start()
+        else:
+            hook(ignored)
+
+    handlers = {signal.SIGTERM: signal.signal(signal.SIGTERM, _interrupt)}
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        handlers[signal.SIGINT] = signal.signal(signal.SIGINT, _interrupt)
+    sys.unraisablehook = again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = hook
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    error = Interrupted()
+    error.number = signal.Signals(number)
+    raise error
 
 
 @contextmanager

@@ -73,7 +73,7 @@ def test_a_comparison_that_was_stopped_goes_on_to_the_same_numbers(
         time.sleep(0.02)
     os.killpg(command.process.pid, how)
     code, _, err = command.end(20)
-    assert len(list(runs.glob("*.json"))) < 6
+    assert len(list(runs.glob("*.json"))) < 6, err
     if how == signal.SIGINT:
         kept = "run" if time_limit == "null" else "trial"
         assert code == 130

@@ -5,11 +5,10 @@ Modules that bring torch are imported inside the commands: `--help` and a mistyp
 
 import functools
 import json
-import signal
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -42,6 +41,7 @@ from netwright.cli.replicas import (
     with_replicas,
 )
 from netwright.errors import NetwrightError, RunError
+from netwright.interruptions import interruptible
 
 app = typer.Typer(
     name="netwright",
@@ -66,11 +66,9 @@ def reporting(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def reported(*args: Any, **kwargs: Any) -> None:
-        signal.signal(signal.SIGTERM, _interrupt)
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, _interrupt)
         try:
-            command(*args, **kwargs)
+            with interruptible():
+                command(*args, **kwargs)
         except NetwrightError as error:
             Console(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
             raise typer.Exit(error.exit_code) from None
@@ -83,15 +81,6 @@ def reporting(command: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(130) from None
 
     return reported
-
-
-class _Interrupted(KeyboardInterrupt):
-    """Ctrl-C or SIGTERM. After a plain KeyboardInterrupt in code made by `exec`, as imports are full of, Python ends
-    the process by SIGINT instead of with our exit code, whoever caught it."""
-
-
-def _interrupt(number: int, frame: object) -> NoReturn:
-    raise _Interrupted
 
 
 @app.callback(invoke_without_command=True)
