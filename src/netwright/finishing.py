@@ -29,7 +29,8 @@ from netwright.config import (
     TableSettings,
     TextSettings,
 )
-from netwright.errors import ChildError, ConfigError, RunError, StoreError, unknown
+from netwright.errors import ChildError, ConfigError, NetwrightError, RunError, StoreError, unknown
+from netwright.execution.attempts import in_one_line, is_out_of_memory
 from netwright.finals.images import FinalImages
 from netwright.finals.interface import Candidate, FinalTraining, Finished
 from netwright.finals.text import FinalText
@@ -37,7 +38,7 @@ from netwright.locks import locked
 from netwright.models.folder import read_description, write_model
 from netwright.recipes import RECIPES, config_of
 from netwright.results import Results
-from netwright.running import Place, hardware
+from netwright.running import Place, check_same_data, hardware
 from netwright.store import Store
 from netwright.training.checkpoints import Checkpoint
 
@@ -108,13 +109,19 @@ def finish(
     folder: Path,
     place: Place,
     on_progress: OnProgress = lambda stage, ended, total: None,
+    run: Path | None = None,
 ) -> dict[str, Any]:
     """Choose among the architectures in `found` and the points of the grid, train the winner, test it, write `folder`.
 
-    `found` maps where an architecture is from to the architecture. Returns the content of model.json. A `folder` that
-    the same call has completed is returned as it is, without a second test; `ConfigError` for any other one.
+    `found` maps where an architecture is from to the architecture; `run` is the stored one that found them all, if one
+    did, and `DataError` says that its data was other data. Returns the content of model.json. A `folder` that the same
+    call has completed is returned as it is, without a second test; `ConfigError` for any other one.
     """
     training = final_training(config, final, found, place)
+    data = training.data_description()
+    if run is not None:
+        with Store.read(run) as store, store.understood():
+            check_same_data(store, data["data"])
     common = {"search_settings": config.evaluate.to_json(), "seed": final.seed, "data_sha256": training.checksum()}
     plan = {
         **common,
@@ -122,7 +129,7 @@ def finish(
         "final_settings": final.to_json(),
     }
     if folder.exists():
-        return _finished_already(folder, plan)
+        return _finished_already(folder, plan, data)
     candidates = candidates_of(found, training.grid())
     with _unfinished(folder) as unfinished:
         measured = Measured(unfinished / "grid.json", common, training.reward)
@@ -134,8 +141,11 @@ def finish(
                 on_progress=on_progress,
             )  # fmt: skip
             winner, score = best_candidate(candidates, measured)
-        finished = _trained_to_the_end(winner, training, final.seed, unfinished, common, on_progress)
-        metrics = {**training.tested(finished.network), training.reward.score_name: score}
+        with _explained(f"the final training of {winner.origin}"):
+            finished = _trained_to_the_end(winner, training, final.seed, unfinished, common, on_progress)
+        with _explained(f"the test of {winner.origin} after its final training"):
+            tested = training.tested(finished.network)
+        metrics = {**tested, training.reward.score_name: score}
         description = {
             **training.description(winner, finished),
             "origin": winner.origin,
@@ -168,8 +178,34 @@ def _trained_to_the_end(
         raise RunError(f"the final training failed: {error}; lower --set evaluate.learning_rate") from error
 
 
-def _finished_already(folder: Path, plan: Mapping[str, Any]) -> dict[str, Any]:
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Exceptions inside that are none of netwright's own, which say themselves what to do, become a `RunError`."""
+    try:
+        yield
+    except NetwrightError:
+        raise
+    except Exception as error:  # a network may fail in any way
+        problem = f"{what} failed: {in_one_line(error)}"
+        if is_out_of_memory(error):
+            raise RunError(
+                f"{problem}\nThe memory was exhausted; every epoch before is kept: free some and run the same command "
+                "again, or train anew with a smaller --set evaluate.batch_size"
+            ) from error
+        raise RunError(
+            f"{problem}\nEverything before is kept. Change the settings with --set evaluate.NAME=VALUE, or train "
+            "another architecture"
+        ) from error
+
+
+def _finished_already(folder: Path, plan: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """What is in `folder`, if that was trained as `plan` says and, as far as it says so, on `data`."""
     document = read_description(folder)
+    if changed := [name for name, value in data.items() if document.get(name, value) != value]:
+        raise ConfigError(
+            f"{folder} holds a network that was trained and tested on other data, {document.get('data')}; now it is "
+            f"{data['data']} (different: {', '.join(changed)}); choose another --out, or remove the folder"
+        )
     if document.get("plan") != plan:
         raise ConfigError(
             f"{folder} holds a network that was trained from other architectures, settings or data; choose another "

@@ -172,7 +172,7 @@ def run_confirmation(
     config = config.changed(confirm=config.confirm.model_copy(update=changes))
     opened = look_at_data(config, place)
     with Store.open(folder) as store:
-        _check_same_data(store, opened)
+        check_same_data(store, opened.name)
         executor = make_executor(config, evaluation_of(config.evaluate).evaluate(opened.folder), place)
         try:
             core = make_core(config, store, opened.shape)
@@ -278,7 +278,7 @@ def _open_store(config: RunConfig, folder: Path | None, place: Place, opened: Op
         return Store.create(folder, documents)
     store = Store.open(folder)
     try:
-        _check_same_data(store, opened)
+        check_same_data(store, opened.name)
         for name in ("config", "place"):
             if store.document(name) != documents[name]:
                 store.write_document(name, documents[name])
@@ -288,13 +288,13 @@ def _open_store(config: RunConfig, folder: Path | None, place: Place, opened: Op
     return store
 
 
-def _check_same_data(store: Store, opened: Opened) -> None:
-    """Numbers measured on different data do not belong in one run."""
+def check_same_data(store: Store, name: str | None) -> None:
+    """Numbers measured on different data do not belong in one run; `name` is that of the data now."""
     begun_with = store.document("about")["data"]
-    if begun_with != opened.name:
+    if begun_with != name:
         raise DataError(
-            f"{store.folder} was searched on {begun_with}, and now the data is {opened.name}; give it the same data, "
-            "or choose another --out"
+            f"{store.folder} was searched on {begun_with}, and now the data is {name}; give it the same data, or "
+            "search the other data in a run of its own"
         )
 
 

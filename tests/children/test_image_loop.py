@@ -235,3 +235,48 @@ def test_a_loss_that_breaks_later_names_its_epoch(split: ImageSplit) -> None:
 
     with pytest.raises(ChildError, match="the training loss is nan in epoch 3"):
         train(split, network, on_epoch=spoil)
+
+
+# Mini-batches ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("num_images", "batch_size", "sizes"),
+    [
+        (23, 11, [11, 12]),
+        (12, 11, [12]),
+        (24, 11, [11, 11, 2]),
+        (22, 11, [11, 11]),
+        (1, 11, [1]),
+        (3, 1, [1, 1, 1]),
+        (3, 2, [3]),
+    ],
+)
+def test_only_a_last_batch_of_one_image_joins_the_one_before(
+    monkeypatch: pytest.MonkeyPatch, split: ImageSplit, num_images: int, batch_size: int, sizes: list[int]
+) -> None:
+    """Every image once in each epoch, and the learning rate falls over as many steps as there are."""
+    seen: list[Tensor] = []
+    progresses: list[float] = []
+    view, rate = images.training_view, images.learning_rate_at
+
+    def watched_view(batch: Tensor, **options: object) -> Tensor:
+        seen.append(batch)
+        return view(batch, **options)  # type: ignore[arg-type]
+
+    def watched_rate(progress: float, **options: object) -> float:
+        progresses.append(progress)
+        return rate(progress, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(images, "training_view", watched_view)
+    monkeypatch.setattr(images, "learning_rate_at", watched_rate)
+    few = ImageSplit(
+        split.train_images[:num_images], split.train_labels[:num_images], split.validation_images[:3],
+        split.validation_labels[:3], 3,
+    )  # fmt: skip
+    train(few, epochs=2, batch_size=batch_size)
+    assert [len(batch) for batch in seen] == sizes * 2
+    for epoch in (seen[: len(sizes)], seen[len(sizes) :]):
+        pixels = sorted(image.numpy().tobytes() for batch in epoch for image in batch)
+        assert pixels == sorted(image.numpy().tobytes() for image in few.train_images)
+    assert progresses == pytest.approx([step / (2 * len(sizes)) for step in range(2 * len(sizes))])

@@ -58,6 +58,16 @@ def test_a_run_goes_on_only_with_the_data_that_it_began_with(cli, tmp_path: Path
         refused = cli(*command)
         assert refused.exit_code == 2
         assert "was searched on my digits (" in refused.stderr
+    other = tmp_path / "other.npz"
+    np.savez(
+        other, images=np.random.RandomState(0).randint(0, 256, (60, 8, 8), dtype=np.uint8), labels=np.arange(60) % 3
+    )
+    trained = cli("train", run, "--data", other, "--grid", "none", "--epochs", 1)
+    assert (trained.exit_code, trained.stdout) == (2, "")
+    assert "was searched on my digits (" in trained.stderr
+    assert "now the data is other.npz (" in trained.stderr
+    assert not (run / "model").exists()
+    assert not (run / "model.unfinished").exists()
 
 
 def test_arrays_in_colour_are_searched(cli, tmp_path: Path) -> None:

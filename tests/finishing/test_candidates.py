@@ -8,10 +8,12 @@ import pytest
 
 from netwright.architectures.convolutional import ConvLayer, ConvNet
 from netwright.candidates import Measured, best_candidate, candidates_of
-from netwright.config import FinalSettings, ImageSettings
+from netwright.children.dropout import Dropout
+from netwright.config import FinalSettings, FinalTextSettings, ImageSettings, TextSettings
 from netwright.errors import ConfigError, RunError, StoreError
 from netwright.finals.images import FinalImages
 from netwright.finals.interface import Candidate
+from netwright.finals.text import FinalText
 from netwright.rewards import AccuracyReward, PerplexityReward
 from netwright.trials import Failure, FailureKind, Measurement, Outcome
 
@@ -70,13 +72,41 @@ def test_a_constant_rate_has_no_start_of_its_decay() -> None:
     assert {each.settings["decay_at"] for each in candidates} == {None}
 
 
+def test_points_that_are_equal_are_one() -> None:
+    without_decay = SEARCH.model_copy(update={"weight_decay": 0.0})
+    points = FinalImages(without_decay, FinalSettings(), data=None, child=None).grid()  # type: ignore[arg-type]
+    varied = [(p["learning_rate"], p["weight_decay"], p["epsilon"], p["decay_at"]) for p in points]
+    assert varied == [(r, 0, e, d) for r in (0.2, 0.1) for e in (1e-5, 1e-3) for d in (None, 0.75)]
+    at_once = TextSettings(learning_rate=2.0, init_range=0.2, constant_epochs=0)
+    spread = FinalText(at_once, FinalTextSettings(), data=None, child=None).grid()  # type: ignore[arg-type]
+    assert [(p["learning_rate"], p["init_range"], p["dropout"]["inputs"], p["constant_epochs"]) for p in spread] == [
+        (r, i, d, 0) for r in (2.0, 1.0) for i in (0.2, 0.1) for d in (0.5, 0.35)
+    ]
+
+
+def test_without_dropout_its_factor_makes_no_points() -> None:
+    plain = TextSettings(dropout=Dropout())
+    points = FinalText(plain, FinalTextSettings(), data=None, child=None).grid()  # type: ignore[arg-type]
+    assert len(points) == 8
+
+
 def test_without_a_grid_the_searchs_settings_remain() -> None:
     (only,) = candidates_of({"one": SMALL}, grid(FinalSettings(label_smoothing=0.1).without_grid()))
     assert only.settings["learning_rate"] == 0.2
     assert only.settings["label_smoothing"] == 0.1
 
 
-@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"learning_rates": []}, {"decays_at": [1.0]}, {"label_smoothing": 1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"epochs": 0},
+        {"learning_rates": []},
+        {"decays_at": [1.0]},
+        {"label_smoothing": 1},
+        {"epsilons": [2]},
+        {"epsilons": [1.0]},
+    ],
+)
 def test_settings_that_cannot_be_used_are_named(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         FinalSettings.from_json(wrong)

@@ -1,9 +1,11 @@
 """The final training: which images it sees when, that it goes on where it stopped, and the model that it leaves."""
 
+import itertools
 import json
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,9 @@ from netwright.errors import ConfigError, DataError, RunError, StoreError
 from netwright.finals import images as finals
 from netwright.finishing import finish, found_in
 from netwright.locks import locked
+from netwright.models.folder import read_description
 from netwright.running import Place
+from netwright.tasks import catalog
 from netwright.training import images as loop
 from oracles.numbered_images import (
     CONFIG,
@@ -132,6 +136,37 @@ def test_a_model_that_is_there_is_not_tested_again(tmp_path: Path, monkeypatch: 
         run(tmp_path / "model", FINAL.model_copy(update={"seed": 1}))
 
 
+@pytest.mark.parametrize(
+    ("changes", "different"),
+    [
+        ({"name": "renamed"}, "data"),
+        ({"class_names": ("x", "y", "z")}, "class_names"),
+        ({"test_labels": numbered().test_labels.flip(0)}, "test_sha256"),
+        ({"test_images": numbered().test_images.flip(3)}, "test_sha256"),
+    ],
+)
+def test_a_model_of_other_data_is_not_taken_for_this_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], different: str
+) -> None:
+    """All that is trained on stays the same."""
+    first = run(tmp_path / "model", FINAL.without_grid())
+    other = replace(numbered(), **changes)
+    task = catalog.Task(find=lambda folder, verify: None, load=lambda folder, verify: other)
+    monkeypatch.setitem(catalog.TASKS, "numbered", task)
+    with pytest.raises(
+        ConfigError, match=rf"tested on other data, numbered; now .* \(different: {different}\); choose"
+    ):
+        run(tmp_path / "model", FINAL.without_grid())
+    assert read_description(tmp_path / "model") == first
+
+
+def test_a_model_from_before_test_data_were_noted_is_still_known(tmp_path: Path) -> None:
+    first = run(tmp_path / "model", FINAL.without_grid())
+    older = {name: value for name, value in first.items() if name != "test_sha256"}
+    (tmp_path / "model" / "model.json").write_text(json.dumps(older))
+    assert run(tmp_path / "model", FINAL.without_grid()) == older
+
+
 def test_a_place_where_nothing_can_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"cannot make the folder .*file/model.unfinished: .*choose another --out"):
@@ -216,6 +251,50 @@ def test_a_training_that_diverges_says_so(tmp_path: Path) -> None:
         finish({"one": small(4)}, wild, FINAL, tmp_path / "model", Place())
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+            "The memory was exhausted; every epoch",
+        ),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes"),
+            "or train anew with a smaller --set eval",
+        ),
+        (ValueError("Expected more\nthan 1"), "Change the settings with --set evaluate.NAME=VALUE, or train another"),
+    ],
+)
+@pytest.mark.parametrize("stage", ["the final training of one", "the test of one after"])
+def test_whatever_ends_the_training_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str, stage: str
+) -> None:
+    """In the second epoch of three, or when the test images are measured; what was done before is not done again."""
+    calls = itertools.count(1)
+
+    def failing(*arguments: object, **options: object) -> Tensor:
+        if stage.startswith("the test") or next(calls) > math.ceil(NUM_TRAIN / 16):
+            raise error
+        return view(*arguments, **options)  # type: ignore[arg-type]
+
+    name = "evaluation_view" if stage.startswith("the test") else "training_view"
+    view = getattr(loop, name)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, name, failing)
+        with pytest.raises(RunError) as caught:
+            run(tmp_path / "model", FINAL.without_grid())
+    first_line = f"{type(error).__name__}: {error}".splitlines()[0]
+    assert str(caught.value).startswith(stage)
+    assert f" failed: {first_line}\n" in str(caught.value)
+    assert words in str(caught.value)
+    assert caught.value.__cause__ is error
+    assert not (tmp_path / "model").exists()
+    progress: list[tuple[str, int, int]] = []
+    run(tmp_path / "model", FINAL.without_grid(), on_progress=lambda *now: progress.append(now))
+    ended = [now[1] for now in progress if now[0] == "final training"]
+    assert ended == ([0] if stage.startswith("the test") else [0, 2, 3])
+
+
 # The command ----------------------------------------------------------------------------------------------------------
 
 TINY = ("--set", "evaluate.epochs=1", "--set", "space.num_layers=2", "--set", "confirm.at_end=false")
@@ -242,6 +321,28 @@ def test_a_run_becomes_a_model_through_kill_9(tmp_path: Path, cli, start) -> Non
     assert {entry["origin"] for entry in model["grid"]} <= set(found_in(tmp_path / "run", 2))
     again = cli("train", tmp_path / "run", "--epochs", 1, "--top", 2)
     assert "It was there already" in again.stdout
+
+
+def test_top_may_be_a_setting(tmp_path: Path, cli) -> None:
+    assert cli("search", "digits", "--trials", 4, "--workers", 1, "-o", tmp_path / "run", *TINY).exit_code == 0
+    trained = cli(
+        "train", tmp_path / "run", "--epochs", 1, "--grid", "none", "--set", "final.top=3", "--workers", 1
+    )  # fmt: skip
+    assert trained.exit_code == 0, trained.stderr
+    grid = read_description(tmp_path / "run" / "model")["grid"]
+    assert [entry["origin"] for entry in grid] == list(found_in(tmp_path / "run", 3))
+
+
+def test_maps_of_one_pixel_survive_a_last_batch_of_one_image(tmp_path: Path, cli) -> None:
+    """1,497 digits are 136 batches of 11 and one image."""
+    layer = {"filter_height": 3, "filter_width": 3, "num_filters": 4, "stride_height": 3, "stride_width": 3}
+    (tmp_path / "own.json").write_text(json.dumps({"layers": [layer, {**layer, "inputs": [0]}]}))
+    options = ("--task", "digits", "--grid", "none", "--epochs", 1, "-o", tmp_path / "model")
+    trained = cli("train", tmp_path / "own.json", *options, "--set", "evaluate.batch_size=11")
+    assert trained.exit_code == 0, trained.stderr
+    refused = cli("train", tmp_path / "own.json", *options[:-1], tmp_path / "other", "--set", "evaluate.batch_size=1")
+    assert refused.exit_code == 1
+    assert f"the final training of {tmp_path / 'own.json'} failed: ValueError: Expected more than 1" in refused.stderr
 
 
 def test_a_published_network_is_trained_on_a_task(tmp_path: Path, cli) -> None:

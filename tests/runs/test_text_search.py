@@ -87,6 +87,21 @@ def test_a_cell_is_trained_to_the_end_and_loaded(cli: Cli, text: Path, tmp_path:
     assert "It was there already" in cli(*train).stdout
 
 
+def test_a_model_of_other_words_is_not_taken_for_this_one(cli: Cli, text: Path, tmp_path: Path) -> None:
+    """Every word replaced by another: the same numbers of tokens, and another vocabulary."""
+    options = ["--data", text, "--hidden", 8, "--epochs", 1, "--grid", "none", "-o", tmp_path / "model"]
+    assert cli("train", "nas-cell", "--task", "text", *options).exit_code == 0
+    before = (tmp_path / "model" / "model.json").read_bytes()
+    text.write_text(text.read_text().translate(str.maketrans("abcdefghij", "klmnopqrst")))
+    refused = cli("train", "nas-cell", "--task", "text", *options)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert f"{tmp_path / 'model'} holds a network that was trained and tested on other data, mine.txt (" in (
+        refused.stderr
+    )
+    assert "(different: data, vocabulary); choose another --out" in refused.stderr
+    assert (tmp_path / "model" / "model.json").read_bytes() == before
+
+
 @pytest.mark.parametrize("name", ["nas-cell", "lstm-small", "rhn"])
 def test_published_cells_and_baselines_are_trained_by_name(cli: Cli, text: Path, tmp_path: Path, name: str) -> None:
     options = ["--data", text, "--hidden", 8, "--epochs", 1, "--grid", "none", "-o", tmp_path / "model"]
@@ -115,6 +130,8 @@ def test_a_cell_like_a_baseline_has_its_size_and_settings(cli: Cli, text: Path, 
         (("train", "nas-cell", "--task", "pydoc", "--size", "5M", "--hidden", "3"), "two ways to say one thing"),
         (("train", "nas-cell", "--task", "digits"), "is a network for text, and the task digits is not"),
         (("train", "nas-cnn-15", "--task", "pydoc"), "is a network for images, and the task pydoc is not"),
+        (("train", "lstm-small", "--task", "pydoc", "--schedule", "cosine"), "--label-smoothing are for images, and"),
+        (("train", "lstm-small", "--task", "pydoc", "--label-smoothing", "0.1"), "the task pydoc is a text; leave"),
         (("train", "nas-cel", "--task", "pydoc"), "did you mean 'nas-cell'?"),
         (("search", "pydoc", "--set", "space.base=1"), "the number of its leaves, is a whole number, 2 or more; got 1"),
         (("search", "pydoc", "--max-flops", "5"), "limit the parameters of a cell"),

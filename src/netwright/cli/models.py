@@ -77,12 +77,16 @@ def train(
         netwright train nas-cell --task ptb --like lstm-small --grid none
     """
     from netwright.cli.stages import Stages
-    from netwright.finishing import finish
+    from netwright.finishing import finish, found_in
+    from netwright.store import exists
 
-    found, config, place, default_target = _found(source, task, top, data)
+    run = Path(source) if exists(Path(source)) else None
+    found = {} if run else _named(source)
+    config, place, default_target = _of_run(run, task) if run else _of_task(source, task, data)
     config = _sized(config, source, size, hidden, like)
     options = {"top": top, "epochs": epochs, "schedule": schedule, "label_smoothing": label_smoothing, "seed": seed}
     config, final = _assigned(config, options, settings or [])
+    found = found_in(run, final.top) if run else found
     place = replace(
         place,
         workers=workers or place.workers,
@@ -92,42 +96,49 @@ def train(
     folder = target or default_target
     complete = folder.exists()
     with Stages() as stages:
-        model = finish(found, config, final if grid is GridName.small else final.without_grid(), folder, place, stages)
+        final = final if grid is GridName.small else final.without_grid()
+        model = finish(found, config, final, folder, place, stages, run)
     _print_model(model, folder, complete)
 
 
-def _found(source: str, task: str | None, top: int, data: Path | None) -> tuple[dict[str, Any], Any, Any, Path]:
-    """The architectures that `source` names, settings, place, and where the model goes."""
+def _named(source: str) -> dict[str, Any]:
+    """The architecture that `source` names, or that is in the file of this name."""
     from netwright.baselines import BASELINES
     from netwright.errors import unknown
-    from netwright.finishing import config_for, found_in
     from netwright.models.folder import read_architecture
-    from netwright.running import Place, default_workers, read_config
-    from netwright.store import exists
     from netwright.zoo import PUBLISHED
 
-    path = Path(source)
-    if exists(path):
-        if task is not None:
-            raise ConfigError(f"--task {task}: the run {source} has a task of its own; leave --task out")
-        config, place = read_config(path)
-        return found_in(path, top), config, place, path / "model"
-    found: dict[str, Any]
     if source in PUBLISHED:
-        found = {source: PUBLISHED[source]()}
-    elif source in BASELINES:
-        found = {source: BASELINES[source]().architecture}
-    elif path.suffix == ".json":
-        found = {source: read_architecture(path)}
-    elif path.exists():
+        return {source: PUBLISHED[source]()}
+    if source in BASELINES:
+        return {source: BASELINES[source]().architecture}
+    path = Path(source)
+    if path.suffix == ".json":
+        return {source: read_architecture(path)}
+    if path.exists():
         raise ConfigError(f"{source} holds no run; expected a folder as `netwright search` makes it")
-    else:
-        known = [*PUBLISHED, *BASELINES]
-        raise ConfigError(f"{source} is no run's folder and no FILE.json, and an {unknown('network', source, known)}")
+    known = [*PUBLISHED, *BASELINES]
+    raise ConfigError(f"{source} is no run's folder and no FILE.json, and an {unknown('network', source, known)}")
+
+
+def _of_run(run: Path, task: str | None) -> tuple[Any, Any, Path]:
+    """Settings and place of a stored run, and where its model goes."""
+    from netwright.running import read_config
+
+    if task is not None:
+        raise ConfigError(f"--task {task}: the run {run} has a task of its own; leave --task out")
+    return *read_config(run), run / "model"
+
+
+def _of_task(source: str, task: str | None, data: Path | None) -> tuple[Any, Any, Path]:
+    """The same for an architecture without a run."""
+    from netwright.finishing import config_for
+    from netwright.running import Place, default_workers
+
     if task is None:
         raise ConfigError(f"{source} does not say what to train on; add --task cifar10 or --task ptb, for example")
     config = config_for(task, data)
-    return found, config, Place(default_workers(config)), Path("models") / path.stem
+    return config, Place(default_workers(config)), Path("models") / Path(source).stem
 
 
 def _sized(config: Any, source: str, size: str | None, hidden: int | None, like: str | None) -> Any:
@@ -148,8 +159,16 @@ def _assigned(config: Any, options: dict[str, Any], settings: list[str]) -> tupl
     """The run's settings and those of the final training that `options` ask for, both as `--set` changes them."""
     from netwright.config import FinalSettings, FinalTextSettings, TextSettings, assigned
 
-    kind = FinalTextSettings if isinstance(config.evaluate, TextSettings) else FinalSettings
-    final = kind.from_json({name: value for name, value in options.items() if value is not None})
+    given = {name: value for name, value in options.items() if value is not None}
+    is_text = isinstance(config.evaluate, TextSettings)
+    if is_text and not given.keys().isdisjoint(("schedule", "label_smoothing")):
+        raise ConfigError(
+            f"--schedule and --label-smoothing are for images, and the task {config.evaluate.task} is a text; leave "
+            "them out. How a language model's learning rate falls: --set evaluate.constant_epochs=N --set "
+            "evaluate.decay=D"
+        )
+    kind = FinalTextSettings if is_text else FinalSettings
+    final = kind.from_json(given)
     document = assigned({**config.to_json(), "final": final.to_json()}, settings)
     final = kind.from_json(document.pop("final"))
     return config.from_json(document), final

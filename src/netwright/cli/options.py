@@ -115,7 +115,14 @@ GridOption = Annotated[
     typer.Option("--grid", help="small: 16 points around the search's settings; none: those settings alone."),
 ]
 FinalEpochsOption = Annotated[
-    int | None, typer.Option("--epochs", min=1, help="Of every training. [dim]Default: 6 times the search's[/]")
+    int | None,
+    typer.Option(
+        "--epochs",
+        min=1,
+        help="Of every training. More are of use to a language model only if its learning rate falls more slowly too: "
+        "--set evaluate.constant_epochs=N --set evaluate.decay=D. [dim]Default: 6 times the search's; for text as many "
+        "as the search's[/]",
+    ),
 ]
 ScheduleOption = Annotated[
     ScheduleName | None, typer.Option("--schedule", help="Of the learning rate. [dim]Default: the search's[/]")

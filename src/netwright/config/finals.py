@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import PositiveInt
 
-from netwright.config.base import Below1, Fraction, NonNegative, Positive, Settings, Values
+from netwright.config.base import Below1, Fraction, NonNegative, Positive, Settings, Share, Values
 
 
 class FinalSettings(Settings):
@@ -20,7 +20,7 @@ class FinalSettings(Settings):
     label_smoothing: Below1 = 0.0  # none in the paper
     learning_rates: Values[Positive] = (1.0, 0.5)  # times the search's
     weight_decays: Values[NonNegative] = (1.0, 5.0)  # times the search's
-    epsilons: Values[Positive] = (1e-5, 1e-3)  # of batch normalisation
+    epsilons: Values[Share] = (1e-5, 1e-3)  # of batch normalisation
     decays_at: Values[Below1 | None] = (None, 0.75)  # of training, where the rate begins to fall; None: the schedule's
     seed: int = 0
 

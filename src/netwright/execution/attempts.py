@@ -26,9 +26,9 @@ def attempt(evaluate: Evaluate, job: Job | Chore) -> Outcome:
     except ChildError as error:
         failure = Failure(FailureKind.NOT_FINITE, str(error))
     except (Exception, SystemExit) as error:  # a child may fail in any way; the search goes on
-        kind = FailureKind.OUT_OF_MEMORY if _is_out_of_memory(error) else FailureKind.EXCEPTION
+        kind = FailureKind.OUT_OF_MEMORY if is_out_of_memory(error) else FailureKind.EXCEPTION
         trace = "".join(traceback.format_exception(error.with_traceback(_without_this_frame(error))))
-        failure = Failure(kind, _storable(f"{type(error).__name__}: {error}".splitlines()[0]), _storable(trace))
+        failure = Failure(kind, in_one_line(error), _storable(trace))
     return Outcome(job.number, measurement, failure, time.perf_counter() - clock, begun, answer)
 
 
@@ -62,13 +62,21 @@ def _without_this_frame(error: BaseException) -> TracebackType | None:
     return error.__traceback__.tb_next if error.__traceback__ else None
 
 
+def in_one_line(error: BaseException) -> str:
+    """The kind of `error` and the first line of what it says."""
+    return _storable(f"{type(error).__name__}: {error}".splitlines()[0])
+
+
 def _storable(text: str) -> str:
     """Half a surrogate pair, as in the name of a file that is not UTF-8, can be neither stored nor printed."""
     return text.encode(errors="backslashreplace").decode()
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
-    """Torch raises a plain RuntimeError when the CPU's memory is exhausted, and its own kind on a GPU."""
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory was exhausted.
+
+    Torch raises a plain RuntimeError when the CPU's is, and its own kind on a GPU.
+    """
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"

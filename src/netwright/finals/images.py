@@ -15,7 +15,7 @@ from netwright.children.convolutional import initialise, num_parameters
 from netwright.config import FinalSettings, ImageSettings
 from netwright.errors import DataError
 from netwright.evaluations import ImageEvaluation
-from netwright.finals.interface import Candidate, Finished
+from netwright.finals.interface import Candidate, Finished, once_each
 from netwright.rewards import Reward
 from netwright.running import Place
 from netwright.tasks.catalog import open_images, prepare_task
@@ -58,12 +58,23 @@ class FinalImages:
         digest.update(self.data.train_labels.numpy().tobytes())
         return digest.hexdigest()
 
+    def data_description(self) -> dict[str, Any]:
+        """Name, classes, shape and the test part."""
+        digest = hashlib.sha256(self.data.test_images.numpy().tobytes())
+        digest.update(self.data.test_labels.numpy().tobytes())
+        return {
+            "data": self.data.name,
+            "class_names": list(self.data.class_names),
+            "input_shape": list(self.data.train_images.shape[1:]),
+            "test_sha256": digest.hexdigest(),
+        }
+
     def grid(self) -> list[Mapping[str, Any]]:
         """Learning rate, weight decay, batch normalisation's epsilon and start of the decay, as in the paper."""
         settings, final = self.settings, self.final
         schedule = final.schedule or settings.schedule
         decays_at = final.decays_at if schedule != "constant" else (None,)
-        return [
+        return once_each(
             {
                 "epochs": final.epochs or EPOCHS_FACTOR * settings.epochs,
                 "schedule": schedule,
@@ -76,7 +87,7 @@ class FinalImages:
             for learning_rate, weight_decay, epsilon, decay_at in itertools.product(
                 final.learning_rates, final.weight_decays, final.epsilons, decays_at
             )
-        ]
+        )
 
     def evaluate(self, candidates: Sequence[Candidate]) -> Candidates:
         """Trains on the search's split."""
@@ -121,9 +132,7 @@ class FinalImages:
         """What goes in and out, and how it was trained."""
         return {
             "kind": "images",
-            "data": self.data.name,
-            "class_names": list(self.data.class_names),
-            "input_shape": list(self.data.train_images.shape[1:]),
+            **self.data_description(),
             "normalisation": "every image by itself: mean 0, standard deviation 1",
             "upsample": self.child.training["upsample"],
             "epsilon": winner.settings["epsilon"],

@@ -1,6 +1,6 @@
 """A kind of network as the final training sees it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -32,6 +32,15 @@ class Finished:
     history: Mapping[str, Any]
 
 
+def once_each(points: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The points in their order without those that equal an earlier one, as where a factor multiplies 0."""
+    found: list[Mapping[str, Any]] = []
+    for point in points:
+        if point not in found:
+            found.append(point)
+    return found
+
+
 class FinalTraining(Protocol):
     """Data and loops of one kind, with the settings of a run.
 
@@ -48,8 +57,12 @@ class FinalTraining(Protocol):
     def checksum(self) -> str:
         """Of all data that a training sees, so that nothing is taken over from a training on other data."""
 
+    def data_description(self) -> dict[str, Any]:
+        """The part of model.json that says which data this is, the test part too, so that no result is taken for one
+        on other data; `data` is the name."""
+
     def grid(self) -> Sequence[Mapping[str, Any]]:
-        """The settings of every point, the search's own first."""
+        """The settings of every point once, the search's own first."""
 
     def evaluate(self, candidates: Sequence[Candidate]) -> Evaluate:
         """Trains job n as `candidates[n]` says, on the search's split."""
@@ -66,4 +79,4 @@ class FinalTraining(Protocol):
         """The metrics on the test part, which nothing before has looked at."""
 
     def description(self, winner: Candidate, finished: Finished) -> dict[str, Any]:
-        """The part of model.json that says what goes in, what comes out, how it was trained."""
+        """The part of model.json that says what goes in, what comes out, how it was trained; with the data's."""

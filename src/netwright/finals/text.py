@@ -15,7 +15,7 @@ from netwright.children.dropout import Dropout
 from netwright.children.language_model import LanguageModel
 from netwright.config import FinalTextSettings, TextSettings
 from netwright.evaluations import LANGUAGE_MODEL_SETTINGS, TextEvaluation
-from netwright.finals.interface import Candidate, Finished
+from netwright.finals.interface import Candidate, Finished, once_each
 from netwright.rewards import Reward
 from netwright.running import Place
 from netwright.tasks.catalog import open_text, prepare_task
@@ -66,12 +66,19 @@ class FinalText:
         digest.update(self.data.validation.numpy().tobytes())
         return digest.hexdigest()
 
+    def data_description(self) -> dict[str, Any]:
+        """Name, vocabulary and the test part."""
+        return {
+            "data": self.data.name,
+            "unit": self.data.unit,
+            "vocabulary": list(self.data.vocabulary),
+            "test_sha256": hashlib.sha256(self.data.test.numpy().tobytes()).hexdigest(),
+        }
+
     def grid(self) -> list[Mapping[str, Any]]:
         """Learning rate, range of the first weights, dropout rates and epoch of the decay, as in the paper."""
         settings, final = self.settings, self.final
-        # Without dropout a factor changes nothing.
-        dropouts = final.dropouts if settings.dropout.drops else (1.0,)
-        return [
+        return once_each(
             {
                 "epochs": final.epochs or settings.epochs,
                 "learning_rate": settings.learning_rate * learning_rate,
@@ -80,9 +87,9 @@ class FinalText:
                 "constant_epochs": round(settings.constant_epochs * constant_epochs),
             }
             for learning_rate, init_range, dropout, constant_epochs in itertools.product(
-                final.learning_rates, final.init_ranges, dropouts, final.constant_epochs
+                final.learning_rates, final.init_ranges, final.dropouts, final.constant_epochs
             )
-        ]
+        )
 
     def evaluate(self, candidates: Sequence[Candidate]) -> TextCandidates:
         """Trains on as much of the text as the search did."""
@@ -134,9 +141,7 @@ class FinalText:
         settings = {**self.child.training, **winner.settings}
         return {
             "kind": "text",
-            "data": self.data.name,
-            "unit": self.data.unit,
-            "vocabulary": list(self.data.vocabulary),
+            **self.data_description(),
             "hidden_size": finished.network.hidden_size,
             **self.settings.model_dump(include=LANGUAGE_MODEL_SETTINGS),
             "settings": settings,

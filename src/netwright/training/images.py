@@ -68,17 +68,16 @@ def train_classifier(
     images, labels = split.train_images.to(device), split.train_labels.to(device)
     optimizer = SGD(network.parameters(), learning_rate=learning_rate, momentum=momentum, weight_decay=weight_decay)
     generator = torch.Generator().manual_seed(seed)
-    steps_per_epoch = math.ceil(len(images) / batch_size)
     history: dict[str, list[float]] = {"validation_accuracies": [], "training_losses": []}
     if checkpoint is not None:
         history = checkpoint.restore(network, optimizer, generator) or history
     for epoch in range(len(history["training_losses"]), epochs):
         network.train()
-        order = torch.randperm(len(images), generator=generator).to(device)
+        batches = mini_batches(torch.randperm(len(images), generator=generator).to(device), batch_size)
         summed_loss = torch.zeros((), device=device)
         with _own_chance(derive_seed(seed, "dropout", epoch), device):
-            for step, picked in enumerate(order.split(batch_size)):
-                progress = (epoch + step / steps_per_epoch) / epochs
+            for step, picked in enumerate(batches):
+                progress = (epoch + step / len(batches)) / epochs
                 optimizer.learning_rate = learning_rate_at(
                     progress, peak=learning_rate, schedule=schedule, decay_at=decay_at
                 )
@@ -104,6 +103,18 @@ def train_classifier(
             checkpoint.save(network, optimizer, generator, history)
         on_epoch(epoch, accuracy)
     return dict(history)
+
+
+def mini_batches(order: Tensor, batch_size: int) -> list[Tensor]:
+    """`order` cut into parts of `batch_size`, the last one as short as it comes out.
+
+    Only a last part of one image joins the part before it: batch normalisation refuses a single image whose maps have
+    shrunk to 1x1, since one number has no deviation.
+    """
+    batches = list(order.split(batch_size))
+    if len(batches) > 1 and len(order) % batch_size == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches
 
 
 @contextmanager
