@@ -27,6 +27,16 @@ def write_whole(path: Path, content: bytes) -> None:
                 unfinished.unlink(missing_ok=True)
 
 
+def make_folder_of(path: Path) -> None:
+    """Make the folder that a file for people goes to, where it is missing; `ConfigError` where that is impossible."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write {path}: its folder {path.parent} cannot be made ({error.strerror}); choose another -o"
+        ) from None
+
+
 def replace_whole(path: Path, content: bytes) -> None:
     """Write what a training goes on from in a folder of this process's own; `RunError` where the disk is full."""
     unfinished = path.with_name(path.name + ".new")

@@ -88,6 +88,8 @@ def test_a_file_holds_an_architecture_or_a_trial(cli, tmp_path, monkeypatch):
         (["nas-cnn-15", "-o", "n.tex"], "only a recurrent cell has equations"),
         (["missing.json"], "cannot read missing.json"),
         (["broken.json"], "broken.json is not JSON"),
+        (["deep.json"], "deep.json is not JSON (maximum recursion depth exceeded"),
+        (["nested.json"], "nested.json is not JSON (maximum recursion depth exceeded"),
         (["other.json"], "other.json holds neither a convolutional network"),
         (["half.json"], "not the JSON of a ConvNet"),
         (["half-cell.json"], "not the JSON of a RecurrentCell"),
@@ -98,6 +100,8 @@ def test_a_file_holds_an_architecture_or_a_trial(cli, tmp_path, monkeypatch):
 def test_mistakes_are_explained(cli, run, tmp_path, monkeypatch, arguments, words):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "broken.json").write_text("{")
+    (tmp_path / "deep.json").write_text("[" * 200_000)
+    (tmp_path / "nested.json").write_text("[" * 700 + "]" * 700)
     (tmp_path / "other.json").write_text('{"widths": [1, 2]}')
     (tmp_path / "half.json").write_text('{"type": "ConvNet"}')
     (tmp_path / "half-cell.json").write_text('{"type": "RecurrentCell"}')

@@ -80,7 +80,16 @@ def test_the_command(tmp_path, cli):
     assert len(study_in(f"sqlite:///{run}/optuna.db").trials) == 8
 
 
-@pytest.mark.parametrize("url", ["nowhere", "sqlite:////no/such/folder/x.db", "postgresql+nothing://x/y"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nowhere",
+        "sqlite:////no/such/folder/x.db",
+        "postgresql+nothing://x/y",
+        "redis://x",
+        "postgresql://host:port/x",
+    ],
+)
 def test_a_storage_that_cannot_be_used_is_named(tmp_path, cli, url):
     result = cli("export", make_run(tmp_path / "run", num_trials=8), "--to", "optuna", "--out", url)
     assert result.exit_code == 2

@@ -11,9 +11,11 @@ import torch
 
 import netwright as nw
 from netwright.architectures.convolutional import ConvLayer, ConvNet
+from netwright.errors import ConfigError
 from netwright.models.code import export_code
 from netwright.models.folder import DESCRIPTION, write_model
 from oracles.models_to_try import VARIANTS, random_module, random_network
+from oracles.small_machine import files_up_to, peak_memory
 
 NUM_NETWORKS = 8
 
@@ -128,6 +130,48 @@ def test_what_a_model_says_is_never_executed(tmp_path: Path) -> None:
     assert list(module.CLASS_NAMES) == described["class_names"]
     assert evil in module.ABOUT
     assert not Path("exploded").exists()
+
+
+def test_on_a_full_disk_nothing_is_left(tmp_path: Path) -> None:
+    write(tmp_path / "model", SMALL)
+    target, weights = tmp_path / "network.py", (tmp_path / "model" / "model.safetensors").stat().st_size
+    # First no room for the weights, then for them and not for the code, which is longer.
+    for room in (weights // 2, weights):
+        with files_up_to(room), pytest.raises(ConfigError, match=r"cannot write .*: File too large; choose another"):
+            export_code(tmp_path / "model", target)
+        assert [each.name for each in tmp_path.iterdir()] == ["model"]
+    export_code(tmp_path / "model", target)
+    assert target.stat().st_size > weights, "the second limit was one for the code"
+
+
+@pytest.mark.parametrize("place", ["file/x.py", "file/deep/x.py", f"{'x' * 300}.py"])
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, cli, place: str) -> None:
+    write(tmp_path / "model", SMALL)
+    (tmp_path / "file").write_text("kept")
+    result = cli("export", tmp_path / "model", "--to", "code", "-o", tmp_path / place)
+    assert result.exit_code == 2
+    assert f"cannot write {(tmp_path / place).with_suffix('')}" in result.stderr
+    assert "choose another -o" in result.stderr
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "model"]
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_the_folder_that_one_is_in_has_a_name_too(tmp_path: Path, cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "some-model", SMALL)
+    monkeypatch.chdir(tmp_path / "some-model")
+    result = cli("export", ".", "--to", "code")
+    assert result.exit_code == 0, result.stderr
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["some-model", "some_model.py", "some_model.safetensors"]
+    for form in ("code", "onnx"):
+        assert cli("export", "/", "--to", form).exit_code == 2
+
+
+def test_a_model_of_huge_images_is_spelled_out_without_making_one(tmp_path: Path) -> None:
+    write(tmp_path / "model", SMALL, input_shape=[3, 20_000, 20_000], upsample=20_000)
+    before = peak_memory()
+    target, _ = export_code(tmp_path / "model", tmp_path / "network.py")
+    assert "size=(20000, 20000)" in target.read_text()
+    assert peak_memory() - before < 500_000_000
 
 
 def test_the_command(tmp_path: Path, cli) -> None:

@@ -15,10 +15,14 @@ from torch import nn
 
 import netwright as nw
 from netwright.architectures.convolutional import ConvNet
+from netwright.architectures.recurrent_baselines import Lstm, RecurrentArchitecture, RecurrentHighway
+from netwright.architectures.values import to_json
+from netwright.children.language_model import LanguageModel
 from netwright.errors import DataError, RunError
 from netwright.models.folder import ARCHITECTURE, DESCRIPTION, WEIGHTS, write_model
 from netwright.training.pixels import evaluation_view
 from oracles.models_to_try import random_module, random_network
+from oracles.small_machine import peak_memory
 
 DESCRIBED = {
     "input_shape": [2, 9, 7],
@@ -27,6 +31,8 @@ DESCRIBED = {
     "class_names": ["cat", "dog", "newt"],
     "metrics": {"test_accuracy": 0.5},
 }
+TEXT: dict[str, object] = {"hidden_size": 4, "num_layers": 2, "embedding_size": 3, "tied": False, "cell_bias": True}
+VOCABULARY = ["<unk>", "the", "newt"]
 
 
 def images(number: int = 4) -> torch.Tensor:
@@ -38,6 +44,12 @@ def made(folder: Path, seed: int = 3) -> tuple[ConvNet, nn.Module]:
     module = random_module(network, num_classes=3, channels=2, epsilon=0.001, seed=seed)
     write_model(folder, module.to(memory_format=torch.channels_last), network, DESCRIBED)
     return network, module
+
+
+def made_of_text(folder: Path, architecture: RecurrentArchitecture) -> LanguageModel:
+    network = LanguageModel(architecture, len(VOCABULARY), seed=3, init_range=0.5, **TEXT)
+    write_model(folder, network, architecture, {"kind": "text", "vocabulary": VOCABULARY, **TEXT})
+    return network
 
 
 @pytest.fixture
@@ -62,6 +74,30 @@ def test_what_is_loaded_is_what_was_written(tmp_path: Path) -> None:
         expected = module.to(memory_format=torch.contiguous_format)(pixels)
         assert torch.equal(loaded(images()), expected)
         assert torch.equal(loaded.network(loaded.preprocess(images())), expected)
+
+
+@pytest.mark.parametrize("architecture", [Lstm(), RecurrentHighway(2), nw.zoo.nas_cell()], ids=str)
+def test_a_language_model_that_is_loaded_is_what_was_written(
+    tmp_path: Path, architecture: RecurrentArchitecture
+) -> None:
+    network = made_of_text(tmp_path / "model", architecture)
+    loaded, tokens = nw.load(tmp_path / "model"), torch.tensor([[1, 0], [2, 1], [0, 2]])
+    with torch.no_grad():
+        assert torch.equal(loaded(tokens)[0], network(tokens, network.initial_states(2))[0])
+
+
+def test_what_is_loaded_can_be_trained_on(folder: Path, tmp_path: Path) -> None:
+    made_of_text(tmp_path / "text", Lstm())
+    tokens = torch.tensor([[1], [2]])
+    for network, logits in (
+        (image_network := nw.load(folder), image_network(images())),
+        (language_model := nw.load(tmp_path / "text"), language_model(tokens)[0]),
+    ):
+        logits.exp().sum().backward()
+        assert all(p.is_leaf and p.requires_grad and p.grad is not None for p in network.parameters())
+        before = [p.detach().clone() for p in network.parameters()]
+        torch.optim.SGD(network.parameters(), lr=0.1).step()
+        assert not all(torch.equal(p, was) for p, was in zip(network.parameters(), before, strict=True))
 
 
 def test_images_of_another_kind_are_refused(folder: Path) -> None:
@@ -166,6 +202,37 @@ def test_weights_of_another_network_are_refused(folder: Path, tmp_path: Path) ->
     signed((tmp_path / "other" / WEIGHTS).read_bytes())(folder / WEIGHTS)
     with pytest.raises(DataError, match=r"of its tensors do not fit architecture.json: blocks\.\d+\.\w+"):
         nw.load(folder)
+
+
+@pytest.mark.parametrize("num_filters", [3 * 10**7, 10**11, 10**30, 2.5])
+def test_no_memory_is_taken_for_a_network_that_the_weights_do_not_fit(folder: Path, num_filters: float) -> None:
+    document = json.loads((folder / ARCHITECTURE).read_text())
+    document["layers"][0]["num_filters"] = num_filters
+    (folder / ARCHITECTURE).write_text(json.dumps(document))
+    before = peak_memory()
+    with pytest.raises(DataError, match=r"(model.safetensors|architecture.json) cannot be used: "):
+        nw.load(folder)
+    assert peak_memory() - before < 500_000_000
+
+
+@pytest.mark.parametrize(
+    ("depth", "changes", "words"),
+    [
+        (10**7, {}, r"model.safetensors cannot be used: \d+ of its tensors do not fit architecture.json: layers.0"),
+        (10**30, {}, "architecture.json cannot be used: .* a network that fits model.json"),
+        (2, {"hidden_size": 20_000}, r"model.safetensors cannot be used: \d+ of its tensors do not fit"),
+        (2, {"num_layers": 99_999}, "model.safetensors cannot be used: it has 9 tensors for the 99,999 layers"),
+        (2, {"tied": True}, "architecture.json cannot be used: embedding_size is 3 and hidden_size 4"),
+    ],
+)
+def test_nor_for_a_language_model(tmp_path: Path, depth: int, changes: dict[str, object], words: str) -> None:
+    made_of_text(tmp_path / "model", RecurrentHighway(2))
+    (tmp_path / "model" / ARCHITECTURE).write_text(json.dumps(to_json(RecurrentHighway(depth))))
+    described(**changes)(tmp_path / "model" / DESCRIPTION)
+    before = peak_memory()
+    with pytest.raises(DataError, match=words):
+        nw.load(tmp_path / "model")
+    assert peak_memory() - before < 500_000_000
 
 
 def test_a_folder_that_is_none(tmp_path: Path) -> None:

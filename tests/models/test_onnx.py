@@ -13,6 +13,7 @@ from netwright.errors import ConfigError
 from netwright.models.folder import write_model
 from netwright.models.onnx_file import export_onnx
 from oracles.models_to_try import VARIANTS, random_module, random_network
+from oracles.small_machine import files_up_to
 
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 MISSING = [name for name in NEEDED if importlib.util.find_spec(name) is None]
@@ -52,6 +53,24 @@ def test_the_command(tmp_path: Path, cli) -> None:
     again = cli("export", tmp_path / "model", "--to", "onnx")
     assert again.exit_code == 2
     assert "is there already; choose another -o" in again.stderr
+
+
+@installed
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, cli) -> None:
+    write(tmp_path / "model", random_network("pools", 1))
+    (tmp_path / "file").write_text("kept")
+    result = cli("export", tmp_path / "model", "--to", "onnx", "-o", tmp_path / "file" / "x.onnx")
+    assert result.exit_code == 2
+    assert f"cannot write {tmp_path / 'file' / 'x.onnx'}: its folder" in result.stderr
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+@installed
+def test_on_a_full_disk_nothing_is_left(tmp_path: Path) -> None:
+    write(tmp_path / "model", random_network("pools", 1))
+    with files_up_to(1000), pytest.raises(ConfigError, match=r"cannot write .*model\.onnx: File too large"):
+        export_onnx(tmp_path / "model", tmp_path / "model.onnx")
+    assert [each.name for each in tmp_path.iterdir()] == ["model"]
 
 
 def test_a_missing_package_is_named_with_its_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

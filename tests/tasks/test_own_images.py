@@ -1,5 +1,8 @@
 """Images of a user's own, from folders and arrays: what is read, what is reported, what is refused."""
 
+import tracemalloc
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +11,7 @@ import torch
 from PIL import Image
 
 from netwright.errors import DataError
+from netwright.tasks import arrays
 from netwright.tasks.catalog import open_task, prepare_task
 from netwright.tasks.images import ImageData, share_of_every_class, split_images
 from netwright.tasks.own_images import load_images
@@ -229,6 +233,7 @@ IMAGES, LABELS = np.zeros((12, 4, 4), np.uint8), np.arange(12) % 2
             r"test_images have shape \(1, 3, 4\)",
         ),
         ({"images": IMAGES, "labels": LABELS.astype(object)}, "arrays of objects are refused"),
+        ({"images": IMAGES[:1], "labels": np.int64(0)}, r"labels has shape \(\) for 1 images"),
     ],
 )
 def test_arrays_that_cannot_be_used_are_refused(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
@@ -244,6 +249,118 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
         (tmp_path / "own.npz").write_bytes(damaged)
         with pytest.raises(DataError, match=r"own\.npz cannot be read as an \.npz file"):
             load_images(tmp_path / "own.npz")
+
+
+def test_a_text_under_this_name_is_no_zip_file(tmp_path: Path) -> None:
+    (tmp_path / "own.npz").write_text("images, labels\n")
+    with pytest.raises(DataError, match=r"cannot be read as an \.npz file \(File is not a zip file\)"):
+        load_images(tmp_path / "own.npz")
+
+
+def claiming(described: str, numbers: bytes = b"") -> bytes:
+    """An array as numpy writes it, whose header says what it is told to."""
+    header = described.encode() + b"\n"
+    return b"\x93NUMPY\x01\0" + len(header).to_bytes(2, "little") + header + numbers
+
+
+HUGE = claiming("{'descr': '|u1', 'fortran_order': False, 'shape': (1000000, 10000, 1000), }", bytes(100))
+NOTHING = claiming("{'descr': '<U0', 'fortran_order': False, 'shape': (1000000000000,), }")
+
+
+@pytest.mark.parametrize(
+    ("member", "content", "message"),
+    [
+        ("images", HUGE, "cannot be read as an .npz file .Unable to allocate"),
+        ("images", b"no array", "the magic string is not correct"),
+        ("images", claiming("-" * 9000 + "1"), "cannot be read as an .npz file"),
+        ("images", claiming("(" * 9000), "cannot be read as an .npz file"),
+        (
+            "images",
+            claiming("{'descr': (), 'fortran_order': False, 'shape': (3,), }"),
+            "cannot be read as an .npz file",
+        ),
+        ("class_names", NOTHING, "class_names is <U0 of shape .1000000000000,.; expected a list of strings"),
+    ],
+)
+def test_a_header_that_says_what_cannot_be_is_refused(
+    tmp_path: Path, member: str, content: bytes, message: str
+) -> None:
+    np.savez(tmp_path / "own.npz", **{"images": IMAGES, "labels": LABELS, member: IMAGES})
+    with zipfile.ZipFile(tmp_path / "own.npz") as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    with zipfile.ZipFile(tmp_path / "own.npz", "w") as file:
+        for name, whole in members.items():
+            file.writestr(name, content if name == f"{member}.npy" else whole)
+    with pytest.raises(DataError, match=message):
+        load_images(tmp_path / "own.npz")
+
+
+def encrypted(content: bytearray) -> None:
+    for signature, place in ((b"PK\3\4", 6), (b"PK\1\2", 8)):  # the flags' place in a member's two headers
+        content[content.index(signature) + place] |= 1
+
+
+def compressed_by_99(content: bytearray) -> None:
+    for signature, place in ((b"PK\3\4", 8), (b"PK\1\2", 10)):
+        content[content.index(signature) + place] = 99
+
+
+def of_a_later_version(content: bytearray) -> None:
+    content[content.index(b"PK\1\2") + 6] = 99
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (encrypted, "'images.npy' is encrypted"),
+        (compressed_by_99, "images.npy is compressed by method 99; expected deflate or none"),
+        (of_a_later_version, "zip file version 9.9"),
+    ],
+)
+def test_an_archive_that_python_does_not_unpack_is_refused(
+    tmp_path: Path, change: Callable[[bytearray], None], message: str
+) -> None:
+    np.savez(tmp_path / "own.npz", images=IMAGES, labels=LABELS)
+    content = bytearray((tmp_path / "own.npz").read_bytes())
+    change(content)
+    (tmp_path / "own.npz").write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        load_images(tmp_path / "own.npz")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_compression_that_unpacks_without_bounds_is_refused(tmp_path: Path, method: int) -> None:
+    np.savez(tmp_path / "own.npz", images=IMAGES, labels=LABELS)
+    with zipfile.ZipFile(tmp_path / "own.npz") as file, zipfile.ZipFile(tmp_path / "2.npz", "w", method) as packed:
+        for name in file.namelist():
+            packed.writestr(name, file.read(name))
+    with pytest.raises(DataError, match=f"is compressed by method {method}; expected deflate or none"):
+        load_images(tmp_path / "2.npz")
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ({}, "has no array 'labels'; it has images"),
+        (
+            {"labels": np.zeros(40, np.uint8)},
+            r"unpacks to arrays of 40,000,296 bytes.* may have 25,000,000 bytes; write fewer or smaller images",
+        ),
+    ],
+)
+def test_nothing_is_unpacked_of_what_is_refused_by_its_table_of_contents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, labels: dict[str, np.ndarray], message: str
+) -> None:
+    np.savez_compressed(tmp_path / "own.npz", images=np.zeros((40, 1000, 1000), np.uint8), **labels)
+    monkeypatch.setattr(arrays, "physical_memory", lambda: 100_000_000, raising=False)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match=message):
+            load_images(tmp_path / "own.npz")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 5_000_000
 
 
 # Division -------------------------------------------------------------------------------------------------------------

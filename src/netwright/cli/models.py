@@ -271,13 +271,14 @@ def export(
     netwright export runs/digits-reinforce-seed0 --to optuna -o sqlite:///studies.db
     """
     console = Console(soft_wrap=True)
+    named = model if model.name not in ("", "..") else model.resolve()  # "." has no name of its own
     if form is FormName.optuna:
         console.print(_mirrored(model, target or f"sqlite:///{model / 'optuna.db'}"), highlight=False, markup=False)
     elif form is FormName.code:
         from netwright.models.code import export_code
 
-        name = re.sub(r"\W", "_", model.name)
-        path, weights = export_code(model, Path(target) if target else model.with_name(f"{name}.py"))
+        name = re.sub(r"\W", "_", named.name)
+        path, weights = export_code(model, Path(target) if target else named.parent / f"{name}.py")
         console.print(
             f"{path} with its weights in {weights}: keep them together. It needs torch; python {path} IMAGE ... prints "
             "the class of each image and needs pillow too.",
@@ -287,7 +288,7 @@ def export(
     else:
         from netwright.models.onnx_file import export_onnx
 
-        path = export_onnx(model, Path(target) if target else model.with_name(f"{model.name}.onnx"))
+        path = export_onnx(model, Path(target) if target else named.parent / f"{named.name}.onnx")
         console.print(f"{path}: uint8 images in, logits out", highlight=False, markup=False)
 
 

@@ -165,13 +165,13 @@ def _of_run(folder: Path, number: int | None) -> Subject:
 def _of_file(path: Path) -> Subject:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
+        # The best trial of `show --json` and its like hold the architecture among other things.
+        inner = document.get("architecture", document) if isinstance(document, dict) else document
+        architecture = drawable(inner)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not JSON ({error}); expected what `netwright show RUN --json` lists") from None
-    # The best trial of `show --json` and its like hold the architecture among other things.
-    inner = document.get("architecture", document) if isinstance(document, dict) else document
-    architecture = drawable(inner)
     if architecture is None:
         raise ConfigError(
             f'{path} holds neither a convolutional network, {{"type": "ConvNet", "layers": [...]}}, nor a recurrent '

@@ -3,7 +3,7 @@
 The file spells the network out layer by layer; nothing of netwright's generality is left in it.
 """
 
-import shutil
+import os
 from pathlib import Path
 from string import Template
 
@@ -11,9 +11,10 @@ import torch
 
 from netwright.architectures.convolutional import ConvLayer, ConvNet
 from netwright.errors import ConfigError
-from netwright.models.folder import ARCHITECTURE, WEIGHTS, load_images, read_architecture
+from netwright.models.folder import ARCHITECTURE, WEIGHTS, content_of, load_images, read_architecture
 from netwright.models.trained import TrainedNetwork
 from netwright.training.pixels import upsampled
+from netwright.writing import make_folder_of, write_whole
 
 FILE = Template('''\
 """A network that netwright found and trained, in plain PyTorch: it needs this file, the weights beside it, and torch.
@@ -176,12 +177,15 @@ MODES = {1: "L", 3: "RGB"}
 
 
 def export_code(folder: Path, target: Path) -> tuple[Path, Path]:
-    """Write the model in `folder` to `target`, a .py file, and its weights beside it; return both paths."""
+    """Write the model in `folder` to `target`, a .py file, and its weights beside it; return both paths.
+
+    `ConfigError` where they cannot be written: then neither is there.
+    """
     if target.suffix != ".py" or not target.stem.isidentifier():
         raise ConfigError(f"-o {target}: a Python file has a name like network.py: letters, digits and _, then .py")
     weights = target.with_suffix(".safetensors")
     for path in (target, weights):
-        if path.exists():
+        if os.path.lexists(path):
             raise ConfigError(f"{path} is there already; choose another -o, or remove it")
     model, architecture = load_images(folder), read_architecture(folder / ARCHITECTURE)
     if not isinstance(architecture, ConvNet):
@@ -190,9 +194,13 @@ def export_code(folder: Path, target: Path) -> tuple[Path, Path]:
             f'onnx, or in Python nw.load("{folder}")'
         )
     code = code_of(model, architecture, target.stem)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(folder / WEIGHTS, weights)
-    target.write_text(code, encoding="utf-8")
+    make_folder_of(target)
+    write_whole(weights, content_of(folder / WEIGHTS))
+    try:
+        write_whole(target, code.encode())
+    except BaseException:  # Ctrl-C too
+        weights.unlink(missing_ok=True)
+        raise
     return target, weights
 
 
@@ -201,7 +209,7 @@ def code_of(model: TrainedNetwork, architecture: ConvNet, name: str) -> str:
     channels, height, width = model.input_shape
     upsampling = ""
     if model.upsample is not None:
-        size = tuple(upsampled(torch.zeros(1, 1, height, width), model.upsample).shape[2:])
+        size = tuple(upsampled(torch.zeros(1, 1, height, width, device="meta"), model.upsample).shape[2:])
         top, left = (size[0] - height) // 2, (size[1] - width) // 2
         upsampling = UPSAMPLING.substitute(size=size, top=top, bottom=top + height, left=left, right=left + width)
     filters = [layer.num_filters for layer in architecture.layers]

@@ -13,12 +13,13 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
-from torch import nn
+from torch import Tensor, nn
 
 from netwright.architectures.convolutional import ConvNet
 from netwright.architectures.reading import Architecture, ImageNetwork, architecture_from_json
@@ -31,6 +32,7 @@ from netwright.models.language import TrainedLanguageModel
 from netwright.models.trained import TrainedNetwork
 
 WEIGHTS, ARCHITECTURE, DESCRIPTION = "model.safetensors", "architecture.json", "model.json"
+Network = TypeVar("Network", bound=nn.Module)
 FORMAT = 1
 """Raised by one when an older netwright could not read what this one writes."""
 
@@ -94,8 +96,8 @@ def write_model(folder: Path, network: nn.Module, architecture: Architecture, de
 def load(folder: str | Path) -> TrainedNetwork | TrainedLanguageModel:
     """The network in `folder`, as a final training leaves it, as a module in evaluation mode.
 
-    Reads JSON and safetensors only, so nothing in the folder is ever executed. `DataError` names a file that is
-    missing, damaged, or does not fit the others.
+    Reads JSON and safetensors only, so nothing in the folder is ever executed, and takes no memory for a network that
+    the weights do not fit. `DataError` names a file that is missing, damaged, or does not fit the others.
     """
     folder = Path(folder)
     return _load_text(folder) if kind_of(read_description(folder)) == "text" else load_images(folder)
@@ -114,13 +116,13 @@ def load_images(folder: Path) -> TrainedNetwork:
         raise _damaged(folder / ARCHITECTURE, f"it is a {type(architecture).__name__}", "a ConvNet or a PlainNet")
     channels, height, width = description["input_shape"]
     num_classes = len(description["class_names"])
-    try:
-        network = build(architecture, num_classes, channels, description["epsilon"], (height, width))
-    except ConfigError as error:
-        raise _damaged(folder / ARCHITECTURE, str(error), f"a network for the images of {DESCRIPTION}") from None
-    _load_weights(network, folder / WEIGHTS, description["weights_sha256"])
+    weights = _read_weights(folder / WEIGHTS, description["weights_sha256"])
     return TrainedNetwork(
-        network,
+        _filled(
+            folder,
+            lambda: build(architecture, num_classes, channels, description["epsilon"], (height, width)),
+            weights,
+        ),
         input_shape=(channels, height, width),
         upsample=description["upsample"],
         class_names=tuple(description["class_names"]),
@@ -135,9 +137,19 @@ def _load_text(folder: Path) -> TrainedLanguageModel:
         raise _damaged(folder / ARCHITECTURE, f"it is a {type(architecture).__name__}", "a recurrent architecture")
     vocabulary = tuple(description["vocabulary"])
     sizes = {name: description[name] for name in TEXT if name != "vocabulary"}
-    # The first weights do not matter: they are replaced.
-    network = LanguageModel(architecture, len(vocabulary), seed=0, init_range=0.1, **sizes)
-    _load_weights(network, folder / WEIGHTS, description["weights_sha256"])
+    weights = _read_weights(folder / WEIGHTS, description["weights_sha256"])
+    if sizes["num_layers"] > len(weights):  # each has weights of its own
+        raise _damaged(
+            folder / WEIGHTS,
+            f"it has {len(weights)} tensors for the {sizes['num_layers']:,} layers of {DESCRIPTION}",
+            "the weights of every layer",
+        )
+    network = _filled(
+        folder,
+        # The first weights do not matter: they are replaced.
+        lambda: LanguageModel(architecture, len(vocabulary), seed=0, init_range=0.1, **sizes),
+        weights,
+    )
     return TrainedLanguageModel(network, vocabulary=vocabulary, description=description)
 
 
@@ -157,7 +169,7 @@ def read_description(folder: Path) -> dict[str, Any]:
     path = folder / DESCRIPTION
     expected = "the description that `netwright train` writes"
     try:
-        document: dict[str, Any] = dict(json.loads(_content(path)))
+        document: dict[str, Any] = dict(json.loads(content_of(path)))
     except (ValueError, TypeError, RecursionError) as error:
         raise _damaged(path, f"it is no JSON object ({error})", expected) from None
     kind = kind_of(document)
@@ -178,7 +190,7 @@ def read_architecture(path: Path) -> Architecture:
     """The architecture in a JSON file, as `architectures.values.to_json` makes it."""
     expected = "the JSON of a ConvNet, a PlainNet, a RecurrentCell, an Lstm or a RecurrentHighway"
     try:
-        document = json.loads(_content(path))
+        document = json.loads(content_of(path))
         if isinstance(document, dict) and "layers" in document:
             document = {"type": ConvNet.__name__, **document}  # a person who writes one need not say it
         architecture = architecture_from_json(document)
@@ -189,26 +201,45 @@ def read_architecture(path: Path) -> Architecture:
     return architecture
 
 
-def _load_weights(network: nn.Module, path: Path, sha256: str) -> None:
-    content = _content(path)
+def _read_weights(path: Path, sha256: str) -> dict[str, Tensor]:
+    content = content_of(path)
     if hashlib.sha256(content).hexdigest() != sha256:
         raise _damaged(path, "its checksum is not the one in model.json", "the weights that were tested")
     try:
-        tensors = load_tensors(content)
+        return load_tensors(content)
     except SafetensorError as error:
         raise _damaged(path, str(error), "a safetensors file") from None
-    wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+
+
+def _filled(folder: Path, make: Callable[[], Network], tensors: Mapping[str, Tensor]) -> Network:
+    """What `make` makes, with the weights `tensors`.
+
+    It is made without memory first, of shapes alone: what the JSON of a foreign folder describes may be of any size,
+    and what has the shapes of the file's tensors is no larger than the file.
+    """
+    try:
+        with torch.device("meta"):
+            shapes = make()
+    except (ConfigError, RuntimeError, TypeError, ValueError) as error:  # torch refuses half or far too many filters
+        problem = str(error).splitlines()[0]
+        raise _damaged(folder / ARCHITECTURE, problem, f"a network that fits {DESCRIPTION}") from None
+    wanted = {name: tuple(tensor.shape) for name, tensor in shapes.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if wanted != found:
         names = sorted(name for name in {**wanted, **found} if wanted.get(name) != found.get(name))
         first = f"{names[0]} is {found.get(names[0], 'missing')} in place of {wanted.get(names[0], 'nothing')}"
         raise _damaged(
-            path, f"{len(names)} of its tensors do not fit {ARCHITECTURE}: {first}", "the weights of that architecture"
+            folder / WEIGHTS,
+            f"{len(names)} of its tensors do not fit {ARCHITECTURE}: {first}",
+            "the weights of that architecture",
         )
+    network = make()
     network.load_state_dict(tensors)
+    return network
 
 
-def _content(path: Path) -> bytes:
+def content_of(path: Path) -> bytes:
+    """The bytes of one of the folder's files."""
     try:
         return path.read_bytes()
     except FileNotFoundError:

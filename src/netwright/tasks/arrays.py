@@ -4,11 +4,11 @@ images, test_images     uint8 [N, H, W], [N, H, W, C] or [N, C, H, W] with 1 or 
 labels, test_labels     integers [N] in 0..classes-1
 class_names             strings [classes]; without them classes have their numbers as names
 
-Only `images` and `labels` are required. Nothing is unpickled.
+Only `images` and `labels` are required. Nothing is unpickled, and nothing is unpacked that the memory could not hold.
 """
 
 import zipfile
-import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +19,16 @@ from torch.nn import functional
 
 from netwright.errors import DataError
 from netwright.tasks.found import MAX_EDGE, Found, Labelled, shrunk
+from netwright.tasks.text_files import physical_memory
 
 KNOWN = ("images", "labels", "test_images", "test_labels", "class_names")
+MEMORY_PER_BYTE = 4
+"""Bytes of memory that a byte of an array may need: as it was read, in the order of torch, divided into parts."""
 
 
 def read_arrays(path: Path) -> Found:
     """The images in the file `path`; `DataError` says which array is not as described above."""
     arrays = _arrays(path)
-    for name in ("images", "labels"):
-        if name not in arrays:
-            raise DataError(f"{path} has no array {name!r}; it has {', '.join(arrays) or 'none'}")
-    if ("test_images" in arrays) != ("test_labels" in arrays):
-        raise DataError(f"{path} has one of test_images and test_labels; expected both or none")
     images = _images(path, "images", arrays["images"])
     notes = []
     height, width = images.shape[2:]
@@ -52,16 +50,51 @@ def read_arrays(path: Path) -> Found:
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The known arrays of the file. What its table of contents tells is looked at before any of them is unpacked."""
     try:
-        # numpy leaves a file open that it cannot read, when it is to open it itself.
         with path.open("rb") as opened:
-            file = np.load(opened, allow_pickle=False)
-            if not isinstance(file, np.lib.npyio.NpzFile):
+            if opened.read(len(np.lib.format.MAGIC_PREFIX)) == np.lib.format.MAGIC_PREFIX:
                 raise DataError(f"{path} holds one nameless array; write it with numpy.savez(path, images=, labels=)")
-            return {name: file[name] for name in KNOWN if name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        what = f"{error}; arrays of objects are refused" if "pickle" in str(error).lower() else str(error)
+            with zipfile.ZipFile(opened) as file:
+                named = {member.filename.removesuffix(".npy"): member for member in file.infolist()}
+                members = {name: named[name] for name in KNOWN if name in named}
+                _check_names(path, members)
+                _check_sizes(path, members.values())
+                return {name: _array(file, member) for name, member in members.items()}
+    except DataError:
+        raise
+    except Exception as error:  # whatever zipfile and numpy raise for a broken file, exhausted memory among it
+        what = str(error) or type(error).__name__
+        what += "; arrays of objects are refused" if "pickle" in what.lower() else ""
         raise DataError(f"{path} cannot be read as an .npz file ({what}); write it with numpy.savez") from error
+
+
+def _check_names(path: Path, names: Iterable[str]) -> None:
+    found = set(names)
+    for name in ("images", "labels"):
+        if name not in found:
+            raise DataError(f"{path} has no array {name!r}; it has {', '.join(names) or 'none'}")
+    if ("test_images" in found) != ("test_labels" in found):
+        raise DataError(f"{path} has one of test_images and test_labels; expected both or none")
+
+
+def _check_sizes(path: Path, members: Iterable[zipfile.ZipInfo]) -> None:
+    """As in `text_files.read_bytes`: what the machine has in all counts, and not what is free now."""
+    size, largest = sum(member.file_size for member in members), physical_memory() // MEMORY_PER_BYTE
+    if size > largest:
+        raise DataError(
+            f"{path} unpacks to arrays of {size:,} bytes, and preparing them may need {MEMORY_PER_BYTE} times as many; "
+            f"on this machine they may have {largest:,} bytes; write fewer or smaller images"
+        )
+
+
+def _array(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    # Of these two alone Python unpacks no more than was asked for.
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{member.filename} is compressed by method {member.compress_type}; expected deflate or none")
+    with file.open(member.filename) as opened:
+        array: NDArray[Any] = np.lib.format.read_array(opened, allow_pickle=False)
+    return array
 
 
 def _images(path: Path, name: str, array: NDArray[Any]) -> torch.Tensor:
@@ -94,7 +127,7 @@ def _small(images: torch.Tensor) -> torch.Tensor:
 def _labels(path: Path, name: str, array: NDArray[Any], num_images: int) -> torch.Tensor:
     if not np.issubdtype(array.dtype, np.integer):
         raise DataError(f"{path}: {name} has type {array.dtype}; expected integers in 0..classes-1")
-    if array.size != num_images or array.shape[0] != num_images:
+    if array.size != num_images or array.ndim == 0 or array.shape[0] != num_images:
         raise DataError(f"{path}: {name} has shape {array.shape} for {num_images:,} images; expected one for each")
     if array.min() < 0 or array.max() >= 2**31:
         raise DataError(f"{path}: {name} go from {array.min()} to {array.max()}; expected 0..classes-1")
@@ -108,7 +141,7 @@ def _class_names(
     highest = int(train.labels.max())
     if "class_names" in arrays:
         given = arrays["class_names"]
-        if given.dtype.kind != "U" or given.ndim != 1 or given.size == 0:
+        if given.dtype.kind != "U" or given.ndim != 1 or given.nbytes == 0:
             raise DataError(f"{path}: class_names is {given.dtype} of shape {given.shape}; expected a list of strings")
         names = tuple(str(name) for name in given)
     elif highest >= len(train.labels):

@@ -50,7 +50,10 @@ def mirror(run: Path, storage_url: str, *, study_name: str | None = None) -> int
 def _study(name: str, storage_url: str, config: RunConfig, results: Results) -> optuna.Study:
     """The run's study in the storage, created where there is none."""
     direction = StudyDirection.MAXIMIZE if results.higher_is_better else StudyDirection.MINIMIZE
-    study = optuna.create_study(study_name=name, storage=storage_url, direction=direction, load_if_exists=True)
+    try:
+        study = optuna.create_study(study_name=name, storage=storage_url, direction=direction, load_if_exists=True)
+    except ValueError as error:  # a port that is no number, a kind of storage that Optuna once had
+        raise _unusable(storage_url, error) from error
     shown = {key: value for key, value in config.to_json().items() if key != "num_trials"}
     if (study.user_attrs or study.get_trials(deepcopy=False)) and study.user_attrs.get(CONFIG) != shown:
         raise ConfigError(f"{storage_url} has a study {name!r} of another search; choose another --out")
@@ -91,9 +94,13 @@ def _understood(storage_url: str) -> Iterator[None]:
     try:
         yield
     except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.OptunaError, ImportError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(
-            f"{storage_url} cannot be used as a storage of Optuna ({reason}); expected a URL such as sqlite:///runs.db"
-        ) from error
+        raise _unusable(storage_url, error) from error
     finally:
         optuna.logging.set_verbosity(before)
+
+
+def _unusable(storage_url: str, error: Exception) -> ConfigError:
+    reason = str(error).splitlines()[0]
+    return ConfigError(
+        f"{storage_url} cannot be used as a storage of Optuna ({reason}); expected a URL such as sqlite:///runs.db"
+    )
