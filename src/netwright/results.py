@@ -123,12 +123,12 @@ class Results:
             raise RunError("no trial was measured, so none is the best; .trials and their .error say why")
         return found[0]
 
-    def _by_mean(self, trial: Trial) -> float:
+    def _by_mean(self, trial: Trial) -> tuple[float, int]:
         """The best first, and last where every retraining failed."""
         confirmed = self.confirmed[trial.fingerprint]
         if not confirmed.scores:
-            return math.inf
-        return -confirmed.mean if self.higher_is_better else confirmed.mean
+            return math.inf, trial.number
+        return -confirmed.mean if self.higher_is_better else confirmed.mean, trial.number
 
     def to_json(self) -> dict[str, Any]:
         """The document of `netwright show --json`."""

@@ -217,6 +217,8 @@ def test_a_confirmed_trial_is_above_one_that_is_not_only_if_all_with_higher_rewa
     assert ranking(first, third) == by_reward
     assert ranking(first, second, third) == [third, first, second, fourth, fifth, sixth, *others]
     assert ranking(*by_reward[:6]) == [fifth, third, sixth, first, second, fourth, *others]
+    means[fourth] = means[fifth] = means[third]
+    assert ranking(*by_reward[:6]) == [*sorted((third, fourth, fifth)), sixth, first, second, *others]
 
 
 def test_ctrl_c_in_a_confirmation_says_how_to_go_on_with_it(
