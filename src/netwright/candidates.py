@@ -16,7 +16,7 @@ from netwright.execution.interface import Evaluate
 from netwright.finals.interface import Candidate
 from netwright.rewards import Reward
 from netwright.running import Place, make_executor
-from netwright.trials import Failure, Job, Outcome, derive_seed
+from netwright.trials import Job, Outcome, derive_seed
 from netwright.writing import replace_whole
 
 OnProgress = Callable[[str, int, int], None]
@@ -39,7 +39,7 @@ class Measured:
         self._path, self._common, self.reward = path, dict(common), reward
         self._entries: dict[str, dict[str, Any]] = {}
         self._lost: dict[str, dict[str, Any]] = {}
-        """What is not kept on disk."""
+        """What says nothing of its candidate, and is not kept on disk."""
         if path.exists():
             try:
                 self._entries = dict(json.loads(path.read_text(encoding="utf-8")))
@@ -59,11 +59,15 @@ class Measured:
         result: dict[str, Any] = {"error": str(outcome.failure)}
         if outcome.measurement is not None:
             result = {self.reward.score_name: self.reward.score(outcome.measurement)}
-        lost = outcome.failure is not None and outcome.failure.kind.says_nothing_of_the_child
-        entries = self._lost if lost else self._entries
+        entries = self._lost if outcome.lost else self._entries
         entries[self._key(candidate)] = {**result, "seconds": round(outcome.seconds, 2)}
-        if not lost:
+        if not outcome.lost:
             replace_whole(self._path, json.dumps(self._entries).encode())
+
+    @property
+    def lost(self) -> list[str]:
+        """How candidates lost their workers."""
+        return [entry["error"] for entry in self._lost.values()]
 
     def _key(self, candidate: Candidate) -> str:
         return fingerprint(
@@ -98,14 +102,11 @@ def train_candidates(
     workers = None if place.workers is None else min(place.workers, len(todo))
     # The time limit was meant for the search's short trainings.
     executor = make_executor(config.changed(time_limit_seconds=None), evaluate, replace(place, workers=workers))
-    lost: list[Failure] = []
     with closing(executor):
         for num_ended, outcome in enumerate(run_all(executor, [job(number) for number in todo]), start=1):
             measured.add(candidates[outcome.number], outcome)
-            if outcome.failure is not None and outcome.failure.kind.says_nothing_of_the_child:
-                lost.append(outcome.failure)
             on_progress("grid", len(candidates) - len(todo) + num_ended, len(candidates))
-    check_none_lost("trainings of the grid", len(todo), lost)
+    check_none_lost("trainings of the grid", len(todo), measured.lost)
 
 
 def best_candidate(candidates: Sequence[Candidate], measured: Measured) -> tuple[Candidate, float]:

@@ -8,7 +8,7 @@ from netwright.execution.attempts import check_none_lost, run_all
 from netwright.execution.interface import Executor
 from netwright.rewards import Reward
 from netwright.store import Confirmation, Store
-from netwright.trials import Failure, Job, Outcome, Trial, TrialState, derive_seed, is_finite_number
+from netwright.trials import Job, Outcome, Trial, TrialState, derive_seed, is_finite_number
 
 
 def best_trials(trials: Sequence[Trial], top: int) -> list[Trial]:
@@ -54,12 +54,12 @@ def confirm(
         Job(number, trial.proposal.architecture, derive_seed(config.seed, "confirm", trial.fingerprint, repeat))
         for number, (trial, repeat) in enumerate(wanted)
     ]
-    lost: list[Failure] = []
+    lost: list[str] = []
     on_result(0, len(wanted))
     for num_ended, outcome in enumerate(run_all(executor, jobs), start=1):
         trial, repeat = wanted[outcome.number]
-        if outcome.failure is not None and outcome.failure.kind.says_nothing_of_the_child:
-            lost.append(outcome.failure)
+        if outcome.lost:
+            lost.append(str(outcome.failure))
         else:
             store.confirm(_confirmation(outcome, trial.fingerprint, repeat, reward), outcome)
         on_result(num_ended, len(wanted))

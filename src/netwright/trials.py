@@ -123,6 +123,11 @@ class Outcome:
         """Whether it was no child's."""
         return self.number < 0
 
+    @property
+    def lost(self) -> bool:
+        """Whether it says nothing of the child, so that the job is tried again."""
+        return self.failure is not None and self.failure.kind.says_nothing_of_the_child
+
 
 @dataclass(frozen=True)
 class Trial:

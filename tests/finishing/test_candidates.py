@@ -1,21 +1,26 @@
 """The grid: its points, what is kept of them, and which one wins."""
 
+from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import netwright.candidates
 from netwright.architectures.convolutional import ConvLayer, ConvNet
-from netwright.candidates import Measured, best_candidate, candidates_of
+from netwright.candidates import Measured, best_candidate, candidates_of, train_candidates
 from netwright.children.dropout import Dropout
 from netwright.config import FinalSettings, FinalTextSettings, ImageSettings, TextSettings
 from netwright.errors import ConfigError, RunError, StoreError
 from netwright.finals.images import FinalImages
 from netwright.finals.interface import Candidate
 from netwright.finals.text import FinalText
+from netwright.recipes import config_of
 from netwright.rewards import AccuracyReward, PerplexityReward
-from netwright.trials import Failure, FailureKind, Measurement, Outcome
+from netwright.running import Place
+from netwright.trials import Failure, FailureKind, Job, Measurement, Outcome
 
 SMALL = ConvNet((ConvLayer(filter_height=1, filter_width=1, num_filters=2),))
 LARGE = ConvNet((ConvLayer(filter_height=3, filter_width=3, num_filters=4),))
@@ -144,6 +149,45 @@ def test_a_lost_worker_is_forgotten_with_the_process(tmp_path: Path) -> None:
     assert measured.of(candidate) is not None
     assert Measured(tmp_path / "grid.json", {}, REWARD).of(other) is not None
     assert Measured(tmp_path / "grid.json", {}, REWARD).of(candidate) is None
+
+
+class Losing:
+    """Implements `Executor`: the workers with the jobs of these numbers are lost."""
+
+    def __init__(self, lost: set[int]) -> None:
+        self._lost, self._jobs, self.numbers = lost, deque[Job](), list[int]()
+
+    def submit(self, job: Job) -> None:
+        self._jobs.append(job)
+
+    def wait(self) -> list[Outcome]:
+        number = self._jobs.popleft().number
+        self.numbers.append(number)
+        return [replace(outcome(FailureKind.WORKER_LOST if number in self._lost else 0.5), number=number)]
+
+    def close(self) -> None:
+        assert not self._jobs
+
+
+def test_a_candidate_that_loses_every_worker_ends_the_grid_after_the_others_and_is_trained_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    candidates = candidates_of({"one": SMALL}, grid(FinalSettings()))[:3]
+
+    def train(executor: Losing) -> list[int]:
+        monkeypatch.setattr(netwright.candidates, "make_executor", lambda config, evaluate, place: executor)
+        measured = Measured(tmp_path / "grid.json", {}, REWARD)
+        train_candidates(
+            candidates, evaluate=lambda job: Measurement({}), config=config_of("digits"), seed=0, place=Place(),
+            measured=measured, on_progress=lambda stage, ended, total: None,
+        )  # fmt: skip
+        return executor.numbers
+
+    losing = Losing({1})
+    with pytest.raises(RunError, match="1 of 3 trainings of the grid lost their workers 3 times; the others are kept"):
+        train(losing)
+    assert losing.numbers == [0, 1, 2, 1, 1]
+    assert train(Losing(set())) == [1]
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:

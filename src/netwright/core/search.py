@@ -202,8 +202,7 @@ class SearchCore:
         trial = self.trials[outcome.number]
         if trial.state is not TrialState.RUNNING:
             return Step()  # a second answer, from a worker that was given up
-        failure = outcome.failure
-        if failure is not None and failure.kind.says_nothing_of_the_child:
+        if outcome.lost:
             self._attempts[trial.number] += 1
             if self._attempts[trial.number] < MAX_ATTEMPTS:
                 return Step(jobs=(self._job(trial),))
@@ -224,7 +223,7 @@ class SearchCore:
         return replace(
             trial,
             state=TrialState.FAILED,
-            reward=None if failure.kind.says_nothing_of_the_child else self._failure_reward,
+            reward=None if outcome.lost else self._failure_reward,
             metrics=costs,
             seconds=outcome.seconds,
             error=str(failure),

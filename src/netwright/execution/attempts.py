@@ -40,16 +40,15 @@ def run_all(executor: Executor, jobs: Sequence[Job]) -> Iterator[Outcome]:
     while left:
         for outcome in executor.wait():
             attempts[outcome.number] += 1
-            lost = outcome.failure is not None and outcome.failure.kind.says_nothing_of_the_child
-            if lost and attempts[outcome.number] < MAX_ATTEMPTS:
+            if outcome.lost and attempts[outcome.number] < MAX_ATTEMPTS:
                 executor.submit(left[outcome.number])
             else:
                 del left[outcome.number]
                 yield outcome
 
 
-def check_none_lost(what: str, count: int, lost: Sequence[Failure]) -> None:
-    """`RunError` where of `count` jobs some lost their workers in every attempt; the rest has been kept."""
+def check_none_lost(what: str, count: int, lost: Sequence[str]) -> None:
+    """`RunError` where of `count` jobs some lost their workers in every attempt, as `lost` says; the rest is kept."""
     if lost:
         raise RunError(
             f"{len(lost)} of {count} {what} lost their workers {MAX_ATTEMPTS} times; the others are kept, and the same "

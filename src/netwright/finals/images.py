@@ -1,6 +1,5 @@
 """The final training of convolutional networks: on all images but the test set's (paper, section 4.1)."""
 
-import hashlib
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,7 @@ from netwright.children.convolutional import initialise, num_parameters
 from netwright.config import FinalSettings, ImageSettings
 from netwright.errors import DataError
 from netwright.evaluations import ImageEvaluation
-from netwright.finals.interface import Candidate, Finished, once_each
+from netwright.finals.interface import Candidate, Finished, once_each, sha256_of
 from netwright.rewards import Reward
 from netwright.running import Place
 from netwright.tasks.catalog import open_images, prepare_task
@@ -54,19 +53,15 @@ class FinalImages:
 
     def checksum(self) -> str:
         """Of the training images and labels."""
-        digest = hashlib.sha256(self.data.train_images.numpy().tobytes())
-        digest.update(self.data.train_labels.numpy().tobytes())
-        return digest.hexdigest()
+        return sha256_of(self.data.train_images, self.data.train_labels)
 
     def data_description(self) -> dict[str, Any]:
         """Name, classes, shape and the test part."""
-        digest = hashlib.sha256(self.data.test_images.numpy().tobytes())
-        digest.update(self.data.test_labels.numpy().tobytes())
         return {
             "data": self.data.name,
             "class_names": list(self.data.class_names),
             "input_shape": list(self.data.train_images.shape[1:]),
-            "test_sha256": digest.hexdigest(),
+            "test_sha256": sha256_of(self.data.test_images, self.data.test_labels),
         }
 
     def grid(self) -> list[Mapping[str, Any]]:

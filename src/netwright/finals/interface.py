@@ -1,10 +1,11 @@
 """A kind of network as the final training sees it."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from torch import nn
+from torch import Tensor, nn
 
 from netwright.architectures.reading import Architecture
 from netwright.execution.interface import Evaluate
@@ -30,6 +31,14 @@ class Finished:
 
     network: nn.Module
     history: Mapping[str, Any]
+
+
+def sha256_of(*tensors: Tensor) -> str:
+    """Of all their numbers, one tensor after the other."""
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def once_each(points: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

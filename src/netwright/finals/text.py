@@ -1,6 +1,5 @@
 """The final training of language models: on the whole training text (paper, section 4.2)."""
 
-import hashlib
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +14,7 @@ from netwright.children.dropout import Dropout
 from netwright.children.language_model import LanguageModel
 from netwright.config import FinalTextSettings, TextSettings
 from netwright.evaluations import LANGUAGE_MODEL_SETTINGS, TextEvaluation
-from netwright.finals.interface import Candidate, Finished, once_each
+from netwright.finals.interface import Candidate, Finished, once_each, sha256_of
 from netwright.rewards import Reward
 from netwright.running import Place
 from netwright.tasks.catalog import open_text, prepare_task
@@ -62,9 +61,7 @@ class FinalText:
 
     def checksum(self) -> str:
         """Of the training and the validation text."""
-        digest = hashlib.sha256(self.data.train.numpy().tobytes())
-        digest.update(self.data.validation.numpy().tobytes())
-        return digest.hexdigest()
+        return sha256_of(self.data.train, self.data.validation)
 
     def data_description(self) -> dict[str, Any]:
         """Name, vocabulary and the test part."""
@@ -72,7 +69,7 @@ class FinalText:
             "data": self.data.name,
             "unit": self.data.unit,
             "vocabulary": list(self.data.vocabulary),
-            "test_sha256": hashlib.sha256(self.data.test.numpy().tobytes()).hexdigest(),
+            "test_sha256": sha256_of(self.data.test),
         }
 
     def grid(self) -> list[Mapping[str, Any]]:
