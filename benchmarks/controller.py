@@ -11,14 +11,14 @@ import time
 from scipy.stats import t
 from synthetic import measured_quality, true_quality
 
-from netwright.choosing import make_strategy
 from netwright.config import FunctionSettings, RandomSettings, ReinforceSettings, RunConfig
+from netwright.evaluation.function import UserFunction
 from netwright.execution.in_process import InProcessExecutor
-from netwright.loop import drive, make_core
-from netwright.running import hardware
+from netwright.searching.factory import make_strategy
+from netwright.searching.loop import drive, make_core
+from netwright.searching.run import hardware
+from netwright.searching.store import Store
 from netwright.spaces.convolutional import convolutional
-from netwright.store import Store
-from netwright.training.user_function import UserFunction
 from netwright.trials import Ticket, Trial, TrialState
 
 BEST = 15

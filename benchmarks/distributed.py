@@ -28,17 +28,17 @@ from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.parameters import Origin
 from netwright.controller.policy import Controller, Weights
 from netwright.controller.shards import LocalShards, ShardedParameters
-from netwright.core.search import SearchCore
-from netwright.distributed import on_ray
-from netwright.distributed.on_ray import RayShards
-from netwright.distributed.simulation import FixedPolicy, Simulation, simulate
-from netwright.evaluations import evaluation_of
-from netwright.execution.virtual import VirtualExecutor, log_normal
-from netwright.loop import make_core
+from netwright.evaluation.factory import evaluation_of
+from netwright.evaluation.function import UserFunction
+from netwright.execution.on_ray import parameter_shards as on_ray
+from netwright.execution.on_ray.parameter_shards import RayShards
 from netwright.report.statistics import quantile
-from netwright.running import hardware
+from netwright.searching.core import SearchCore
+from netwright.searching.loop import make_core
+from netwright.searching.run import hardware
 from netwright.spaces.convolutional import convolutional
-from netwright.training.user_function import UserFunction
+from netwright.testing.simulation import FixedPolicy, Simulation, simulate
+from netwright.testing.virtual_clock import VirtualExecutor, log_normal
 from netwright.trials import Outcome
 
 SLOTS = 800

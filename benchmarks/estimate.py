@@ -12,11 +12,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from netwright.cli.estimates import described
-from netwright.estimating import estimate_search
-from netwright.progress import make_watch
+from netwright.cli.estimate import described
 from netwright.recipes import config_of
-from netwright.running import Place, default_workers, hardware, run_search
+from netwright.searching.estimate import estimate_search
+from netwright.searching.progress import make_watch
+from netwright.searching.run import Place, default_workers, hardware, run_search
 from netwright.trials import TrialState
 
 ASKED = 0.3

@@ -19,11 +19,11 @@ from netwright.children.building import build
 from netwright.children.convolutional import initialise
 from netwright.cli.stages import Stages
 from netwright.config import FinalSettings
-from netwright.finals.images import FinalImages
-from netwright.finishing import finish, found_in
-from netwright.results import described
-from netwright.running import Place, default_workers, hardware, read_config
-from netwright.tasks.images import ImageSplit, everything_but_test
+from netwright.final_training.images import FinalImages
+from netwright.final_training.pipeline import finish, found_in
+from netwright.searching.results import described
+from netwright.searching.run import Place, default_workers, hardware, read_config
+from netwright.tasks.images.data import ImageSplit, everything_but_test
 from netwright.training.images import train_classifier
 from netwright.trials import derive_seed
 

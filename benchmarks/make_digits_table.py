@@ -4,8 +4,8 @@
     python benchmarks/make_digits_table.py --first 30   a random sample: does the network matter more than the seed?
 
 Every finished network is a line of build/digits-table-SETTINGS.csv; the same command goes on where it stopped. When all
-are there, they are packed into src/netwright/tasks/data/digits-table.csv.gz. 497 images to train on and 4 epochs keep a
-training short, 1,000 images to validate on keep the noise of measuring small.
+are there, they are packed into src/netwright/tasks/benchmarks/digits-table.csv.gz. 497 images to train on and 4 epochs
+keep a training short, 1,000 images to validate on keep the noise of measuring small.
 """
 
 import argparse
@@ -22,20 +22,20 @@ from typing import Any
 
 from netwright.architectures.values import fingerprint
 from netwright.config import ImageSettings
-from netwright.evaluations import ImageEvaluation
+from netwright.evaluation.factory import ImageEvaluation
+from netwright.evaluation.image_worker import ImageChild
 from netwright.execution.interface import Executor
 from netwright.execution.local import LocalExecutor, usable_cores
+from netwright.files import write_whole
 from netwright.recipes.tables import digits_table
-from netwright.running import hardware
+from netwright.searching.run import hardware
 from netwright.spaces.exploring import enumerate_space
-from netwright.tasks.benchmark_tables import TABLES
+from netwright.tasks.benchmarks.catalog import TABLES
+from netwright.tasks.benchmarks.table import KEY
 from netwright.tasks.catalog import open_images
-from netwright.tasks.images import ImageData
-from netwright.tasks.tables import KEY
-from netwright.training.image_child import ImageChild
+from netwright.tasks.images.data import ImageData
 from netwright.training.images import measure_accuracy
 from netwright.trials import Job, Measurement, derive_seed
-from netwright.writing import write_whole
 
 SETTINGS = ImageSettings(
     task="digits",

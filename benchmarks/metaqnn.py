@@ -17,13 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
-from netwright.comparing.statistics import interval_of_difference, spread
+from netwright.compare.statistics import interval_of_difference, spread
 from netwright.config import QLearningSettings, RunConfig
-from netwright.progress import make_watch
 from netwright.recipes.networks import metaqnn_digits
-from netwright.results import Results, described
-from netwright.running import Place, default_workers, hardware, run_search
-from netwright.store import Store
+from netwright.searching.progress import make_watch
+from netwright.searching.results import Results, described
+from netwright.searching.run import Place, default_workers, hardware, run_search
+from netwright.searching.store import Store
 
 RANDOM, GREEDY = 1.0, 0.2
 """Epsilon of the random phase, and the highest of the greedy one."""

@@ -10,13 +10,13 @@ import time
 from pathlib import Path
 
 from netwright.config import FunctionSettings, RunConfig
-from netwright.core.search import Step
+from netwright.evaluation.function import UserFunction
 from netwright.execution.local import LocalExecutor
-from netwright.loop import drive, make_core
-from netwright.running import hardware
+from netwright.searching.core import Step
+from netwright.searching.loop import drive, make_core
+from netwright.searching.run import hardware
+from netwright.searching.store import Store
 from netwright.spaces.convolutional import convolutional
-from netwright.store import Store
-from netwright.training.user_function import UserFunction
 from netwright.trials import Job
 
 CHILD_SECONDS = 0.05

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from netwright.running import hardware
+from netwright.searching.run import hardware
 
 WAYS = {"lstm-small": [], "nas-cell": ["--like", "lstm-small"]}
 

@@ -11,10 +11,10 @@ import sys
 import time
 from pathlib import Path
 
-from netwright.progress import make_watch
 from netwright.recipes import config_of
-from netwright.results import described
-from netwright.running import Place, default_workers, hardware, run_confirmation, run_search
+from netwright.searching.progress import make_watch
+from netwright.searching.results import described
+from netwright.searching.run import Place, default_workers, hardware, run_confirmation, run_search
 from netwright.trials import TrialState
 
 

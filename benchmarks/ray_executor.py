@@ -7,12 +7,12 @@ import argparse
 import statistics
 import time
 
+from netwright.architectures.published import nas_cnn_15
 from netwright.execution.interface import Executor
 from netwright.execution.local import LocalExecutor
 from netwright.execution.on_ray import RayExecutor
-from netwright.running import hardware
+from netwright.searching.run import hardware
 from netwright.trials import Job, Measurement
-from netwright.zoo import nas_cnn_15
 
 
 def nothing(job: Job) -> Measurement:

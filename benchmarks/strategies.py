@@ -19,9 +19,9 @@ from typing import Any
 import torch
 
 from netwright.architectures.values import fingerprint
-from netwright.choosing import make_strategy
 from netwright.config import FunctionSettings, RunConfig, StrategySettings
 from netwright.config.strategies import OptunaSettings, ReinforceSettings, strategy_settings
+from netwright.searching.factory import make_strategy
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.nasbench201 import nasbench201
 from netwright.spaces.programs import Space

@@ -16,15 +16,15 @@ from unittest import mock
 
 import numpy as np
 
-from netwright.comparing.statistics import Spread, share, spread
+from netwright.compare.statistics import Spread, share, spread
 from netwright.recipes import config_of
-from netwright.running import usable_cores
+from netwright.searching.run import usable_cores
 from netwright.spaces.exploring import sample
 from netwright.spaces.programs import Performance, Space
 from netwright.strategies import thompson
-from netwright.strategies.critic import Array, Critic, Features, by_distance, by_rank, standardised
+from netwright.strategies.surrogate import Array, Critic, Features, by_distance, by_rank, standardised
 from netwright.strategies.thompson import ThompsonSampling
-from netwright.tasks.benchmark_tables import find_table, load_table
+from netwright.tasks.benchmarks.catalog import find_table, load_table
 from netwright.trials import Ticket, Trial, TrialState
 
 BUDGETS = {"nasbench201-cifar10": 20_000.0, "nasbench201-cifar100": 40_000.0, "digits-table": 80.0}

@@ -15,8 +15,8 @@ from typer.testing import CliRunner, Result
 
 from netwright.cli.app import app
 from netwright.errors import DataError
-from netwright.store import FILE_NAME, Store
-from netwright.tasks.benchmark_tables import find_table
+from netwright.searching.store import FILE_NAME, Store
+from netwright.tasks.benchmarks.catalog import find_table
 
 # A shell ignores Ctrl-C in what it runs in the background, and processes that the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

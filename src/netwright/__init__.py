@@ -16,7 +16,7 @@ results.best.proposal.architecture
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from netwright import zoo as zoo
+from netwright.architectures import published as zoo  # noqa: F401, exported as nw.zoo
 from netwright.architectures.convolutional import ConvLayer as ConvLayer
 from netwright.architectures.convolutional import ConvNet as ConvNet
 from netwright.architectures.recurrent import CellNode as CellNode
@@ -29,6 +29,7 @@ from netwright.spaces.programs import Space as Space
 from netwright.spaces.programs import space as space
 
 if TYPE_CHECKING:
+    from netwright.api import search as search
     from netwright.children.building import build as build
     from netwright.config import EvolutionSettings as EvolutionSettings
     from netwright.config import ImageSettings as ImageSettings
@@ -43,13 +44,12 @@ if TYPE_CHECKING:
     from netwright.config import RunConfig as RunConfig
     from netwright.config import ThompsonSettings as ThompsonSettings
     from netwright.models.folder import load as load
-    from netwright.searching import search as search
 
 # Imported at first use, because they bring torch, which takes a second.
 _LATER = {
     "build": "netwright.children.building",
     "load": "netwright.models.folder",
-    "search": "netwright.searching",
+    "search": "netwright.api",
     "EvolutionSettings": "netwright.config",
     "ImageSettings": "netwright.config",
     "LargeScaleEvolutionSettings": "netwright.config",

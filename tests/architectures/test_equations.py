@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from netwright.architectures.equations import INJECTION, as_latex, as_text, idle_activations, path_of_state
+from netwright.architectures.published import PUBLISHED, lstm_cell, max_cell, nas_cell
 from netwright.architectures.recurrent import CellNode, RecurrentCell
 from netwright.spaces.exploring import sample
 from netwright.spaces.recurrent import recurrent_cell
-from netwright.zoo import PUBLISHED, lstm_cell, max_cell, nas_cell
 from oracles.recursive_cell import ACTIVATED, joined, passed_on, random_inputs, step
 
 EXTRA = {"combinations": ("add", "elem_mult", "max"), "activations": ("identity", "tanh", "sigmoid", "relu", "sin")}

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from netwright.architectures.convolutional import ConvLayer, ConvNet
+from netwright.architectures.published import nas_cnn_15
 from netwright.children.building import build
 from netwright.children.convolutional import initialise
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.exploring import sample
-from netwright.zoo import nas_cnn_15
 
 Map = NDArray[np.float64]
 """[images, channels, height, width]."""

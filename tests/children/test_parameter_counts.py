@@ -5,10 +5,10 @@ import torch
 from torch import nn
 
 from netwright.architectures.convolutional import ConvLayer, ConvNet
+from netwright.architectures.published import nas_cnn_15
 from netwright.children.building import build
 from netwright.children.convolutional import num_parameters
 from netwright.errors import ConfigError
-from netwright.zoo import nas_cnn_15
 
 
 def convolutions(module: nn.Module) -> list[nn.Conv2d]:

@@ -16,7 +16,7 @@ from netwright.architectures.plain import Convolution, Dense, PlainNet, Pooling
 from netwright.children.building import build
 from netwright.children.convolutional import initialise, num_parameters
 from netwright.errors import ConfigError, DataError
-from netwright.models.code import export_code
+from netwright.models.export_code import export_code
 from netwright.models.folder import write_model
 from netwright.spaces.exploring import sample
 from netwright.spaces.metaqnn import metaqnn

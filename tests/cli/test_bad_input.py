@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from netwright.store import Store
-from netwright.tasks.cifar10 import FOLDER, OFFICIAL_MD5
+from netwright.searching.store import Store
+from netwright.tasks.images.cifar10 import FOLDER, OFFICIAL_MD5
 from netwright.trials import TrialState
 from oracles.refusals import Cli, Start, refused
 

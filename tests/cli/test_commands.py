@@ -15,7 +15,7 @@ import pytest
 import netwright as nw
 from netwright.config import STRATEGIES
 from netwright.recipes import RECIPES
-from netwright.store import Store
+from netwright.searching.store import Store
 from netwright.trials import TrialState
 from oracles.shown_runs import Cli, check, document, done
 

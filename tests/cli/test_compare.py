@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from netwright.store import Store
+from netwright.searching.store import Store
 from oracles.refusals import Cli, Start, refused
 from oracles.shown_runs import done
 

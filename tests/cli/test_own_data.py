@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from netwright.tasks.digits import load_digits
+from netwright.tasks.images.digits import load_digits
 
 QUICK = ("--trials", 4, "--set", "batch_size=2", "--set", "evaluate.epochs=1", "--set", "confirm.at_end=false")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from netwright.cli.replicas import with_replicas
+from netwright.cli.replay import with_replicas
 from netwright.recipes import config_of
-from netwright.store import FILE_NAME, Store
+from netwright.searching.store import FILE_NAME, Store
 from netwright.trials import TrialState
 from oracles.refusals import Cli, Start, refused
 

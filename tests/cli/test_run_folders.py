@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from netwright import store
-from netwright.store import FILE_NAME
+from netwright.searching import store
+from netwright.searching.store import FILE_NAME
 from oracles.refusals import Cli, digest, one_line, refused, rewards
 
 # The run's folder

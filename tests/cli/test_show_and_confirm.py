@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from netwright.results import Confirmed, Results
-from netwright.store import Confirmation, Store
+from netwright.searching.results import Confirmed, Results
+from netwright.searching.store import Confirmation, Store
 from oracles.refusals import one_line
 from oracles.shown_runs import Cli, Start, check, document, done
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from netwright import store
 from netwright.locks import LOCK_NAME, is_being_written
-from netwright.store import Store
+from netwright.searching import store
+from netwright.searching.store import Store
 from oracles.refusals import Cli, Start, one_line, refused, rewards
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from netwright.choosing import make_strategy
 from netwright.config import (
     EvolutionSettings,
     FunctionSettings,
@@ -21,7 +20,6 @@ from netwright.config import (
     RunConfig,
     ThompsonSettings,
 )
-from netwright.contracts import evaluate_for_contract, executor_contract, strategy_contract
 from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.parameters import AdamParameters
 from netwright.controller.policy import Controller
@@ -29,11 +27,13 @@ from netwright.execution.attempts import attempt
 from netwright.execution.in_process import InProcessExecutor
 from netwright.execution.interface import Evaluate
 from netwright.execution.local import LocalExecutor
+from netwright.searching.factory import make_strategy
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.decisions import Choice, Decision, Subset
 from netwright.spaces.programs import Schedule, Space, space
 from netwright.strategies.random_search import RandomSearch
 from netwright.strategies.reinforce import Reinforce
+from netwright.testing.contracts import evaluate_for_contract, executor_contract, strategy_contract
 from netwright.trials import Chore, Failure, Job, Outcome, Proposal, StrategyState, Ticket, Trial, Update
 
 

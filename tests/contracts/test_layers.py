@@ -35,10 +35,10 @@ def test_lower_rows_never_import_higher_ones() -> None:
         [
             "netwright",
             "netwright.trials",
-            "netwright.zoo",
+            "netwright.architectures.published",
             "netwright.errors",
-            "netwright.core.search",
-            "netwright.store",
+            "netwright.searching.core",
+            "netwright.searching.store",
         ],
     ],
     ids=["spaces", "architectures", "values"],

@@ -104,9 +104,9 @@ def test_a_reference_names_something_in_the_source(reference: str) -> None:
 @pytest.mark.parametrize(
     "reference",
     [
-        "src/netwright/core/search.py:SearchCore._advances",
-        "src/netwright/core/search.py:_advance",
-        "src/netwright/core/search.py:replace",
+        "src/netwright/searching/core.py:SearchCore._advances",
+        "src/netwright/searching/core.py:_advance",
+        "src/netwright/searching/core.py:replace",
         "src/netwright/cores.py:SearchCore",
         "src/netwright/cores.py",
     ],

@@ -10,7 +10,7 @@ import pytest
 
 from netwright.integrations.optuna import ControllerSampler
 from netwright.integrations.optuna.mirroring import mirror
-from netwright.store import Store
+from netwright.searching.store import Store
 
 PAGE = (Path(__file__).parents[2] / "docs" / "optuna.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)

@@ -9,10 +9,10 @@ from netwright import zoo
 from netwright.architectures.equations import as_latex, as_text
 from netwright.architectures.values import to_json
 from netwright.config import ImageSettings, RunConfig
-from netwright.loop import make_core
+from netwright.searching.loop import make_core
+from netwright.searching.store import Store
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.recurrent import recurrent_cell
-from netwright.store import Store
 from netwright.trials import Measurement, Outcome
 from oracles.made_up_runs import make_run
 

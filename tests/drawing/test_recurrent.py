@@ -9,13 +9,13 @@ from dataclasses import replace
 import pytest
 
 from netwright.architectures.equations import as_text, idle_activations, path_of_state
+from netwright.architectures.published import lstm_cell, max_cell, nas_cell, nas_cnn_15
 from netwright.architectures.recurrent import RecurrentCell
 from netwright.drawing.any import draw, num_columns
 from netwright.drawing.recurrent import draw_cell
 from netwright.drawing.tree import CARD, HALF, PORT, STEP, lay_out_tree
 from netwright.spaces.exploring import sample
 from netwright.spaces.recurrent import recurrent_cell
-from netwright.zoo import lstm_cell, max_cell, nas_cell, nas_cnn_15
 
 SVG = "{http://www.w3.org/2000/svg}"
 EXTRA = {"combinations": ("add", "elem_mult", "max"), "activations": ("identity", "tanh", "sigmoid", "relu", "sin")}

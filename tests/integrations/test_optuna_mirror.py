@@ -9,7 +9,7 @@ from optuna.trial import TrialState as OptunaState
 
 from netwright.errors import ConfigError
 from netwright.integrations.optuna.mirroring import mirror
-from netwright.store import Store
+from netwright.searching.store import Store
 from netwright.trials import TrialState
 from oracles.made_up_runs import SCORE, make_run
 from oracles.spaces_to_try import small

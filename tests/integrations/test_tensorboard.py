@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from netwright.config import FunctionSettings, RandomSettings, RunConfig
-from netwright.core.search import Step
 from netwright.integrations.tensorboard import Curves
-from netwright.loop import make_core
-from netwright.progress import Watches
-from netwright.running import Place, run_search
-from netwright.store import Store
+from netwright.searching.core import Step
+from netwright.searching.loop import make_core
+from netwright.searching.progress import Watches
+from netwright.searching.run import Place, run_search
+from netwright.searching.store import Store
 from netwright.trials import Measurement, Outcome, Update
 from oracles.interrupted import interrupted_at_every_line
 from oracles.spaces_to_try import small

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from netwright.architectures.published import nas_cell
 from netwright.errors import ConfigError
 from netwright.nn import NAS, NASCell, NASMax, Recurrent
-from netwright.zoo import nas_cell
 from oracles.recurrent_cells import reference_layer
 
 STEPS, BATCH, INPUTS, HIDDEN, LAYERS = 4, 3, 5, 6, 2

@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from netwright.architectures.published import lstm_cell
 from netwright.architectures.recurrent import CellNode, RecurrentCell
 from netwright.errors import ConfigError
 from netwright.nn import NAS, NASCell, NASMaxCell, Recurrent, RecurrentStep
-from netwright.zoo import lstm_cell
 
 Array = NDArray[np.float64]
 STEPS, BATCH, INPUTS, HIDDEN = 4, 3, 5, 6

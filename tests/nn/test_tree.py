@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from netwright.architectures.published import nas_cell
 from netwright.nn import fused, products
 from netwright.nn.tree import TreeLayer
-from netwright.zoo import nas_cell
 from oracles.recurrent_cells import random_cell, reference_layer
 
 

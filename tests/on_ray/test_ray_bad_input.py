@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from netwright.cli import diagnosis
+from netwright.cli import doctor as diagnosis
 from netwright.execution.on_ray import cluster
 from netwright.execution.on_ray.cluster import Node, versions_here
 from oracles.refusals import Cli, Start, one_line, refused

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from netwright.contracts import executor_contract
 from netwright.errors import ConfigError, DataError, RunError
 from netwright.execution.interface import Evaluate
 from netwright.execution.on_ray import RayExecutor
+from netwright.testing.contracts import executor_contract
 from netwright.trials import Chore, FailureKind, Job, Measurement, Outcome
 from oracles.dying_workers import DiesAsItStarts
 from oracles.ray_nodes import Nodes

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import netwright as nw
-from netwright.store import Store
+from netwright.searching.store import Store
 from oracles.ray_runs import trials, until
 from oracles.refusals import Cli
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from netwright.store import Store
+from netwright.searching.store import Store
 from netwright.trials import TrialState
 from oracles.ray_nodes import Nodes
 from oracles.ray_runs import num_calls, trials, until

@@ -15,21 +15,21 @@ import torch
 from synthetic import measured_quality
 from torch import Tensor
 
-from netwright import running
 from netwright.config import FunctionSettings, ReinforceSettings, ReplicaSettings, RunConfig
 from netwright.controller.shards import LocalShards, Shards
-from netwright.core.search import Step
-from netwright.distributed import on_ray
-from netwright.distributed.on_ray import RayShards
-from netwright.distributed.replay import replay
 from netwright.errors import RunError
+from netwright.evaluation.function import UserFunction
 from netwright.execution.on_ray import cluster
+from netwright.execution.on_ray import parameter_shards as on_ray
 from netwright.execution.on_ray.cluster import import_ray, on_node
-from netwright.execution.virtual import VirtualExecutor, log_normal
-from netwright.loop import drive, make_core
+from netwright.execution.on_ray.parameter_shards import RayShards
+from netwright.searching import run as running
+from netwright.searching.core import Step
+from netwright.searching.loop import drive, make_core
+from netwright.searching.replay import replay
+from netwright.searching.store import Store
 from netwright.spaces.convolutional import convolutional
-from netwright.store import Store
-from netwright.training.user_function import UserFunction
+from netwright.testing.virtual_clock import VirtualExecutor, log_normal
 from oracles.ray_nodes import Nodes
 from oracles.ray_runs import num_calls, processes_named, trials, until
 from oracles.refusals import Cli

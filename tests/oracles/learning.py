@@ -5,11 +5,11 @@ import statistics
 from synthetic import measured_quality, true_quality
 
 from netwright.config import FunctionSettings, RunConfig
+from netwright.evaluation.function import UserFunction
 from netwright.execution.in_process import InProcessExecutor
 from netwright.execution.interface import Executor
-from netwright.loop import drive, make_core
-from netwright.store import Store
-from netwright.training.user_function import UserFunction
+from netwright.searching.loop import drive, make_core
+from netwright.searching.store import Store
 
 
 def mean_quality_of_the_last(last: int, *, executor: Executor | None = None, **settings) -> float:

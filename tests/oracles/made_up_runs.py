@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from netwright.config import ConfirmSettings, ImageSettings, RunConfig
+from netwright.searching.store import Confirmation, Store
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.exploring import sample
 from netwright.spaces.programs import Space
-from netwright.store import Confirmation, Store
 from netwright.trials import FailureKind, Outcome, Proposal, StrategyState, Trial, TrialState, Update
 
 SCORE = "validation_accuracy"

@@ -8,10 +8,10 @@ from torch import Tensor
 import netwright as nw
 from netwright.architectures.convolutional import ConvLayer, ConvNet
 from netwright.config import FinalSettings, ImageSettings, RunConfig
-from netwright.finishing import finish
-from netwright.running import Place
+from netwright.final_training.pipeline import finish
+from netwright.searching.run import Place
 from netwright.spaces.convolutional import convolutional
-from netwright.tasks.images import ImageData
+from netwright.tasks.images.data import ImageData
 
 NUM_TRAIN, NUM_TEST, NUM_VALIDATION = 60, 20, 24
 

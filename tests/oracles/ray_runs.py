@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from netwright.store import Store
+from netwright.searching.store import Store
 
 
 def trials(run: Path) -> list[tuple[object, ...]]:

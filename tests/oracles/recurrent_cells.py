@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from netwright.architectures.recurrent import ACTIVATIONS, COMBINATIONS, CellNode, RecurrentCell
-from netwright.nn.reference import reference_step
+from oracles.recurrent_reference import reference_step
 
 
 def random_cell(generator: random.Random) -> RecurrentCell:

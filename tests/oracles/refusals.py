@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from netwright.store import FILE_NAME, Store
+from netwright.searching.store import FILE_NAME, Store
 from netwright.trials import TrialState
 
 Cli = Callable[..., Any]

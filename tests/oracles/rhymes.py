@@ -7,7 +7,7 @@ from netwright.architectures.recurrent import CellNode, RecurrentCell
 from netwright.architectures.recurrent_baselines import Lstm, RecurrentArchitecture
 from netwright.children.dropout import Dropout
 from netwright.children.language_model import LanguageModel
-from netwright.tasks.text import TextData
+from netwright.tasks.text.data import TextData
 from netwright.training.speed import Speed
 from netwright.training.text import train_language_model
 

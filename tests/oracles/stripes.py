@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from netwright.architectures.convolutional import ConvLayer, ConvNet
 from netwright.children.building import build
 from netwright.children.convolutional import initialise
-from netwright.tasks.images import ImageSplit
+from netwright.tasks.images.data import ImageSplit
 from netwright.training.images import train_classifier
 from netwright.training.speed import Speed
 

@@ -8,9 +8,9 @@ import pytest
 
 import netwright as nw
 from netwright.report.page import write_report
+from netwright.searching.store import Store
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.programs import Schedule
-from netwright.store import Store
 from oracles.made_up_runs import make_run
 
 EVIL = "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=1>\"'&\u2028"

@@ -24,9 +24,9 @@ from netwright.report.statistics import (
     trained_seconds,
     uniqueness,
 )
+from netwright.searching.store import Session
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.exploring import sample
-from netwright.store import Session
 from netwright.trials import Proposal, Trial, TrialState
 
 

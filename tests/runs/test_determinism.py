@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from netwright.store import FILE_NAME, Store
+from netwright.searching.store import FILE_NAME, Store
 from netwright.trials import Trial, TrialState
 
 DIGITS = [

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from netwright.store import FILE_NAME, Store
+from netwright.searching.store import FILE_NAME, Store
 
 Cli = Callable[..., Any]
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from netwright.architectures.convolutional import ConvNet
+from netwright.architectures.published import nas_cnn_15
 from netwright.errors import SpaceError
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.decisions import Choice, Subset
 from netwright.spaces.exploring import sample
 from netwright.spaces.programs import Space
-from netwright.zoo import nas_cnn_15
 
 POOLING: dict[str, Any] = {
     "num_layers": 13,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from netwright.architectures.plain import Convolution, Dense, PlainNet, Pooling
+from netwright.architectures.published import nas_cell
 from netwright.architectures.reading import architecture_from_json
 from netwright.architectures.values import fingerprint, to_json
 from netwright.config import ImageSettings, RunConfig, differences
@@ -18,7 +19,6 @@ from netwright.spaces.decisions import Choice
 from netwright.spaces.exploring import enumerate_space, size_of
 from netwright.spaces.metaqnn import metaqnn
 from netwright.spaces.references import space_from_json, space_to_json
-from netwright.zoo import nas_cell
 
 SMALL: dict[str, Any] = {
     "num_filters": (2,), "filter_sizes": (1, 3, 5), "pools": ((5, 3), (3, 2), (2, 2)), "dense_units": (4, 2)

@@ -5,6 +5,7 @@ import random
 import pytest
 
 from netwright.architectures.nasbench201 import NasBench201Cell, nasbench201_cell_from_string
+from netwright.architectures.published import nas_cell
 from netwright.architectures.reading import architecture_from_json
 from netwright.architectures.values import fingerprint, to_json
 from netwright.errors import SpaceError
@@ -12,7 +13,6 @@ from netwright.spaces.checking import check_space
 from netwright.spaces.exploring import enumerate_space, sample, size_of
 from netwright.spaces.nasbench201 import nasbench201
 from netwright.spaces.references import space_from_json, space_to_json
-from netwright.zoo import nas_cell
 from oracles.made_up_table import OPERATIONS, all_cells
 
 TEXT = "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_3x3~0|none~1|skip_connect~2|"

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from netwright.architectures.published import lstm_cell, max_cell, nas_cell, nas_cnn_15
 from netwright.architectures.recurrent import CellNode, RecurrentCell, recurrent_cell_from_json
 from netwright.architectures.values import to_json
 from netwright.errors import SpaceError
@@ -13,7 +14,6 @@ from netwright.spaces.convolutional import convolutional
 from netwright.spaces.exploring import enumerate_space, sample, size_of
 from netwright.spaces.recurrent import recurrent_cell
 from netwright.spaces.references import space_from_json, space_to_json
-from netwright.zoo import lstm_cell, max_cell, nas_cell, nas_cnn_15
 
 EXTRA = {"combinations": ("add", "elem_mult", "max"), "activations": ("identity", "tanh", "sigmoid", "relu", "sin")}
 FEW = {"combinations": ("add", "elem_mult"), "activations": ("tanh",)}

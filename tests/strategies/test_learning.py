@@ -13,11 +13,11 @@ from netwright.config import (
     ReinforceSettings,
     RunConfig,
 )
+from netwright.evaluation.function import UserFunction
 from netwright.execution.in_process import InProcessExecutor
-from netwright.loop import drive, make_core
+from netwright.searching.loop import drive, make_core
+from netwright.searching.store import Store
 from netwright.spaces.convolutional import convolutional
-from netwright.store import Store
-from netwright.training.user_function import UserFunction
 from oracles.learning import mean_quality_of_the_last
 
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from netwright.comparing.comparison import Comparison, Summary
-from netwright.comparing.plan import make_plan
-from netwright.comparing.runs import WholeRun
-from netwright.comparing.statistics import interval_of_difference
-from netwright.evaluations import Opened
+from netwright.compare.comparison import Comparison, Summary
+from netwright.compare.plan import make_plan
+from netwright.compare.runs import WholeRun
+from netwright.compare.statistics import interval_of_difference
+from netwright.evaluation.factory import Opened
 from netwright.recipes.tables import digits_table
 
 NUM_SEEDS, TRIALS = 16, 60

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netwright.tasks import cifar10
-from netwright.tasks.cifar10 import FOLDER, OFFICIAL_MD5
+from netwright.tasks.images import cifar10
+from netwright.tasks.images.cifar10 import FOLDER, OFFICIAL_MD5
 from oracles.cifar10_files import CLASS_NAMES, PER_BATCH, batch, md5, write
 
 

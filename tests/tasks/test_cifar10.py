@@ -10,8 +10,8 @@ import torch
 
 from netwright.errors import DataError
 from netwright.tasks.catalog import open_task, prepare_task
-from netwright.tasks.cifar10 import FOLDER, OFFICIAL_MD5, find_cifar10, load_cifar10
-from netwright.tasks.unpickling import load_pickle
+from netwright.tasks.images.cifar10 import FOLDER, OFFICIAL_MD5, find_cifar10, load_cifar10
+from netwright.tasks.images.safe_pickle import load_pickle
 from oracles.cifar10_files import CLASS_NAMES, PER_BATCH, batch, md5, python2, write
 
 pytestmark = pytest.mark.usefixtures("isolated")

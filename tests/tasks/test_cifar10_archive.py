@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from netwright.errors import DataError
-from netwright.tasks import cifar10
-from netwright.tasks.cifar10 import ARCHIVE, FOLDER, OFFICIAL_MD5, find_cifar10, load_cifar10
+from netwright.tasks.images import cifar10
+from netwright.tasks.images.cifar10 import ARCHIVE, FOLDER, OFFICIAL_MD5, find_cifar10, load_cifar10
 
 pytestmark = pytest.mark.usefixtures("isolated")
 

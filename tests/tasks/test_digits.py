@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits as load_embedded
 
 from netwright.errors import ConfigError
 from netwright.tasks.catalog import TASKS, open_task, prepare_task
-from netwright.tasks.digits import load_digits
+from netwright.tasks.images.digits import load_digits
 
 
 def test_shapes_types_and_names() -> None:

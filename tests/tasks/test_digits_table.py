@@ -11,11 +11,11 @@ import pytest
 
 from netwright.config import TableSettings
 from netwright.errors import DataError
-from netwright.evaluations import ImageEvaluation, evaluation_of
+from netwright.evaluation.factory import ImageEvaluation, evaluation_of
 from netwright.execution.in_process import InProcessExecutor
 from netwright.recipes import config_of
 from netwright.spaces.exploring import enumerate_space, size_of
-from netwright.tasks.benchmark_tables import TABLES, find_table, load_table
+from netwright.tasks.benchmarks.catalog import TABLES, find_table, load_table
 from netwright.tasks.catalog import open_images
 from netwright.trials import Job, Measurement
 
@@ -61,7 +61,7 @@ def test_making_goes_on_where_it_stopped(tmp_path: Path) -> None:
 
 def test_what_is_made_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = maker.train_missing(maker.networks(), InProcessExecutor(made_up), tmp_path / "rows.csv")
-    monkeypatch.setattr("netwright.tasks.benchmark_tables.EMBEDDED", tmp_path / "data")
+    monkeypatch.setattr("netwright.tasks.benchmarks.catalog.EMBEDDED", tmp_path / "data")
     target = TABLE.path
     maker.pack(rows, strings(), target)
     table = load_table("digits-table", tmp_path / "ignored")
@@ -75,7 +75,7 @@ def test_what_is_made_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_mean_of_the_seeds_is_the_accuracy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("netwright.tasks.benchmark_tables.EMBEDDED", tmp_path)
+    monkeypatch.setattr("netwright.tasks.benchmarks.catalog.EMBEDDED", tmp_path)
     lines = [maker.HEADER, ["a", "10", "20", "60", "0.5", "90"]]
     TABLE.path.write_bytes(gzip.compress("".join(",".join(line) + "\n" for line in lines).encode()))
     row = load_table("digits-table", None).row("a")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from netwright.errors import DataError
-from netwright.tasks.images import ImageData, ImageSplit, split_images
+from netwright.tasks.images.data import ImageData, ImageSplit, split_images
 
 NUM_IMAGES = 100
 

@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 
 from netwright.errors import DataError
-from netwright.tasks import arrays
 from netwright.tasks.catalog import open_task, prepare_task
-from netwright.tasks.images import ImageData, share_of_every_class, split_images
-from netwright.tasks.own_images import load_images
+from netwright.tasks.images import npz as arrays
+from netwright.tasks.images.data import ImageData, share_of_every_class, split_images
+from netwright.tasks.images.user_images import load_images
 
 
 def picture(number: int, *, size: tuple[int, int] = (6, 5), channels: int = 1) -> np.ndarray:

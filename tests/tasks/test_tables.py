@@ -10,8 +10,8 @@ import pytest
 from netwright.architectures.nasbench201 import nasbench201_cell_from_string
 from netwright.config import TableSettings
 from netwright.errors import ConfigError, DataError
-from netwright.evaluations import evaluation_of
-from netwright.tasks.benchmark_tables import find_table, load_table
+from netwright.evaluation.factory import evaluation_of
+from netwright.tasks.benchmarks.catalog import find_table, load_table
 from netwright.trials import Job
 from oracles.made_up_table import COLUMNS, all_cells, write_table
 

@@ -14,10 +14,11 @@ import pytest
 import torch
 
 from netwright.errors import ConfigError, DataError
-from netwright.tasks import penn_treebank, text_files
+from netwright.tasks import files as text_files
 from netwright.tasks.catalog import open_images, open_text, prepare_task
-from netwright.tasks.text import TextData, check_long_enough
-from netwright.tasks.tokens import CHARACTERS, WORDS, numbered
+from netwright.tasks.text import penn_treebank
+from netwright.tasks.text.data import TextData, check_long_enough
+from netwright.tasks.text.tokens import CHARACTERS, WORDS, numbered
 
 PARTS = {"train": " the cat sat \n the <unk> sat \n", "valid": " the dog \n", "test": " a cat \n"}
 

@@ -1,6 +1,6 @@
 """The command line."""
 
-from netwright.cli import comparisons as comparisons
-from netwright.cli import listings as listings
-from netwright.cli import models as models
+from netwright.cli import compare as compare
+from netwright.cli import recipes as recipes
+from netwright.cli import train as train
 from netwright.cli.app import main as main

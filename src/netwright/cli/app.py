@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from netwright.cli.draw import draw, report, report_at_end
 from netwright.cli.options import (
     AddressOption,
     DataOption,
@@ -30,8 +31,7 @@ from netwright.cli.options import (
     VerifyOption,
     WorkersOption,
 )
-from netwright.cli.pictures import draw, report, report_at_end
-from netwright.cli.replicas import (
+from netwright.cli.replay import (
     AccumulateOption,
     BatchOption,
     MaxStalenessOption,
@@ -41,7 +41,7 @@ from netwright.cli.replicas import (
     with_replicas,
 )
 from netwright.errors import NetwrightError, RunError
-from netwright.interruptions import interruptible
+from netwright.execution.signals import interruptible
 
 app = typer.Typer(
     name="netwright",
@@ -140,7 +140,7 @@ def search(
     from netwright.cli.places import placed
     from netwright.config import strategy_settings
     from netwright.recipes import config_of
-    from netwright.running import Place, continued
+    from netwright.searching.run import Place, continued
 
     data = data.resolve() if data else None
     config = config_of(recipe, data).changed(seed=seed)
@@ -156,7 +156,7 @@ def search(
         gpus_per_child=gpus_per_child,
     )  # fmt: skip
     if estimate:
-        from netwright.cli.estimates import print_estimates
+        from netwright.cli.estimate import print_estimates
 
         config = config if trials is None else config.changed(num_trials=trials)
         print_estimates(config, place)
@@ -182,7 +182,7 @@ def resume(
 ) -> None:
     """Go on with a run, with the settings that it was started with."""
     from netwright.cli.places import placed
-    from netwright.running import read_config
+    from netwright.searching.run import read_config
 
     config, place = read_config(run)
     if trials is not None:
@@ -196,8 +196,8 @@ def resume(
 def _run(config: Any, folder: Path, place: Any, top: int, tensorboard: bool) -> None:
     from netwright.cli.tables import print_results
     from netwright.integrations.tensorboard import Curves
-    from netwright.progress import Watches, make_watch
-    from netwright.running import is_complete, run_search
+    from netwright.searching.progress import Watches, make_watch
+    from netwright.searching.run import is_complete, run_search
 
     complete = is_complete(config, folder)
     watches = [make_watch(live=None, talkative=True)]
@@ -231,8 +231,8 @@ def show(
 ) -> None:
     """Show what a run has found, also while it goes on."""
     from netwright.cli.tables import print_results
-    from netwright.results import Results
-    from netwright.store import Store
+    from netwright.searching.results import Results
+    from netwright.searching.store import Store
 
     with Store.read(run) as store:
         results = Results.of(store)
@@ -267,8 +267,8 @@ def confirm(
     """
     from netwright.cli.places import placed
     from netwright.cli.tables import print_results
-    from netwright.progress import make_watch
-    from netwright.running import read_config, run_confirmation
+    from netwright.searching.progress import make_watch
+    from netwright.searching.run import read_config, run_confirmation
 
     config, place = read_config(run)
     place = placed(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from netwright.cli.options import ExecutorName
 from netwright.config import RunConfig
-from netwright.running import Place, default_workers
+from netwright.searching.run import Place, default_workers
 
 
 def placed(

@@ -11,7 +11,7 @@ from netwright.architectures.nasbench201 import NasBench201Cell
 from netwright.architectures.plain import PlainNet
 from netwright.architectures.reading import architecture_from_json
 from netwright.architectures.recurrent import RecurrentCell
-from netwright.results import Results, described
+from netwright.searching.results import Results, described
 from netwright.trials import TrialState
 
 

@@ -9,8 +9,8 @@ from netwright.config.children import FunctionSettings as FunctionSettings
 from netwright.config.children import ImageSettings as ImageSettings
 from netwright.config.children import TableSettings as TableSettings
 from netwright.config.children import TextSettings as TextSettings
-from netwright.config.finals import FinalSettings as FinalSettings
-from netwright.config.finals import FinalTextSettings as FinalTextSettings
+from netwright.config.final_training import FinalSettings as FinalSettings
+from netwright.config.final_training import FinalTextSettings as FinalTextSettings
 from netwright.config.run import ConfirmSettings as ConfirmSettings
 from netwright.config.run import ConstraintSettings as ConstraintSettings
 from netwright.config.run import ReplicaSettings as ReplicaSettings

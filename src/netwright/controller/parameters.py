@@ -18,7 +18,7 @@ from torch import Tensor
 
 from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.policy import Weights, initial_weight
-from netwright.optimizers import Adam
+from netwright.nn.optimizers import Adam
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@
     judged = parameters.judge(rewards, origin)                  # each counts once
     parameters.push(gradient)
 
-Shards are plain objects that share nothing. Here they live in one process; `distributed/on_ray.py` has them on the
-nodes of a cluster.
+Shards are plain objects that share nothing. Here they live in one process; `execution/on_ray/parameter_shards.py`
+has them on the nodes of a cluster.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

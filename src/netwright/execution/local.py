@@ -30,7 +30,7 @@ from loky.backend.process import LokyProcess
 from netwright.errors import RunError
 from netwright.execution.attempts import attempt
 from netwright.execution.interface import Evaluate
-from netwright.interruptions import interruptions_held_back
+from netwright.execution.signals import interruptions_held_back
 from netwright.trials import Chore, Failure, FailureKind, Job, Measurement, Outcome
 
 SECONDS_BETWEEN_LOOKS = 0.5

@@ -11,12 +11,12 @@ from types import TracebackType
 from typing import Any
 
 from netwright.config import RunConfig
-from netwright.core.search import SearchCore, Step
 from netwright.errors import ConfigError, StoreError
-from netwright.interruptions import interruptions_held_back
-from netwright.results import NUM_RECENT
-from netwright.running import Place
-from netwright.store import Store
+from netwright.execution.signals import interruptions_held_back
+from netwright.searching.core import SearchCore, Step
+from netwright.searching.results import NUM_RECENT
+from netwright.searching.run import Place
+from netwright.searching.store import Store
 from netwright.trials import Trial, TrialState
 
 SUFFIX = ".netwright"

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from netwright.architectures.published_cells import max_cell, nas_cell
 from netwright.architectures.recurrent import RecurrentCell
 from netwright.errors import ConfigError
 from netwright.nn.tree import TreeLayer
-from netwright.zoo.recurrent import max_cell, nas_cell
 
 
 class Recurrent(nn.Module):

@@ -103,7 +103,7 @@ def images(data: Path | None = None) -> RunConfig:
     # Training sees as many images as that of cifar10-quick, whose settings these are where the data does not say.
     height, width, channels, num_images = 32, 32, 3, 10_000
     if data is not None:
-        from netwright.tasks.own_images import load_images
+        from netwright.tasks.images.user_images import load_images
 
         num_images, channels, height, width = load_images(data).train_images.shape
     edge = max(height, width)

@@ -20,8 +20,8 @@ from netwright.report.statistics import (
     trained_seconds,
     uniqueness,
 )
-from netwright.results import NUM_RECENT, Results
-from netwright.store import Session
+from netwright.searching.results import NUM_RECENT, Results
+from netwright.searching.store import Session
 from netwright.trials import Trial, TrialState, Update
 
 Figure = dict[str, Any]

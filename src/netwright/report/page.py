@@ -9,14 +9,14 @@ from typing import Any
 
 from netwright.drawing.svg import stylesheet
 from netwright.errors import ConfigError
+from netwright.files import write_whole
 from netwright.report import charts, sections
 from netwright.report.html import Charts, document, words
 from netwright.report.statistics import preferences
-from netwright.results import Results
+from netwright.searching.results import Results
+from netwright.searching.store import Session, Store
 from netwright.spaces.references import load_file, space_from_json
-from netwright.store import Session, Store
 from netwright.trials import Update
-from netwright.writing import write_whole
 
 FILE_NAME = "report.html"
 MAX_DECISIONS = 24

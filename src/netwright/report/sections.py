@@ -12,7 +12,7 @@ from netwright.config import flattened
 from netwright.drawing.any import caption, draw, drawable, num_columns
 from netwright.report.html import cell, definitions, table, words
 from netwright.report.statistics import failures, num_reused, quantile, trained_seconds
-from netwright.results import NUM_RECENT, Results, described
+from netwright.searching.results import NUM_RECENT, Results, described
 from netwright.trials import Trial, TrialState, Update
 
 NUM_DRAWN_LARGE, NUM_DRAWN = 3, 50

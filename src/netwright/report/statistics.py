@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from netwright.architectures.convolutional import ConvNet
+from netwright.searching.store import Session
 from netwright.spaces.decisions import Choice, Option
 from netwright.spaces.programs import Space
-from netwright.store import Session
 from netwright.trials import Trial, TrialState
 
 MAX_BINS = 60

@@ -8,7 +8,7 @@ from netwright.controller.interface import Policy
 from netwright.controller.objectives import ppo_loss
 from netwright.controller.parameters import AdamParameters
 from netwright.spaces.programs import Space
-from netwright.strategies.drawn import DrawnBatches, Lesson, gradient_of, one_thread
+from netwright.strategies.policy_gradient import DrawnBatches, Lesson, gradient_of, one_thread
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 

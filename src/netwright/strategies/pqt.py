@@ -11,7 +11,7 @@ from netwright.controller.objectives import reinforce_loss
 from netwright.controller.parameters import AdamParameters
 from netwright.spaces.decisions import actions_from_json
 from netwright.spaces.programs import Performance, Space
-from netwright.strategies.drawn import DrawnBatches, Lesson, gradient_of, one_thread
+from netwright.strategies.policy_gradient import DrawnBatches, Lesson, gradient_of, one_thread
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 

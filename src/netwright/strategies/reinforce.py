@@ -10,7 +10,7 @@ from netwright.controller.interface import Policy
 from netwright.controller.objectives import reinforce_loss
 from netwright.controller.parameters import Judged, Parameters
 from netwright.spaces.programs import Space
-from netwright.strategies.drawn import Batch, DrawnBatches, Lesson, gradient_of, one_thread
+from netwright.strategies.policy_gradient import Batch, DrawnBatches, Lesson, gradient_of, one_thread
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 

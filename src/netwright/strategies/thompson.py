@@ -9,8 +9,8 @@ import numpy as np
 from netwright.architectures.values import fingerprint
 from netwright.spaces.exploring import carried_over, mutated, sample
 from netwright.spaces.programs import Performance, Space
-from netwright.strategies.critic import Critic, Features, standardised
 from netwright.strategies.observations import Observation
+from netwright.strategies.surrogate import Critic, Features, standardised
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update, derive_seed
 
 MAX_KNOWN = 512

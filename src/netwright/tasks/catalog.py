@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netwright.errors import ConfigError, unknown
-from netwright.tasks.cifar10 import find_cifar10, load_cifar10
-from netwright.tasks.digits import load_digits
-from netwright.tasks.images import ImageData
-from netwright.tasks.own_images import find_images, load_images
-from netwright.tasks.own_text import find_text, load_text
-from netwright.tasks.penn_treebank import find_penn_treebank, load_characters, load_words
-from netwright.tasks.pydoc import load_pydoc
-from netwright.tasks.text import TextData
-from netwright.tasks.tokens import CHARACTERS, WORDS
-from netwright.tasks.wikitext2 import find_wikitext2, load_wikitext2
+from netwright.tasks.images.cifar10 import find_cifar10, load_cifar10
+from netwright.tasks.images.data import ImageData
+from netwright.tasks.images.digits import load_digits
+from netwright.tasks.images.user_images import find_images, load_images
+from netwright.tasks.text.data import TextData
+from netwright.tasks.text.penn_treebank import find_penn_treebank, load_characters, load_words
+from netwright.tasks.text.pydoc import load_pydoc
+from netwright.tasks.text.tokens import CHARACTERS, WORDS
+from netwright.tasks.text.user_text import find_text, load_text
+from netwright.tasks.text.wikitext2 import find_wikitext2, load_wikitext2
 
 
 @dataclass(frozen=True)

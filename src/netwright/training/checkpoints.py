@@ -11,8 +11,8 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from netwright.errors import DataError
-from netwright.optimizers import Optimizer
-from netwright.writing import replace_whole
+from netwright.files import replace_whole
+from netwright.nn.optimizers import Optimizer
 
 
 @dataclass(frozen=True)

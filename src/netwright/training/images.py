@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from netwright.errors import ChildError
-from netwright.optimizers import SGD
-from netwright.tasks.images import ImageSplit
+from netwright.nn.optimizers import SGD
+from netwright.tasks.images.data import ImageSplit
 from netwright.training.checkpoints import Checkpoint
 from netwright.training.pixels import evaluation_view, training_view
 from netwright.training.speed import Speed

@@ -14,7 +14,7 @@ from torch.nn import functional
 from netwright.children.dropout import Dropout
 from netwright.children.language_model import LanguageModel
 from netwright.errors import ChildError, DataError
-from netwright.optimizers import SGD, Adam, Optimizer
+from netwright.nn.optimizers import SGD, Adam, Optimizer
 from netwright.training.checkpoints import Checkpoint
 from netwright.training.perplexity import measure_nats_per_token, perplexity_of
 from netwright.training.speed import Speed

@@ -14,11 +14,11 @@ from optuna.trial import TrialState as OptunaState
 from netwright.architectures.values import to_json
 from netwright.config import RunConfig
 from netwright.errors import ConfigError
-from netwright.integrations.optuna.parameters import parameters_of
-from netwright.results import Results, described
-from netwright.running import read_config
+from netwright.searching.results import Results, described
+from netwright.searching.run import read_config
+from netwright.searching.store import Store
 from netwright.spaces.programs import Space
-from netwright.store import Store
+from netwright.strategies.optuna_parameters import parameters_of
 from netwright.trials import Trial, TrialState
 
 CONFIG = "netwright:config"

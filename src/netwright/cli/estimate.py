@@ -1,0 +1,62 @@
+"""What `netwright search RECIPE --estimate` prints."""
+
+from rich.console import Console
+
+from netwright.config import RunConfig
+from netwright.searching.estimate import Estimate, estimate_paper, estimate_search
+from netwright.searching.run import Place, hardware
+
+
+def print_estimates(config: RunConfig, place: Place) -> None:
+    """The cost of the search, and of the paper's own setting, on this machine."""
+    console, progress = Console(soft_wrap=True), Console(stderr=True)
+    with progress.status("timing a few mini-batches of a few networks"):
+        search = estimate_search(config, place)
+    console.print(described(search), highlight=False, markup=False)
+    with progress.status("the same for the paper's setting"):
+        paper = estimate_paper(place)
+    console.print(described_paper(paper), highlight=False, markup=False)
+    if place.executor == "ray":
+        note = f"timed here: as if all {search.workers} workers of the cluster (--workers) were like this machine's"
+        console.print(note, highlight=False, markup=False)
+    console.print(f"hardware: {hardware()}", style="dim", highlight=False, markup=False)
+
+
+def described(estimate: Estimate) -> str:
+    """A few lines on one search."""
+    left_out = "".join(
+        f", {share:.0%} {what}"
+        for share, what in ((estimate.share_duplicate, "duplicates"), (estimate.share_rejected, "rejected"))
+        if share
+    )
+    retrained = f", {estimate.num_confirmations} retrainings of the best" if estimate.num_confirmations else ""
+    return (
+        f"{estimate.recipe}: about {duration(estimate.seconds)}, likely {duration(estimate.low)} to "
+        f"{duration(estimate.high)}; {device_hours(estimate)}\n"
+        f"  {estimate.num_trained:,.0f} networks of {duration(estimate.child_seconds)} on {estimate.workers} "
+        f"workers{left_out}{retrained}, {duration(estimate.start_seconds)} to start\n"
+        "  measured on networks as the controller draws them at its start; the range allows for its taste to change"
+    )
+
+
+def described_paper(estimate: Estimate) -> str:
+    """A line on the paper's setting."""
+    return (
+        f"The paper's setting ({estimate.num_trained:,.0f} networks of 50 epochs on CIFAR-10): about "
+        f"{duration(estimate.seconds)} here; {device_hours(estimate)}"
+    )
+
+
+def device_hours(estimate: Estimate) -> str:
+    """With the device's name and a sensible number of digits."""
+    hours = estimate.device_hours
+    return f"{hours:,.0f} {estimate.device}-hours" if hours >= 10 else f"{hours:.2g} {estimate.device}-hours"
+
+
+def duration(seconds: float) -> str:
+    """Two digits in the unit that suits."""
+    for unit, size in (("years", 365.25 * 86_400), ("days", 86_400.0), ("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= 2 * size or (unit == "minutes" and seconds >= size):
+            amount = seconds / size
+            return f"{amount:,.0f} {unit}" if amount >= 10 else f"{amount:.1f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"

@@ -1,0 +1,235 @@
+"""What a comparison has found, for people and for programs: from the records of all runs to one document."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from netwright.compare.plan import Budget, Plan
+from netwright.compare.records import Record
+from netwright.compare.statistics import (
+    Array,
+    Spread,
+    at_costs,
+    best_so_far,
+    best_unique,
+    interval,
+    interval_of_difference,
+    probability_of_better,
+    share,
+    spread,
+)
+from netwright.errors import RunError
+from netwright.evaluation.factory import Opened
+
+NUM_POINTS = 100
+"""Of a curve."""
+TOPS = (1, 5, 15)
+MODELS = 400
+"""The paper's comparison with random search: the means of the best 1, 5 and 15 models every 400 models (Figure 6)."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What one run has come to."""
+
+    seed: int
+    best_reward: float
+    best_score: float
+    test_accuracy: float | None
+    """Of the architecture with the best reward, the first of them: what the run would have reported."""
+    regret: float | None
+    """The best reward that there is, less the best one found."""
+    num_trials: int
+    num_distinct: int
+    cost: float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A mean over runs with its interval, at common places; None where a run has nothing yet, or is the only one."""
+
+    x: tuple[float, ...]
+    mean: tuple[float | None, ...]
+    low: tuple[float | None, ...]
+    high: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One strategy over its runs."""
+
+    strategy: str
+    best_score: Spread
+    test_accuracy: Spread | None
+    regret: Spread | None
+    found: Spread | None
+    """The share of runs that found the best there is."""
+    num_trials: float
+    num_distinct: float
+    num_unspent: int
+    """Runs that ended before their budget, after as many proposals as are allowed."""
+    curve: Curve
+    """The best score so far, by cost."""
+    runs: tuple[Ended, ...]
+
+
+@dataclass(frozen=True)
+class ByModels:
+    """The paper's comparison: mean score of the best `top` models so far, less that of `against`; above 0 is better."""
+
+    strategy: str
+    against: str
+    top: int
+    curve: Curve
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything that table, JSON and page tell."""
+
+    plan: Plan
+    data: str | None
+    data_notes: tuple[str, ...]
+    best_score: float | None
+    """The best that there is, where that is known."""
+    summaries: tuple[Summary, ...]
+    better: Mapping[tuple[str, str], Spread]
+    """The probability that a run of the first has a better reward than one of the second."""
+    by_models: tuple[ByModels, ...]
+
+    @classmethod
+    def of(cls, plan: Plan, records: Sequence[Record], opened: Opened) -> "Comparison":
+        """The comparison of these runs; `RunError` where one of them has measured nothing."""
+        reward = plan.evaluation.reward
+        best = None if opened.best_score is None else reward(opened.best_score)
+        by_strategy = {name: [each for each in records if each.strategy == name] for name in plan.configs}
+        grid = _grid(plan.budget)
+        summaries = tuple(_summary(plan.budget, group, best, grid) for group in by_strategy.values())
+        rewards = {each.strategy: [run.best_reward for run in each.runs] for each in summaries}
+        better = {
+            (one, other): probability_of_better(rewards[one], rewards[other])
+            for one in rewards
+            for other in rewards
+            if one != other
+        }
+        sign = 1.0 if reward.higher_is_better else -1.0
+        return cls(plan, opened.name, opened.notes, opened.best_score, summaries, better, _by_models(by_strategy, sign))
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `netwright compare --json`: the same runs give the same document."""
+        plan, reward = self.plan, self.plan.evaluation.reward
+        return {
+            "recipe": plan.config.recipe,
+            "data": self.data,
+            "data_notes": list(self.data_notes),
+            "budget": {"unit": plan.budget.unit, "amount": plan.budget.amount},
+            "repeats": str(plan.budget.repeats),
+            "max_proposals": plan.budget.max_proposals,
+            "accounting": plan.budget.rule,
+            "seeds": list(plan.seeds),
+            "score_name": reward.score_name,
+            "higher_is_better": reward.higher_is_better,
+            "best_score": self.best_score,
+            "strategies": [
+                {**asdict(each), "config": plan.configs[each.strategy].to_json()} for each in self.summaries
+            ],
+            "better": [
+                {"strategy": one, "against": other, **asdict(each)} for (one, other), each in self.better.items()
+            ],
+            "by_models": [asdict(each) for each in self.by_models],
+        }
+
+
+def _grid(budget: Budget) -> Array:
+    """The costs at which curves are told; the last is the budget."""
+    grid = np.linspace(0, budget.amount, NUM_POINTS + 1)[1:]
+    return np.unique(np.ceil(grid)) if budget.unit == "trials" else grid
+
+
+def costs_of(record: Record, budget: Budget) -> Array:
+    """What had been spent after every trial."""
+    repeated = record.repeated
+    prices = [budget.price(record.seconds[n], repeated=repeated[n]) for n in range(len(repeated))]
+    return np.cumsum(prices)
+
+
+def _summary(budget: Budget, records: Sequence[Record], best: float | None, grid: Array) -> Summary:
+    runs = tuple(_ended(record, budget, best) for record in records)
+    tested = [run.test_accuracy for run in runs if run.test_accuracy is not None]
+    regrets = [run.regret for run in runs if run.regret is not None]
+    # What overran the budget counts where it ended.
+    rows = [
+        at_costs(best_so_far(record.rewards, record.scores), np.minimum(costs_of(record, budget), budget.amount), grid)
+        for record in records
+    ]
+    return Summary(
+        strategy=records[0].strategy,
+        best_score=spread([run.best_score for run in runs]),
+        test_accuracy=spread(tested) if len(tested) == len(runs) else None,
+        regret=spread(regrets) if regrets else None,
+        found=share([regret <= 0 for regret in regrets]) if regrets else None,
+        num_trials=sum(run.num_trials for run in runs) / len(runs),
+        num_distinct=sum(run.num_distinct for run in runs) / len(runs),
+        num_unspent=sum(run.cost < budget.amount for run in runs),
+        curve=_curve(grid, np.array(rows)),
+        runs=runs,
+    )
+
+
+def _ended(record: Record, budget: Budget, best: float | None) -> Ended:
+    measured = [(reward, -number) for number, reward in enumerate(record.rewards) if reward is not None]
+    if not measured:
+        reason = f"; its first error: {record.error}" if record.error else ""
+        raise RunError(f"no trial of {record.strategy}, seed {record.seed}, was measured{reason}")
+    reward, negative = max(measured)
+    score = record.scores[-negative]
+    assert score is not None
+    return Ended(
+        seed=record.seed,
+        best_reward=reward,
+        best_score=score,
+        test_accuracy=record.test_accuracies[-negative],
+        regret=None if best is None else best - reward,
+        num_trials=len(record.rewards),
+        num_distinct=len(set(record.firsts)),
+        cost=float(costs_of(record, budget)[-1]),
+    )
+
+
+def _by_models(by_strategy: Mapping[str, Sequence[Record]], sign: float) -> tuple[ByModels, ...]:
+    """Every other strategy against random search, or against the first where that is not among them."""
+    shortest = min(len(record.rewards) for records in by_strategy.values() for record in records)
+    step = min(MODELS, math.ceil(shortest / 10))
+    numbers = range(step, shortest + 1, step)
+    against = "random" if "random" in by_strategy else next(iter(by_strategy))
+    found = []
+    for top in TOPS:
+        rows = {
+            name: np.array([best_unique(each.rewards, each.scores, each.firsts, top, numbers) for each in records])
+            for name, records in by_strategy.items()
+        }
+        for name in by_strategy:
+            if name != against:
+                curve = _curve(np.array(numbers, dtype=float), sign * rows[name], sign * rows[against])
+                found.append(ByModels(name, against, top, curve))
+    return tuple(found)
+
+
+def _curve(x: Array, runs: Array, against: Array | None = None) -> Curve:
+    """The mean of the runs, or its difference to that of `against`."""
+    mean = runs.mean(axis=0)
+    several = len(runs) > 1
+    if against is not None:
+        mean, several = mean - against.mean(axis=0), several and len(against) > 1
+    low = high = np.full(len(x), math.nan)
+    if several:
+        low, high = interval(runs) if against is None else interval_of_difference(runs, against)
+    return Curve(tuple(map(float, x)), _known(mean), _known(low), _known(high))
+
+
+def _known(values: Array) -> tuple[float | None, ...]:
+    """JSON has no NaN."""
+    return tuple(None if math.isnan(value) else float(value) for value in values)

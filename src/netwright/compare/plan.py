@@ -1,0 +1,249 @@
+"""What is compared: strategies with their settings, seeds, and the budget that every run has alike."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from netwright.config import STRATEGIES, RunConfig, differences, strategy_settings
+from netwright.errors import ConfigError, StoreError, unknown
+from netwright.evaluation.factory import Evaluation, evaluation_of
+from netwright.files import replace_whole
+from netwright.trials import Trial
+
+FILE_NAME = "plan.json"
+MIN_PROPOSALS, PROPOSALS_PER_TRIAL = 1000, 10
+"""Where repeats may cost nothing, a run ends after so many proposals: the first, or the second times its trials."""
+
+
+class Repeats(StrEnum):
+    """What a trial costs whose architecture the same run has tried before."""
+
+    charged = "charged"
+    free = "free"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a run may spend: `amount` trials or seconds, and whether repeats count.
+
+    A trial belongs to a run if all before it have cost less than `amount`, so that the last one may overrun it.
+    """
+
+    unit: str
+    amount: float
+    repeats: Repeats
+    max_proposals: int
+    """A run that goes in circles at no cost ends after so many."""
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether every trial brings a run nearer to its end."""
+        return self.unit == "trials" and self.repeats is Repeats.charged
+
+    def price(self, seconds: float | None, *, repeated: bool) -> float:
+        """What one trial costs."""
+        if repeated and self.repeats is Repeats.free:
+            return 0.0
+        return 1.0 if self.unit == "trials" else seconds or 0.0
+
+    def __str__(self) -> str:
+        return f"{self.amount:,g} {self.unit} a run, repeats {self.repeats}"
+
+    @property
+    def rule(self) -> str:
+        """The accounting in words, for the output."""
+        if self.repeats is Repeats.charged:
+            said = "a repeated architecture costs its seconds again and counts as a trial"
+        else:
+            said = "a repeated architecture costs nothing and does not count"
+        if self.unit == "seconds":
+            said += "; the last trial of a run may overrun the budget"
+        if not self.is_certain:
+            said += f"; a run ends at the latest after {self.max_proposals:,} proposals"
+        return f"{self}: {said}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A comparison, complete. `configs` are the runs' settings by the strategy as it was written; seeds are apart."""
+
+    configs: Mapping[str, RunConfig]
+    seeds: tuple[int, ...]
+    budget: Budget
+
+    @property
+    def config(self) -> RunConfig:
+        """Any of the configs: what all have in common is read here."""
+        return next(iter(self.configs.values()))
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The kind of children, the same for all."""
+        return evaluation_of(self.config.evaluate)
+
+    @property
+    def runs_are_jobs(self) -> bool:
+        """Whether whole runs go side by side, and not the children of one run. A time limit needs processes."""
+        return self.evaluation.is_instant and self.config.time_limit_seconds is None
+
+    def seconds(self, trials: Sequence[Trial], number: int) -> float | None:
+        """What a trial cost, or would have cost if nothing had been taken over from an earlier one; None: unknown."""
+        trial = trials[number]
+        trained = trial if trial.reused_from is None else trials[trial.reused_from]
+        if self.evaluation.seconds_metric is not None:
+            seconds: float | None = trained.metrics.get(self.evaluation.seconds_metric)
+            return seconds
+        return None if self.runs_are_jobs else trained.seconds
+
+    @property
+    def runs(self) -> list[tuple[str, int]]:
+        """(strategy, seed) of every run, in the order in which they are done."""
+        return [(strategy, seed) for seed in self.seeds for strategy in self.configs]
+
+    def run_config(self, strategy: str, seed: int) -> RunConfig:
+        """The settings of one run."""
+        return self.configs[strategy].changed(seed=seed)
+
+    def to_json(self, data: str | None) -> dict[str, Any]:
+        """What all runs of a folder must have in common; `data` is the name of the data."""
+        return {
+            "unit": self.budget.unit,
+            "amount": self.budget.amount,
+            "repeats": str(self.budget.repeats),
+            "max_proposals": self.budget.max_proposals,
+            "data": data,
+            "strategies": {name: config.to_json() for name, config in self.configs.items()},
+        }
+
+
+def make_plan(
+    config: RunConfig,
+    strategies: str,
+    *,
+    num_seeds: int,
+    trials: int | None = None,
+    seconds: float | None = None,
+    repeats: Repeats = Repeats.charged,
+    max_proposals: int | None = None,
+    settings: Sequence[str] = (),
+) -> Plan:
+    """The comparison of `strategies`, "a,b:KEY=VALUE:KEY=VALUE,c", by seeds from the config's own on.
+
+    `settings` are `KEY=VALUE` assignments for all alike. `ConfigError` says what cannot be compared.
+    """
+    if num_seeds < 1:
+        raise ConfigError(f"--num-seeds {num_seeds}: expected 1 or more runs of every strategy")
+    budget = _budget(trials, seconds, repeats, max_proposals)
+    names = [name.strip() for name in strategies.split(",")]
+    if len({file_name(name) for name in names}) < len(names):
+        raise ConfigError(f"--strategies {strategies} names one strategy twice; write settings apart: a:KEY=VALUE")
+    configs = {}
+    for name in names:
+        chosen = _with_strategy(config, name).with_settings(settings)
+        # Retraining the best is no part of a strategy.
+        confirm = chosen.confirm.model_copy(update={"at_end": False})
+        configs[name] = chosen.changed(num_trials=budget.max_proposals, confirm=confirm)
+    first = configs[names[0]].seed
+    plan = Plan(configs, tuple(range(first, first + num_seeds)), budget)
+    if budget.unit == "seconds" and plan.runs_are_jobs and plan.evaluation.seconds_metric is None:
+        raise ConfigError(
+            f"--budget {seconds:g}: nothing says how many seconds a child of recipe {config.recipe!r} costs; give "
+            "--trials N instead, or --set time_limit_seconds=... so that every child is timed in a process of its own"
+        )
+    if repeats is Repeats.free and not plan.config.reuse:
+        raise ConfigError("--repeats free: with reuse=false a repeated architecture is trained again; --set reuse=true")
+    return plan
+
+
+def _budget(trials: int | None, seconds: float | None, repeats: Repeats, max_proposals: int | None) -> Budget:
+    if (trials is None) == (seconds is None):
+        given = "neither" if trials is None else "both"
+        raise ConfigError(f"give every run a budget: either --trials N or --budget SECONDS; got {given}")
+    if seconds is not None:
+        if not 0 < seconds < float("inf"):
+            raise ConfigError(f"--budget {seconds:g}: expected a number of seconds above 0")
+        return Budget("seconds", seconds, repeats, max_proposals or MIN_PROPOSALS)
+    assert trials is not None
+    if trials < 1:
+        raise ConfigError(f"--trials {trials}: expected 1 or more for every run")
+    if repeats is Repeats.charged:
+        if max_proposals is not None:
+            raise ConfigError(
+                f"--max-proposals {max_proposals}: where repeats are charged, --trials {trials} is the limit; leave it "
+                "away, or add --repeats free"
+            )
+        return Budget("trials", trials, repeats, trials)
+    return Budget("trials", trials, repeats, max_proposals or max(MIN_PROPOSALS, PROPOSALS_PER_TRIAL * trials))
+
+
+def _with_strategy(config: RunConfig, written: str) -> RunConfig:
+    """The config with a strategy written as NAME:KEY=VALUE; the recipe's own settings stand where it has that one."""
+    name, *assignments = written.split(":")
+    if name != config.strategy.name:
+        config = config.changed(strategy=strategy_settings(name))
+    known = [key for key in STRATEGIES[name].model_fields if key != "name"]
+    for assignment in assignments:
+        key, separator, _ = assignment.partition("=")
+        if not separator:
+            raise ConfigError(f"strategy {written}: expected NAME:KEY=VALUE, got {assignment!r} for KEY=VALUE")
+        if key not in known:
+            raise ConfigError(f"strategy {written}: {unknown(f'setting of {name}', key, known)}")
+    return config.with_settings([f"strategy.{assignment}" for assignment in assignments])
+
+
+def file_name(strategy: str) -> str:
+    """A strategy as it was written, as part of a file's name."""
+    return re.sub(r"[^\w.=]+", "-", strategy)
+
+
+def default_folder(recipe: str, strategies: str) -> Path:
+    """Where a comparison goes unless a user says otherwise."""
+    return Path("comparisons") / "-".join([recipe.rpartition(":")[2], *map(file_name, strategies.split(","))])
+
+
+def keep_plan(plan: Plan, folder: Path, data: str | None) -> None:
+    """Note in `folder` what is compared there; `ConfigError` names what differs from what is noted already.
+
+    Seeds and strategies may be added at any time.
+    """
+    path, document = folder / FILE_NAME, plan.to_json(data)
+    if path.exists():
+        stored = _stored(path)
+        if changed := _changes(stored, document):
+            raise ConfigError(f"{folder} holds a comparison with {'; '.join(changed)}; choose another --out")
+        document["strategies"] = {**stored["strategies"], **document["strategies"]}
+    replace_whole(path, json.dumps(document, indent=1).encode())
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        if {*stored} != {"unit", "amount", "repeats", "max_proposals", "data", "strategies"}:
+            raise ValueError(f"it holds {', '.join(stored)}")
+        return dict(stored)
+    except (OSError, ValueError, TypeError) as error:
+        raise StoreError(f"{path} is no plan of a comparison ({error}); choose another --out") from None
+
+
+def _changes(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Every difference in words."""
+    changed = []
+    theirs, ours = (f"{each['amount']:,g} {each['unit']} a run" for each in (stored, wanted))
+    if theirs != ours:
+        changed.append(f"a budget of {theirs}, now {ours}: runs with different budgets are not compared")
+    for name in ("repeats", "max_proposals", "data"):
+        if stored[name] != wanted[name] and not (name == "max_proposals" and changed):
+            changed.append(f"{name} {stored[name]}, now {wanted[name]}")
+    common = next(iter(stored["strategies"].values()))
+    for name, config in wanted["strategies"].items():
+        before = stored["strategies"].get(name)
+        if before is None:  # a strategy that is added has all but its own settings in common with the others
+            config, before = ({**each, "strategy": None} for each in (config, common))
+        if before["recipe"] != config["recipe"]:
+            return [f"recipe {before['recipe']}, now {config['recipe']}"]
+        changed += [each for each in differences(before, config) if each not in changed]
+    return changed

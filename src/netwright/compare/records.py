@@ -1,0 +1,102 @@
+"""A run of a comparison as the few numbers of every trial that statistics need, and the ledger that ends it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+from netwright.compare.plan import Plan
+from netwright.errors import StoreError
+from netwright.files import replace_whole
+from netwright.searching.core import SearchCore
+from netwright.trials import Trial, TrialState
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run: an entry for each trial in every list, in the order of trials."""
+
+    strategy: str
+    seed: int
+    rewards: tuple[float | None, ...]
+    """None where a trial was not measured."""
+    scores: tuple[float | None, ...]
+    seconds: tuple[float | None, ...]
+    """What a trial cost or, a repeat, would have cost again; None where nobody knows."""
+    test_accuracies: tuple[float | None, ...]
+    """None where the task knows none during a search, which is usual."""
+    firsts: tuple[int, ...]
+    """The number of the first trial with the same architecture."""
+    error: str | None = None
+    """Why the first trial failed that did."""
+
+    @classmethod
+    def of(cls, plan: Plan, strategy: str, seed: int, trials: Sequence[Trial]) -> Self:
+        """The record of a run's finished trials."""
+        done = [trial.state is TrialState.DONE for trial in trials]
+        score_name = plan.evaluation.reward.score_name
+        first: dict[str, int] = {}
+        return cls(
+            strategy,
+            seed,
+            tuple(trial.reward if ended else None for trial, ended in zip(trials, done, strict=True)),
+            tuple(trial.metrics[score_name] if ended else None for trial, ended in zip(trials, done, strict=True)),
+            tuple(plan.seconds(trials, number) for number in range(len(trials))),
+            tuple(trial.metrics.get("test_accuracy") for trial in trials),
+            tuple(first.setdefault(trial.fingerprint, trial.number) for trial in trials),
+            next((trial.error for trial in trials if trial.error), None),
+        )
+
+    @property
+    def repeated(self) -> list[bool]:
+        """Whether an earlier trial had the architecture."""
+        return [first < number for number, first in enumerate(self.firsts)]
+
+    def write(self, path: Path) -> None:
+        """Keep the record as JSON, whole or not at all."""
+        replace_whole(path, json.dumps(asdict(self), separators=(",", ":")).encode())
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """What `write` wrote; `StoreError` for anything else."""
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            lists = {name: tuple(value) for name, value in document.items() if isinstance(value, list)}
+            record = cls(**{**document, **lists})
+            if not lists or len({*map(len, lists.values())}) != 1:
+                raise ValueError("its lists differ in length")
+            return record
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise StoreError(f"{path} is no record of a run ({error}); remove it to repeat the run") from None
+
+
+class Ledger:
+    """Follows what a run spends, trial by trial in their order, and ends it where its budget does."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self.spent = 0.0
+        self.num_trials = 0
+        """Trials that belong to the run, so far."""
+        self._seen: set[str] = set()
+
+    def follow(self, core: SearchCore) -> None:
+        """Count the trials that have ended; at the end of the budget limit `core` to them, which finishes it."""
+        while not self.ended and self.num_trials < len(core.trials):
+            trial = core.trials[self.num_trials]
+            if not trial.state.finished:
+                return
+            seconds = self._plan.seconds(core.trials, trial.number)
+            price = self._plan.budget.price(seconds, repeated=trial.fingerprint in self._seen)
+            self._seen.add(trial.fingerprint)
+            self.spent += price
+            self.num_trials += 1
+        if self.ended:
+            core.num_trials = self.num_trials
+
+    @property
+    def ended(self) -> bool:
+        """Whether the budget is spent, or the run goes in circles."""
+        budget = self._plan.budget
+        return self.spent >= budget.amount or self.num_trials >= budget.max_proposals

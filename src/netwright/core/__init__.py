@@ -1,1 +1,0 @@
-"""The search without input or output: outcomes in, jobs and what changed out."""

@@ -1,1 +1,0 @@
-"""The paper's asynchronous scheme: its parameter server on Ray, its simulator, its replay."""

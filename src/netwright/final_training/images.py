@@ -1,0 +1,144 @@
+"""The final training of convolutional networks: on all images but the test set's (paper, section 4.1)."""
+
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import nn
+
+from netwright.architectures.values import fingerprint
+from netwright.children.building import build
+from netwright.children.convolutional import initialise, num_parameters
+from netwright.config import FinalSettings, ImageSettings
+from netwright.errors import DataError
+from netwright.evaluation.factory import ImageEvaluation
+from netwright.evaluation.image_worker import Candidates, ImageChild
+from netwright.evaluation.rewards import Reward
+from netwright.final_training.interface import Candidate, Finished, once_each, sha256_of
+from netwright.searching.run import Place
+from netwright.tasks.catalog import open_images, prepare_task
+from netwright.tasks.images.data import ImageData, everything_but_test
+from netwright.training.checkpoints import Checkpoint
+from netwright.training.images import measure_accuracy, train_classifier
+from netwright.trials import derive_seed
+
+EPOCHS_FACTOR = 6
+"""Epochs of a final training for each of a child's: DenseNet's 300 where the paper's children have 50."""
+
+
+@dataclass(frozen=True, eq=False)
+class FinalImages:
+    """Implements `FinalTraining`."""
+
+    settings: ImageSettings
+    final: FinalSettings
+    data: ImageData
+    child: ImageChild
+
+    @classmethod
+    def open(cls, settings: ImageSettings, final: FinalSettings, place: Place) -> "FinalImages":
+        """Read the data; `DataError` where it has no test part."""
+        folder = prepare_task(settings.task, place.data, verify=place.verify)
+        data = open_images(settings.task, folder, verify=False)
+        if not len(data.test_images):
+            raise DataError(f"{data.name} has no test images, so a final network could not be tested on it")
+        return cls(settings, final, data, ImageEvaluation(settings).evaluate(folder))
+
+    @property
+    def reward(self) -> Reward:
+        """That of the search."""
+        return ImageEvaluation(self.settings).reward
+
+    def checksum(self) -> str:
+        """Of the training images and labels."""
+        return sha256_of(self.data.train_images, self.data.train_labels)
+
+    def data_description(self) -> dict[str, Any]:
+        """Name, classes, shape and the test part."""
+        return {
+            "data": self.data.name,
+            "class_names": list(self.data.class_names),
+            "input_shape": list(self.data.train_images.shape[1:]),
+            "test_sha256": sha256_of(self.data.test_images, self.data.test_labels),
+        }
+
+    def grid(self) -> list[Mapping[str, Any]]:
+        """Learning rate, weight decay, batch normalisation's epsilon and start of the decay, as in the paper."""
+        settings, final = self.settings, self.final
+        schedule = final.schedule or settings.schedule
+        decays_at = final.decays_at if schedule != "constant" else (None,)
+        return once_each(
+            {
+                "epochs": final.epochs or EPOCHS_FACTOR * settings.epochs,
+                "schedule": schedule,
+                "label_smoothing": final.label_smoothing,
+                "learning_rate": settings.learning_rate * learning_rate,
+                "weight_decay": settings.weight_decay * weight_decay,
+                "epsilon": epsilon,
+                "decay_at": decay_at,
+            }
+            for learning_rate, weight_decay, epsilon, decay_at in itertools.product(
+                final.learning_rates, final.weight_decays, final.epsilons, decays_at
+            )
+        )
+
+    def evaluate(self, candidates: Sequence[Candidate]) -> Candidates:
+        """Trains on the search's split."""
+        return Candidates(self.child, tuple(candidate.settings for candidate in candidates))
+
+    def train(
+        self, winner: Candidate, *, seed: int, checkpoint: Checkpoint, on_epoch: Callable[[int, int], None]
+    ) -> Finished:
+        """On all images but the test set's."""
+        seed = derive_seed(seed, "final", fingerprint(winner.architecture))
+        settings = {**self.child.training, **winner.settings}
+        epsilon, epochs = settings.pop("epsilon"), settings["epochs"]
+        channels, height, width = self.data.train_images.shape[1:]
+        num_classes = len(self.data.class_names)
+        network = build(winner.architecture, num_classes, channels, epsilon, (height, width))
+        initialise(network, seed)
+        history = train_classifier(
+            network,
+            everything_but_test(self.data),
+            seed=seed,
+            speed=self.child.speed,
+            checkpoint=checkpoint,
+            on_epoch=lambda epoch, _accuracy: on_epoch(epoch + 1, epochs),
+            **settings,
+        )
+        return Finished(network, history)
+
+    def tested(self, network: nn.Module) -> dict[str, Any]:
+        """The accuracy on the test images, in float32 as the network will be used, with its 95% interval."""
+        speed = replace(self.child.speed, precision="float32")
+        upsample, labels = self.child.training["upsample"], self.data.test_labels
+        accuracy = measure_accuracy(network, self.data.test_images, labels, upsample=upsample, speed=speed)
+        return {
+            "test_accuracy": accuracy,
+            "test_interval": list(wilson_interval(accuracy, len(labels))),
+            "num_test_images": len(labels),
+            "num_parameters": num_parameters(network),
+            "num_train_images": len(self.data.train_images),
+        }
+
+    def description(self, winner: Candidate, finished: Finished) -> dict[str, Any]:
+        """What goes in and out, and how it was trained."""
+        return {
+            "kind": "images",
+            **self.data_description(),
+            "normalisation": "every image by itself: mean 0, standard deviation 1",
+            "upsample": self.child.training["upsample"],
+            "epsilon": winner.settings["epsilon"],
+            "settings": {**self.child.training, **winner.settings},
+            "training_losses": finished.history["training_losses"],
+        }
+
+
+def wilson_interval(share: float, count: int, deviations: float = 1.96) -> tuple[float, float]:
+    """Where the probability of a success lies when a `share` of `count` trials succeeded (E. B. Wilson, 1927)."""
+    squared = deviations**2 / count
+    centre = share + squared / 2
+    spread = deviations * math.sqrt(share * (1 - share) / count + squared / (4 * count))
+    return (centre - spread) / (1 + squared), (centre + spread) / (1 + squared)

@@ -1,0 +1,156 @@
+"""The final training of language models: on the whole training text (paper, section 4.2)."""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from torch import nn
+
+from netwright.architectures.recurrent_baselines import RecurrentArchitecture
+from netwright.architectures.values import fingerprint
+from netwright.children.convolutional import num_parameters
+from netwright.children.dropout import Dropout
+from netwright.children.language_model import LanguageModel
+from netwright.config import FinalTextSettings, TextSettings
+from netwright.evaluation.factory import LANGUAGE_MODEL_SETTINGS, TextEvaluation
+from netwright.evaluation.rewards import Reward
+from netwright.evaluation.text_worker import TextChild
+from netwright.final_training.interface import Candidate, Finished, once_each, sha256_of
+from netwright.searching.run import Place
+from netwright.tasks.catalog import open_text, prepare_task
+from netwright.tasks.text.data import TextData, check_long_enough
+from netwright.training.checkpoints import Checkpoint
+from netwright.training.perplexity import bits_of, measure_nats_per_token, perplexity_of
+from netwright.training.text import train_language_model
+from netwright.trials import Job, Measurement, derive_seed
+
+
+@dataclass(frozen=True)
+class TextCandidates:
+    """An `Evaluate` for jobs that differ in their settings: job n is trained as `children[n]` does."""
+
+    children: tuple[TextChild, ...]
+
+    def __call__(self, job: Job) -> Measurement:
+        """Train the job's architecture with the settings of its number."""
+        return self.children[job.number](job)
+
+
+@dataclass(frozen=True, eq=False)
+class FinalText:
+    """Implements `FinalTraining`."""
+
+    settings: TextSettings
+    final: FinalTextSettings
+    data: TextData
+    child: TextChild
+
+    @classmethod
+    def open(cls, settings: TextSettings, final: FinalTextSettings, place: Place) -> "FinalText":
+        """Read the data."""
+        folder = prepare_task(settings.task, place.data, verify=place.verify)
+        data = open_text(settings.task, folder, verify=False)
+        check_long_enough(data, settings.batch_size, settings.window)
+        return cls(settings, final, data, TextEvaluation(settings).evaluate(folder))
+
+    @property
+    def reward(self) -> Reward:
+        """That of the search."""
+        return TextEvaluation(self.settings).reward
+
+    def checksum(self) -> str:
+        """Of the training and the validation text."""
+        return sha256_of(self.data.train, self.data.validation)
+
+    def data_description(self) -> dict[str, Any]:
+        """Name, vocabulary and the test part."""
+        return {
+            "data": self.data.name,
+            "unit": self.data.unit,
+            "vocabulary": list(self.data.vocabulary),
+            "test_sha256": sha256_of(self.data.test),
+        }
+
+    def grid(self) -> list[Mapping[str, Any]]:
+        """Learning rate, range of the first weights, dropout rates and epoch of the decay, as in the paper."""
+        settings, final = self.settings, self.final
+        return once_each(
+            {
+                "epochs": final.epochs or settings.epochs,
+                "learning_rate": settings.learning_rate * learning_rate,
+                "init_range": settings.init_range * init_range,
+                "dropout": asdict(_scaled(settings.dropout, dropout)),
+                "constant_epochs": round(settings.constant_epochs * constant_epochs),
+            }
+            for learning_rate, init_range, dropout, constant_epochs in itertools.product(
+                final.learning_rates, final.init_ranges, final.dropouts, final.constant_epochs
+            )
+        )
+
+    def evaluate(self, candidates: Sequence[Candidate]) -> TextCandidates:
+        """Trains on as much of the text as the search did."""
+        return TextCandidates(tuple(self._child(candidate) for candidate in candidates))
+
+    def _child(self, candidate: Candidate) -> TextChild:
+        settings = dict(candidate.settings)
+        init_range, dropout = settings.pop("init_range"), Dropout(**settings.pop("dropout"))
+        return replace(
+            self.child, init_range=init_range, training={**self.child.training, **settings, "dropout": dropout}
+        )
+
+    def train(
+        self, winner: Candidate, *, seed: int, checkpoint: Checkpoint, on_epoch: Callable[[int, int], None]
+    ) -> Finished:
+        """On the whole training text; the validation text is measured and not learned from."""
+        seed = derive_seed(seed, "final", fingerprint(winner.architecture))
+        child = self._child(winner)
+        assert isinstance(winner.architecture, RecurrentArchitecture)
+        network = child.build(winner.architecture, seed)
+        history = train_language_model(
+            network,
+            self.data.train,
+            self.data.validation,
+            seed=seed,
+            speed=child.speed,
+            checkpoint=checkpoint,
+            on_epoch=lambda epoch, _perplexity: on_epoch(epoch + 1, child.training["epochs"]),
+            **child.training,
+        )
+        return Finished(network, history)
+
+    def tested(self, network: nn.Module) -> dict[str, Any]:
+        """Perplexity and bits for each token of the test text, read in one piece, in float32."""
+        assert isinstance(network, LanguageModel)
+        speed = replace(self.child.speed, precision="float32")
+        nats = measure_nats_per_token(network, self.data.test, speed=speed, streams=1)
+        return {
+            "test_perplexity": perplexity_of(nats),
+            f"test_bits_per_{self.data.unit}": bits_of(nats),
+            "num_test_tokens": len(self.data.test),
+            "num_parameters": num_parameters(network),
+            "num_train_tokens": len(self.data.train),
+        }
+
+    def description(self, winner: Candidate, finished: Finished) -> dict[str, Any]:
+        """What goes in and out, and how it was trained."""
+        assert isinstance(finished.network, LanguageModel)
+        settings = {**self.child.training, **winner.settings}
+        return {
+            "kind": "text",
+            **self.data_description(),
+            "hidden_size": finished.network.hidden_size,
+            **self.settings.model_dump(include=LANGUAGE_MODEL_SETTINGS),
+            "settings": settings,
+            **finished.history,
+        }
+
+
+def _scaled(dropout: Dropout, factor: float) -> Dropout:
+    return replace(
+        dropout,
+        inputs=dropout.inputs * factor,
+        output=dropout.output * factor,
+        state=dropout.state * factor,
+        words=dropout.words * factor,
+    )

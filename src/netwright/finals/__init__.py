@@ -1,1 +1,0 @@
-"""What differs between the kinds of networks in their final training."""

@@ -1,0 +1,76 @@
+"""Confirming: the best of many noisy trainings flatters its owner, so train it again with fresh seeds."""
+
+from collections.abc import Callable, Sequence
+
+from netwright.config import RunConfig
+from netwright.errors import ConfigError
+from netwright.evaluation.rewards import Reward
+from netwright.execution.attempts import check_none_lost, run_all
+from netwright.execution.interface import Executor
+from netwright.searching.store import Confirmation, Store
+from netwright.trials import Job, Outcome, Trial, TrialState, derive_seed, is_finite_number
+
+
+def best_trials(trials: Sequence[Trial], top: int) -> list[Trial]:
+    """The first trials of the `top` architectures with the highest rewards of the search."""
+    first: dict[str, Trial] = {}
+    for trial in trials:
+        if trial.state is TrialState.DONE:
+            first.setdefault(trial.fingerprint, trial)
+    return sorted(first.values(), key=lambda trial: (-(trial.reward or 0.0), trial.number))[:top]
+
+
+def trials_numbered(trials: Sequence[Trial], numbers: Sequence[int]) -> list[Trial]:
+    """The trials with these numbers; `ConfigError` for one that was not measured."""
+    for number in numbers:
+        if not 0 <= number < len(trials) or trials[number].state is not TrialState.DONE:
+            raise ConfigError(
+                f"trial {number} was not measured in this run; `netwright show RUN` lists those that were"
+            )
+    return [trials[number] for number in numbers]
+
+
+def confirm(
+    trials: Sequence[Trial],
+    *,
+    config: RunConfig,
+    reward: Reward,
+    store: Store,
+    executor: Executor,
+    num_seeds: int,
+    on_result: Callable[[int, int], None] = lambda ended, total: None,
+) -> None:
+    """Train each architecture `num_seeds` times on the run's split and store the scores.
+
+    Seeds come from (run seed, architecture, repeat) and differ from the search's. What is stored already is not
+    repeated, so an interrupted confirmation goes on where it stopped. `RunError` if some lost their workers, when all
+    others are stored.
+    """
+    stored = {(each.fingerprint, each.repeat) for each in store.confirmations()}
+    wanted = [
+        (trial, repeat) for repeat in range(num_seeds) for trial in trials if (trial.fingerprint, repeat) not in stored
+    ]
+    jobs = [
+        Job(number, trial.proposal.architecture, derive_seed(config.seed, "confirm", trial.fingerprint, repeat))
+        for number, (trial, repeat) in enumerate(wanted)
+    ]
+    lost: list[str] = []
+    on_result(0, len(wanted))
+    for num_ended, outcome in enumerate(run_all(executor, jobs), start=1):
+        trial, repeat = wanted[outcome.number]
+        if outcome.lost:
+            lost.append(str(outcome.failure))
+        else:
+            store.confirm(_confirmation(outcome, trial.fingerprint, repeat, reward), outcome)
+        on_result(num_ended, len(wanted))
+    check_none_lost("retrainings", len(wanted), lost)
+
+
+def _confirmation(outcome: Outcome, fingerprint: str, repeat: int, reward: Reward) -> Confirmation:
+    if outcome.measurement is None:
+        return Confirmation(fingerprint, repeat, {}, outcome.seconds, str(outcome.failure))
+    score = reward.score(outcome.measurement)
+    if not is_finite_number(score):
+        return Confirmation(fingerprint, repeat, {}, outcome.seconds, f"the {reward.score_name} is {score}")
+    metrics = {**outcome.measurement.metrics, reward.score_name: score}
+    return Confirmation(fingerprint, repeat, metrics, outcome.seconds)

@@ -1,0 +1,241 @@
+"""What a person sees while a search runs: a bar and the networks as they are trained, or plain lines in a log."""
+
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.text import Text
+
+from netwright.config import RunConfig
+from netwright.searching.core import SearchCore, Step
+from netwright.searching.results import NUM_RECENT, described
+from netwright.searching.run import Place, Watch
+from netwright.trials import Trial, TrialState
+
+
+class Tally:
+    """Counts that every kind of progress shows."""
+
+    def __init__(self, core: SearchCore, config: RunConfig) -> None:
+        self.total = config.num_trials
+        trials = core.trials[: self.total]
+        self.ended = sum(trial.state.finished for trial in trials)
+        self.rejected = sum(trial.state is TrialState.REJECTED for trial in trials)
+        self.rewards = [trial.reward for trial in trials if trial.reward is not None]
+        self.best = max(self.rewards, default=None)
+        self._begun, self._ended_before = time.monotonic(), self.ended
+
+    def take(self, step: Step) -> list[Trial]:
+        """Count the trials of a step that have ended; return them by number."""
+        ended = sorted(
+            (trial for trial in step.trials if trial.state.finished and trial.number < self.total),
+            key=lambda trial: trial.number,
+        )
+        self.ended += len(ended)
+        self.rejected += sum(trial.state is TrialState.REJECTED for trial in ended)
+        self.rewards += [trial.reward for trial in ended if trial.reward is not None]
+        self.best = max(self.rewards, default=None)
+        return ended
+
+    @property
+    def recent(self) -> float | None:
+        """Mean reward of the last trials."""
+        return statistics.fmean(self.rewards[-NUM_RECENT:]) if self.rewards else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the pace since this start."""
+        since = self.ended - self._ended_before
+        return (time.monotonic() - self._begun) / since * (self.total - self.ended) if since else None
+
+
+def clock(seconds: float | None) -> str:
+    """Seconds as 1:02:03, or dashes where unknown."""
+    if seconds is None:
+        return "-:--"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
+
+
+def number(value: float | None) -> str:
+    """Four significant digits, or a dash."""
+    return "-" if value is None else f"{value:.4g}"
+
+
+def _idle(config: RunConfig, place: Place) -> str | None:
+    """A warning where there are more workers than children can be in flight."""
+    in_flight = config.most_in_flight
+    if place.workers is None or place.workers <= in_flight:
+        return None
+    factors = "replicas x (lag + 1) x batch_size" if config.replicas else "(lag + 1) x batch_size"
+    return (
+        f"at most {factors} = {in_flight} children are in flight, so {place.workers - in_flight} of "
+        f"{place.workers} workers will idle; raise --set lag=... in a new run"
+    )
+
+
+class LiveProgress(AbstractContextManager["LiveProgress"]):
+    """For a terminal: every trained network on a line of its own, and a bar below; implements `Watch`."""
+
+    def __init__(self, console: Console, *, talkative: bool) -> None:
+        self._console, self._talkative = console, talkative
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[numbers]}"),
+            console=console,
+            transient=True,
+        )
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def begin(self, core: SearchCore, config: RunConfig, place: Place, data_notes: Sequence[str]) -> None:
+        """Show the bar."""
+        self._tally = Tally(core, config)
+        if self._talkative:
+            self._console.print(
+                f"[bold]{escape(config.recipe)}[/]: {config.strategy.name}, seed {config.seed}, {place.in_words}"
+            )
+            for note in data_notes:
+                self._console.print(f"data: {note}", highlight=False, markup=False, soft_wrap=True)
+            if warning := _idle(config, place):
+                self._console.print(f"[yellow]Warning:[/] {warning}", highlight=False)
+            if 0 < self._tally.ended < self._tally.total:
+                self._console.print(f"going on after {self._tally.ended} of {self._tally.total} trials")
+        self._task = self._progress.add_task("trials", total=self._tally.total, numbers="")
+        self._refresh()
+
+    def step(self, step: Step) -> None:
+        """Print what has been trained and move the bar."""
+        for trial in self._tally.take(step):
+            if self._talkative:
+                self._console.print(_line(trial), overflow="ellipsis", no_wrap=True)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        tally = self._tally
+        rejected = f"rejected {tally.rejected}  " if tally.rejected else ""
+        numbers = f"best {number(tally.best)}  mean {number(tally.recent)}  {rejected}left {clock(tally.seconds_left)}"
+        self._progress.update(self._task, completed=tally.ended, numbers=numbers)
+
+    def confirming(self, ended: int, total: int) -> None:
+        """Show a second bar for retrainings."""
+        if not hasattr(self, "_confirming"):
+            self._confirming = self._progress.add_task("retraining the best", total=total, numbers="")
+        self._progress.update(self._confirming, completed=ended)
+
+
+def _line(trial: Trial) -> Text:
+    """One trained network: number, reward, how it went, its layers."""
+    if trial.state is TrialState.DONE:
+        how = f"= {trial.reused_from}" if trial.reused_from is not None else f"{trial.seconds or 0:.1f} s"
+        text = Text(f"{trial.number:6}  reward {number(trial.reward):7} {how:>8}  ")
+    else:
+        text = Text(f"{trial.number:6}  {trial.state} {(trial.error or '').splitlines()[0]}  ", style="red")
+    return text.append(described(trial.proposal.architecture), style="dim")
+
+
+class PlainProgress(AbstractContextManager["PlainProgress"]):
+    """For a log: a line of key=value about every tenth of the way, on standard error; implements `Watch`."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing to put away."""
+
+    def begin(self, core: SearchCore, config: RunConfig, place: Place, data_notes: Sequence[str]) -> None:
+        """Say what starts."""
+        self._tally = Tally(core, config)
+        self._shown = self._tally.ended * 10 // self._tally.total
+        self._say(
+            f"search recipe={config.recipe} strategy={config.strategy.name} seed={config.seed} "
+            f"workers={place.workers} trials={self._tally.ended}/{self._tally.total}"
+        )
+        for note in data_notes:
+            self._say(f"data: {note}")
+        if warning := _idle(config, place):
+            self._say(f"Warning: {warning}")
+
+    def step(self, step: Step) -> None:
+        """Say how far it is."""
+        tally = self._tally
+        tally.take(step)
+        tenths = tally.ended * 10 // tally.total
+        if tenths > self._shown:
+            self._shown = tenths
+            self._say(
+                f"trials={tally.ended}/{tally.total} best={number(tally.best)} mean={number(tally.recent)} "
+                + (f"rejected={tally.rejected} " if tally.rejected else "")
+                + f"seconds_left={number(tally.seconds_left)}"
+            )
+
+    def confirming(self, ended: int, total: int) -> None:
+        """Say that retraining starts and ends."""
+        if ended in (0, total) and total:
+            self._say(f"retrained={ended}/{total}")
+
+    def _say(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+
+class Watches(AbstractContextManager["Watches"]):
+    """Several watches as one, or none, which shows nothing; implements `Watch`."""
+
+    def __init__(self, *watches: Watch) -> None:
+        self._watches = watches
+        self._entered = ExitStack()
+
+    def __enter__(self) -> Self:
+        for watch in self._watches:
+            self._entered.enter_context(watch)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._entered.close()
+
+    def begin(self, core: SearchCore, config: RunConfig, place: Place, data_notes: Sequence[str]) -> None:
+        """Tell all of them."""
+        for watch in self._watches:
+            watch.begin(core, config, place, data_notes)
+
+    def step(self, step: Step) -> None:
+        """Tell all of them."""
+        for watch in self._watches:
+            watch.step(step)
+
+    def confirming(self, ended: int, total: int) -> None:
+        """Tell all of them."""
+        for watch in self._watches:
+            watch.confirming(ended, total)
+
+
+def make_watch(*, live: bool | None, talkative: bool) -> Watch:
+    """Progress for where standard error goes: live in a terminal, plain lines (if `talkative`) or nothing elsewhere.
+
+    `live` decides where it is not None.
+    """
+    console = Console(stderr=True)
+    if console.is_terminal if live is None else live:
+        return LiveProgress(console, talkative=talkative)
+    return PlainProgress() if talkative else Watches()

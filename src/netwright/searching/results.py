@@ -1,0 +1,196 @@
+"""What a run has found, for people and for programs: the ranking, the confirmed means, the JSON document."""
+
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any
+
+from netwright.architectures.reading import architecture_from_json
+from netwright.architectures.values import to_json
+from netwright.errors import RunError
+from netwright.locks import is_being_written
+from netwright.searching.store import Confirmation, Store
+from netwright.spaces.decisions import actions_to_json
+from netwright.trials import Trial, TrialState
+
+NUM_RECENT = 50
+"""The mean reward is taken over so many trials, so that it shows what the controller does now."""
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """Scores of one architecture retrained with fresh seeds: unlike a search's maximum, not picked for being high."""
+
+    scores: tuple[float, ...]
+    num_failed: int = 0
+
+    @property
+    def mean(self) -> float:
+        """The mean score; NaN where every retraining failed."""
+        return statistics.fmean(self.scores) if self.scores else math.nan
+
+    @property
+    def deviation(self) -> float | None:
+        """The standard deviation between seeds; None where there are not two."""
+        return statistics.stdev(self.scores) if len(self.scores) > 1 else None
+
+    def __str__(self) -> str:
+        deviation = "" if self.deviation is None else f" ± {self.deviation:.4f}"
+        failed = f", {self.num_failed} failed" if self.num_failed else ""
+        return f"{self.mean:.4f}{deviation} (n={len(self.scores)}{failed})"
+
+
+@dataclass(frozen=True)
+class Results:
+    """A run as it stands on disk."""
+
+    recipe: str
+    seed: int
+    state: str
+    """finished, running or interrupted."""
+    data_name: str | None
+    data_notes: tuple[str, ...]
+    """What was changed in the data before anything was trained on it."""
+    score_name: str
+    higher_is_better: bool
+    """Whether a high score is a good one."""
+    config: dict[str, Any]
+    trials: tuple[Trial, ...]
+    """Those below the trial limit."""
+    confirmed: dict[str, Confirmed]
+    """By fingerprint."""
+
+    @classmethod
+    def of(cls, store: Store, *, running: bool | None = None, trials: Sequence[Trial] | None = None) -> "Results":
+        """Read everything from `store`.
+
+        `running` says whether a search is under way, and `trials` what the trials are, where the caller knows; read
+        from the store their architectures are JSON.
+        """
+        config, about = store.document("config"), store.document("about")
+        all_trials = store.trials() if trials is None else trials
+        with store.understood():
+            trials, score_name = tuple(all_trials[: config["num_trials"]]), about["score_name"]
+            if any(trial.state is TrialState.DONE and score_name not in trial.metrics for trial in trials):
+                raise KeyError(score_name)
+            finished = len(trials) == config["num_trials"] and all(trial.state.finished for trial in trials)
+            if running is None:
+                running = store.folder is not None and not finished and is_being_written(store.folder)
+            state = "finished" if finished else "running" if running else "interrupted"
+            confirmed = confirmed_scores(store.confirmations(), score_name)
+            data_notes = tuple(about.get("data_notes", ()))
+            return cls(
+                config["recipe"],
+                config["seed"],
+                state,
+                about["data"],
+                data_notes,
+                score_name,
+                about.get("higher_is_better", True),
+                config,
+                trials,
+                confirmed,
+            )
+
+    @property
+    def best_score(self) -> float | None:
+        """The best score that any trial of the search reached: optimistic. None before the first."""
+        scores = [trial.metrics[self.score_name] for trial in self.trials if trial.state is TrialState.DONE]
+        return (max if self.higher_is_better else min)(scores, default=None)
+
+    def ranking(self) -> list[Trial]:
+        """Measured trials, the first of every architecture, by reward; of the best those that are confirmed by mean.
+
+        A confirmed mean is honest and a single reward is optimistic, so they cannot be compared: a trial that is
+        confirmed stands above one that is not only if all that had higher rewards are confirmed too.
+        """
+        first = {trial.fingerprint: trial for trial in reversed(self.trials) if trial.state is TrialState.DONE}
+        by_reward = sorted(first.values(), key=lambda trial: (-(trial.reward or 0.0), trial.number))
+        confirmed = list(takewhile(lambda trial: trial.fingerprint in self.confirmed, by_reward))
+        return sorted(confirmed, key=self._by_mean) + by_reward[len(confirmed) :]
+
+    def top(self, count: int) -> list[Trial]:
+        """The best `count` trials of different architectures."""
+        return self.ranking()[:count]
+
+    @property
+    def best(self) -> Trial:
+        """The first of `ranking`: by confirmed mean, or else by reward (optimistic). `RunError` if there is none."""
+        if not (found := self.top(1)):
+            raise RunError("no trial was measured, so none is the best; .trials and their .error say why")
+        return found[0]
+
+    def _by_mean(self, trial: Trial) -> tuple[float, int]:
+        """The best first, and last where every retraining failed."""
+        confirmed = self.confirmed[trial.fingerprint]
+        if not confirmed.scores:
+            return math.inf, trial.number
+        return -confirmed.mean if self.higher_is_better else confirmed.mean, trial.number
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `netwright show --json`."""
+        ranking = self.ranking()
+        best = None
+        if ranking:
+            confirmed = self.confirmed.get(ranking[0].fingerprint)
+            best = trial_to_json(ranking[0], self.state)
+            best["confirmed"] = None if confirmed is None or not confirmed.scores else {
+                "metric": self.score_name, "mean": confirmed.mean, "deviation": confirmed.deviation,
+                "scores": list(confirmed.scores),
+            }  # fmt: skip
+        return {
+            "recipe": self.recipe,
+            "seed": self.seed,
+            "state": self.state,
+            "data": self.data_name,
+            "data_notes": list(self.data_notes),
+            "config": self.config,
+            "trials": [trial_to_json(trial, self.state) for trial in self.trials],
+            "best": best,
+        }
+
+
+def confirmed_scores(confirmations: Sequence[Confirmation], score_name: str) -> dict[str, Confirmed]:
+    """Retrainings gathered by architecture."""
+    grouped: dict[str, list[Confirmation]] = defaultdict(list)
+    for confirmation in confirmations:
+        grouped[confirmation.fingerprint].append(confirmation)
+    return {
+        fingerprint: Confirmed(
+            tuple(each.metrics[score_name] for each in group if each.error is None),
+            sum(each.error is not None for each in group),
+        )
+        for fingerprint, group in grouped.items()
+    }
+
+
+def trial_to_json(trial: Trial, run_state: str = "finished") -> dict[str, Any]:
+    """A trial as `netwright show --json` lists it; nothing is running in a run that nobody runs."""
+    orphaned = trial.state is TrialState.RUNNING and run_state != "running"
+    return {
+        "number": trial.number,
+        "state": str(TrialState.QUEUED if orphaned else trial.state),
+        "reward": trial.reward,
+        "actions": actions_to_json(trial.proposal.actions),
+        "parameters": dict(trial.proposal.parameters),
+        "architecture": to_json(trial.proposal.architecture),
+        "metrics": dict(trial.metrics),
+        "seconds": trial.seconds,
+        "policy_version": trial.proposal.policy_version,
+        "reused_from": trial.reused_from,
+        "error": trial.error,
+    }
+
+
+def described(architecture: Any) -> str:
+    """An architecture on one line, in the notation of its kind."""
+    known = architecture_from_json(architecture)
+    if known is not None:
+        return str(known)
+    document = to_json(architecture)
+    if isinstance(document, dict):
+        return ", ".join(f"{key}={value}" for key, value in document.items() if key != "type")
+    return str(document)

@@ -1,0 +1,165 @@
+"""Optuna's samplers as a strategy, foremost the tree-structured Parzen estimator (TPE, Bergstra et al. 2011)."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import optuna
+import safetensors.numpy
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.search_space import IntersectionSearchSpace
+from optuna.trial import FrozenTrial, TrialState
+
+from netwright.errors import SpaceError
+from netwright.spaces.decisions import Action, Decision, actions_from_json, actions_to_json
+from netwright.spaces.programs import Performance, Space
+from netwright.strategies.optuna_parameters import action_of, parameters, parameters_of
+from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update, derive_seed
+
+
+class _Common:
+    """What all of a study's samplers share: the parameters of every trial, which a fresh one would gather anew."""
+
+    common: IntersectionSearchSpace
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """The parameters that are drawn together."""
+        return self.common.calculate(study)
+
+
+class _Tpe(_Common, TPESampler):
+    """TPE with Optuna's own settings: multivariate, and running trials count as bad ones."""
+
+
+class _Gp(_Common, GPSampler):
+    """A Gaussian process with Optuna's own settings."""
+
+
+SAMPLERS: dict[str, type[BaseSampler]] = {"tpe": _Tpe, "gp": _Gp, "random": RandomSampler}
+"""By name."""
+
+
+class OptunaStrategy:
+    """Asks one of `SAMPLERS` decision by decision; implements `Strategy`.
+
+    The study in memory has a trial for every proposal: running until its batch is observed, then complete with its
+    reward, or failed where there is none. Each proposal has a fresh sampler, so that it is a function of the study and
+    its own seed alone, and a restored study goes on exactly.
+    """
+
+    def __init__(self, space: Space, *, seed: int, sampler: str = "tpe") -> None:
+        self._space, self._seed, self._sampler = space, seed, SAMPLERS[sampler]
+        with _quiet():
+            self._study = optuna.create_study(direction="maximize", sampler=RandomSampler(seed=0))
+        self._common = IntersectionSearchSpace(include_pruned=True)
+        self._running: dict[int, int] = {}
+        """Trial number -> the number that the study has for it."""
+        self._actions: dict[int, list[Action]] = {}
+        """Of the running trials."""
+        self._told = bytearray()
+        """A line of JSON for each observed trial: [number, actions, reward]. Only ever appended to."""
+        self._num_updates = 0
+
+    def propose(self, ticket: Ticket) -> list[Proposal]:
+        """Ask for each proposal with those before it running."""
+        return [self._proposal(ticket, index) for index in range(ticket.size)]
+
+    def _proposal(self, ticket: Ticket, index: int) -> Proposal:
+        number = ticket.first + index
+        space = self._space.at(number)
+        seed = derive_seed(self._seed, "optuna", ticket.replica, ticket.round, index)
+        self._study.sampler = self._sampler(seed=seed % 2**32)  # type: ignore[call-arg]
+        if isinstance(self._study.sampler, _Common):
+            self._study.sampler.common = self._common
+        trial = self._study.ask()
+        performance = space.start()
+        num_asked: dict[str, int] = defaultdict(int)
+        while performance.decision is not None:
+            decision = performance.decision
+            performance.act(_suggested(trial, decision, num_asked[decision.name]))
+            num_asked[decision.name] += 1
+        self._running[number], self._actions[number] = trial.number, performance.actions
+        return Proposal(space.parameters, tuple(performance.actions), performance.architecture, self._num_updates)
+
+    def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
+        """Tell the rewards; a trial without one fails and says nothing."""
+        for trial in trials:
+            self._tell(self._running.pop(trial.number), trial.reward)
+            line = [trial.number, self._actions.pop(trial.number), trial.reward]
+            self._told += json.dumps(line).encode() + b"\n"
+        self._num_updates += 1
+        rewards = [trial.reward for trial in trials if trial.reward is not None]
+        return Update(ticket.round, {"mean_reward": sum(rewards) / len(rewards)} if rewards else {})
+
+    def _tell(self, number: int, reward: float | None) -> None:
+        if reward is None:
+            self._study.tell(number, state=TrialState.FAIL)
+        else:
+            self._study.tell(number, reward)
+
+    def state(self) -> StrategyState:
+        """The observed trials as bytes, which is cheap however many they are, and the running ones."""
+        frozen = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)) if self._running else []
+        attributes = {trial.number: trial.system_attrs for trial in frozen}
+        running = [
+            {
+                "number": number,
+                "actions": actions_to_json(self._actions[number]),
+                "attributes": dict(attributes[known_as]),
+            }
+            for number, known_as in self._running.items()
+        ]
+        tensors = safetensors.numpy.save({"told": np.frombuffer(self._told, dtype=np.uint8)})
+        return StrategyState({"running": running, "num_updates": self._num_updates}, tensors)
+
+    def restore(self, state: StrategyState) -> None:
+        """Build the study anew. Batches are observed in the order of their proposals, so the running ones are last."""
+        self._num_updates = state.values["num_updates"]
+        self._told = bytearray(safetensors.numpy.load(state.tensors)["told"].tobytes())
+        for line in self._told.splitlines():
+            number, actions, reward = json.loads(line)
+            self._tell(self._add(self._replayed(number, actions), {}), reward)
+        for each in state.values["running"]:
+            performance = self._replayed(each["number"], each["actions"])
+            self._running[each["number"]] = self._add(performance, each["attributes"])
+            self._actions[each["number"]] = performance.actions
+
+    def _replayed(self, number: int, actions: Sequence[Any]) -> Performance:
+        return self._space.at(number).replay(actions_from_json(actions))
+
+    def _add(self, performance: Performance, attributes: dict[str, Any]) -> int:
+        """A running trial of the study, as `ask` and the suggestions left it; its number there."""
+        values, distributions = parameters_of(performance)
+        self._study.add_trial(
+            optuna.create_trial(
+                state=TrialState.RUNNING, params=values, distributions=distributions, system_attrs=attributes
+            )
+        )
+        return len(self._study.get_trials(deepcopy=False)) - 1
+
+
+def _suggested(trial: optuna.Trial, decision: Decision, occurrence: int) -> Action:
+    try:
+        return action_of(
+            decision,
+            [trial.suggest_categorical(name, each.choices) for name, each in parameters(decision, occurrence)],
+        )
+    except ValueError as error:  # the storage knows the name with other values
+        raise SpaceError(
+            f"{decision} does not fit what was asked before under its name ({error}); run check_space"
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Optuna announces every new study on standard error; the user's own level of its log comes back."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)

@@ -1,0 +1,202 @@
+"""Images of a user's own in a folder: FOLDER/CLASS/IMAGE, or FOLDER/train/CLASS/IMAGE and FOLDER/test/CLASS/IMAGE.
+
+All images get one size and one number of channels. What had to be changed for that is counted in the notes:
+
+- A file that is no image, or cannot be read, is left out.
+- The size is the most frequent one, shrunk to at most `MAX_EDGE` pixels a side; images of other sizes are resized.
+- Where one image has colour, all are read as colour. Transparency is laid on white. Photographs are turned upright.
+"""
+
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from netwright.errors import DataError
+from netwright.tasks.images.raw import MAX_EDGE, Found, Labelled, shrunk
+
+FORMATS = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".bmp": "BMP",
+    ".gif": "GIF",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".ppm": "PPM",
+    ".pgm": "PPM",
+}
+"""By suffix. Pillow reads more, some of it by calling other programs."""
+GREY_MODES, DEEP_MODES = ("1", "L", "LA", "La"), ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+ORIENTATION, SIDEWAYS = 0x0112, (5, 6, 7, 8)
+EXPECTED = "expected FOLDER/CLASS/IMAGE, or FOLDER/train/CLASS/IMAGE and FOLDER/test/CLASS/IMAGE"
+
+
+@dataclass(frozen=True)
+class _File:
+    """One image as its header describes it; `size` is (height, width), upright."""
+
+    path: Path
+    label: int
+    size: tuple[int, int]
+    grey: bool
+    transparent: bool
+
+
+class _Left:
+    """What is left out, and why."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._foreign: list[Path] = []
+        self._unreadable: list[tuple[Path, str]] = []
+
+    def foreign(self, path: Path) -> None:
+        """Something that is no image by its name."""
+        self._foreign.append(path)
+
+    def unreadable(self, path: Path, error: Exception) -> None:
+        """An image that no reader understands."""
+        self._unreadable.append((path, str(error).splitlines()[0] if str(error) else type(error).__name__))
+
+    def notes(self) -> Iterator[str]:
+        """One line for each kind."""
+        if self._foreign:
+            first = self._foreign[0].relative_to(self._root)
+            yield f"{_files(len(self._foreign))} with no image's name left out, the first: {first}"
+        if self._unreadable:
+            path, reason = self._unreadable[0]
+            where = path.relative_to(self._root)
+            reason = reason.replace(f"{str(path)!r}", where.name)
+            yield f"{_files(len(self._unreadable))} that cannot be read left out, the first: {where} ({reason})"
+
+
+def read_folder(root: Path) -> Found:
+    """The images in `root`; `DataError` where none are arranged as described above."""
+    groups = _folders(root)
+    if not groups:
+        raise DataError(f"{root} has no sub-folder; {EXPECTED}")
+    divided = {group.name for group in groups} == {"train", "test"}
+    classes = _folders(root / "train") if divided else groups
+    class_names = tuple(folder.name for folder in classes)
+    if not classes:
+        raise DataError(f"{root / 'train'} has no sub-folder; {EXPECTED}")
+    left = _Left(root)
+    train = list(_headers(classes, class_names, left))
+    test = list(_headers(_folders(root / "test"), class_names, left)) if divided else []
+    if not train:
+        raise DataError("; ".join([f"{root} holds no image that can be read", *left.notes(), EXPECTED]))
+    if divided and not test:
+        raise DataError(f"{root / 'test'} holds no image that can be read; fill it, or remove it to have one set aside")
+    seen = [*train, *test]
+    size, treatments = _common_size(seen)
+    colour = not all(file.grey for file in seen)
+    if colour and (num_grey := sum(file.grey for file in seen)):
+        treatments.append(f"{num_grey:,} of {len(seen):,} images are grey and were read as colour")
+    if num_transparent := sum(file.transparent for file in seen):
+        treatments.append(f"{num_transparent:,} of {len(seen):,} images are transparent and were laid on white")
+    parts = [_pixels(files, size, colour, left) for files in (train, test)]
+    return Found(parts[0], parts[1] if divided else None, class_names, (*left.notes(), *treatments))
+
+
+def _folders(parent: Path) -> list[Path]:
+    """Sub-folders by name, without hidden ones and those that programs leave behind."""
+    return sorted(path for path in parent.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
+
+
+def _headers(folders: Sequence[Path], class_names: Sequence[str], left: _Left) -> Iterator[_File]:
+    for folder in folders:
+        if folder.name not in class_names:
+            raise DataError(f"{folder} is no class of the training images; expected {', '.join(class_names)}")
+        for path in sorted(folder.iterdir()):
+            if path.suffix.lower() not in FORMATS or not path.is_file():
+                left.foreign(path)
+                continue
+            try:
+                file = _header(path, class_names.index(folder.name))
+            except Exception as error:  # whatever a decoder raises for a broken file
+                left.unreadable(path, error)
+            else:
+                yield file
+
+
+def _header(path: Path, label: int) -> _File:
+    with _opened(path) as image:
+        width, height = image.size
+        if image.getexif().get(ORIENTATION) in SIDEWAYS:
+            width, height = height, width
+        return _File(path, label, (height, width), image.mode in GREY_MODES, image.has_transparency_data)
+
+
+def _opened(path: Path) -> Image.Image:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        image = Image.open(path, formats=sorted(set(FORMATS.values())))
+    if image.mode in DEEP_MODES:
+        image.close()
+        raise ValueError(f"mode {image.mode}: more than 8 bits for each channel")
+    return image
+
+
+def _common_size(files: Sequence[_File]) -> tuple[tuple[int, int], list[str]]:
+    """(height, width) for all images, and what that changes."""
+    counts = Counter(file.size for file in files)
+    most = max(counts.values())
+    frequent = min(size for size, count in counts.items() if count == most)
+    size = shrunk(*frequent)
+    notes = []
+    if size != frequent:
+        notes.append(f"images of {_by(frequent)} were shrunk to {_by(size)}, at most {MAX_EDGE} pixels a side")
+    if others := len(files) - most:
+        notes.append(
+            f"{others:,} of {len(files):,} images had other sizes than the most frequent one, {_by(frequent)}, and "
+            f"were resized to {_by(size)}"
+        )
+    return size, notes
+
+
+def _pixels(files: Sequence[_File], size: tuple[int, int], colour: bool, left: _Left) -> Labelled:
+    channels = 3 if colour else 1
+    images = np.empty((len(files), *size, channels), np.uint8)
+    labels: list[int] = []
+    for file in files:
+        try:
+            images[len(labels)] = _decoded(file, size, colour)
+        except Exception as error:  # whatever a decoder raises for a broken file
+            left.unreadable(file.path, error)
+        else:
+            labels.append(file.label)
+    channels_first = np.ascontiguousarray(images[: len(labels)].transpose(0, 3, 1, 2))
+    return Labelled(torch.from_numpy(channels_first), torch.tensor(labels, dtype=torch.int64))
+
+
+def _decoded(file: _File, size: tuple[int, int], colour: bool) -> NDArray[Any]:
+    """uint8 [H, W, C]."""
+    height, width = size
+    with _opened(file.path) as opened:
+        opened.draft(None, (2 * max(size), 2 * max(size)))  # a JPEG need not be decoded larger than is used
+        image = ImageOps.exif_transpose(opened)
+        if file.transparent:
+            canvas = Image.new("RGBA", image.size, "white")
+            canvas.alpha_composite(image.convert("RGBA"))
+            image = canvas
+        image = image.convert("RGB" if colour else "L")
+        if image.size != (width, height):
+            image = image.resize((width, height), Image.Resampling.BILINEAR)
+        return np.asarray(image).reshape(height, width, -1)
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count:,} files"

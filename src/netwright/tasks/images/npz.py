@@ -1,0 +1,156 @@
+"""Images of a user's own in an .npz file, as `numpy.savez(path, images=..., labels=...)` writes it.
+
+images, test_images     uint8 [N, H, W], [N, H, W, C] or [N, C, H, W] with 1 or 3 channels
+labels, test_labels     integers [N] in 0..classes-1
+class_names             strings [classes]; without them classes have their numbers as names
+
+Only `images` and `labels` are required. Nothing is unpickled, and nothing is unpacked that the memory could not hold.
+"""
+
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from netwright.errors import DataError
+from netwright.tasks.files import physical_memory
+from netwright.tasks.images.raw import MAX_EDGE, Found, Labelled, shrunk
+
+KNOWN = ("images", "labels", "test_images", "test_labels", "class_names")
+MEMORY_PER_BYTE = 4
+"""Bytes of memory that a byte of an array may need: as it was read, in the order of torch, divided into parts."""
+
+
+def read_arrays(path: Path) -> Found:
+    """The images in the file `path`; `DataError` says which array is not as described above."""
+    arrays = _arrays(path)
+    images = _images(path, "images", arrays["images"])
+    notes = []
+    height, width = images.shape[2:]
+    if (height, width) != shrunk(height, width):
+        small = "{} x {}".format(*shrunk(height, width))
+        notes.append(f"images of {height} x {width} were shrunk to {small}, at most {MAX_EDGE} pixels a side")
+    train = Labelled(_small(images), _labels(path, "labels", arrays["labels"], len(images)))
+    test = None
+    if "test_images" in arrays:
+        test_images = _images(path, "test_images", arrays["test_images"])
+        if test_images.shape[1:] != images.shape[1:]:
+            raise DataError(
+                f"{path}: test_images have shape {tuple(test_images.shape[1:])} (channels, height, width), images "
+                f"{tuple(images.shape[1:])}; expected the same"
+            )
+        test_labels = _labels(path, "test_labels", arrays["test_labels"], len(test_images))
+        test = Labelled(_small(test_images), test_labels)
+    return Found(train, test, _class_names(path, arrays, train, test), tuple(notes))
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The known arrays of the file. What its table of contents tells is looked at before any of them is unpacked."""
+    try:
+        with path.open("rb") as opened:
+            if opened.read(len(np.lib.format.MAGIC_PREFIX)) == np.lib.format.MAGIC_PREFIX:
+                raise DataError(f"{path} holds one nameless array; write it with numpy.savez(path, images=, labels=)")
+            with zipfile.ZipFile(opened) as file:
+                named = {member.filename.removesuffix(".npy"): member for member in file.infolist()}
+                members = {name: named[name] for name in KNOWN if name in named}
+                _check_names(path, members)
+                _check_sizes(path, members.values())
+                return {name: _array(file, member) for name, member in members.items()}
+    except DataError:
+        raise
+    except Exception as error:  # whatever zipfile and numpy raise for a broken file, exhausted memory among it
+        what = str(error) or type(error).__name__
+        what += "; arrays of objects are refused" if "pickle" in what.lower() else ""
+        raise DataError(f"{path} cannot be read as an .npz file ({what}); write it with numpy.savez") from error
+
+
+def _check_names(path: Path, names: Iterable[str]) -> None:
+    found = set(names)
+    for name in ("images", "labels"):
+        if name not in found:
+            raise DataError(f"{path} has no array {name!r}; it has {', '.join(names) or 'none'}")
+    if ("test_images" in found) != ("test_labels" in found):
+        raise DataError(f"{path} has one of test_images and test_labels; expected both or none")
+
+
+def _check_sizes(path: Path, members: Iterable[zipfile.ZipInfo]) -> None:
+    """As in `text_files.read_bytes`: what the machine has in all counts, and not what is free now."""
+    size, largest = sum(member.file_size for member in members), physical_memory() // MEMORY_PER_BYTE
+    if size > largest:
+        raise DataError(
+            f"{path} unpacks to arrays of {size:,} bytes, and preparing them may need {MEMORY_PER_BYTE} times as many; "
+            f"on this machine they may have {largest:,} bytes; write fewer or smaller images"
+        )
+
+
+def _array(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    # Of these two alone Python unpacks no more than was asked for.
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{member.filename} is compressed by method {member.compress_type}; expected deflate or none")
+    with file.open(member.filename) as opened:
+        array: NDArray[Any] = np.lib.format.read_array(opened, allow_pickle=False)
+    return array
+
+
+def _images(path: Path, name: str, array: NDArray[Any]) -> torch.Tensor:
+    """uint8 [N, C, H, W]."""
+    if array.dtype != np.uint8:
+        raise DataError(f"{path}: {name} has type {array.dtype}; expected uint8, brightness in 0..255")
+    if array.ndim == 3:
+        array = array[:, None]
+    elif array.ndim == 4 and array.shape[3] in (1, 3):  # the usual layout of files goes first where both would do
+        array = array.transpose(0, 3, 1, 2)
+    if array.ndim != 4 or array.shape[1] not in (1, 3) or 0 in array.shape:
+        raise DataError(
+            f"{path}: {name} has shape {array.shape}; expected [images, height, width], or with 1 or 3 channels after "
+            "or before height and width"
+        )
+    return torch.from_numpy(np.ascontiguousarray(array))
+
+
+def _small(images: torch.Tensor) -> torch.Tensor:
+    size = shrunk(*images.shape[2:])
+    if size == tuple(images.shape[2:]):
+        return images
+    parts = [
+        functional.interpolate(part.float(), size=size, mode="bilinear", antialias=True).round().clamp(0, 255).byte()
+        for part in images.split(256)
+    ]
+    return torch.cat(parts)
+
+
+def _labels(path: Path, name: str, array: NDArray[Any], num_images: int) -> torch.Tensor:
+    if not np.issubdtype(array.dtype, np.integer):
+        raise DataError(f"{path}: {name} has type {array.dtype}; expected integers in 0..classes-1")
+    if array.size != num_images or array.ndim == 0 or array.shape[0] != num_images:
+        raise DataError(f"{path}: {name} has shape {array.shape} for {num_images:,} images; expected one for each")
+    if array.min() < 0 or array.max() >= 2**31:
+        raise DataError(f"{path}: {name} go from {array.min()} to {array.max()}; expected 0..classes-1")
+    return torch.from_numpy(array.reshape(-1).astype(np.int64))
+
+
+def _class_names(
+    path: Path, arrays: dict[str, NDArray[Any]], train: Labelled, test: Labelled | None
+) -> tuple[str, ...]:
+    """As given, or the labels themselves; `DataError` for a label without a class."""
+    highest = int(train.labels.max())
+    if "class_names" in arrays:
+        given = arrays["class_names"]
+        if given.dtype.kind != "U" or given.ndim != 1 or given.nbytes == 0:
+            raise DataError(f"{path}: class_names is {given.dtype} of shape {given.shape}; expected a list of strings")
+        names = tuple(str(name) for name in given)
+    elif highest >= len(train.labels):
+        raise DataError(
+            f"{path}: a label is {highest:,}, and there are {len(train.labels):,} images; expected 0..classes-1"
+        )
+    else:
+        names = tuple(str(label) for label in range(highest + 1))
+    for name, part in (("labels", train), ("test_labels", test)):
+        if part is not None and (found := int(part.labels.max())) >= len(names):
+            raise DataError(f"{path}: one of {name} is {found}; expected 0..{len(names) - 1}, one for each class")
+    return names

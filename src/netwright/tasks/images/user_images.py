@@ -1,0 +1,89 @@
+"""The task `images`: images of the user's own, from a folder with one sub-folder for each class or from an .npz file.
+
+What the data does not say is decided here and reported in `ImageData.notes`, which stand beside every result:
+
+- Without a test part of its own, a fifth of every class is set aside by a fixed seed.
+- Images are shrunk so that no side has more than `MAX_EDGE` pixels.
+- Unreadable files, other sizes, grey among colour, transparency: see `folders`.
+
+A class too small to be divided, a single class and labels without a class are errors.
+"""
+
+import hashlib
+from pathlib import Path
+
+import torch
+
+from netwright.errors import DataError
+from netwright.tasks.images.data import ImageData, share_of_every_class
+from netwright.tasks.images.folder import read_folder
+from netwright.tasks.images.npz import read_arrays
+from netwright.tasks.images.raw import Found, Labelled
+
+TEST_SHARE, TEST_SEED = 0.2, 0
+EXPECTED = "expected a folder with one sub-folder of images for each class, or an .npz file with `images` and `labels`"
+
+
+def find_images(path: Path | None) -> Path:
+    """`path`, where something is there; `DataError` else."""
+    if path is None:
+        raise DataError(f"the task `images` needs --data PATH; {EXPECTED}")
+    path = path.expanduser()
+    if not path.exists():
+        raise DataError(f"the data {path} does not exist; {EXPECTED}")
+    if not path.is_dir() and path.suffix != ".npz":
+        raise DataError(f"the data {path} is neither a folder nor an .npz file; {EXPECTED}")
+    return path
+
+
+def load_images(path: Path | None) -> ImageData:
+    """The images at `path`, the same ones in the same order every time.
+
+    The name is that of the folder or file with eight digits of a checksum of all pixels and labels.
+    """
+    path = find_images(path)
+    found = read_folder(path) if path.is_dir() else read_arrays(path)
+    _check_classes(path, found)
+    notes = list(found.notes)
+    train, test = found.train, found.test
+    if test is None:
+        chosen, rest = share_of_every_class(train.labels, TEST_SHARE, seed=TEST_SEED)
+        chosen, rest = chosen.sort().values, rest.sort().values
+        train, test = train.only(rest), train.only(chosen)
+        notes.append(f"{len(chosen):,} images, a fifth of every class, were set aside for testing")
+    return ImageData(
+        name=f"{path.resolve().name} ({_checksum(found)})",
+        train_images=train.images,
+        train_labels=train.labels,
+        test_images=test.images,
+        test_labels=test.labels,
+        class_names=found.class_names,
+        notes=tuple(notes),
+    )
+
+
+def _check_classes(path: Path, found: Found) -> None:
+    if len(found.class_names) < 2:
+        raise DataError(f"{path} has a single class, {found.class_names[0]!r}; expected two or more")
+    uses = "to train on, to validate and to test" if found.test is None else "to train on and to validate"
+    least = 3 if found.test is None else 2
+    counts = torch.bincount(found.train.labels, minlength=len(found.class_names)).tolist()
+    small = [
+        f"{name!r} ({count})" for name, count in zip(found.class_names, counts, strict=True) if count < least
+    ]  # fmt: skip
+    if small:
+        shown = ", ".join(small[:5]) + (f" and {len(small) - 5} more" if len(small) > 5 else "")
+        notes = "".join(f". {note}" for note in found.notes)
+        raise DataError(
+            f"{path}: too few images in {shown}; every class needs {least} or more that can be read, one each {uses}"
+            f"{notes}"
+        )
+
+
+def _checksum(found: Found) -> str:
+    digest = hashlib.sha256(repr(found.class_names).encode())
+    for part in (found.train, found.test or Labelled.none()):
+        digest.update(repr(tuple(part.images.shape)).encode())
+        digest.update(part.images.numpy().tobytes())
+        digest.update(part.labels.numpy().tobytes())
+    return digest.hexdigest()[:8]

@@ -1,0 +1,1 @@
+"""What users test their own parts with: contracts, a virtual clock, a simulated search."""

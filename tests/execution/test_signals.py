@@ -1,0 +1,91 @@
+"""Where Ctrl-C comes at an awkward moment."""
+
+import signal
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from netwright.execution.signals import Interrupted, interruptible, interruptions_held_back
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class InterruptedWhileClearedAway:
+    """In its `__del__`, where Python ignores exceptions."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        signal.raise_signal(self.number)
+
+
+@pytest.fixture(autouse=True)
+def handlers_stay() -> Iterator[None]:
+    before = [signal.getsignal(number) for number in SIGNALS]
+    yield
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+def interrupted_while_it_sleeps(clear_away: Callable[[], object]) -> bool:
+    begun = time.monotonic()
+    try:
+        with interruptible():
+            clear_away()
+            time.sleep(30)
+    except Interrupted:
+        return time.monotonic() - begun < 20
+    return False
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_what_comes_while_an_object_is_cleared_away_is_not_lost(number: signal.Signals) -> None:
+    assert interrupted_while_it_sleeps(lambda: InterruptedWhileClearedAway(number))
+
+
+def test_what_comes_in_the_callback_of_a_weak_reference_is_not_lost() -> None:
+    def clear_away() -> None:
+        thread = threading.Thread()
+        references.append(weakref.ref(thread, lambda gone: signal.raise_signal(signal.SIGINT)))
+
+    references: list[object] = []
+    assert interrupted_while_it_sleeps(clear_away)
+
+
+def test_other_exceptions_there_are_reported_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Raises:
+        def __del__(self) -> None:
+            raise ValueError
+
+    reported: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda ignored: reported.append(ignored.exc_type))
+    with interruptible():
+        Raises()
+    assert reported == [ValueError]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_what_is_held_back_comes_at_the_end_of_the_block(number: signal.Signals) -> None:
+    done = []
+    try:
+        with interruptible():
+            with interruptions_held_back():
+                signal.raise_signal(number)
+                done.append("the block")
+            done.append("what follows")
+    except Interrupted:
+        done.append("interrupted")
+    assert done == ["the block", "interrupted"]
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    ours = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interruptible(), interruptions_held_back():
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, ours)
