@@ -136,15 +136,15 @@ def shards(repeats: int, ray: bool) -> None:
             parameters = ShardedParameters(kept, seed=0, init_range=0.08, baseline=MovingAverageBaseline())
             times = []
             for number in range(repeats):
-                parameters.judge([0.5], Origin(0, number, number))
+                parameters.advantages([0.5], Origin(0, number, number))
                 begun = time.perf_counter()
                 parameters.push(gradient)
                 pushed = time.perf_counter()
                 moved.num_bytes = 0
                 parameters.pull()
-                pulled = time.perf_counter()
+                snapshot = time.perf_counter()
                 kept.fetch(parameters.version)
-                times.append((pushed - begun, pulled - pushed, time.perf_counter() - pulled))
+                times.append((pushed - begun, snapshot - pushed, time.perf_counter() - snapshot))
             push, pull, another = (1000 * statistics.median(each) for each in zip(*times[5:], strict=True))
             size = moved.num_bytes // 2 if ray else 4 * num_parameters
             print(
@@ -169,10 +169,10 @@ class Moved:
 
 
 def random_actions() -> Sequence[object]:
-    performance = convolutional(15).start()
-    while performance.decision is not None:
-        performance.act(() if hasattr(performance.decision, "of") else 0)
-    return performance.actions
+    episode = convolutional(15).start()
+    while episode.decision is not None:
+        episode.act(() if hasattr(episode.decision, "of") else 0)
+    return episode.actions
 
 
 # What staleness costs -------------------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ class Timed(VirtualExecutor):
     def wait(self) -> Sequence[Outcome]:
         """The same, with a look at the clock."""
         outcomes = super().wait()
-        self.chore_seconds += sum(outcome.seconds for outcome in outcomes if outcome.of_chore)
+        self.chore_seconds += sum(outcome.seconds for outcome in outcomes if outcome.of_remote_task)
         return outcomes
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from netwright.cli.estimate import described
 from netwright.recipes import config_of
 from netwright.searching.estimate import estimate_search
-from netwright.searching.progress import make_watch
-from netwright.searching.run import Place, default_workers, hardware, run_search
+from netwright.searching.progress import make_progress
+from netwright.searching.run import Placement, default_workers, hardware, run_search
 from netwright.trials import TrialState
 
 ASKED = 0.3
@@ -30,16 +30,16 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     config = config_of(options.recipe, options.data).changed(seed=options.seed)
-    place = Place(default_workers(config), options.data, options.verify)
+    placement = Placement(default_workers(config), options.data, options.verify)
 
     begun = time.monotonic()
-    estimate = estimate_search(config, place)
+    estimate = estimate_search(config, placement)
     print(
         f"hardware: {hardware()}\n{described(estimate)}\n  (found out in {time.monotonic() - begun:.0f} s)", flush=True
     )
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, make_watch(live=None, talkative=True) as watch:
-        results = run_search(config, Path(folder) / "run", place, watch)
+    with tempfile.TemporaryDirectory() as folder, make_progress(live=None, verbose=True) as callback:
+        results = run_search(config, Path(folder) / "run", placement, callback)
     taken = time.monotonic() - begun
     seconds = [trial.seconds or 0.0 for trial in results.trials if trial.state is TrialState.DONE and trial.seconds]
     print(f"taken: {taken:.0f} s; {len(seconds)} children trained, {sum(seconds) / len(seconds):.2f} s each")

@@ -22,7 +22,7 @@ from netwright.config import FinalSettings
 from netwright.final_training.images import FinalImages
 from netwright.final_training.pipeline import finish, found_in
 from netwright.searching.results import described
-from netwright.searching.run import Place, default_workers, hardware, read_config
+from netwright.searching.run import Placement, default_workers, hardware, read_config
 from netwright.tasks.images.data import ImageSplit, everything_but_test
 from netwright.training.images import train_classifier
 from netwright.trials import derive_seed
@@ -53,10 +53,10 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="of the final training; default as netwright train")
     parser.add_argument("--workers", type=int)
     options = parser.parse_args()
-    config, place = read_config(options.run)
-    place = Place(options.workers or default_workers(config), place.data, place.verify)
+    config, placement = read_config(options.run)
+    placement = Placement(options.workers or default_workers(config), placement.data, placement.verify)
     ((origin, network),) = found_in(options.run, 1).items()
-    images = FinalImages.open(config.evaluate, FinalSettings(), place)
+    images = FinalImages.open(config.evaluate, FinalSettings(), placement)
     data, child = images.data, images.child
     print(f"hardware: {hardware()}\ndata: {data.name}, {len(data.test_images)} test images")
     print(f"architecture: {origin}: {described(network)}")
@@ -68,7 +68,7 @@ def main() -> None:
         accuracies["all images"].append(searched(network, images, everything_but_test(data), drawn))
         with tempfile.TemporaryDirectory() as scratch, Stages() as stages:
             final = FinalSettings(seed=seed, epochs=options.epochs)
-            model = finish({origin: network}, config, final, Path(scratch) / "model", place, stages)
+            model = finish({origin: network}, config, final, Path(scratch) / "model", placement, stages)
         accuracies["train"].append(model["metrics"]["test_accuracy"])
         chosen = {name: model["settings"][name] for name in ("learning_rate", "weight_decay", "epsilon", "decay_at")}
         row = "  ".join(f"{way} {values[-1]:.4f}" for way, values in accuracies.items())

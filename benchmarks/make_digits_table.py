@@ -84,7 +84,7 @@ class SeveralSeeds:
 
 def networks() -> list[Any]:
     """All networks of the space in a random order, the same every time."""
-    found = [performance.architecture for performance in enumerate_space(digits_table().space)]
+    found = [episode.architecture for episode in enumerate_space(digits_table().space)]
     random.Random(0).shuffle(found)
     return found
 
@@ -166,7 +166,7 @@ def main() -> None:
     finally:
         executor.close()
     print(f"{hardware()}\n{spread(rows)}, {statistics.fmean(float(row[-2]) for row in rows.values()):.3f} s a training")
-    order = [str(performance.architecture) for performance in enumerate_space(digits_table().space)]
+    order = [str(episode.architecture) for episode in enumerate_space(digits_table().space)]
     if set(order) <= rows.keys():
         pack(rows, order, TABLE.path)
         print(f"written: {TABLE.path}, {TABLE.path.stat().st_size:,} bytes")

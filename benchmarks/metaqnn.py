@@ -20,9 +20,9 @@ import numpy as np
 from netwright.compare.statistics import interval_of_difference, spread
 from netwright.config import QLearningSettings, RunConfig
 from netwright.recipes.networks import metaqnn_digits
-from netwright.searching.progress import make_watch
+from netwright.searching.progress import make_progress
 from netwright.searching.results import Results, described
-from netwright.searching.run import Place, default_workers, hardware, run_search
+from netwright.searching.run import Placement, default_workers, hardware, run_search
 from netwright.searching.store import Store
 
 RANDOM, GREEDY = 1.0, 0.2
@@ -83,9 +83,9 @@ def main() -> None:
     for seed in range(options.seeds):
         config = config_of(seed, options.models)
         folder = options.out / f"models{options.models}-seed{seed}"
-        place = Place(options.workers or default_workers(config))
-        with make_watch(live=None, talkative=True) as watch:
-            results = run_search(config, folder, place, watch)
+        placement = Placement(options.workers or default_workers(config))
+        with make_progress(live=None, verbose=True) as callback:
+            results = run_search(config, folder, placement, callback)
         best = results.best
         print(f"seed {seed}: best {best.reward:.4f} in trial {best.number}: {described(best.proposal.architecture)}")
         for kind, phases in phases_of(results, folder).items():

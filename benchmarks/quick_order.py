@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 
 from netwright.recipes import config_of
-from netwright.searching.progress import make_watch
+from netwright.searching.progress import make_progress
 from netwright.searching.results import described
-from netwright.searching.run import Place, default_workers, hardware, run_confirmation, run_search
+from netwright.searching.run import Placement, default_workers, hardware, run_confirmation, run_search
 from netwright.trials import TrialState
 
 
@@ -27,20 +27,25 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     config = config_of(options.recipe).changed(seed=options.seed)
-    place = Place(default_workers(config), options.data, options.verify)
+    placement = Placement(default_workers(config), options.data, options.verify)
 
     begun = time.monotonic()
-    with make_watch(live=None, talkative=True) as watch:
-        results = run_search(config, options.out, place, watch)
+    with make_progress(live=None, verbose=True) as callback:
+        results = run_search(config, options.out, placement, callback)
     print(f"hardware: {hardware()}\ndata: {results.data_name}")
     print(f"{options.recipe}: {config.num_trials} trials in {(time.monotonic() - begun) / 60:.1f} minutes")
 
     measured = [trial for trial in results.trials if trial.state is TrialState.DONE]
     best = max(measured, key=lambda trial: trial.reward or 0.0)
     worst = min(measured, key=lambda trial: trial.reward or 0.0)
-    with make_watch(live=None, talkative=True) as watch:
+    with make_progress(live=None, verbose=True) as callback:
         results = run_confirmation(
-            options.out, top=None, num_seeds=3, numbers=(best.number, worst.number), place=place, watch=watch
+            options.out,
+            top=None,
+            num_seeds=3,
+            numbers=(best.number, worst.number),
+            placement=placement,
+            callback=callback,
         )
     for name, trial in (("best", best), ("worst", worst)):
         seen = trial.metrics[results.score_name]

@@ -20,9 +20,9 @@ from netwright.compare.statistics import Spread, share, spread
 from netwright.recipes import config_of
 from netwright.searching.run import usable_cores
 from netwright.spaces.exploring import sample
-from netwright.spaces.programs import Performance, Space
+from netwright.spaces.programs import Episode, Space
 from netwright.strategies import thompson
-from netwright.strategies.surrogate import Array, Critic, Features, by_distance, by_rank, standardised
+from netwright.strategies.surrogate import Array, Features, GaussianProcessSurrogate, by_distance, by_rank, standardised
 from netwright.strategies.thompson import ThompsonSampling
 from netwright.tasks.benchmarks.catalog import find_table, load_table
 from netwright.trials import Ticket, Trial, TrialState
@@ -34,7 +34,7 @@ BUDGETS = {"nasbench201-cifar10": 20_000.0, "nasbench201-cifar100": 40_000.0, "d
 class Anywhere(ThompsonSampling):
     """Candidates are random architectures, and no changes of the best."""
 
-    def candidates(self, space: Space, rng: random.Random) -> list[Performance]:
+    def candidates(self, space: Space, rng: random.Random) -> list[Episode]:
         """As many as else."""
         return [sample(space, rng) for _ in range(self._num_candidates)]
 
@@ -42,39 +42,42 @@ class Anywhere(ThompsonSampling):
 class Uncritical(ThompsonSampling):
     """The first candidate is tried, whatever the critic would say: local search from the best ten."""
 
-    def _by_preference(self, candidates: Sequence[Performance], rng: np.random.Generator) -> Iterable[Performance]:
+    def _by_preference(self, candidates: Sequence[Episode], rng: np.random.Generator) -> Iterable[Episode]:
         return candidates
 
 
 class Forgetful(ThompsonSampling):
     """What was tried may be tried again."""
 
-    def _new(self, wished: Iterable[Performance]) -> Performance:
+    def _new(self, wished: Iterable[Episode]) -> Episode:
         return next(iter(wished))
 
 
-class Certain(Critic):
+class Certain(GaussianProcessSurrogate):
     """Tells what it expects, and no draw of what it holds for possible."""
 
-    def imagined(
+    def posterior_sample(
         self, known: Sequence[Features], values: Array, others: Sequence[Features], rng: np.random.Generator
     ) -> Array:
         """The mean: a draw whose normal numbers are all 0."""
-        return super().imagined(known, values, others, mock.Mock(standard_normal=np.zeros))
+        return super().posterior_sample(known, values, others, mock.Mock(standard_normal=np.zeros))
 
 
-def with_critic(critic: Critic, space: Space, seed: int) -> ThompsonSampling:
+def with_surrogate(surrogate: GaussianProcessSurrogate, space: Space, seed: int) -> ThompsonSampling:
     """The strategy with another critic."""
     strategy = ThompsonSampling(space, seed=seed)
-    strategy.critic = critic
+    strategy.surrogate = surrogate
     return strategy
 
 
 Make = Callable[[Space, int], ThompsonSampling]
 VARIANTS: dict[str, tuple[Make, Callable[[Sequence[float]], Array]]] = {
     "as it is": (lambda space, seed: ThompsonSampling(space, seed=seed), standardised),
-    "without pairs": (lambda space, seed: with_critic(Critic(pairs=0.0), space, seed), standardised),
-    "the mean, no draw": (lambda space, seed: with_critic(Certain(), space, seed), standardised),
+    "without pairs": (
+        lambda space, seed: with_surrogate(GaussianProcessSurrogate(pairs=0.0), space, seed),
+        standardised,
+    ),
+    "the mean, no draw": (lambda space, seed: with_surrogate(Certain(), space, seed), standardised),
     "without the critic": (lambda space, seed: Uncritical(space, seed=seed), standardised),
     "candidates anywhere": (lambda space, seed: Anywhere(space, seed=seed), standardised),
     "one change at most": (lambda space, seed: ThompsonSampling(space, seed=seed, max_changes=1), standardised),

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from netwright.config import FunctionSettings, ReplicaSettings, RunConfig, StrategySettings, strategy_settings
 from netwright.errors import ConfigError, NetwrightError
-from netwright.searching.progress import make_watch
+from netwright.searching.progress import make_progress
 from netwright.searching.results import Results
-from netwright.searching.run import Place, continued, run_search
+from netwright.searching.run import Placement, continued, run_search
 from netwright.spaces.checking import check_space
 from netwright.spaces.programs import Space
 from netwright.trials import TrialState
@@ -68,12 +68,12 @@ def search(
         raise ConfigError(f"workers is a number of processes, 1 or more, or None for this process; got {workers}")
     if workers is None and executor == "local" and time_limit_seconds is not None:
         raise ConfigError("time_limit_seconds needs processes that can be stopped; pass workers=1 or more")
-    place = Place(workers=workers, executor=executor, address=address, gpus_per_child=gpus_per_child)
+    placement = Placement(workers=workers, executor=executor, address=address, gpus_per_child=gpus_per_child)
     folder = None if out is None else Path(out)
     if folder is not None:
         config = continued(config, folder, num_trials=num_trials)
-    with make_watch(live=progress, talkative=False) as watch:
-        results = run_search(config, folder, place, watch)
+    with make_progress(live=progress, verbose=False) as callback:
+        results = run_search(config, folder, placement, callback)
     if folder is not None:
         _leave_report(folder)
     failed = [trial for trial in results.trials if trial.state is TrialState.FAILED]

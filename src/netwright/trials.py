@@ -44,7 +44,7 @@ class FailureKind(StrEnum):
     WORKER_LOST = "worker lost"
 
     @property
-    def says_nothing_of_the_child(self) -> bool:
+    def is_infrastructure_failure(self) -> bool:
         """Whether the machine failed and not the child: retried, and never learned from."""
         return self is FailureKind.WORKER_LOST
 
@@ -90,7 +90,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Chore:
+class RemoteTask:
     """Work of the strategy's own that any process may do, before it takes up another job; `number` is below 0."""
 
     number: int
@@ -119,14 +119,14 @@ class Outcome:
     answer: Any = None
 
     @property
-    def of_chore(self) -> bool:
+    def of_remote_task(self) -> bool:
         """Whether it was no child's."""
         return self.number < 0
 
     @property
     def lost(self) -> bool:
         """Whether it says nothing of the child, so that the job is tried again."""
-        return self.failure is not None and self.failure.kind.says_nothing_of_the_child
+        return self.failure is not None and self.failure.kind.is_infrastructure_failure
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from netwright.compare.page import distances, write_page
 from netwright.compare.plan import make_plan
 from netwright.compare.runs import WholeRun
 from netwright.config import FunctionSettings, RunConfig
-from netwright.evaluation.factory import Opened
+from netwright.evaluation.factory import DatasetInfo
 from oracles.chromium import NAMES, Chromium, installed
 from oracles.tiny_search import tiny, total
 
@@ -20,9 +20,9 @@ EVIL = "<script>window.hacked=1</script>"
 def file(tmp_path: Path) -> Path:
     config = RunConfig(recipe=EVIL, space=tiny(), evaluate=FunctionSettings(function=total))
     plan = make_plan(config, "random,reinforce:learning_rate=0.05", num_seeds=3, trials=40)
-    opened = Opened(name=EVIL, notes=(EVIL,), best_score=13.0)
-    records = [WholeRun(plan, opened).play(*run) for run in plan.runs]
-    return write_page(Comparison.of(plan, records, opened), tmp_path)
+    dataset = DatasetInfo(name=EVIL, notes=(EVIL,), best_score=13.0)
+    records = [WholeRun(plan, dataset).play(*run) for run in plan.runs]
+    return write_page(Comparison.of(plan, records, dataset), tmp_path)
 
 
 def test_the_page_tells_everything_and_trusts_no_name(file: Path) -> None:

@@ -15,7 +15,7 @@ from netwright.compare.records import Record
 from netwright.compare.runs import WholeRun
 from netwright.config import FunctionSettings, RunConfig
 from netwright.errors import ConfigError, RunError, StoreError
-from netwright.evaluation.factory import FunctionEvaluation, Opened
+from netwright.evaluation.factory import DatasetInfo, FunctionEvaluation
 from netwright.recipes.cells import pydoc
 from netwright.trials import Measurement, Proposal, Trial, TrialState
 from oracles.tiny_search import raise_always, tiny, total
@@ -39,7 +39,7 @@ def table(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def played(plan: Any, strategy: str = "random", seed: int = 0) -> Record:
-    return WholeRun(plan, Opened()).play(strategy, seed)
+    return WholeRun(plan, DatasetInfo()).play(strategy, seed)
 
 
 def record(strategy: str, seed: int, scores: list[float | None], **changes: Any) -> Record:
@@ -166,7 +166,7 @@ def test_the_reported_result_is_that_of_the_first_architecture_with_the_best_rew
         record("reinforce", 0, [1.0, 2.0, 3.0, 5.0], test_accuracies=accuracies),
         record("reinforce", 1, [5.0, 2.0, 3.0, 4.0], test_accuracies=accuracies),
     ]
-    found = Comparison.of(plan, records, Opened(best_score=5.0))
+    found = Comparison.of(plan, records, DatasetInfo(best_score=5.0))
     random, reinforce = found.summaries
     assert [run.test_accuracy for run in (*random.runs, *reinforce.runs)] == [0.2, 0.1, 0.4, 0.1]
     assert [run.regret for run in (*random.runs, *reinforce.runs)] == [2.0, 1.0, 0.0, 0.0]
@@ -189,14 +189,14 @@ def test_where_low_scores_are_good_the_papers_comparison_is_turned_round() -> No
     plan = make_plan(pydoc(), "random,reinforce", num_seeds=1, trials=1)
     runs = (("random", 90.0), ("reinforce", 70.0))
     records = [Record(name, 0, (80 / score**2,), (score,), (1.0,), (None,), (0,)) for name, score in runs]
-    found = Comparison.of(plan, records, Opened())
+    found = Comparison.of(plan, records, DatasetInfo())
     assert found.by_models[0].curve.mean == (20.0,)
     assert found.better["reinforce", "random"].mean == 1.0
 
 
 def test_what_overruns_the_budget_counts_where_it_ends() -> None:
     plan = make_plan(config(time_limit_seconds=9), "random", num_seeds=1, seconds=10)
-    found = Comparison.of(plan, [record("random", 0, [1.0, 2.0], seconds=(6.0, 9.0))], Opened())
+    found = Comparison.of(plan, [record("random", 0, [1.0, 2.0], seconds=(6.0, 9.0))], DatasetInfo())
     curve = dict(zip(found.summaries[0].curve.x, found.summaries[0].curve.mean, strict=True))
     assert [value for x, value in curve.items() if x < 6] == [None] * sum(x < 6 for x in curve)
     assert {value for x, value in curve.items() if 6 <= x < 10} == {1.0}
@@ -207,7 +207,7 @@ def test_what_overruns_the_budget_counts_where_it_ends() -> None:
 def test_a_run_that_measured_nothing_is_no_result() -> None:
     plan = make_plan(config(), "random", num_seeds=1, trials=1)
     with pytest.raises(RunError, match="no trial of random, seed 0, was measured; its first error: not finite"):
-        Comparison.of(plan, [record("random", 0, [None], error="not finite: nan")], Opened())
+        Comparison.of(plan, [record("random", 0, [None], error="not finite: nan")], DatasetInfo())
 
 
 def test_the_accounting_is_said_in_words() -> None:

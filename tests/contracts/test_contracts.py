@@ -34,7 +34,7 @@ from netwright.spaces.programs import Schedule, Space, space
 from netwright.strategies.random_search import RandomSearch
 from netwright.strategies.reinforce import Reinforce
 from netwright.testing.contracts import evaluate_for_contract, executor_contract, strategy_contract
-from netwright.trials import Chore, Failure, Job, Outcome, Proposal, StrategyState, Ticket, Trial, Update
+from netwright.trials import Failure, Job, Outcome, Proposal, RemoteTask, StrategyState, Ticket, Trial, Update
 
 
 @space
@@ -225,7 +225,7 @@ class Lets(InProcessExecutor):
 
     def wait(self) -> Sequence[Outcome]:
         job = self._jobs[0]
-        if isinstance(job, Chore):
+        if isinstance(job, RemoteTask):
             return super().wait()
         return [Outcome(self._jobs.popleft().number, self._evaluate(job), None, 0.0)]
 
@@ -248,7 +248,7 @@ class Forgets(InProcessExecutor):
 
 
 class Renumbers(InProcessExecutor):
-    def submit(self, job: Job | Chore) -> None:
+    def submit(self, job: Job | RemoteTask) -> None:
         super().submit(replace(job, number=0))
 
 

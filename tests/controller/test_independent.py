@@ -24,11 +24,11 @@ def policy_for(space, temperature=1.0):
     return policy, leaves
 
 
-def step_by_step(weights, performance, temperature):
+def step_by_step(weights, episode, temperature):
     """log P and summed entropy in numpy, one decision at a time."""
     log_prob = entropy = 0.0
     asked = Counter()
-    for decision, action in zip(performance.decisions, performance.actions, strict=True):
+    for decision, action in zip(episode.decisions, episode.actions, strict=True):
         kind = "choice" if isinstance(decision, Choice) else "subset"
         logits = weights[f"{kind}/{decision.name}/{asked[decision.name]}"] / temperature
         asked[decision.name] += 1
@@ -61,9 +61,9 @@ def test_samples_are_as_frequent_as_their_probability_says():
     policy, leaves = policy_for(small(), temperature=1.5)
     log_probs, _ = policy.log_probs(leaves)
     count = 8000
-    performances = [small().start() for _ in range(count)]
-    policy.sample(performances, [np.random.default_rng([1, index]) for index in range(count)])
-    seen = Counter(tuple(performance.actions) for performance in performances)
+    episodes = [small().start() for _ in range(count)]
+    policy.sample(episodes, [np.random.default_rng([1, index]) for index in range(count)])
+    seen = Counter(tuple(episode.actions) for episode in episodes)
     expected = {tuple(leaf.actions): float(p) * count for leaf, p in zip(leaves, log_probs.detach().exp(), strict=True)}
     assert set(seen) <= set(expected)
     common = {actions: often for actions, often in expected.items() if often >= 5}
@@ -101,9 +101,9 @@ def test_a_space_with_one_architecture_has_probability_one():
         return "the only one"
 
     policy = IndependentPolicy()
-    performance = fixed().start()
-    policy.sample([performance], [np.random.default_rng(0)])
-    log_probs, entropies = policy.log_probs([performance])
+    episode = fixed().start()
+    policy.sample([episode], [np.random.default_rng(0)])
+    log_probs, entropies = policy.log_probs([episode])
     assert (log_probs.tolist(), entropies.tolist()) == ([0.0], [0.0])
     assert log_probs.requires_grad
 

@@ -18,8 +18,8 @@ from oracles.spaces_to_try import layers, small
 def controller_for(space, **settings):
     """A controller that has met every decision and is far from uniform."""
     controller = Controller(seed=3, **{"hidden_size": 6, "init_range": 1.0, **settings})
-    for performance in random_performances(space, 20):
-        controller.log_probs([performance])
+    for episode in random_performances(space, 20):
+        controller.log_probs([episode])
     return controller
 
 
@@ -40,11 +40,11 @@ def as_numpy(controller):
 @pytest.mark.parametrize("settings", [{}, {"temperature": 2.5}, {"num_layers": 1, "hidden_size": 9}], ids=str)
 def test_log_prob_and_entropy_equal_a_step_by_step_computation(space, settings):
     controller = controller_for(space, **settings)
-    performances = random_performances(space, 12)
-    log_probs, entropies = controller.log_probs(performances)
+    episodes = random_performances(space, 12)
+    log_probs, entropies = controller.log_probs(episodes)
     weights = as_numpy(controller)
     extra = {"num_layers": settings.get("num_layers", 2), "temperature": settings.get("temperature", 1.0)}
-    expected = np.array([log_prob_and_entropy(weights, performance, **extra) for performance in performances])
+    expected = np.array([log_prob_and_entropy(weights, episode, **extra) for episode in episodes])
     np.testing.assert_allclose(log_probs.detach().numpy(), expected[:, 0], rtol=2e-5, atol=1e-5)
     np.testing.assert_allclose(entropies.detach().numpy(), expected[:, 1], rtol=2e-5, atol=1e-5)
 
@@ -64,9 +64,9 @@ def test_a_walk_draws_as_often_as_the_log_probability_says():
             actions.append(controller.choose(walk, choice, rng))
             walk = controller.advance(walk, choice, actions[-1])
         drawn[tuple(actions)] += 1
-    performances = list(enumerate_space(two()))
-    log_probs, _ = controller.log_probs(performances)
-    found = [drawn[tuple(performance.actions)] / 4000 for performance in performances]
+    episodes = list(enumerate_space(two()))
+    log_probs, _ = controller.log_probs(episodes)
+    found = [drawn[tuple(episode.actions)] / 4000 for episode in episodes]
     np.testing.assert_allclose(found, log_probs.detach().exp().numpy(), atol=0.03)
     shares = np.array(found).reshape(3, 2)
     given_first = shares[:, 1] / shares.sum(1)
@@ -91,9 +91,9 @@ def test_samples_are_as_frequent_as_their_probability_says(temperature):
     count, batch = 8000, 40
     seen = Counter()
     for start in range(0, count, batch):
-        performances = [small().start() for _ in range(batch)]
-        controller.sample(performances, [np.random.default_rng([1, start + i]) for i in range(batch)])
-        seen.update(tuple(performance.actions) for performance in performances)
+        episodes = [small().start() for _ in range(batch)]
+        controller.sample(episodes, [np.random.default_rng([1, start + i]) for i in range(batch)])
+        seen.update(tuple(episode.actions) for episode in episodes)
     common = {actions: p for actions, p in expected.items() if p * count >= 5}
     chi_square = sum((seen[actions] - p * count) ** 2 / (p * count) for actions, p in common.items())
     # Mean of chi-square is its degrees of freedom, variance twice that: five deviations above would be a miracle.
@@ -120,18 +120,18 @@ def test_a_sequence_does_not_depend_on_its_neighbours(tried):
     controller = controller_for(tried)
     together = [tried.start() for _ in range(100)]
     controller.sample(together, [np.random.default_rng(i) for i in range(100)])
-    for index, performance in enumerate(together):
+    for index, episode in enumerate(together):
         alone = tried.start()
         controller.sample([alone], [np.random.default_rng(index)])
-        assert alone.actions == performance.actions
+        assert alone.actions == episode.actions
 
 
 def test_sequences_of_one_batch_may_have_different_depths():
     controller = Controller(seed=0)
-    performances = [layers(depth).start() for depth in (2, 5, 3)]
-    controller.sample(performances, [np.random.default_rng(i) for i in range(3)])
-    together, _ = controller.log_probs(performances)
-    alone = torch.cat([controller.log_probs([performance])[0] for performance in performances])
+    episodes = [layers(depth).start() for depth in (2, 5, 3)]
+    controller.sample(episodes, [np.random.default_rng(i) for i in range(3)])
+    together, _ = controller.log_probs(episodes)
+    alone = torch.cat([controller.log_probs([episode])[0] for episode in episodes])
     torch.testing.assert_close(together, alone)
 
 

@@ -36,10 +36,10 @@ def origin(round_number=0, *, replica=0, version=0):
 
 def push(parameters, gradient, rewards, origin):
     """A whole batch; what people should know of it."""
-    judged = parameters.judge(rewards, origin)
-    if judged.accepted:
+    advantages = parameters.advantages(rewards, origin)
+    if advantages.accepted:
         parameters.push(gradient)
-    return judged.metrics
+    return advantages.metrics
 
 
 def same(one, other):
@@ -65,7 +65,7 @@ def test_one_replica_over_shards_is_the_single_controller_to_the_bit(count):
         ]
         update, other = (strategy.observe(ticket, trials) for strategy in strategies)
         assert {**update.metrics, "staleness": 0} == other.metrics
-    (values, tensors), (others, other_tensors) = (strategy._drawn._parameters.state() for strategy in strategies)
+    (values, tensors), (others, other_tensors) = (strategy._sampler._parameters.state() for strategy in strategies)
     assert same(tensors, other_tensors)
     assert values.items() <= others.items()
     assert len({name for name in tensors if name.startswith("weight/")}) > 10
@@ -171,10 +171,10 @@ def test_what_is_older_than_the_limit_is_dropped_and_counted():
 def test_a_pull_is_a_copy():
     parameters = sharded(3)
     push(parameters, gradient(0), [0.5], origin(0))
-    pulled = parameters.pull().weights
-    kept = {name: value.clone() for name, value in pulled.items()}
+    snapshot = parameters.pull().weights
+    kept = {name: value.clone() for name, value in snapshot.items()}
     push(parameters, gradient(1), [0.5], origin(1))
-    assert same(pulled, kept)
+    assert same(snapshot, kept)
     assert not same(parameters.pull().weights, kept)
 
 

@@ -22,7 +22,7 @@ TRAINING = {name: value for name, value in SETTINGS.items() if name != "speed"} 
 
 
 @pytest.fixture(autouse=True)
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path | None]]:
+def dataset(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path | None]]:
     """The tasks that were opened; each is the rhyming text."""
     calls: list[tuple[str, Path | None]] = []
 
@@ -50,11 +50,11 @@ def child(**changes: Any) -> TextChild:
     return TextChild(**{**settings, **changes})
 
 
-def test_data_are_opened_once_at_the_first_call(opened: list[tuple[str, Path | None]]) -> None:
+def test_data_are_opened_once_at_the_first_call(dataset: list[tuple[str, Path | None]]) -> None:
     evaluate = pickle.loads(pickle.dumps(child()))
-    assert opened == []
+    assert dataset == []
     first, again = evaluate(Job(1, Lstm(), seed=3)), evaluate(Job(2, Lstm(), seed=3))
-    assert opened == [("rhymes", Path("somewhere"))]
+    assert dataset == [("rhymes", Path("somewhere"))]
     assert first == again
     assert evaluate(Job(1, Lstm(), seed=4)) != first
 

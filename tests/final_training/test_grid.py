@@ -19,7 +19,7 @@ from netwright.final_training.images import FinalImages
 from netwright.final_training.interface import Candidate
 from netwright.final_training.text import FinalText
 from netwright.recipes import config_of
-from netwright.searching.run import Place
+from netwright.searching.run import Placement
 from netwright.trials import Failure, FailureKind, Job, Measurement, Outcome
 
 SMALL = ConvNet((ConvLayer(filter_height=1, filter_width=1, num_filters=2),))
@@ -175,10 +175,12 @@ def test_a_candidate_that_loses_every_worker_ends_the_grid_after_the_others_and_
     candidates = candidates_of({"one": SMALL}, grid(FinalSettings()))[:3]
 
     def train(executor: Losing) -> list[int]:
-        monkeypatch.setattr(netwright.final_training.grid, "make_executor", lambda config, evaluate, place: executor)
+        monkeypatch.setattr(
+            netwright.final_training.grid, "make_executor", lambda config, evaluate, placement: executor
+        )
         measured = Measured(tmp_path / "grid.json", {}, REWARD)
         train_candidates(
-            candidates, evaluate=lambda job: Measurement({}), config=config_of("digits"), seed=0, place=Place(),
+            candidates, evaluate=lambda job: Measurement({}), config=config_of("digits"), seed=0, placement=Placement(),
             measured=measured, on_progress=lambda stage, ended, total: None,
         )  # fmt: skip
         return executor.numbers

@@ -19,7 +19,7 @@ from netwright.final_training import images as finals
 from netwright.final_training.pipeline import finish, found_in
 from netwright.locks import locked
 from netwright.models.folder import read_description
-from netwright.searching.run import Place
+from netwright.searching.run import Placement
 from netwright.tasks import catalog
 from netwright.training import images as loop
 from oracles.numbered_images import (
@@ -246,9 +246,9 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
 def test_a_training_that_diverges_says_so(tmp_path: Path) -> None:
     wild = CONFIG.changed(evaluate=CONFIG.evaluate.model_copy(update={"learning_rate": 1e30}))
     with pytest.raises(RunError, match=r"the final training failed: the training loss is .*lower --set evaluate"):
-        finish({"one": small(4)}, wild, FINAL.without_grid(), tmp_path / "model", Place())
+        finish({"one": small(4)}, wild, FINAL.without_grid(), tmp_path / "model", Placement())
     with pytest.raises(RunError, match="every training of the grid failed, the first with not finite"):
-        finish({"one": small(4)}, wild, FINAL, tmp_path / "model", Place())
+        finish({"one": small(4)}, wild, FINAL, tmp_path / "model", Placement())
 
 
 @pytest.mark.parametrize(

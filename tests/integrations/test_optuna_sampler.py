@@ -16,7 +16,7 @@ from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.parameters import AdamParameters
 from netwright.controller.policy import Controller
 from netwright.integrations.optuna import ControllerSampler
-from netwright.integrations.optuna.learner import Learner, Told
+from netwright.integrations.optuna.learner import FinishedTrial, Learner
 from netwright.integrations.optuna.sampler import ATTRIBUTE
 from netwright.integrations.optuna.suggestions import options_of
 from netwright.strategies.reinforce import Reinforce
@@ -147,7 +147,9 @@ def test_the_weights_are_those_of_the_strategy(lag):
             for index, proposal in enumerate(proposals[learned])
         ]
         strategy.observe(Ticket(learned, size * learned, size), batch)
-        learner.learn([Told(of.replay(t.proposal.actions), t.reward, t.proposal.policy_version) for t in batch])
+        learner.learn(
+            [FinishedTrial(of.replay(t.proposal.actions), t.reward, t.proposal.policy_version) for t in batch]
+        )
     expected, found = parameters.pull().weights, learner._parameters.pull().weights
     assert expected.keys() == found.keys()
     for name, weight in expected.items():

@@ -17,8 +17,8 @@ from netwright.config import FunctionSettings, RandomSettings, RunConfig
 from netwright.integrations.tensorboard import Curves
 from netwright.searching.core import Step
 from netwright.searching.loop import make_core
-from netwright.searching.progress import Watches
-from netwright.searching.run import Place, run_search
+from netwright.searching.progress import Callbacks
+from netwright.searching.run import Placement, run_search
 from netwright.searching.store import Store
 from netwright.trials import Measurement, Outcome, Update
 from oracles.interrupted import interrupted_at_every_line
@@ -107,7 +107,7 @@ def test_an_interrupted_search_that_goes_on_has_each_step_once(
     assert len(our_files(run)) == 1
 
 
-class Interrupting(Watches):
+class Interrupting(Callbacks):
     """Stands for a Ctrl-C during the fifth step."""
 
     num_steps = 0
@@ -123,8 +123,8 @@ def test_an_interruption_loses_nothing(tmp_path: Path) -> None:
     run = tmp_path / "run"
     evaluate = FunctionSettings(function=lambda architecture: float(sum(architecture["sizes"])))
     config = RunConfig(space=small(), evaluate=evaluate, num_trials=20, batch_size=2)
-    with pytest.raises(KeyboardInterrupt), Watches(Curves(run), Interrupting()) as watch:
-        run_search(config, run, Place(), watch)
+    with pytest.raises(KeyboardInterrupt), Callbacks(Curves(run), Interrupting()) as callback:
+        run_search(config, run, Placement(), callback)
     found = curves(run)
     assert found == expected_curves(run)
     assert 4 <= len(found["trials/reward"]) < 20
@@ -142,7 +142,7 @@ def test_ctrl_c_in_the_middle_of_a_step_leaves_none_half_written(tmp_path: Path)
         own.step(Step(updates=tuple(Update(number, {"entropy": float(number)}) for number in (first, first + 1))))
 
     with Store.create(run, {"about": {"score_name": "value"}}) as store, Curves(run) as own:
-        own.begin(make_core(config, store), config, Place(), ())
+        own.begin(make_core(config, store), config, Placement(), ())
         step()  # what is imported at the first is not traced
         places = list(interrupted_at_every_line(step))
     num_in_queue = sum(where.startswith(queue.__file__) for where in places)
@@ -173,7 +173,7 @@ def test_what_ends_out_of_order_is_written_in_order_and_at_once(tmp_path: Path) 
     documents = {"config": {"batch_size": 4}, "about": {"score_name": "value"}}
     with Store.create(run, documents) as store, Curves(run) as own:
         core = make_core(config, store)
-        own.begin(core, config, Place(), ())
+        own.begin(core, config, Placement(), ())
         own.step(core.start())
 
         def end(number: int) -> Points:

@@ -98,8 +98,8 @@ text = ["evaluate.num_train_tokens=2000", "evaluate.num_validation_tokens=1000"]
 for recipe, small in (("digits", ["evaluate.num_train=100", "evaluate.num_validation=100"]), ("pydoc", text)):
     settings = ["batch_size=2", "confirm.at_end=false", "evaluate.epochs=1", *small]
     config = config_of(recipe, None).with_settings(settings).changed(num_trials=6)
-    with make_watch(live=None, talkative=False) as watch:
-        results = run_search(config, None, Place(workers=None), watch)
+    with make_progress(live=None, verbose=False) as callback:
+        results = run_search(config, None, Placement(workers=None), callback)
     assert all(trial.reward is not None for trial in results.trials)
     assert results.trials[-1].proposal.policy_version > 0, "the controller has learned"
     assert "torch" in sys.modules

@@ -14,7 +14,7 @@ from netwright.errors import ConfigError, DataError, RunError
 from netwright.execution.interface import Evaluate
 from netwright.execution.on_ray import RayExecutor
 from netwright.testing.contracts import executor_contract
-from netwright.trials import Chore, FailureKind, Job, Measurement, Outcome
+from netwright.trials import FailureKind, Job, Measurement, Outcome, RemoteTask
 from oracles.dying_workers import DiesAsItStarts
 from oracles.ray_nodes import Nodes
 
@@ -100,7 +100,7 @@ def test_workers_that_die_as_they_start_cost_children_attempts_and_chores_none(m
     for number in range(3):
         (tmp_path / str(number)).touch()
     executor = make(DiesAsItStarts(tmp_path), workers=1)
-    for job in (Chore(-1, str), *(Job(number, None, 0) for number in range(4))):
+    for job in (RemoteTask(-1, str), *(Job(number, None, 0) for number in range(4))):
         executor.submit(job)
     ended: list[Outcome] = []
     while len(ended) < 5:
@@ -120,14 +120,14 @@ def test_chores_go_before_waiting_children_and_have_no_time_limit(make: Make) ->
         return "rested"
 
     executor = make(evaluate, workers=1, time_limit=1.0)
-    for job in (Job(0, None, 0), Job(1, None, 0), Job(2, None, 0), Chore(-1, rest), Chore(-2, rest)):
+    for job in (Job(0, None, 0), Job(1, None, 0), Job(2, None, 0), RemoteTask(-1, rest), RemoteTask(-2, rest)):
         executor.submit(job)
     ended: list[Outcome] = []
     while len(ended) < 5:
         ended += executor.wait()
     # The first child may have begun when the chores came.
     assert [outcome.number for outcome in ended] in ([-1, -2, 0, 1, 2], [0, -1, -2, 1, 2])
-    assert [outcome.answer for outcome in ended if outcome.of_chore] == ["rested"] * 2
+    assert [outcome.answer for outcome in ended if outcome.of_remote_task] == ["rested"] * 2
     assert all(outcome.failure is None for outcome in ended)
 
 

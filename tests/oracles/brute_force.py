@@ -28,14 +28,14 @@ def lstm_step(weights, num_layers, inputs, state):
     return inputs, new_state
 
 
-def log_prob_and_entropy(weights, performance, *, num_layers=2, temperature=1.0):
+def log_prob_and_entropy(weights, episode, *, num_layers=2, temperature=1.0):
     """log P(actions) and the summed entropy of the decisions, in nats, one decision at a time."""
     size = len(weights["start"])
     state = [(np.zeros(size), np.zeros(size)) for _ in range(num_layers)]
     inputs = weights["start"]
     anchors = {}
     log_prob = entropy = 0.0
-    for decision, action in zip(performance.decisions, performance.actions, strict=True):
+    for decision, action in zip(episode.decisions, episode.actions, strict=True):
         h, state = lstm_step(weights, num_layers, inputs, state)
         name = decision.name
         if isinstance(decision, Choice):

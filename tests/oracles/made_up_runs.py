@@ -51,7 +51,7 @@ def make_run(
         "versions": {"netwright": "0.1.0", "torch": "2.13.0"},
         "hardware": "an abacus",
     }
-    place = {"workers": 2, "data": None, "verify": True}
+    placement = {"workers": 2, "data": None, "verify": True}
     count = num_trials if num_drawn is None else num_drawn
     rng = random.Random(0)
     trials = _trials(_proposals(space, count, num_distinct, rng), count, fails, error, metrics or {}, rng)
@@ -59,7 +59,7 @@ def make_run(
         Update(n, {"mean_reward": 0.3, "baseline": 0.29, "entropy": 40 - n / 10, "gradient_norm": rng.random()})
         for n in range(count // 8)
     ]
-    with Store.create(folder, {"config": config.to_json(), "place": place, "about": about}) as store:
+    with Store.create(folder, {"config": config.to_json(), "place": placement, "about": about}) as store:
         store.begin_session(BEGUN, workers=2)
         ended = [Outcome(t.number, None, None, t.seconds or 0.0, BEGUN + 2 + 2 * t.number) for t in trials]
         store.commit(trials, updates if learns else (), StrategyState(), ended)
@@ -76,8 +76,8 @@ def _proposals(space: Space, count: int, num_distinct: int | None, rng: random.R
     drawn: list[Proposal] = []
     for number in range(count):
         if num_distinct is None or number < num_distinct:
-            performance = sample(space.at(number), rng)
-            drawn.append(Proposal(performance.space.parameters, tuple(performance.actions), performance.architecture))
+            episode = sample(space.at(number), rng)
+            drawn.append(Proposal(episode.space.parameters, tuple(episode.actions), episode.architecture))
         yield drawn[number % len(drawn)]
 
 

@@ -39,6 +39,6 @@ def row(cell: str) -> list[object]:
 
 def write_table(path: Path, cells: Iterable[str], columns: Iterable[str] = COLUMNS) -> Path:
     kept = [COLUMNS.index(name) for name in columns]
-    lines = [columns := list(columns), *([row(cell)[place] for place in kept] for cell in cells)]
+    lines = [columns := list(columns), *([row(cell)[placement] for placement in kept] for cell in cells)]
     path.write_text("".join(",".join(map(str, line)) + "\n" for line in lines))
     return path

@@ -9,7 +9,7 @@ import netwright as nw
 from netwright.architectures.convolutional import ConvLayer, ConvNet
 from netwright.config import FinalSettings, ImageSettings, RunConfig
 from netwright.final_training.pipeline import finish
-from netwright.searching.run import Place
+from netwright.searching.run import Placement
 from netwright.spaces.convolutional import convolutional
 from netwright.tasks.images.data import ImageData
 
@@ -52,7 +52,7 @@ FINAL = FinalSettings(epochs=3, epsilons=(1e-5,), decays_at=(None,))
 
 def run(folder: Path, final: FinalSettings = FINAL, **options: object) -> dict:
     found = options.pop("found", {"one": small(4)})
-    return finish(found, CONFIG, final, folder, Place(), **options)  # type: ignore[arg-type]
+    return finish(found, CONFIG, final, folder, Placement(), **options)  # type: ignore[arg-type]
 
 
 def weights(folder: Path) -> dict[str, Tensor]:

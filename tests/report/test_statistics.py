@@ -46,8 +46,8 @@ def drawn(space, count, seed=0):
     rng = random.Random(seed)
     trials = []
     for number in range(count):
-        performance = sample(space, rng)
-        proposal = Proposal(performance.space.parameters, tuple(performance.actions), performance.architecture)
+        episode = sample(space, rng)
+        proposal = Proposal(episode.space.parameters, tuple(episode.actions), episode.architecture)
         trials.append(Trial(number, proposal))
     return trials
 

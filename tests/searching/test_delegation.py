@@ -17,7 +17,7 @@ from netwright.spaces.decisions import Choice
 from netwright.spaces.programs import space
 from netwright.testing.simulation import simulate
 from netwright.testing.virtual_clock import VirtualExecutor, log_normal
-from netwright.trials import Chore, Failure, FailureKind, Outcome
+from netwright.trials import Failure, FailureKind, Outcome, RemoteTask
 
 
 @space
@@ -41,7 +41,7 @@ class Scattered(VirtualExecutor):
         self._held, self.num_waiting = [], []
 
     def submit(self, job):
-        if isinstance(job, Chore):
+        if isinstance(job, RemoteTask):
             self._held.append(cloudpickle.dumps(job) if self._pickled else job)
         else:
             super().submit(job)
@@ -54,10 +54,10 @@ class Scattered(VirtualExecutor):
         if not self._held or (self._ends and self._rng.random() < 0.4):
             return super().wait()
         held = self._held.pop(self._rng.randrange(len(self._held)))
-        chore = cloudpickle.loads(held) if self._pickled else held
+        task = cloudpickle.loads(held) if self._pickled else held
         if self._rng.random() < self._lost:
-            return [Outcome(chore.number, None, LOST, 0.0)]
-        return [attempt(self._evaluate, chore)] * self._rng.choice([1, 1, 1, 2])
+            return [Outcome(task.number, None, LOST, 0.0)]
+        return [attempt(self._evaluate, task)] * self._rng.choice([1, 1, 1, 2])
 
 
 @pytest.mark.parametrize("pickled", [True, False])
@@ -95,16 +95,16 @@ def test_a_search_is_the_one_that_its_order_of_learning_tells(settings, seed, pi
 @pytest.mark.parametrize("slow", [False, True])
 def test_batches_are_learned_in_the_order_in_which_their_children_end_however_long_a_chore_takes(slow):
     core = make_core(config(count=3, batch_size=1, num_trials=60, reuse=False), None)
-    chores, jobs = [], {}
+    tasks, jobs = [], {}
 
     def settle(step, *, answered):
         for job in step.jobs:
-            if not isinstance(job, Chore):
+            if not isinstance(job, RemoteTask):
                 jobs[job.number] = job
             elif answered:
                 settle(core.receive(attempt(UserFunction(value), job)), answered=True)
             else:
-                chores.append(job)
+                tasks.append(job)
 
     def end(number, *, answered=True):
         settle(core.receive(attempt(UserFunction(value), jobs.pop(number))), answered=answered)
@@ -116,9 +116,9 @@ def test_batches_are_learned_in_the_order_in_which_their_children_end_however_lo
     end(2, answered=not slow)  # the third gradient: the state is due, and nothing is begun before it is known
     end(4, answered=not slow)
     end(3, answered=not slow)
-    assert bool(chores) == slow
-    while chores:
-        settle(core.receive(attempt(UserFunction(value), chores.pop(0))), answered=True)
+    assert bool(tasks) == slow
+    while tasks:
+        settle(core.receive(attempt(UserFunction(value), tasks.pop(0))), answered=True)
     assert core.learned == [0, 1, 2, 4, 3]
 
 

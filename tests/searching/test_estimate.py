@@ -13,7 +13,7 @@ from netwright.evaluation.probe import Probe
 from netwright.recipes.networks import cifar10, digits
 from netwright.searching import estimate as estimating
 from netwright.searching.factory import make_strategy
-from netwright.searching.run import Place
+from netwright.searching.run import Placement
 from netwright.trials import Job, Ticket
 
 DIGITS = ImageShape(1, 8, 8, 10)
@@ -46,7 +46,7 @@ def whole_search(config):
 
 
 def estimated(config, workers=2):
-    return estimating._estimate(config, DIGITS, (997, 500), Place(workers), num_probes=8, opening=1.0, seconds=1.0)
+    return estimating._estimate(config, DIGITS, (997, 500), Placement(workers), num_probes=8, opening=1.0, seconds=1.0)
 
 
 def test_the_time_is_that_of_all_children_shared_by_the_workers(made_up_machine):
@@ -111,7 +111,7 @@ def test_a_child_takes_its_epochs_of_mini_batches_and_measuring(monkeypatch):
 
 def test_the_command_prints_the_estimate_and_searches_nothing(cli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(estimates, "estimate_paper", lambda place: estimating.estimate_search(tiny(), place))
+    monkeypatch.setattr(estimates, "estimate_paper", lambda placement: estimating.estimate_search(tiny(), placement))
     printed = cli("search", "digits", "--estimate", "--trials", 8, "--workers", 2, "--set", "evaluate.epochs=2")
     assert printed.exit_code == 0, printed.stderr
     assert printed.stdout.startswith("digits: about ")

@@ -16,9 +16,9 @@ from netwright.searching import run as running
 from netwright.searching.core import SearchCore
 from netwright.searching.factory import make_strategy
 from netwright.searching.loop import drive, make_core
-from netwright.searching.progress import Watches
+from netwright.searching.progress import Callbacks
 from netwright.searching.replay import replay
-from netwright.searching.run import Place, run_search
+from netwright.searching.run import Placement, run_search
 from netwright.searching.store import Store
 from netwright.spaces.decisions import Choice
 from netwright.spaces.programs import Schedule, space
@@ -305,9 +305,9 @@ def test_a_finished_run_is_looked_at_without_the_cluster_where_it_was(tmp_path, 
     """Its last trial closed no batch, so that the stored state is older than the last gradients."""
     settings, run = config(num_trials=21, batch_size=4, reuse=False), tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr(running, "make_executor", lambda config, evaluate, place: executor(slots=1))
-        searched = run_search(settings, run, Place(), Watches())
+        patch.setattr(running, "make_executor", lambda config, evaluate, placement: executor(slots=1))
+        searched = run_search(settings, run, Placement(), Callbacks())
     with Store.read(run) as store:
         assert store.strategy_state().values["learned"] < len(store.learned())
-    again = run_search(settings, run, Place(executor="ray", address="127.0.0.1:1"), Watches())
+    again = run_search(settings, run, Placement(executor="ray", address="127.0.0.1:1"), Callbacks())
     assert again.trials == searched.trials

@@ -48,22 +48,22 @@ def asked(of: Space, seed: int = 0) -> list[str]:
 
 
 def test_the_first_experiment_asks_for_what_the_paper_says() -> None:
-    performance = sample(convolutional(), random.Random(0))
-    assert len(performance.actions) == 15 * 4
-    options = {decision.name: decision.options for decision in performance.decisions if isinstance(decision, Choice)}
+    episode = sample(convolutional(), random.Random(0))
+    assert len(episode.actions) == 15 * 4
+    options = {decision.name: decision.options for decision in episode.decisions if isinstance(decision, Choice)}
     assert options == {"filter_height": (1, 3, 5, 7), "filter_width": (1, 3, 5, 7), "num_filters": (24, 36, 48, 64)}
-    anchors = [decision.of for decision in performance.decisions if isinstance(decision, Subset)]
+    anchors = [decision.of for decision in episode.decisions if isinstance(decision, Subset)]
     assert anchors == list(range(15))
-    assert {(layer.stride_height, layer.stride_width, layer.pool) for layer in performance.architecture.layers} == {
+    assert {(layer.stride_height, layer.stride_width, layer.pool) for layer in episode.architecture.layers} == {
         (1, 1, 1)
     }
 
 
 def test_the_second_experiment_predicts_strides() -> None:
-    performance = sample(convolutional(20, strides=(1, 2, 3)), random.Random(0))
-    options = {decision.name: decision.options for decision in performance.decisions if isinstance(decision, Choice)}
+    episode = sample(convolutional(20, strides=(1, 2, 3)), random.Random(0))
+    options = {decision.name: decision.options for decision in episode.decisions if isinstance(decision, Choice)}
     assert options["stride_height"] == options["stride_width"] == (1, 2, 3)
-    layers = performance.architecture.layers
+    layers = episode.architecture.layers
     assert len(layers) == 20
     assert {layer.stride_height for layer in layers} == {layer.stride_width for layer in layers} == {1, 2, 3}
     assert any(layer.stride_height != layer.stride_width for layer in layers)
@@ -97,8 +97,8 @@ def test_without_skip_connections_it_is_a_chain() -> None:
 
 
 def test_an_answer_becomes_what_it_says() -> None:
-    performance = convolutional(2, strides=(1, 2, 3)).replay((0, 3, 1, 2, (), 3, 2, 1, 0, 1, (0,), 0))
-    first, second = performance.architecture.layers
+    episode = convolutional(2, strides=(1, 2, 3)).replay((0, 3, 1, 2, (), 3, 2, 1, 0, 1, (0,), 0))
+    first, second = episode.architecture.layers
     assert str(first) == "1x7/2x3x64"
     assert str(second) == "5x3/1x2x24"
     assert second.inputs == (0,)
@@ -189,8 +189,8 @@ def test_less_than_one_layer_is_refused(parameters: dict[str, int]) -> None:
 def test_two_hundred_random_networks_come_back_as_their_actions(parameters: dict[str, Any]) -> None:
     space = convolutional(**parameters)
     for seed in range(200):
-        performance = sample(space, random.Random(seed))
-        assert space.encode(performance.architecture) == tuple(performance.actions)
+        episode = sample(space, random.Random(seed))
+        assert space.encode(episode.architecture) == tuple(episode.actions)
 
 
 @pytest.mark.parametrize("anchors", ["before_filters", "after_filters"])

@@ -103,16 +103,16 @@ def test_a_sample_depends_on_its_generator_only() -> None:
 
 
 def test_enumeration_is_complete_and_distinct() -> None:
-    listed = [tuple(performance.actions) for performance in enumerate_space(branching())]
+    listed = [tuple(episode.actions) for episode in enumerate_space(branching())]
     assert len(listed) == len(set(listed)) == 100
     assert set(listed) == set(all_branching_actions())
 
 
 def test_enumeration_gives_finished_performances() -> None:
-    for performance in enumerate_space(branching(2)):
-        again = branching(2).replay(tuple(performance.actions))
-        assert performance.decision is None
-        assert performance.architecture == again.architecture
+    for episode in enumerate_space(branching(2)):
+        again = branching(2).replay(tuple(episode.actions))
+        assert episode.decision is None
+        assert episode.architecture == again.architecture
 
 
 def test_enumeration_of_a_space_without_an_alternative() -> None:
@@ -161,7 +161,7 @@ def test_the_convolutional_formula_equals_enumeration(parameters: dict[str, Any]
     listed = list(enumerate_space(small))
     assert size_of(small).value == len(listed)
     assert size_of(small).exact
-    assert len({performance.architecture for performance in listed}) == len(listed)
+    assert len({episode.architecture for episode in listed}) == len(listed)
 
 
 def test_the_sizes_of_the_papers_spaces() -> None:

@@ -78,7 +78,7 @@ def test_the_space_is_every_sequence_that_keeps_to_the_rules(image_size: int, ma
         if is_possible([STEPS[name] for name in names], **limits)
     }
     space = metaqnn(**limits, **SMALL)
-    found = [str(performance.architecture) for performance in enumerate_space(space)]
+    found = [str(episode.architecture) for episode in enumerate_space(space)]
     assert sorted(found) == sorted(expected)
     assert size_of(space).value == len(expected)
 
@@ -87,8 +87,8 @@ def test_the_space_is_every_sequence_that_keeps_to_the_rules(image_size: int, ma
 
 
 def test_bakers_space_for_cifar10() -> None:
-    performance = metaqnn().start()
-    first = performance.decision
+    episode = metaqnn().start()
+    first = episode.decision
     assert isinstance(first, Choice)
     assert len(first.options) == 4 * 3 + 3 + 3 + 2
     assert possible(first) == {f"conv {k}x{k}x{n}" for k in (1, 3, 5) for n in (64, 128, 256, 512)} | {
@@ -96,10 +96,10 @@ def test_bakers_space_for_cifar10() -> None:
     }  # fmt: skip
     assert size_of(metaqnn()).exact
     for _ in range(18):
-        assert isinstance(performance.decision, Choice)
-        performance.act(performance.decision.action("conv 3x3x64"))
-    assert isinstance(performance.decision, Choice)
-    assert possible(performance.decision) == {"softmax", "global average pooling"}
+        assert isinstance(episode.decision, Choice)
+        episode.act(episode.decision.action("conv 3x3x64"))
+    assert isinstance(episode.decision, Choice)
+    assert possible(episode.decision) == {"softmax", "global average pooling"}
 
 
 def possible(decision: Choice) -> set[Any]:
@@ -113,9 +113,9 @@ def test_the_state_says_what_is_possible(image_size: int) -> None:
     assert space.traits.state is not None
     found: dict[str, tuple[bool, ...]] = {}
     ways: dict[str, set[Any]] = {}
-    for performance in enumerate_space(space):
-        answers = tuple(d.answer(a) for d, a in zip(performance.decisions, performance.actions, strict=True))
-        for step, decision in enumerate(performance.decisions):
+    for episode in enumerate_space(space):
+        answers = tuple(d.answer(a) for d, a in zip(episode.decisions, episode.actions, strict=True))
+        for step, decision in enumerate(episode.decisions):
             assert isinstance(decision, Choice)
             state = space.traits.state(answers[:step], **space.parameters)
             assert found.setdefault(state, decision.allowed) == decision.allowed, state
@@ -150,8 +150,8 @@ NETWORK = PlainNet(
 def test_a_network_leads_back_to_its_actions() -> None:
     space = metaqnn_digits().space
     assert space.replay(space.encode(NETWORK)).architecture == NETWORK
-    for performance in enumerate_space(metaqnn(3, image_size=5, **SMALL)):
-        assert performance.space.encode(performance.architecture) == tuple(performance.actions)
+    for episode in enumerate_space(metaqnn(3, image_size=5, **SMALL)):
+        assert episode.space.encode(episode.architecture) == tuple(episode.actions)
     with pytest.raises(SpaceError, match="one of PlainNets"):
         space.encode(nas_cell())
     with pytest.raises(SpaceError, match="masked here"):

@@ -40,10 +40,10 @@ def test_every_edge_has_a_decision_of_its_own() -> None:
 
 
 def test_the_space_is_all_cells() -> None:
-    performances = list(enumerate_space(nasbench201()))
-    assert sorted(str(each.architecture) for each in performances) == sorted(all_cells())
-    assert len(performances) == size_of(nasbench201()).value == 15_625
-    for each in performances[::97]:
+    episodes = list(enumerate_space(nasbench201()))
+    assert sorted(str(each.architecture) for each in episodes) == sorted(all_cells())
+    assert len(episodes) == size_of(nasbench201()).value == 15_625
+    for each in episodes[::97]:
         assert nasbench201().encode(each.architecture) == tuple(each.actions)
 
 

@@ -53,33 +53,33 @@ def endless() -> Generator[Decision, Any, Any]:
 
 
 def test_a_performance_asks_records_and_returns() -> None:
-    performance = staircase().start()
+    episode = staircase().start()
     asked = []
     for action in (1, (), 0, (0,)):
-        asked.append(performance.decision)
-        assert performance.architecture is None
-        performance.act(action)
-    assert performance.decision is None
-    assert performance.architecture == {"layers": [(16, ()), (8, (0,))]}
-    assert performance.decisions == asked
+        asked.append(episode.decision)
+        assert episode.architecture is None
+        episode.act(action)
+    assert episode.decision is None
+    assert episode.architecture == {"layers": [(16, ()), (8, (0,))]}
+    assert episode.decisions == asked
     assert asked == [Choice("width", (8, 16)), Subset("inputs", 0), Choice("width", (8, 16)), Subset("inputs", 1)]
-    assert performance.actions == [1, (), 0, (0,)]
+    assert episode.actions == [1, (), 0, (0,)]
 
 
 def test_an_action_that_is_refused_changes_nothing() -> None:
-    performance = staircase().start()
+    episode = staircase().start()
     with pytest.raises(SpaceError, match="out of range"):
-        performance.act(2)
-    assert performance.actions == []
-    assert performance.decision == Choice("width", (8, 16))
-    performance.act(1)
-    assert performance.actions == [1]
+        episode.act(2)
+    assert episode.actions == []
+    assert episode.decision == Choice("width", (8, 16))
+    episode.act(1)
+    assert episode.actions == [1]
 
 
 def test_replay_rebuilds_the_architecture() -> None:
-    performance = staircase(num_layers=3).replay((0, (), 1, (), 1, (0, 1)))
-    assert performance.architecture == {"layers": [(8, ()), (16, ()), (16, (0, 1))]}
-    assert performance.actions == [0, (), 1, (), 1, (0, 1)]
+    episode = staircase(num_layers=3).replay((0, (), 1, (), 1, (0, 1)))
+    assert episode.architecture == {"layers": [(8, ()), (16, ()), (16, (0, 1))]}
+    assert episode.actions == [0, (), 1, (), 1, (0, 1)]
 
 
 def test_too_few_actions_are_refused_with_the_next_question() -> None:
@@ -124,11 +124,11 @@ def test_of_counts_the_earlier_subsets_of_the_same_name() -> None:
 
 def test_a_program_that_never_ends_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "MAX_DECISIONS", 50)
-    performance = endless().start()
+    episode = endless().start()
     for _ in range(49):
-        performance.act(0)
+        episode.act(0)
     with pytest.raises(SpaceError, match="endless asked 50 decisions without ending"):
-        performance.act(0)
+        episode.act(0)
 
 
 def test_the_longest_program_that_still_ends_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:

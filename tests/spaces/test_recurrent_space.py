@@ -46,7 +46,7 @@ def test_the_worked_example_of_figure_5() -> None:
 
 
 def test_the_size_is_the_number_of_cells() -> None:
-    cells = {performance.architecture for performance in enumerate_space(recurrent_cell(2, **FEW))}
+    cells = {episode.architecture for episode in enumerate_space(recurrent_cell(2, **FEW))}
     assert len(cells) == size_of(recurrent_cell(2, **FEW)).value == 2**4 * 9
 
 
@@ -55,9 +55,9 @@ def test_the_size_is_the_number_of_cells() -> None:
 def test_from_actions_to_the_cell_and_back(base: int, options) -> None:
     space = recurrent_cell(base, **options)
     for seed in range(20):
-        performance = sample(space, random.Random(seed))
-        assert space.encode(performance.architecture) == tuple(performance.actions)
-        assert recurrent_cell_from_json(to_json(performance.architecture)) == performance.architecture
+        episode = sample(space, random.Random(seed))
+        assert space.encode(episode.architecture) == tuple(episode.actions)
+        assert recurrent_cell_from_json(to_json(episode.architecture)) == episode.architecture
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from netwright.compare.comparison import Comparison, Summary
 from netwright.compare.plan import make_plan
 from netwright.compare.runs import WholeRun
 from netwright.compare.statistics import interval_of_difference
-from netwright.evaluation.factory import Opened
+from netwright.evaluation.factory import DatasetInfo
 from netwright.recipes.tables import digits_table
 
 NUM_SEEDS, TRIALS = 16, 60
@@ -17,7 +17,7 @@ STRATEGIES = ("thompson", "evolution:population=10:sample=3", "random")
 @pytest.fixture(scope="module")
 def compared() -> dict[str, Summary]:
     plan = make_plan(digits_table(), ",".join(STRATEGIES), num_seeds=NUM_SEEDS, trials=TRIALS)
-    opened: Opened = plan.evaluation.open(None, verify=True)
+    opened: DatasetInfo = plan.evaluation.open(None, verify=True)
     play = WholeRun(plan, opened).play
     records = [play(strategy, seed) for strategy, seed in plan.runs]
     return {each.strategy: each for each in Comparison.of(plan, records, opened).summaries}

@@ -124,10 +124,10 @@ def searched(order):
 @pytest.mark.parametrize("of", [small(), layers(3), mixed()], ids=["small", "layers", "mixed"])
 def test_parameters_and_actions_say_the_same(of):
     seen = set()
-    for performance in enumerate_space(of):
-        for decision, action in zip(performance.decisions, performance.actions, strict=True):
+    for episode in enumerate_space(of):
+        for decision, action in zip(episode.decisions, episode.actions, strict=True):
             assert action_of(decision, values_of(decision, action)) == action
-        values, distributions = parameters_of(performance)
+        values, distributions = parameters_of(episode)
         assert values.keys() == distributions.keys()
         for name, distribution in distributions.items():
             assert distribution._contains(distribution.to_internal_repr(values[name]))
@@ -136,8 +136,8 @@ def test_parameters_and_actions_say_the_same(of):
 
 
 def test_names_are_those_of_the_decisions():
-    performance = small().replay((1, (), 1, (0,), 1, (), 0))
-    values, distributions = parameters_of(performance)
+    episode = small().replay((1, (), 1, (0,), 1, (), 0))
+    values, distributions = parameters_of(episode)
     assert values == {
         "size[0]": 3, "size[1]{0,1}": 3, "inputs[1][0]": True, "kind[0]": "b",
         "inputs[2][0]": False, "inputs[2][1]": False, "kind[1]": "a",

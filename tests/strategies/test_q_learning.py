@@ -46,11 +46,11 @@ def learn(strategy: QLearning, of: Space, actions: tuple[Any, ...], reward: floa
     strategy.observe(Ticket(number, number, 1), [Trial(number, proposal, TrialState.DONE, reward)])
 
 
-def rewards_of_a_search(of: Space, seed: int, num_trials: int, judge: Any, **settings: Any) -> list[float]:
+def rewards_of_a_search(of: Space, seed: int, num_trials: int, advantages: Any, **settings: Any) -> list[float]:
     strategy, rewards = QLearning(of, seed=seed, **settings), []
     for number in range(num_trials):
         (proposal,) = strategy.propose(Ticket(number, number, 1))
-        rewards.append(judge(proposal.architecture))
+        rewards.append(advantages(proposal.architecture))
         learn(strategy, of, proposal.actions, rewards[-1], number)
     return rewards
 

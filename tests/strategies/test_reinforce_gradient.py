@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from netwright.architectures.values import fingerprint
-from netwright.controller.parameters import Judged, Pulled
+from netwright.controller.parameters import Advantages, ParameterSnapshot
 from netwright.controller.policy import Controller
 from netwright.spaces.exploring import enumerate_space
 from netwright.strategies.reinforce import Reinforce
@@ -17,9 +17,9 @@ SPACE = small()
 LEAVES = list(enumerate_space(SPACE))
 
 
-def reward_of(performance):
+def reward_of(episode):
     """Any function of the architecture will do: one between 0 and 1 without structure."""
-    return int(fingerprint(performance.architecture)[:4], 16) / 16**4
+    return int(fingerprint(episode.architecture)[:4], 16) / 16**4
 
 
 class FixedBaseline:
@@ -30,10 +30,10 @@ class FixedBaseline:
         self.pushed = []
 
     def pull(self):
-        return Pulled(self.version, {name: weight.clone() for name, weight in self.weights.items()})
+        return ParameterSnapshot(self.version, {name: weight.clone() for name, weight in self.weights.items()})
 
-    def judge(self, rewards, origin):
-        return Judged([reward - self.constant for reward in rewards], self.constant)
+    def advantages(self, rewards, origin):
+        return Advantages([reward - self.constant for reward in rewards], self.constant)
 
     def push(self, gradient):
         self.pushed.append({name: value.double() for name, value in gradient.items()})
@@ -49,9 +49,9 @@ def strategy_with(parameters):
     return Reinforce(SPACE, Controller(seed=0, hidden_size=5, init_range=0.7), parameters, seed=0)
 
 
-def trial_of(performance, number=0):
-    proposal = Proposal({}, tuple(performance.actions), performance.architecture)
-    return Trial(number, proposal, TrialState.DONE, reward=reward_of(performance))
+def trial_of(episode, number=0):
+    proposal = Proposal({}, tuple(episode.actions), episode.architecture)
+    return Trial(number, proposal, TrialState.DONE, reward=reward_of(episode))
 
 
 def exact_gradient(weights):

@@ -8,8 +8,8 @@ import pytest
 
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.exploring import sample
-from netwright.spaces.programs import Performance
-from netwright.strategies.surrogate import JITTER, Critic, standardised
+from netwright.spaces.programs import Episode
+from netwright.strategies.surrogate import JITTER, GaussianProcessSurrogate, standardised
 from oracles.tiny_search import tiny
 
 
@@ -24,35 +24,35 @@ class Fixed:
         return self.values
 
 
-def decided(performance: Performance) -> list[tuple]:
+def decided(episode: Episode) -> list[tuple]:
     """What was decided, written out: name, occurrence, and option or place and bit."""
     found, counts = [], {}
-    for decision, action in zip(performance.decisions, performance.actions, strict=True):
+    for decision, action in zip(episode.decisions, episode.actions, strict=True):
         occurrence = counts[decision.name] = counts.get(decision.name, -1) + 1
         bits = [action] if isinstance(action, int) else [(j, j in action) for j in range(decision.of)]
         found += [(decision.name, occurrence, bit) for bit in bits]
     return found
 
 
-def regression(critic: Critic, known: list[Performance], values: np.ndarray, others: list[Performance]):
+def regression(surrogate: GaussianProcessSurrogate, known: list[Episode], values: np.ndarray, others: list[Episode]):
     """Mean and covariance by weights: one for the constant, for every decision and for every pair of decisions."""
-    single = sorted({each for performance in known + others for each in decided(performance)}, key=repr)
+    single = sorted({each for episode in known + others for each in decided(episode)}, key=repr)
     pairs = list(itertools.combinations(single, 2))
 
-    def row(performance: Performance) -> list[float]:
-        has = set(decided(performance))
+    def row(episode: Episode) -> list[float]:
+        has = set(decided(episode))
         number = len(has)
-        of_pairs = (critic.pairs / max(1, number * (number - 1) / 2)) ** 0.5
+        of_pairs = (surrogate.pairs / max(1, number * (number - 1) / 2)) ** 0.5
         return [
             1.0,
-            *((each in has) * (critic.singles / number) ** 0.5 for each in single),
+            *((each in has) * (surrogate.singles / number) ** 0.5 for each in single),
             *((one in has and other in has) * of_pairs for one, other in pairs),
         ]
 
     x, y = np.array([row(each) for each in known]), np.array([row(each) for each in others])
-    precision = np.eye(x.shape[1]) + x.T @ x / critic.noise**2
+    precision = np.eye(x.shape[1]) + x.T @ x / surrogate.noise**2
     covariance = np.linalg.inv(precision)
-    mean = covariance @ x.T @ values / critic.noise**2
+    mean = covariance @ x.T @ values / surrogate.noise**2
     return y @ mean, y @ covariance @ y.T
 
 
@@ -66,27 +66,27 @@ SPACES = {
 @pytest.mark.parametrize("spaces", SPACES.values(), ids=SPACES)
 def test_mean_and_covariance_are_those_of_bayesian_linear_regression(spaces):
     rng = random.Random(0)
-    performances = [sample(rng.choice(spaces), rng) for _ in range(20)]
-    known, others = performances[:14], performances[14:]
+    episodes = [sample(rng.choice(spaces), rng) for _ in range(20)]
+    known, others = episodes[:14], episodes[14:]
     values = np.random.default_rng(0).standard_normal(len(known))
-    critic = Critic(singles=2.0, pairs=1.5, noise=0.4)
+    surrogate = GaussianProcessSurrogate(singles=2.0, pairs=1.5, noise=0.4)
 
-    def imagined(normal: np.ndarray) -> np.ndarray:
-        features = [[critic.features(each) for each in group] for group in (known, others)]
-        return critic.imagined(features[0], values, features[1], Fixed(normal))
+    def posterior_sample(normal: np.ndarray) -> np.ndarray:
+        features = [[surrogate.features(each) for each in group] for group in (known, others)]
+        return surrogate.posterior_sample(features[0], values, features[1], Fixed(normal))
 
-    mean = imagined(np.zeros(len(others)))
-    spread = np.column_stack([imagined(unit) - mean for unit in np.eye(len(others))])
-    expected_mean, expected_covariance = regression(critic, known, values, others)
+    mean = posterior_sample(np.zeros(len(others)))
+    spread = np.column_stack([posterior_sample(unit) - mean for unit in np.eye(len(others))])
+    expected_mean, expected_covariance = regression(surrogate, known, values, others)
     np.testing.assert_allclose(mean, expected_mean, atol=1e-9)
     np.testing.assert_allclose(spread @ spread.T, expected_covariance + JITTER * np.eye(len(others)), atol=1e-9)
 
 
 @pytest.mark.parametrize("depth", [0, 1])
 def test_an_architecture_without_decisions_or_pairs_is_no_division_by_zero(depth):
-    critic = Critic()
-    features = [critic.features(tiny(depth).replay((1,) * depth)), critic.features(tiny(3).replay((0, 1, 2)))]
-    drawn = critic.imagined(features, np.array([0.0, 1.0]), features, np.random.default_rng(0))
+    surrogate = GaussianProcessSurrogate()
+    features = [surrogate.features(tiny(depth).replay((1,) * depth)), surrogate.features(tiny(3).replay((0, 1, 2)))]
+    drawn = surrogate.posterior_sample(features, np.array([0.0, 1.0]), features, np.random.default_rng(0))
     assert np.isfinite(drawn).all()
 
 

@@ -24,7 +24,7 @@ generated = pytest.mark.skipif(not TABLE.path.exists(), reason="benchmarks/make_
 
 
 def strings() -> list[str]:
-    return [str(performance.architecture) for performance in enumerate_space(config_of("digits-table").space)]
+    return [str(episode.architecture) for episode in enumerate_space(config_of("digits-table").space)]
 
 
 def test_the_space_has_1458_networks_told_apart_by_their_strings() -> None:

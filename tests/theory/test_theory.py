@@ -10,7 +10,7 @@ import torch
 
 from netwright.architectures.values import fingerprint
 from netwright.controller.baseline import MovingAverageBaseline
-from netwright.controller.parameters import Judged, Pulled
+from netwright.controller.parameters import Advantages, ParameterSnapshot
 from netwright.controller.policy import Controller
 from netwright.spaces.exploring import enumerate_space
 from netwright.strategies.ppo import PPO
@@ -261,10 +261,10 @@ class Fixed:
         self.weights, self.pushed = {}, {}
 
     def pull(self):
-        return Pulled(self.version, {name: weight.clone() for name, weight in self.weights.items()})
+        return ParameterSnapshot(self.version, {name: weight.clone() for name, weight in self.weights.items()})
 
-    def judge(self, rewards, origin):
-        return Judged([reward - self.baseline for reward in rewards], self.baseline)
+    def advantages(self, rewards, origin):
+        return Advantages([reward - self.baseline for reward in rewards], self.baseline)
 
     def push(self, gradient):
         self.pushed = gradient

@@ -137,10 +137,10 @@ def search(
         netwright search images --data FOLDER        (your own: one sub-folder of images for each class)
         netwright search cifar10-quick --data FOLDER --set evaluate.epochs=5 -o runs/mine
     """
-    from netwright.cli.places import placed
+    from netwright.cli.places import placement_with
     from netwright.config import strategy_settings
     from netwright.recipes import config_of
-    from netwright.searching.run import Place, continued
+    from netwright.searching.run import Placement, continued
 
     data = data.resolve() if data else None
     config = config_of(recipe, data).changed(seed=seed)
@@ -151,20 +151,20 @@ def search(
     config = config.changed(constraints=config.constraints.model_copy(update=limits))
     config = with_replicas(config, replicas, batch, servers=servers, accumulate=accumulate, max_staleness=max_staleness)
     config = config.with_settings(settings or [])
-    place = placed(
-        Place(verify=verify), config, workers=workers, data=data, executor=executor, address=address,
+    placement = placement_with(
+        Placement(verify=verify), config, workers=workers, data=data, executor=executor, address=address,
         gpus_per_child=gpus_per_child,
     )  # fmt: skip
     if estimate:
         from netwright.cli.estimate import print_estimates
 
         config = config if trials is None else config.changed(num_trials=trials)
-        print_estimates(config, place)
+        print_estimates(config, placement)
         return
     name = recipe.rpartition(":")[2]
     folder = out or Path("runs") / f"{name}-{config.strategy.name}-seed{seed}"
     config = continued(config, folder, num_trials=trials)
-    _run(config, folder, place, top, tensorboard)
+    _run(config, folder, placement, top, tensorboard)
 
 
 @app.command()
@@ -181,31 +181,31 @@ def resume(
     top: Annotated[int, typer.Option("--top", min=1, help="How many architectures the table shows.")] = 10,
 ) -> None:
     """Go on with a run, with the settings that it was started with."""
-    from netwright.cli.places import placed
+    from netwright.cli.places import placement_with
     from netwright.searching.run import read_config
 
-    config, place = read_config(run)
+    config, placement = read_config(run)
     if trials is not None:
         config = config.changed(num_trials=trials)
-    place = placed(
-        place, config, workers=workers, data=data, executor=executor, address=address, gpus_per_child=gpus_per_child
+    placement = placement_with(
+        placement, config, workers=workers, data=data, executor=executor, address=address, gpus_per_child=gpus_per_child
     )
-    _run(config, run, place, top, tensorboard)
+    _run(config, run, placement, top, tensorboard)
 
 
-def _run(config: Any, folder: Path, place: Any, top: int, tensorboard: bool) -> None:
+def _run(config: Any, folder: Path, placement: Any, top: int, tensorboard: bool) -> None:
     from netwright.cli.tables import print_results
     from netwright.integrations.tensorboard import Curves
-    from netwright.searching.progress import Watches, make_watch
+    from netwright.searching.progress import Callbacks, make_progress
     from netwright.searching.run import is_complete, run_search
 
     complete = is_complete(config, folder)
-    watches = [make_watch(live=None, talkative=True)]
+    callbacks = [make_progress(live=None, verbose=True)]
     if tensorboard:
-        watches.append(curves := Curves(folder))
+        callbacks.append(curves := Curves(folder))
         typer.echo(f"live curves: tensorboard --logdir {curves.folder}", err=True)
-    with Watches(*watches) as watch:
-        results = run_search(config, folder, place, watch)
+    with Callbacks(*callbacks) as callback:
+        results = run_search(config, folder, placement, callback)
     console = Console()
     print_results(console, results, top, folder)
     report_at_end(console, results, folder)
@@ -265,17 +265,19 @@ def confirm(
 
     The best of many noisy trainings is partly luck. The means printed here are not, and can be quoted.
     """
-    from netwright.cli.places import placed
+    from netwright.cli.places import placement_with
     from netwright.cli.tables import print_results
-    from netwright.searching.progress import make_watch
+    from netwright.searching.progress import make_progress
     from netwright.searching.run import read_config, run_confirmation
 
-    config, place = read_config(run)
-    place = placed(
-        place, config, workers=workers, data=data, executor=executor, address=address, gpus_per_child=gpus_per_child
+    config, placement = read_config(run)
+    placement = placement_with(
+        placement, config, workers=workers, data=data, executor=executor, address=address, gpus_per_child=gpus_per_child
     )
-    with make_watch(live=None, talkative=True) as watch:
-        results = run_confirmation(run, top=top, num_seeds=num_seeds, numbers=trial or (), place=place, watch=watch)
+    with make_progress(live=None, verbose=True) as callback:
+        results = run_confirmation(
+            run, top=top, num_seeds=num_seeds, numbers=trial or (), placement=placement, callback=callback
+        )
     console = Console()
     print_results(console, results, max(top or 0, len(results.confirmed)), run)
     report_at_end(console, results, run)

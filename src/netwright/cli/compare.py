@@ -80,7 +80,7 @@ def compare(
     from netwright.compare.plan import Repeats, default_folder, make_plan
     from netwright.compare.runs import execute
     from netwright.recipes import config_of
-    from netwright.searching.run import Place
+    from netwright.searching.run import Placement
 
     data = data.resolve() if data else None
     plan = make_plan(
@@ -100,7 +100,7 @@ def compare(
             records, opened = execute(
                 plan,
                 folder,
-                Place(workers, data, verify),
+                Placement(workers, data, verify),
                 lambda spent, total: stages(unit, round(spent), max(1, round(total))),
             )
     except KeyboardInterrupt as interruption:

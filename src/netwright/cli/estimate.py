@@ -4,19 +4,19 @@ from rich.console import Console
 
 from netwright.config import RunConfig
 from netwright.searching.estimate import Estimate, estimate_paper, estimate_search
-from netwright.searching.run import Place, hardware
+from netwright.searching.run import Placement, hardware
 
 
-def print_estimates(config: RunConfig, place: Place) -> None:
+def print_estimates(config: RunConfig, placement: Placement) -> None:
     """The cost of the search, and of the paper's own setting, on this machine."""
     console, progress = Console(soft_wrap=True), Console(stderr=True)
     with progress.status("timing a few mini-batches of a few networks"):
-        search = estimate_search(config, place)
+        search = estimate_search(config, placement)
     console.print(described(search), highlight=False, markup=False)
     with progress.status("the same for the paper's setting"):
-        paper = estimate_paper(place)
+        paper = estimate_paper(placement)
     console.print(described_paper(paper), highlight=False, markup=False)
-    if place.executor == "ray":
+    if placement.executor == "ray":
         note = f"timed here: as if all {search.workers} workers of the cluster (--workers) were like this machine's"
         console.print(note, highlight=False, markup=False)
     console.print(f"hardware: {hardware()}", style="dim", highlight=False, markup=False)

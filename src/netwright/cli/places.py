@@ -5,11 +5,11 @@ from pathlib import Path
 
 from netwright.cli.options import ExecutorName
 from netwright.config import RunConfig
-from netwright.searching.run import Place, default_workers
+from netwright.searching.run import Placement, default_workers
 
 
-def placed(
-    place: Place,
+def placement_with(
+    placement: Placement,
     config: RunConfig,
     *,
     workers: int | None,
@@ -17,17 +17,17 @@ def placed(
     executor: ExecutorName | None,
     address: str | None,
     gpus_per_child: float | None,
-) -> Place:
-    """`place` with what the options say; None stands for an option that was not given.
+) -> Placement:
+    """`placement` with what the options say; None stands for an option that was not given.
 
     A number of workers was meant for one kind of place and is not taken over to the other.
     """
-    if executor is not None and executor.value != place.executor:
-        place = replace(place, executor=executor.value, workers=None, address=None, gpus_per_child=None)
+    if executor is not None and executor.value != placement.executor:
+        placement = replace(placement, executor=executor.value, workers=None, address=None, gpus_per_child=None)
     return replace(
-        place,
-        workers=workers or place.workers or (default_workers(config) if place.executor == "local" else None),
-        data=data.resolve() if data else place.data,
-        address=address or place.address,
-        gpus_per_child=place.gpus_per_child if gpus_per_child is None else gpus_per_child,
+        placement,
+        workers=workers or placement.workers or (default_workers(config) if placement.executor == "local" else None),
+        data=data.resolve() if data else placement.data,
+        address=address or placement.address,
+        gpus_per_child=placement.gpus_per_child if gpus_per_child is None else gpus_per_child,
     )

@@ -82,22 +82,22 @@ def train(
 
     run = Path(source) if exists(Path(source)) else None
     found = {} if run else _named(source)
-    config, place, default_target = _of_run(run, task) if run else _of_task(source, task, data)
+    config, placement, default_target = _of_run(run, task) if run else _of_task(source, task, data)
     config = _sized(config, source, size, hidden, like)
     options = {"top": top, "epochs": epochs, "schedule": schedule, "label_smoothing": label_smoothing, "seed": seed}
     config, final = _assigned(config, options, settings or [])
     found = found_in(run, final.top) if run else found
-    place = replace(
-        place,
-        workers=workers or place.workers,
-        data=data.resolve() if data else place.data,
-        verify=verify and place.verify,
+    placement = replace(
+        placement,
+        workers=workers or placement.workers,
+        data=data.resolve() if data else placement.data,
+        verify=verify and placement.verify,
     )
     folder = target or default_target
     complete = folder.exists()
     with Stages() as stages:
         final = final if grid is GridName.small else final.without_grid()
-        model = finish(found, config, final, folder, place, stages, run)
+        model = finish(found, config, final, folder, placement, stages, run)
     _print_model(model, folder, complete)
 
 
@@ -106,18 +106,18 @@ def _named(source: str) -> dict[str, Any]:
     from netwright.architectures.published import PUBLISHED
     from netwright.errors import unknown
     from netwright.models.folder import read_architecture
-    from netwright.recipes.reference_models import BASELINES
+    from netwright.recipes.reference_models import REFERENCE_MODELS
 
     if source in PUBLISHED:
         return {source: PUBLISHED[source]()}
-    if source in BASELINES:
-        return {source: BASELINES[source]().architecture}
+    if source in REFERENCE_MODELS:
+        return {source: REFERENCE_MODELS[source]().architecture}
     path = Path(source)
     if path.suffix == ".json":
         return {source: read_architecture(path)}
     if path.exists():
         raise ConfigError(f"{source} holds no run; expected a folder as `netwright search` makes it")
-    known = [*PUBLISHED, *BASELINES]
+    known = [*PUBLISHED, *REFERENCE_MODELS]
     raise ConfigError(f"{source} is no run's folder and no FILE.json, and an {unknown('network', source, known)}")
 
 
@@ -133,25 +133,27 @@ def _of_run(run: Path, task: str | None) -> tuple[Any, Any, Path]:
 def _of_task(source: str, task: str | None, data: Path | None) -> tuple[Any, Any, Path]:
     """The same for an architecture without a run."""
     from netwright.final_training.pipeline import config_for
-    from netwright.searching.run import Place, default_workers
+    from netwright.searching.run import Placement, default_workers
 
     if task is None:
         raise ConfigError(f"{source} does not say what to train on; add --task cifar10 or --task ptb, for example")
     config = config_for(task, data)
-    return config, Place(default_workers(config)), Path("models") / Path(source).stem
+    return config, Placement(default_workers(config)), Path("models") / Path(source).stem
 
 
 def _sized(config: Any, source: str, size: str | None, hidden: int | None, like: str | None) -> Any:
     """`config` with a baseline's settings and the size that is asked for; `ConfigError` where it trains no text."""
     from netwright.config import TextSettings
-    from netwright.recipes.reference_models import BASELINES, baseline_settings, resized
+    from netwright.recipes.reference_models import REFERENCE_MODELS, reference_settings, resized
 
-    like = like or (source if source in BASELINES else None)
+    like = like or (source if source in REFERENCE_MODELS else None)
     if like is None and size is None and hidden is None:
         return config
     if not isinstance(config.evaluate, TextSettings):
         raise ConfigError(f"{source} on {config.evaluate.task}: --size, --hidden and --like are for language models")
-    settings = config.evaluate if like is None else baseline_settings(like, config.evaluate.task, shrunk=like != source)
+    settings = (
+        config.evaluate if like is None else reference_settings(like, config.evaluate.task, shrunk=like != source)
+    )
     return config.changed(evaluate=resized(settings, size=size, hidden=hidden))
 
 

@@ -22,7 +22,7 @@ from netwright.compare.statistics import (
     spread,
 )
 from netwright.errors import RunError
-from netwright.evaluation.factory import Opened
+from netwright.evaluation.factory import DatasetInfo
 
 NUM_POINTS = 100
 """Of a curve."""
@@ -32,7 +32,7 @@ MODELS = 400
 
 
 @dataclass(frozen=True)
-class Ended:
+class RunSummary:
     """What one run has come to."""
 
     seed: int
@@ -73,7 +73,7 @@ class Summary:
     """Runs that ended before their budget, after as many proposals as are allowed."""
     curve: Curve
     """The best score so far, by cost."""
-    runs: tuple[Ended, ...]
+    runs: tuple[RunSummary, ...]
 
 
 @dataclass(frozen=True)
@@ -101,10 +101,10 @@ class Comparison:
     by_models: tuple[ByModels, ...]
 
     @classmethod
-    def of(cls, plan: Plan, records: Sequence[Record], opened: Opened) -> "Comparison":
+    def of(cls, plan: Plan, records: Sequence[Record], dataset: DatasetInfo) -> "Comparison":
         """The comparison of these runs; `RunError` where one of them has measured nothing."""
         reward = plan.evaluation.reward
-        best = None if opened.best_score is None else reward(opened.best_score)
+        best = None if dataset.best_score is None else reward(dataset.best_score)
         by_strategy = {name: [each for each in records if each.strategy == name] for name in plan.configs}
         grid = _grid(plan.budget)
         summaries = tuple(_summary(plan.budget, group, best, grid) for group in by_strategy.values())
@@ -116,7 +116,9 @@ class Comparison:
             if one != other
         }
         sign = 1.0 if reward.higher_is_better else -1.0
-        return cls(plan, opened.name, opened.notes, opened.best_score, summaries, better, _by_models(by_strategy, sign))
+        return cls(
+            plan, dataset.name, dataset.notes, dataset.best_score, summaries, better, _by_models(by_strategy, sign)
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The document of `netwright compare --json`: the same runs give the same document."""
@@ -157,7 +159,7 @@ def costs_of(record: Record, budget: Budget) -> Array:
 
 
 def _summary(budget: Budget, records: Sequence[Record], best: float | None, grid: Array) -> Summary:
-    runs = tuple(_ended(record, budget, best) for record in records)
+    runs = tuple(_run_summary(record, budget, best) for record in records)
     tested = [run.test_accuracy for run in runs if run.test_accuracy is not None]
     regrets = [run.regret for run in runs if run.regret is not None]
     # What overran the budget counts where it ended.
@@ -179,7 +181,7 @@ def _summary(budget: Budget, records: Sequence[Record], best: float | None, grid
     )
 
 
-def _ended(record: Record, budget: Budget, best: float | None) -> Ended:
+def _run_summary(record: Record, budget: Budget, best: float | None) -> RunSummary:
     measured = [(reward, -number) for number, reward in enumerate(record.rewards) if reward is not None]
     if not measured:
         reason = f"; its first error: {record.error}" if record.error else ""
@@ -187,7 +189,7 @@ def _ended(record: Record, budget: Budget, best: float | None) -> Ended:
     reward, negative = max(measured)
     score = record.scores[-negative]
     assert score is not None
-    return Ended(
+    return RunSummary(
         seed=record.seed,
         best_reward=reward,
         best_score=score,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -10,14 +11,14 @@ from netwright.compare.plan import Plan, file_name, keep_plan
 from netwright.compare.records import Ledger, Record
 from netwright.config import RunConfig
 from netwright.errors import NetwrightError, RunError, StoreError
-from netwright.evaluation.factory import Opened
+from netwright.evaluation.factory import DatasetInfo
 from netwright.execution.attempts import run_all
 from netwright.execution.in_process import InProcessExecutor
 from netwright.execution.local import LocalExecutor, usable_cores
 from netwright.locks import locked
 from netwright.searching.core import SearchCore, Step
 from netwright.searching.loop import drive, make_core
-from netwright.searching.run import Place, default_workers, look_at_data, run_search
+from netwright.searching.run import Placement, default_workers, look_at_data, run_search
 from netwright.trials import Job, Measurement, Outcome
 
 RUNS = "runs"
@@ -27,20 +28,22 @@ OnProgress = Callable[[float, float], None]
 """Told how much of all budgets is spent, and how much there is."""
 
 
-def execute(plan: Plan, folder: Path, place: Place, on_progress: OnProgress) -> tuple[list[Record], Opened]:
+def execute(
+    plan: Plan, folder: Path, placement: Placement, on_progress: OnProgress
+) -> tuple[list[Record], DatasetInfo]:
     """Do every run of `plan` that is not in `folder` yet; return the records of all, and what is known of the data.
 
     Stopping it loses no finished run and, where children are trained, no finished trial; the same call goes on.
     """
     plan.config.space.at(0).start()  # parameters that the space refuses are found before anything is written
-    opened = look_at_data(plan.config, place)
+    dataset = look_at_data(plan.config, placement)
     try:
         (folder / RUNS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"cannot make the folder {folder}: {error.strerror}; choose another --out") from None
     lock = locked(folder)
     try:
-        keep_plan(plan, folder, opened.name)
+        keep_plan(plan, folder, dataset.name)
         missing = [run for run in plan.runs if not record_path(folder, *run).exists()]
         total = plan.budget.amount * len(plan.runs)
 
@@ -50,8 +53,8 @@ def execute(plan: Plan, folder: Path, place: Place, on_progress: OnProgress) -> 
         progress(len(missing), 0.0)
         if missing:
             together = _side_by_side if plan.runs_are_jobs else _one_after_the_other
-            together(plan, missing, folder, place, opened, progress)
-        return [Record.read(record_path(folder, *run)) for run in plan.runs], opened
+            together(plan, missing, folder, placement, dataset, progress)
+        return [Record.read(record_path(folder, *run)) for run in plan.runs], dataset
     finally:
         lock.release()
 
@@ -69,7 +72,7 @@ class WholeRun:
     """An `Evaluate` whose job is one run, (strategy, seed), of instant children; measures its `Record`."""
 
     plan: Plan
-    opened: Opened
+    dataset: DatasetInfo
 
     def __call__(self, job: Job) -> Measurement:
         """The record, or the words of netwright's own error."""
@@ -81,9 +84,9 @@ class WholeRun:
 
     def play(self, strategy: str, seed: int) -> Record:
         """Search to the end of the budget, in this process, keeping nothing but the trials."""
-        core = make_core(self.plan.run_config(strategy, seed), None, self.opened.shape)
+        core = make_core(self.plan.run_config(strategy, seed), None, self.dataset.shape)
         ledger = Ledger(self.plan)
-        executor = InProcessExecutor(self.plan.evaluation.evaluate(self.opened.folder))
+        executor = InProcessExecutor(self.plan.evaluation.evaluate(self.dataset.folder))
         drive(core, executor, None, lambda step: ledger.follow(core))
         return Record.of(self.plan, strategy, seed, core.trials[: ledger.num_trials])
 
@@ -92,12 +95,12 @@ def _side_by_side(
     plan: Plan,
     missing: Sequence[tuple[str, int]],
     folder: Path,
-    place: Place,
-    opened: Opened,
+    placement: Placement,
+    dataset: DatasetInfo,
     progress: Callable[[int, float], None],
 ) -> None:
     jobs = [Job(number, run, seed=run[1]) for number, run in enumerate(missing)]
-    executor = LocalExecutor(WholeRun(plan, opened), workers=min(place.workers or usable_cores(), len(jobs)))
+    executor = LocalExecutor(WholeRun(plan, dataset), workers=min(placement.workers or usable_cores(), len(jobs)))
     with closing(executor):
         for num_ended, outcome in enumerate(run_all(executor, jobs), start=1):
             strategy, seed = missing[outcome.number]
@@ -119,7 +122,7 @@ def _record_in(outcome: Outcome, strategy: str, seed: int) -> Record:
 
 
 class Bookkeeping(AbstractContextManager["Bookkeeping"]):
-    """Ends a run with its budget; implements `Watch`."""
+    """Ends a run with its budget; implements `Callback`."""
 
     def __init__(self, ledger: Ledger, on_spent: Callable[[float], None]) -> None:
         self._ledger, self._on_spent = ledger, on_spent
@@ -129,7 +132,7 @@ class Bookkeeping(AbstractContextManager["Bookkeeping"]):
     ) -> None:
         """Nothing to put away."""
 
-    def begin(self, core: SearchCore, config: RunConfig, place: Place, data_notes: Sequence[str]) -> None:
+    def begin(self, core: SearchCore, config: RunConfig, placement: Placement, data_notes: Sequence[str]) -> None:
         """Count what an earlier start has spent."""
         self.core = core
         self._follow()
@@ -150,27 +153,27 @@ def _one_after_the_other(
     plan: Plan,
     missing: Sequence[tuple[str, int]],
     folder: Path,
-    place: Place,
-    opened: Opened,
+    placement: Placement,
+    dataset: DatasetInfo,
     progress: Callable[[int, float], None],
 ) -> None:
     for number, (strategy, seed) in enumerate(missing):
         num_left = len(missing) - number
         path = record_path(folder, strategy, seed)
-        record = _trained(plan, strategy, seed, path.with_suffix(""), place, lambda spent: progress(num_left, spent))  # noqa: B023
+        record = _trained(plan, strategy, seed, path.with_suffix(""), placement, partial(progress, num_left))
         record.write(path)
         progress(num_left - 1, 0.0)
 
 
 def _trained(
-    plan: Plan, strategy: str, seed: int, folder: Path, place: Place, on_spent: Callable[[float], None]
+    plan: Plan, strategy: str, seed: int, folder: Path, placement: Placement, on_spent: Callable[[float], None]
 ) -> Record:
     """One run in a folder of its own, as `netwright search` makes it."""
     config, ledger = plan.run_config(strategy, seed), Ledger(plan)
-    place = replace(place, workers=place.workers or default_workers(config))
-    with Bookkeeping(ledger, on_spent) as watch:
-        run_search(config, folder, place, watch)
-        trials = watch.core.trials[: ledger.num_trials]
+    placement = replace(placement, workers=placement.workers or default_workers(config))
+    with Bookkeeping(ledger, on_spent) as callback:
+        run_search(config, folder, placement, callback)
+        trials = callback.core.trials[: ledger.num_trials]
         if not plan.budget.is_certain:  # note in the folder how long the run has become
-            run_search(config.changed(num_trials=ledger.num_trials), folder, place, watch)
+            run_search(config.changed(num_trials=ledger.num_trials), folder, placement, callback)
     return Record.of(plan, strategy, seed, trials)

@@ -18,7 +18,7 @@ from netwright.controller.anchors import bernoulli_entropy
 from netwright.controller.policy import Weights, draw_options
 from netwright.errors import ConfigError, SpaceError
 from netwright.spaces.decisions import Action, Choice, Decision
-from netwright.spaces.programs import Performance
+from netwright.spaces.programs import Episode
 
 
 @dataclass
@@ -89,30 +89,30 @@ class IndependentPolicy:
         return {name: weight.detach().clone() for name, weight in self.weights.items()}
 
     @torch.no_grad()
-    def sample(self, performances: Sequence[Performance], rngs: Sequence[np.random.Generator]) -> None:
+    def sample(self, episodes: Sequence[Episode], rngs: Sequence[np.random.Generator]) -> None:
         """Answer every decision of fresh performances; sequence k draws from rngs[k] only."""
-        for performance, rng in zip(performances, rngs, strict=True):
+        for episode, rng in zip(episodes, rngs, strict=True):
             asked: Counter[str] = Counter()
-            while (decision := performance.decision) is not None:
+            while (decision := episode.decision) is not None:
                 logits = (self.weights[self.meet(decision, asked[decision.name])] / self.temperature).double()
                 asked[decision.name] += 1
                 if isinstance(decision, Choice):
-                    performance.act(draw_options(logits.numpy()[None], np.array([decision.allowed]), [rng])[0])
+                    episode.act(draw_options(logits.numpy()[None], np.array([decision.allowed]), [rng])[0])
                 else:
                     bits = rng.random(decision.of) < torch.sigmoid(logits).numpy()
-                    performance.act(tuple(int(position) for position in np.flatnonzero(bits)))
+                    episode.act(tuple(int(position) for position in np.flatnonzero(bits)))
 
-    def log_probs(self, performances: Sequence[Performance]) -> tuple[Tensor, Tensor]:
+    def log_probs(self, episodes: Sequence[Episode]) -> tuple[Tensor, Tensor]:
         """Log-probability and entropy in nats, each [M], of M complete performances; differentiable."""
         places = _Places()
-        for sequence, performance in enumerate(performances):
+        for sequence, episode in enumerate(episodes):
             asked: Counter[str] = Counter()
-            for decision, action in zip(performance.decisions, performance.actions, strict=True):
+            for decision, action in zip(episode.decisions, episode.actions, strict=True):
                 places.add(sequence, self.meet(decision, asked[decision.name]), decision, action)
                 asked[decision.name] += 1
         padding = torch.zeros(1, requires_grad=True)
         logits = torch.cat([padding, *(self.weights[name] for name in places.first)]) / self.temperature
-        log_probs = entropies = torch.zeros(len(performances))
+        log_probs = entropies = torch.zeros(len(episodes))
         for sequences, log_p, entropy in (_choices(logits, places), _bits(logits, places)):
             log_probs = log_probs.index_add(0, sequences, log_p)
             entropies = entropies.index_add(0, sequences, entropy)

@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from netwright.controller.policy import Weights
-from netwright.spaces.programs import Performance
+from netwright.spaces.programs import Episode
 
 
 class Policy(Protocol):
@@ -25,8 +25,8 @@ class Policy(Protocol):
     def snapshot(self) -> Weights:
         """A copy of all weights."""
 
-    def sample(self, performances: Sequence[Performance], rngs: Sequence[np.random.Generator]) -> None:
+    def sample(self, episodes: Sequence[Episode], rngs: Sequence[np.random.Generator]) -> None:
         """Answer every decision of fresh performances; number k draws from rngs[k] only."""
 
-    def log_probs(self, performances: Sequence[Performance]) -> tuple[Tensor, Tensor]:
+    def log_probs(self, episodes: Sequence[Episode]) -> tuple[Tensor, Tensor]:
         """Log-probability and entropy in nats, each [M], of M complete performances; differentiable."""

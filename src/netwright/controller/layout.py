@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netwright.spaces.decisions import Choice
-from netwright.spaces.programs import Performance
+from netwright.spaces.programs import Episode
 
 ZERO_ROW, START_ROW, FIRST_FREE_ROW = 0, 1, 2
 Indices = npt.NDArray[np.int64]
@@ -44,8 +44,8 @@ class Layout:
     `mixing` [m, T, T]: the matrix S, or None where no Subset selected anything.
     """
 
-    def __init__(self, performances: Sequence[Performance]) -> None:
-        num_sequences, longest = len(performances), max(len(p.actions) for p in performances)
+    def __init__(self, episodes: Sequence[Episode]) -> None:
+        num_sequences, longest = len(episodes), max(len(p.actions) for p in episodes)
         self.choices: dict[str, ChoiceTerms] = defaultdict(ChoiceTerms)
         self.subsets: dict[str, SubsetTerms] = {}
         self.first_row: dict[str, int] = {}
@@ -54,12 +54,12 @@ class Layout:
         self.mixing: npt.NDArray[np.float32] | None = None
         self._next_row = FIRST_FREE_ROW
         self.rows[:, 0] = START_ROW
-        for sequence, performance in enumerate(performances):
-            self._place(sequence, performance, num_sequences, longest)
+        for sequence, episode in enumerate(episodes):
+            self._place(sequence, episode, num_sequences, longest)
 
-    def _place(self, sequence: int, performance: Performance, num_sequences: int, longest: int) -> None:
-        last = len(performance.actions) - 1
-        for step, (decision, action) in enumerate(zip(performance.decisions, performance.actions, strict=True)):
+    def _place(self, sequence: int, episode: Episode, num_sequences: int, longest: int) -> None:
+        last = len(episode.actions) - 1
+        for step, (decision, action) in enumerate(zip(episode.decisions, episode.actions, strict=True)):
             name = decision.name
             if isinstance(decision, Choice):
                 assert isinstance(action, int)

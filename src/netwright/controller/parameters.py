@@ -1,8 +1,8 @@
 """The controller's parameters with their optimiser and baseline: what several replicas would share.
 
-    pulled = parameters.pull()                      # one consistent version
+    snapshot = parameters.pull()                      # one consistent version
     ... sample with pulled.weights, measure ...
-    judged = parameters.judge(rewards, origin)
+    advantages = parameters.advantages(rewards, origin)
     ... differentiate at pulled.weights ...
     parameters.push(gradient)                       # one update
 
@@ -22,7 +22,7 @@ from netwright.nn.optimizers import Adam
 
 
 @dataclass(frozen=True)
-class Pulled:
+class ParameterSnapshot:
     """One version of the parameters. `version` counts the updates behind it."""
 
     version: int
@@ -39,10 +39,10 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Judged:
+class Advantages:
     """A batch's rewards against the baseline."""
 
-    advantages: list[float]
+    values: list[float]
     """R_k - b with the baseline of the batches before."""
     baseline: float
     """The value after this batch."""
@@ -65,10 +65,10 @@ class Parameters(Protocol):
     Gradients are pushed in the order in which their batches were judged; several may be on their way.
     """
 
-    def pull(self) -> Pulled:
+    def pull(self) -> ParameterSnapshot:
         """A copy of all parameters at one version."""
 
-    def judge(self, rewards: Sequence[float], origin: Origin) -> Judged:
+    def advantages(self, rewards: Sequence[float], origin: Origin) -> Advantages:
         """Hold a batch against the baseline, which then takes its rewards in."""
 
     def push(self, gradient: Mapping[str, Tensor]) -> None:
@@ -135,13 +135,13 @@ class AdamParameters:
         self._seed, self._init_range = seed, init_range
         self._weights = AdamWeights(learning_rate)
 
-    def pull(self) -> Pulled:
+    def pull(self) -> ParameterSnapshot:
         """A copy of all parameters."""
-        return Pulled(self.version, self._weights.snapshot())
+        return ParameterSnapshot(self.version, self._weights.snapshot())
 
-    def judge(self, rewards: Sequence[float], origin: Origin | None = None) -> Judged:
+    def advantages(self, rewards: Sequence[float], origin: Origin | None = None) -> Advantages:
         """Hold a batch against the baseline, wherever it comes from; the baseline then takes its rewards in."""
-        return Judged.by(self.baseline, rewards)
+        return Advantages.by(self.baseline, rewards)
 
     def step(self, gradient: Mapping[str, Tensor]) -> None:
         """Apply one gradient within an update that `push` will end.

@@ -20,7 +20,7 @@ from netwright.controller.layout import Layout, SubsetTerms
 from netwright.controller.recurrence import Floats, Recurrence, States, array, sigmoid
 from netwright.errors import ConfigError, SpaceError
 from netwright.spaces.decisions import Action, Choice, Decision, Subset
-from netwright.spaces.programs import Performance
+from netwright.spaces.programs import Episode
 from netwright.trials import derive_seed
 
 Weights = dict[str, Tensor]
@@ -104,23 +104,23 @@ class Controller:
 
     # Sampling ---------------------------------------------------------------------------------------------------------
 
-    def sample(self, performances: Sequence[Performance], rngs: Sequence[np.random.Generator]) -> None:
+    def sample(self, episodes: Sequence[Episode], rngs: Sequence[np.random.Generator]) -> None:
         """Answer every decision of M fresh performances in lock-step: one LSTM step per decision for all of them.
 
         Sequence k draws from rngs[k] only, so it does not depend on its neighbours.
         """
         recurrence = self._recurrence()
         memories: dict[str, AnchorMemory] = {}
-        states = recurrence.start(len(performances))
-        inputs_MH = np.repeat(array(self.weights["start"])[np.newaxis], len(performances), axis=0)
-        while groups := _by_name(performances):
+        states = recurrence.start(len(episodes))
+        inputs_MH = np.repeat(array(self.weights["start"])[np.newaxis], len(episodes), axis=0)
+        while groups := _by_name(episodes):
             states = recurrence.step(inputs_MH, states)
             outputs_MH = states[-1][0]
             next_inputs_MH = np.zeros_like(inputs_MH)
             # Sequences of one shape are at the same decision; picking all rows one by one would cost as much as a step.
-            together = len(next(iter(groups.values()))) == len(performances)
+            together = len(next(iter(groups.values()))) == len(episodes)
             for name, rows in groups.items():
-                decisions = [performances[row].decision for row in rows]
+                decisions = [episodes[row].decision for row in rows]
                 picked = slice(None) if together else rows
                 states_GH, rngs_of_group = outputs_MH[picked], [rngs[row] for row in rows]
                 for decision in decisions:
@@ -132,14 +132,14 @@ class Controller:
                     next_inputs_MH[picked] = array(self.weights[f"choice/{name}/embedding"])[options]
                 else:
                     if name not in memories:
-                        memories[name] = AnchorMemory(self.weights, name, len(performances))
+                        memories[name] = AnchorMemory(self.weights, name, len(episodes))
                     memory = memories[name]
                     positions = [decision.of for decision in decisions if isinstance(decision, Subset)]
                     actions, selected_GA = self._select(memory.logits(picked, states_GH), positions, rngs_of_group)
                     next_inputs_MH[picked] = memory.next_inputs(picked, selected_GA)
                     memory.append(picked, positions, inputs_MH[picked], states_GH)
                 for row, action in zip(rows, actions, strict=True):
-                    performances[row].act(action)
+                    episodes[row].act(action)
             inputs_MH = next_inputs_MH
 
     def _recurrence(self) -> Recurrence:
@@ -185,18 +185,18 @@ class Controller:
 
     # Known sequences --------------------------------------------------------------------------------------------------
 
-    def log_probs(self, performances: Sequence[Performance]) -> tuple[Tensor, Tensor]:
+    def log_probs(self, episodes: Sequence[Episode]) -> tuple[Tensor, Tensor]:
         """Log-probability and entropy in nats, each [M], of M complete performances; differentiable, one LSTM call.
 
         The entropy of a sequence is the sum of the policy's entropies at its decisions.
         """
-        for performance in performances:
-            for decision in performance.decisions:
+        for episode in episodes:
+            for decision in episode.decisions:
                 self.meet(decision)
-        layout = Layout(performances)
+        layout = Layout(episodes)
         states_TMH, _ = self.lstm(self._inputs(layout).transpose(0, 1))
-        log_probs = torch.zeros(len(performances))
-        entropies = torch.zeros(len(performances))
+        log_probs = torch.zeros(len(episodes))
+        entropies = torch.zeros(len(episodes))
         for name, terms in layout.choices.items():
             weight, bias = self.weights[f"choice/{name}/weight"], self.weights[f"choice/{name}/bias"]
             logits = functional.linear(states_TMH[terms.steps, terms.sequences], weight, bias) / self.temperature
@@ -258,10 +258,10 @@ def draw_options(
     return options
 
 
-def _by_name(performances: Sequence[Performance]) -> dict[str, list[int]]:
+def _by_name(episodes: Sequence[Episode]) -> dict[str, list[int]]:
     """The indices of the unfinished performances, by the name of the decision that each is at."""
     groups: dict[str, list[int]] = defaultdict(list)
-    for row, performance in enumerate(performances):
-        if performance.decision is not None:
-            groups[performance.decision.name].append(row)
+    for row, episode in enumerate(episodes):
+        if episode.decision is not None:
+            groups[episode.decision.name].append(row)
     return groups

@@ -1,8 +1,8 @@
 """The parameter server of Zoph & Le 2017 (section 3.2): the controller's parameters, cut into S shards.
 
     parameters = ShardedParameters.local(3, seed=0, ...)        # implements `Parameters`
-    pulled = parameters.pull()                                  # all shards at one version
-    judged = parameters.judge(rewards, origin)                  # each counts once
+    snapshot = parameters.pull()                                  # all shards at one version
+    advantages = parameters.advantages(rewards, origin)                  # each counts once
     parameters.push(gradient)
 
 Shards are plain objects that share nothing. Here they live in one process; `execution/on_ray/parameter_shards.py`
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from netwright.controller.baseline import MovingAverageBaseline
-from netwright.controller.parameters import AdamWeights, Judged, Origin, Pulled
+from netwright.controller.parameters import AdamWeights, Advantages, Origin, ParameterSnapshot
 from netwright.controller.policy import Weights, initial_weight
 from netwright.errors import ConfigError
 
@@ -155,7 +155,7 @@ class ShardedParameters:
         self._shapes: dict[str, torch.Size] = {}
         self._first_shard: dict[str, int] = {}
         self._last_round: dict[int, int] = {}
-        self._pulled: Pulled | None = None
+        self._snapshot: ParameterSnapshot | None = None
 
     @classmethod
     def local(cls, num_shards: int, *, learning_rate: float, accumulate: int = 1, **settings: Any) -> Self:
@@ -171,15 +171,15 @@ class ShardedParameters:
         """Updates so far."""
         return self.num_applied // self._accumulate
 
-    def pull(self) -> Pulled:
+    def pull(self) -> ParameterSnapshot:
         """All parameters at one version; kept until the next gradient, so not to be written into."""
-        if self._pulled is None:
-            self._pulled = Pulled(self.version, self._joined(self._shards.fetch(self.version)))
-        return self._pulled
+        if self._snapshot is None:
+            self._snapshot = ParameterSnapshot(self.version, self._joined(self._shards.fetch(self.version)))
+        return self._snapshot
 
-    def judge(self, rewards: Sequence[float], origin: Origin) -> Judged:
+    def advantages(self, rewards: Sequence[float], origin: Origin) -> Advantages:
         """Accept a batch that is neither known nor too old. Its staleness counts the updates that come before it."""
-        refused = Judged([0.0] * len(rewards), self.baseline.value or 0.0, accepted=False)
+        refused = Advantages([0.0] * len(rewards), self.baseline.value or 0.0, accepted=False)
         if origin.round <= self._last_round.get(origin.replica, -1):
             return refused
         self._last_round[origin.replica] = origin.round
@@ -188,7 +188,7 @@ class ShardedParameters:
             self.num_dropped += 1
             return replace(refused, metrics={"staleness": staleness, "dropped": 1})
         self.num_accepted += 1
-        return Judged.by(self.baseline, rewards, staleness=staleness)
+        return Advantages.by(self.baseline, rewards, staleness=staleness)
 
     def push(self, gradient: Mapping[str, Tensor]) -> None:
         """Send every shard its slices."""
@@ -197,7 +197,7 @@ class ShardedParameters:
         self._place(new)
         self._shards.apply(self.num_applied, self._cut(gradient), self._cut(first))
         self.num_applied += 1
-        self._pulled = None
+        self._snapshot = None
 
     def _place(self, shapes: Mapping[str, torch.Size]) -> None:
         """Decide which shards keep new parameters: numbers are dealt out so that no shard has two more than another."""

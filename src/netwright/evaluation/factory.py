@@ -35,7 +35,7 @@ TEXT_TRAINING_SETTINGS = (
 
 
 @dataclass(frozen=True)
-class Opened:
+class DatasetInfo:
     """Data that was found and read once, as far as a search has to know it; nothing where it needs none."""
 
     name: str | None = None
@@ -61,7 +61,7 @@ class Evaluation(Protocol):
     def reward(self) -> Reward:
         """From a measurement to what the strategy learns from."""
 
-    def open(self, path: Path | None, *, verify: bool) -> Opened:
+    def open(self, path: Path | None, *, verify: bool) -> DatasetInfo:
         """Find, check and read the data, so that a bad file is noticed before any worker starts."""
 
     def evaluate(self, folder: Path | None) -> Evaluate:
@@ -85,11 +85,11 @@ class ImageEvaluation:
         """A power of the best late validation accuracy."""
         return AccuracyReward(self.settings.last_epochs, self.settings.exponent)
 
-    def open(self, path: Path | None, *, verify: bool) -> Opened:
+    def open(self, path: Path | None, *, verify: bool) -> DatasetInfo:
         """The task's images."""
         folder = prepare_task(self.settings.task, path, verify=verify)
         data = open_images(self.settings.task, folder, verify=False)
-        return Opened(data.name, data.notes, folder, data.shape)
+        return DatasetInfo(data.name, data.notes, folder, data.shape)
 
     def evaluate(self, folder: Path | None) -> ImageChild:
         """Trains one network."""
@@ -125,12 +125,12 @@ class TextEvaluation:
         """The constant over the squared validation perplexity."""
         return PerplexityReward(self.settings.constant)
 
-    def open(self, path: Path | None, *, verify: bool) -> Opened:
+    def open(self, path: Path | None, *, verify: bool) -> DatasetInfo:
         """The task's text."""
         folder = prepare_task(self.settings.task, path, verify=verify)
         data = open_text(self.settings.task, folder, verify=False)
         check_long_enough(data, self.settings.batch_size, self.settings.window)
-        return Opened(data.name, data.notes, folder, len(data.vocabulary))
+        return DatasetInfo(data.name, data.notes, folder, len(data.vocabulary))
 
     def evaluate(self, folder: Path | None) -> TextChild:
         """Trains one language model."""
@@ -175,9 +175,9 @@ class FunctionEvaluation:
         """The number that the function returns."""
         return ValueReward()
 
-    def open(self, path: Path | None, *, verify: bool) -> Opened:
+    def open(self, path: Path | None, *, verify: bool) -> DatasetInfo:
         """Nothing: the function brings its own data."""
-        return Opened()
+        return DatasetInfo()
 
     def evaluate(self, folder: Path | None) -> Evaluate:
         """Calls the function."""
@@ -202,11 +202,11 @@ class TableEvaluation:
         """The validation accuracy itself."""
         return ValueReward(score_name="validation_accuracy")
 
-    def open(self, path: Path | None, *, verify: bool) -> Opened:
+    def open(self, path: Path | None, *, verify: bool) -> DatasetInfo:
         """The table, which has no official checksum."""
         file = find_table(self.settings.task, path)
         table = load_table(self.settings.task, file)
-        return Opened(table.name, table.notes, file, best_score=table.best.validation_accuracy)
+        return DatasetInfo(table.name, table.notes, file, best_score=table.best.validation_accuracy)
 
     def evaluate(self, folder: Path | None) -> TableLookup:
         """Looks up one architecture; `folder` is the table's file."""

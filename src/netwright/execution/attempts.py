@@ -9,17 +9,17 @@ from typing import Any
 
 from netwright.errors import ChildError, RunError
 from netwright.execution.interface import Evaluate, Executor
-from netwright.trials import MAX_ATTEMPTS, Chore, Failure, FailureKind, Job, Measurement, Outcome
+from netwright.trials import MAX_ATTEMPTS, Failure, FailureKind, Job, Measurement, Outcome, RemoteTask
 
 
-def attempt(evaluate: Evaluate, job: Job | Chore) -> Outcome:
+def attempt(evaluate: Evaluate, job: Job | RemoteTask) -> Outcome:
     """Evaluate `job`, or do the chore; an exception becomes a failure with its kind and traceback."""
     begun, clock = time.time(), time.perf_counter()
     measurement: Measurement | None = None
     answer: Any = None
     failure: Failure | None = None
     try:
-        if isinstance(job, Chore):
+        if isinstance(job, RemoteTask):
             answer = job.work()
         else:
             measurement = evaluate(job)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from netwright.execution.attempts import attempt
 from netwright.execution.interface import Evaluate, queue_up
-from netwright.trials import Chore, Job, Outcome
+from netwright.trials import Job, Outcome, RemoteTask
 
 
 class InProcessExecutor:
@@ -14,9 +14,9 @@ class InProcessExecutor:
 
     def __init__(self, evaluate: Evaluate) -> None:
         self._evaluate = evaluate
-        self._jobs: deque[Job | Chore] = deque()
+        self._jobs: deque[Job | RemoteTask] = deque()
 
-    def submit(self, job: Job | Chore) -> None:
+    def submit(self, job: Job | RemoteTask) -> None:
         """Put the job into the queue."""
         queue_up(self._jobs, job)
 

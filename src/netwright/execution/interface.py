@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from itertools import takewhile
 from typing import Protocol
 
-from netwright.trials import Chore, Job, Measurement, Outcome
+from netwright.trials import Job, Measurement, Outcome, RemoteTask
 
 Evaluate = Callable[[Job], Measurement]
 """Trains one child: a function of (architecture, seed) that opens its data at the first call. May raise."""
@@ -22,7 +22,7 @@ class Executor(Protocol):
     An executor never raises what a child raises: that is an `Outcome` with a failure. Used from one thread.
     """
 
-    def submit(self, job: Job | Chore) -> None:
+    def submit(self, job: Job | RemoteTask) -> None:
         """Accept a job; a chore goes before all jobs that wait."""
 
     def wait(self) -> Sequence[Outcome]:
@@ -35,9 +35,9 @@ class Executor(Protocol):
         """Stop everything at once; jobs under way are given up."""
 
 
-def queue_up(queue: deque[Job | Chore], job: Job | Chore) -> None:
+def queue_up(queue: deque[Job | RemoteTask], job: Job | RemoteTask) -> None:
     """Put a job at the end, and a chore behind the other chores and before all jobs."""
-    if isinstance(job, Chore):
-        queue.insert(sum(1 for _ in takewhile(lambda waiting: isinstance(waiting, Chore), queue)), job)
+    if isinstance(job, RemoteTask):
+        queue.insert(sum(1 for _ in takewhile(lambda waiting: isinstance(waiting, RemoteTask), queue)), job)
     else:
         queue.append(job)

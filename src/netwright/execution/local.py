@@ -31,7 +31,7 @@ from netwright.errors import RunError
 from netwright.execution.attempts import attempt
 from netwright.execution.interface import Evaluate
 from netwright.execution.signals import interruptions_held_back
-from netwright.trials import Chore, Failure, FailureKind, Job, Measurement, Outcome
+from netwright.trials import Failure, FailureKind, Job, Measurement, Outcome, RemoteTask
 
 SECONDS_BETWEEN_LOOKS = 0.5
 """How often it is seen whether the pool still works."""
@@ -54,7 +54,7 @@ class LocalExecutor:
         self._start_of_worker = cloudpickle.dumps(evaluate), os.getpid(), threads
         self._jobs: dict[int, Job] = {}
         """Those that are submitted and have not ended, by their numbers."""
-        self._ended: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self._run_summary: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._context = _Context()
         self._num_broken, self._why_broken = 0, ""
         """Pools in a row."""
@@ -67,13 +67,13 @@ class LocalExecutor:
             initializer=_start_worker,
             initargs=self._start_of_worker,
         )
-        _start_deaf_to_ctrl_c(pool)
+        _start_ignoring_sigint(pool)
         return pool
 
-    def submit(self, job: Job | Chore) -> None:
+    def submit(self, job: Job | RemoteTask) -> None:
         """Hand the job to the pool. A chore is done at once in this process, where no child keeps it waiting."""
-        if isinstance(job, Chore):
-            self._ended.put(attempt(_no_child, job))
+        if isinstance(job, RemoteTask):
+            self._run_summary.put(attempt(_no_child, job))
             return
         self._jobs[job.number] = job
         self._schedule(job)
@@ -103,19 +103,19 @@ class LocalExecutor:
             outcome = Outcome(job.number, None, failure, time.monotonic() - submitted)
         self._num_broken = 0
         self._jobs.pop(job.number, None)
-        self._ended.put(outcome)
+        self._run_summary.put(outcome)
 
     def wait(self) -> Sequence[Outcome]:
         """Block for the next outcome; return it with all others that are there."""
         while True:
             try:
-                outcomes = [self._ended.get(timeout=SECONDS_BETWEEN_LOOKS)]
+                outcomes = [self._run_summary.get(timeout=SECONDS_BETWEEN_LOOKS)]
             except queue.Empty:
                 if not self._pool.active:
                     self._replace_pool()
                 continue
-            while not self._ended.empty():
-                outcomes.append(self._ended.get())
+            while not self._run_summary.empty():
+                outcomes.append(self._run_summary.get())
             return outcomes
 
     def _replace_pool(self) -> None:
@@ -145,7 +145,7 @@ class LocalExecutor:
         self._pool.join()
 
 
-def _start_deaf_to_ctrl_c(pool: pebble.ProcessPool) -> None:
+def _start_ignoring_sigint(pool: pebble.ProcessPool) -> None:
     """The terminal sends Ctrl-C to the whole group; the parent decides what becomes of its workers.
 
     A process inherits which signals are held back from the thread that starts it, and a thread from its own, so

@@ -16,7 +16,7 @@ from netwright.execution.attempts import check_none_lost, run_all
 from netwright.execution.interface import Evaluate
 from netwright.files import replace_whole
 from netwright.final_training.interface import Candidate
-from netwright.searching.run import Place, make_executor
+from netwright.searching.run import Placement, make_executor
 from netwright.trials import Job, Outcome, derive_seed
 
 OnProgress = Callable[[str, int, int], None]
@@ -81,7 +81,7 @@ def train_candidates(
     evaluate: Evaluate,
     config: RunConfig,
     seed: int,
-    place: Place,
+    placement: Placement,
     measured: Measured,
     on_progress: OnProgress,
 ) -> None:
@@ -99,9 +99,9 @@ def train_candidates(
         architecture = candidates[number].architecture
         return Job(number, architecture, derive_seed(seed, "grid", fingerprint(architecture)))
 
-    workers = None if place.workers is None else min(place.workers, len(todo))
+    workers = None if placement.workers is None else min(placement.workers, len(todo))
     # The time limit was meant for the search's short trainings.
-    executor = make_executor(config.changed(time_limit_seconds=None), evaluate, replace(place, workers=workers))
+    executor = make_executor(config.changed(time_limit_seconds=None), evaluate, replace(placement, workers=workers))
     with closing(executor):
         for num_ended, outcome in enumerate(run_all(executor, [job(number) for number in todo]), start=1):
             measured.add(candidates[outcome.number], outcome)

@@ -17,7 +17,7 @@ from netwright.evaluation.factory import ImageEvaluation
 from netwright.evaluation.image_worker import Candidates, ImageChild
 from netwright.evaluation.rewards import Reward
 from netwright.final_training.interface import Candidate, Finished, once_each, sha256_of
-from netwright.searching.run import Place
+from netwright.searching.run import Placement
 from netwright.tasks.catalog import open_images, prepare_task
 from netwright.tasks.images.data import ImageData, everything_but_test
 from netwright.training.checkpoints import Checkpoint
@@ -38,9 +38,9 @@ class FinalImages:
     child: ImageChild
 
     @classmethod
-    def open(cls, settings: ImageSettings, final: FinalSettings, place: Place) -> "FinalImages":
+    def open(cls, settings: ImageSettings, final: FinalSettings, placement: Placement) -> "FinalImages":
         """Read the data; `DataError` where it has no test part."""
-        folder = prepare_task(settings.task, place.data, verify=place.verify)
+        folder = prepare_task(settings.task, placement.data, verify=placement.verify)
         data = open_images(settings.task, folder, verify=False)
         if not len(data.test_images):
             raise DataError(f"{data.name} has no test images, so a final network could not be tested on it")

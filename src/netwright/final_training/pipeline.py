@@ -38,7 +38,7 @@ from netwright.locks import locked
 from netwright.models.folder import read_description, write_model
 from netwright.recipes import RECIPES, config_of
 from netwright.searching.results import Results
-from netwright.searching.run import Place, check_same_data, hardware
+from netwright.searching.run import Placement, check_same_data, hardware
 from netwright.searching.store import Store
 from netwright.training.checkpoints import Checkpoint
 
@@ -73,7 +73,7 @@ def config_for(task: str, data: Path | None = None) -> RunConfig:
 
 
 def final_training(
-    config: RunConfig, final: FinalSettings | FinalTextSettings, found: Mapping[str, Architecture], place: Place
+    config: RunConfig, final: FinalSettings | FinalTextSettings, found: Mapping[str, Architecture], placement: Placement
 ) -> FinalTraining:
     """The kind that `config` trains; `ConfigError` where `found` are no networks of that kind."""
     settings = config.evaluate
@@ -97,9 +97,9 @@ def final_training(
             raise ConfigError(f"{origin} is a network for {reads}, and the task {settings.task} is not; another --task")
     if isinstance(settings, TextSettings):
         assert isinstance(final, FinalTextSettings)
-        return FinalText.open(settings, final, place)
+        return FinalText.open(settings, final, placement)
     assert isinstance(final, FinalSettings)
-    return FinalImages.open(settings, final, place)
+    return FinalImages.open(settings, final, placement)
 
 
 def finish(
@@ -107,7 +107,7 @@ def finish(
     config: RunConfig,
     final: FinalSettings | FinalTextSettings,
     folder: Path,
-    place: Place,
+    placement: Placement,
     on_progress: OnProgress = lambda stage, ended, total: None,
     run: Path | None = None,
 ) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def finish(
     did, and `DataError` says that its data was other data. Returns the content of model.json. A `folder` that the same
     call has completed is returned as it is, without a second test; `ConfigError` for any other one.
     """
-    training = final_training(config, final, found, place)
+    training = final_training(config, final, found, placement)
     data = training.data_description()
     if run is not None:
         with Store.read(run) as store, store.understood():
@@ -137,7 +137,7 @@ def finish(
         if len(candidates) > 1:
             evaluate = training.evaluate(candidates)
             train_candidates(
-                candidates, evaluate=evaluate, config=config, seed=final.seed, place=place, measured=measured,
+                candidates, evaluate=evaluate, config=config, seed=final.seed, placement=placement, measured=measured,
                 on_progress=on_progress,
             )  # fmt: skip
             winner, score = best_candidate(candidates, measured)

@@ -17,7 +17,7 @@ from netwright.evaluation.factory import LANGUAGE_MODEL_SETTINGS, TextEvaluation
 from netwright.evaluation.rewards import Reward
 from netwright.evaluation.text_worker import TextChild
 from netwright.final_training.interface import Candidate, Finished, once_each, sha256_of
-from netwright.searching.run import Place
+from netwright.searching.run import Placement
 from netwright.tasks.catalog import open_text, prepare_task
 from netwright.tasks.text.data import TextData, check_long_enough
 from netwright.training.checkpoints import Checkpoint
@@ -47,9 +47,9 @@ class FinalText:
     child: TextChild
 
     @classmethod
-    def open(cls, settings: TextSettings, final: FinalTextSettings, place: Place) -> "FinalText":
+    def open(cls, settings: TextSettings, final: FinalTextSettings, placement: Placement) -> "FinalText":
         """Read the data."""
-        folder = prepare_task(settings.task, place.data, verify=place.verify)
+        folder = prepare_task(settings.task, placement.data, verify=placement.verify)
         data = open_text(settings.task, folder, verify=False)
         check_long_enough(data, settings.batch_size, settings.window)
         return cls(settings, final, data, TextEvaluation(settings).evaluate(folder))

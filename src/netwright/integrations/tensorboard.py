@@ -15,7 +15,7 @@ from netwright.errors import ConfigError, StoreError
 from netwright.execution.signals import interruptions_held_back
 from netwright.searching.core import SearchCore, Step
 from netwright.searching.results import NUM_RECENT
-from netwright.searching.run import Place
+from netwright.searching.run import Placement
 from netwright.searching.store import Store
 from netwright.trials import Trial, TrialState
 
@@ -24,7 +24,7 @@ SUFFIX = ".netwright"
 
 
 class Curves(AbstractContextManager["Curves"]):
-    """Writes the curves of the run in the folder `run` into `run`/tensorboard; implements `Watch`.
+    """Writes the curves of the run in the folder `run` into `run`/tensorboard; implements `Callback`.
 
     The step of a trial's values is its number, that of an update's the number of trials learned. Trials end out of
     order; a trial is written when all before it have ended, which is at most lag + 1 batches later. So every curve runs
@@ -59,7 +59,7 @@ class Curves(AbstractContextManager["Curves"]):
                 self._write_trial(self._waiting[number])
             self._writer.close()
 
-    def begin(self, core: SearchCore, config: RunConfig, place: Place, data_notes: Sequence[str]) -> None:
+    def begin(self, core: SearchCore, config: RunConfig, placement: Placement, data_notes: Sequence[str]) -> None:
         """Write the whole history anew, in place of what earlier starts wrote.
 
         Going on behind an older file would lose the points that a `kill -9` took, leave a hole where the run went on

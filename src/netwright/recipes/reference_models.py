@@ -19,64 +19,64 @@ PENN_TREEBANK = 10_000
 
 
 @dataclass(frozen=True)
-class Baseline:
+class ReferenceModel:
     """An architecture and how it is trained."""
 
     architecture: RecurrentArchitecture
     settings: TextSettings
 
 
-def zaremba_small() -> Baseline:
+def zaremba_small() -> ReferenceModel:
     """2 x 200 units without dropout: Zaremba et al. 2014 (arXiv 1409.2329)."""
     settings = TextSettings(
         num_parameters=None, hidden_size=200, init_range=0.1, window=20, epochs=13, constant_epochs=4, decay=2.0,
         dropout=Dropout(),
     )  # fmt: skip
-    return Baseline(Lstm(), settings)
+    return ReferenceModel(Lstm(), settings)
 
 
-def zaremba_medium() -> Baseline:
+def zaremba_medium() -> ReferenceModel:
     """2 x 650 units, dropout 0.5: the same paper; 82.7 test perplexity."""
     settings = TextSettings(
         num_parameters=None, hidden_size=650, init_range=0.05, epochs=39, constant_epochs=6, decay=1.2,
         dropout=Dropout(inputs=0.5, output=0.5),
     )  # fmt: skip
-    return Baseline(Lstm(), settings)
+    return ReferenceModel(Lstm(), settings)
 
 
-def zaremba_large() -> Baseline:
+def zaremba_large() -> ReferenceModel:
     """2 x 1500 units, dropout 0.65: the same paper; 78.4 test perplexity."""
     settings = TextSettings(
         num_parameters=None, hidden_size=1500, init_range=0.04, epochs=55, constant_epochs=14, decay=1.15, clip=10.0,
         dropout=Dropout(inputs=0.65, output=0.65),
     )  # fmt: skip
-    return Baseline(Lstm(), settings)
+    return ReferenceModel(Lstm(), settings)
 
 
-def gal_medium() -> Baseline:
+def gal_medium() -> ReferenceModel:
     """2 x 650 units with variational dropout: Gal & Ghahramani 2016 (arXiv 1512.05287); 79.7 test perplexity."""
     dropout = Dropout(inputs=0.5, output=0.5, state=0.2, words=0.2, variational=True)
-    return Baseline(Lstm(), zaremba_medium().settings.model_copy(update={"dropout": dropout}))
+    return ReferenceModel(Lstm(), zaremba_medium().settings.model_copy(update={"dropout": dropout}))
 
 
-def gal_large() -> Baseline:
+def gal_large() -> ReferenceModel:
     """2 x 1500 units with variational dropout: the same paper; 75.2 test perplexity."""
     dropout = Dropout(inputs=0.5, output=0.5, state=0.3, words=0.3, variational=True)
     changes = {"dropout": dropout, "constant_epochs": 10, "weight_decay": 1e-7}
-    return Baseline(Lstm(), zaremba_large().settings.model_copy(update=changes))
+    return ReferenceModel(Lstm(), zaremba_large().settings.model_copy(update=changes))
 
 
-def rhn() -> Baseline:
+def rhn() -> ReferenceModel:
     """One layer of 830 units and depth 10, tied: Zilly et al. 2016 (arXiv 1607.03474); 66.0 test perplexity."""
     settings = TextSettings(
         num_parameters=None, hidden_size=830, num_layers=1, tied=True, init_range=0.04, epochs=500, learning_rate=0.2,
         constant_epochs=20, decay=1.02, clip=10.0, weight_decay=1e-7,
         dropout=Dropout(inputs=0.75, output=0.75, state=0.25, words=0.25, variational=True),
     )  # fmt: skip
-    return Baseline(RecurrentHighway(10), settings)
+    return ReferenceModel(RecurrentHighway(10), settings)
 
 
-BASELINES: dict[str, Callable[[], Baseline]] = {
+REFERENCE_MODELS: dict[str, Callable[[], ReferenceModel]] = {
     "lstm-small": zaremba_small,
     "lstm-medium": zaremba_medium,
     "lstm-large": zaremba_large,
@@ -90,14 +90,14 @@ PAPER_SIZES = {"32M": False, "25M": True, "54M": True}
 """The sizes of the paper's final models (table 2), and whether their embeddings are tied."""
 
 
-def baseline_settings(name: str, task: str, *, shrunk: bool) -> TextSettings:
+def reference_settings(name: str, task: str, *, shrunk: bool) -> TextSettings:
     """The settings of the baseline `name` on `task`.
 
     `shrunk`: for another architecture with as many parameters on Penn Treebank, instead of as many units.
     """
-    if name not in BASELINES:
-        raise ConfigError(unknown("baseline", name, BASELINES))
-    baseline = BASELINES[name]()
+    if name not in REFERENCE_MODELS:
+        raise ConfigError(unknown("baseline", name, REFERENCE_MODELS))
+    baseline = REFERENCE_MODELS[name]()
     settings = baseline.settings.model_copy(update={"task": task})
     if not shrunk:
         return settings

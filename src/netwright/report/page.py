@@ -62,8 +62,8 @@ def _read(
 def page(run: RunOnDisk) -> str:
     """The whole document."""
     results = run.results
-    placed = Charts()
-    place_chart = placed.place
+    placement_with = Charts()
+    place_chart = placement_with.place
     pictures = sections.drawings(results)
     learned = charts.learning(run.updates, results.config["batch_size"])
     now = datetime.now(UTC)
@@ -92,7 +92,7 @@ def page(run: RunOnDisk) -> str:
         ),
     ]
     title = f"{name}, seed {results.seed} - netwright"
-    return document(title, body, placed.figures, styles=stylesheet(adaptive=True))
+    return document(title, body, placement_with.figures, styles=stylesheet(adaptive=True))
 
 
 def _subtitle(results: Results, now: datetime) -> str:

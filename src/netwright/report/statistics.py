@@ -86,8 +86,8 @@ def preferences(space: Space, trials: Sequence[Trial]) -> tuple[list[Series], in
     exclusive: dict[str, bool] = {}
     for trial in replayed:
         place = trial.number // size
-        performance = space.with_parameters(**trial.proposal.parameters).replay(trial.proposal.actions)
-        for decision, action in zip(performance.decisions, performance.actions, strict=True):
+        episode = space.with_parameters(**trial.proposal.parameters).replay(trial.proposal.actions)
+        for decision, action in zip(episode.decisions, episode.actions, strict=True):
             name = decision.name
             if isinstance(decision, Choice):
                 exclusive[name] = True

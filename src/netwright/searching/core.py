@@ -28,17 +28,17 @@ from netwright.errors import RunError, SpaceError
 from netwright.evaluation.constraints import Constraints
 from netwright.evaluation.rewards import Reward
 from netwright.searching.batches import Batches
-from netwright.searching.delegation import Answer, Chores
+from netwright.searching.delegation import Pending, RemoteTasks
 from netwright.spaces.programs import Space
 from netwright.strategies.interface import Delegating, Strategy
 from netwright.trials import (
     MAX_ATTEMPTS,
-    Chore,
     Failure,
     FailureKind,
     Job,
     Outcome,
     Proposal,
+    RemoteTask,
     StrategyState,
     Ticket,
     Trial,
@@ -75,11 +75,11 @@ class Step:
     trials: tuple[Trial, ...] = ()
     updates: tuple[Update, ...] = ()
     state: Callable[[], StrategyState | None] = _unchanged
-    jobs: tuple[Job | Chore, ...] = ()
+    jobs: tuple[Job | RemoteTask, ...] = ()
 
 
 @dataclass
-class _Turn:
+class PendingUpdate:
     """A batch that is learned and those that are drawn after it, durable together; at first there is none to learn."""
 
     round: int
@@ -87,9 +87,9 @@ class _Turn:
     tickets: list[Ticket]
     number: int | None = None
     """Of the batch that is learned."""
-    lesson: Answer = field(default_factory=Answer)
+    result: Pending = field(default_factory=Pending)
     update: Update | None = None
-    proposals: list[Answer] | None = None
+    proposals: list[Pending] | None = None
     """For each ticket, once the batch has been learned."""
 
 
@@ -135,9 +135,9 @@ class SearchCore:
         self._attempts: Counter[int] = Counter()
         self._changed: dict[int, Trial] = {}
         self._delegating = strategy if replicas > 1 and isinstance(strategy, Delegating) else None
-        self._turns: deque[_Turn] = deque()
+        self._pending: deque[PendingUpdate] = deque()
         """Those with answers to come, in their order."""
-        self._chores = Chores()
+        self._remote_tasks = RemoteTasks()
 
     def restore(self, trials: Iterable[Trial], learned: Iterable[int], state: StrategyState | None) -> None:
         """Take over a stored search, before `start`: its trials, and the batches learned, in their order.
@@ -178,7 +178,7 @@ class SearchCore:
     def finished(self) -> bool:
         """Whether every trial below the limit has ended, and what is complete has been learned."""
         return (
-            not self._turns
+            not self._pending
             and len(self.trials) >= self.num_trials
             and all(
                 trial.state.finished
@@ -198,8 +198,8 @@ class SearchCore:
 
     def receive(self, outcome: Outcome) -> Step:
         """Take the end of one job and go on as far as it allows."""
-        if outcome.of_chore:
-            self._chores.take(outcome)
+        if outcome.of_remote_task:
+            self._remote_tasks.take(outcome)
             return self._advance()
         trial = self.trials[outcome.number]
         if trial.state is not TrialState.RUNNING:
@@ -208,10 +208,10 @@ class SearchCore:
             self._attempts[trial.number] += 1
             if self._attempts[trial.number] < MAX_ATTEMPTS:
                 return Step(jobs=(self._job(trial),))
-        self._change(self._judged(trial, outcome))
+        self._change(self._measured(trial, outcome))
         return self._advance()
 
-    def _judged(self, trial: Trial, outcome: Outcome) -> Trial:
+    def _measured(self, trial: Trial, outcome: Outcome) -> Trial:
         """The trial with its measurement and reward, or with the reason why there is none."""
         failure, costs = outcome.failure, self._constraints.count(trial.proposal.architecture)
         if outcome.measurement is not None:
@@ -234,21 +234,26 @@ class SearchCore:
 
     def _advance(self) -> Step:
         """Learn what is complete, draw what there is room for, settle what needs no training, hand out the jobs."""
-        ended: list[_Turn] = []
+        ended: list[PendingUpdate] = []
         state: Callable[[], StrategyState | None] = _unchanged
         self._settle()
-        while self._begin_turns() and (turn := self._end_turn()) is not None:
-            ended.append(turn)
+        while self._begin_turns() and (pending_update := self._end_turn()) is not None:
+            ended.append(pending_update)
             self._settle()
-            if self.replicas > 1 and self._state_is_due and not self._turns:
+            if self.replicas > 1 and self._state_is_due and not self._pending:
                 kept, self._num_kept = self._state(), len(self.learned)  # at once, since other turns begin
                 state = partial(_always, kept)
-        if ended and not self._turns and (self._state_is_due or self.finished):
+        if ended and not self._pending and (self._state_is_due or self.finished):
             state, self._num_kept = self._state, len(self.learned)
-        jobs: tuple[Job | Chore, ...] = (*self._chores.new, *self._launch())
-        self._chores.new.clear()
+        jobs: tuple[Job | RemoteTask, ...] = (*self._remote_tasks.new, *self._launch())
+        self._remote_tasks.new.clear()
         trials, self._changed = tuple(self._changed.values()), {}
-        return Step(trials, tuple(turn.update for turn in ended if turn.update is not None), state, jobs)
+        return Step(
+            trials,
+            tuple(pending_update.update for pending_update in ended if pending_update.update is not None),
+            state,
+            jobs,
+        )
 
     @property
     def _state_is_due(self) -> bool:
@@ -259,40 +264,42 @@ class SearchCore:
 
         Where the strategy's state is due, what was begun is ended first.
         """
-        while not (self._turns and self._state_is_due):
-            turn = _Turn(len(self.learned), self._batches.issue())
-            if not turn.tickets:
-                turn.number = self._batches.next_complete()
-                if turn.number is None:
+        while not (self._pending and self._state_is_due):
+            pending_update = PendingUpdate(len(self.learned), self._batches.issue())
+            if not pending_update.tickets:
+                pending_update.number = self._batches.next_complete()
+                if pending_update.number is None:
                     break
                 if self._delegating:
-                    ticket = self._batches[turn.number]
-                    turn.lesson = self._chores.ask(self._delegating.lesson(ticket, self._trials_of(ticket)))
-                self._batches.close(turn.number)
-                turn.tickets = self._batches.issue()
-            self._turns.append(turn)
-        return bool(self._turns)
+                    ticket = self._batches[pending_update.number]
+                    pending_update.result = self._remote_tasks.ask(
+                        self._delegating.gradient_task(ticket, self._trials_of(ticket))
+                    )
+                self._batches.close(pending_update.number)
+                pending_update.tickets = self._batches.issue()
+            self._pending.append(pending_update)
+        return bool(self._pending)
 
-    def _end_turn(self) -> _Turn | None:
+    def _end_turn(self) -> PendingUpdate | None:
         """Learn, in order, what has been answered, and ask for the draws that follow; then the first turn, if whole."""
-        for turn in self._turns:
-            if not turn.lesson.known:
+        for pending_update in self._pending:
+            if not pending_update.result.known:
                 break
-            if turn.proposals is None:
+            if pending_update.proposals is None:
                 # Here, and not after the next turn's lesson, which these draws do not know.
-                turn.update = self._learn(turn)
-                turn.proposals = [self._proposed(ticket) for ticket in turn.tickets]
-        first = self._turns[0]
-        if first.proposals is None or not all(answer.known for answer in first.proposals):
+                pending_update.update = self._learn(pending_update)
+                pending_update.proposals = [self._proposed(ticket) for ticket in pending_update.tickets]
+        first = self._pending[0]
+        if first.proposals is None or not all(pending.known for pending in first.proposals):
             return None
-        for ticket, answer in zip(first.tickets, first.proposals, strict=True):
-            self._draw(ticket, answer.value)
-        return self._turns.popleft()
+        for ticket, pending in zip(first.tickets, first.proposals, strict=True):
+            self._draw(ticket, pending.value)
+        return self._pending.popleft()
 
-    def _proposed(self, ticket: Ticket) -> Answer:
+    def _proposed(self, ticket: Ticket) -> Pending:
         if self._delegating:
-            return self._chores.ask(self._delegating.drawing(ticket))
-        return Answer(self._strategy.propose(ticket))
+            return self._remote_tasks.ask(self._delegating.sampling_task(ticket))
+        return Pending(self._strategy.propose(ticket))
 
     def _state(self) -> StrategyState:
         state = self._strategy.state()
@@ -301,16 +308,18 @@ class SearchCore:
     def _trials_of(self, ticket: Ticket) -> Sequence[Trial]:
         return self.trials[ticket.first : ticket.first + ticket.size]
 
-    def _learn(self, turn: _Turn) -> Update | None:
-        if turn.number is None:
+    def _learn(self, pending_update: PendingUpdate) -> Update | None:
+        if pending_update.number is None:
             return None
-        ticket = self._batches[turn.number]
+        ticket = self._batches[pending_update.number]
         if self._delegating:
-            update = self._delegating.learn(ticket, turn.lesson.value)
+            update = self._delegating.learn(ticket, pending_update.result.value)
         else:
             update = self._strategy.observe(ticket, self._trials_of(ticket))
         if self.replicas > 1:
-            update = Update(turn.round, {**update.metrics, "batch": turn.number, "replica": ticket.replica})
+            update = Update(
+                pending_update.round, {**update.metrics, "batch": pending_update.number, "replica": ticket.replica}
+            )
         return update
 
     def _draw(self, ticket: Ticket, proposals: Sequence[Proposal]) -> None:

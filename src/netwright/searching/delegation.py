@@ -6,36 +6,36 @@ from dataclasses import dataclass
 from typing import Any
 
 from netwright.errors import RunError
-from netwright.trials import MAX_ATTEMPTS, Chore, Outcome
+from netwright.trials import MAX_ATTEMPTS, Outcome, RemoteTask
 
 
 @dataclass
-class Answer:
+class Pending:
     """What the strategy was asked for."""
 
     value: Any = None
     known: bool = True
 
 
-class Chores:
+class RemoteTasks:
     """Those under way, each with the answer that it will give."""
 
     def __init__(self) -> None:
-        self.new: list[Chore] = []
+        self.new: list[RemoteTask] = []
         """Asked for, and not handed out."""
         self._number = 0
-        self._under_way: dict[int, tuple[Chore, Answer]] = {}
+        self._under_way: dict[int, tuple[RemoteTask, Pending]] = {}
         self._attempts: Counter[int] = Counter()
 
-    def ask(self, work: Callable[[], Any] | None) -> Answer:
+    def ask(self, work: Callable[[], Any] | None) -> Pending:
         """The answer to come; known at once where there is nothing to do."""
         if work is None:
-            return Answer()
+            return Pending()
         self._number -= 1
-        chore, answer = Chore(self._number, work), Answer(known=False)
-        self._under_way[chore.number] = chore, answer
-        self.new.append(chore)
-        return answer
+        task, pending = RemoteTask(self._number, work), Pending(known=False)
+        self._under_way[task.number] = task, pending
+        self.new.append(task)
+        return pending
 
     def take(self, outcome: Outcome) -> None:
         """Take the end of a chore, which is asked for again where its worker was lost; `RunError` if it cannot be done.
@@ -44,12 +44,12 @@ class Chores:
         """
         if outcome.number not in self._under_way:
             return
-        chore, answer = self._under_way[outcome.number]
+        task, pending = self._under_way[outcome.number]
         if outcome.failure is None:
-            del self._under_way[chore.number]
-            answer.value, answer.known = outcome.answer, True
+            del self._under_way[task.number]
+            pending.value, pending.known = outcome.answer, True
             return
-        self._attempts[chore.number] += 1
-        if not outcome.failure.kind.says_nothing_of_the_child or self._attempts[chore.number] == MAX_ATTEMPTS:
+        self._attempts[task.number] += 1
+        if not outcome.failure.kind.is_infrastructure_failure or self._attempts[task.number] == MAX_ATTEMPTS:
             raise RunError(f"a replica of the controller cannot do its work: {outcome.failure}")
-        self.new.append(chore)
+        self.new.append(task)

@@ -25,7 +25,7 @@ from netwright.execution.local import LocalExecutor
 from netwright.recipes.networks import cifar10
 from netwright.searching.factory import make_strategy
 from netwright.searching.loop import make_constraints
-from netwright.searching.run import Place, default_workers
+from netwright.searching.run import Placement, default_workers
 from netwright.tasks.catalog import open_images, prepare_task
 from netwright.tasks.images.data import split_images
 from netwright.training.speed import Speed
@@ -79,14 +79,14 @@ class _Sample:
     """Of the whole run."""
 
 
-def estimate_search(config: RunConfig, place: Place) -> Estimate:
+def estimate_search(config: RunConfig, placement: Placement) -> Estimate:
     """The cost of the search that `config` describes on this machine, with its data.
 
-    Of a Ray cluster it is the cost if all of its `place.workers` were as fast as this machine's.
+    Of a Ray cluster it is the cost if all of its `placement.workers` were as fast as this machine's.
     """
     settings = _image_settings(config)
     begun = time.monotonic()
-    folder = prepare_task(settings.task, place.data, verify=place.verify)
+    folder = prepare_task(settings.task, placement.data, verify=placement.verify)
     data = open_images(settings.task, folder, verify=False)
     split = split_images(
         data, num_validation=settings.num_validation, num_train=settings.num_train, seed=settings.split_seed
@@ -94,20 +94,22 @@ def estimate_search(config: RunConfig, place: Place) -> Estimate:
     opening = time.monotonic() - begun
     sizes = len(split.train_images), len(split.validation_images)
     # Workers open the data too.
-    return _estimate(config, data.shape, sizes, place, num_probes=NUM_PROBES, opening=2 * opening, seconds=1.0)
+    return _estimate(config, data.shape, sizes, placement, num_probes=NUM_PROBES, opening=2 * opening, seconds=1.0)
 
 
-def estimate_paper(place: Place) -> Estimate:
+def estimate_paper(placement: Placement) -> Estimate:
     """The cost of the paper's first experiment on this machine; it needs no data, since random pixels cost the same."""
     config = cifar10().changed(lag=0, replicas=ReplicaSettings())
-    return _estimate(config, PAPER_IMAGES, PAPER_SIZES, place, num_probes=NUM_PAPER_PROBES, opening=0.0, seconds=0.0)
+    return _estimate(
+        config, PAPER_IMAGES, PAPER_SIZES, placement, num_probes=NUM_PAPER_PROBES, opening=0.0, seconds=0.0
+    )
 
 
 def _estimate(
     config: RunConfig,
     images: ImageShape,
     sizes: tuple[int, int],
-    place: Place,
+    placement: Placement,
     *,
     num_probes: int,
     opening: float,
@@ -122,8 +124,8 @@ def _estimate(
         speed=Speed(**settings.model_dump(include=SPEED_SETTINGS)),
         seconds=seconds,
     )
-    workers = place.workers or default_workers(config)
-    at_once = min(workers, default_workers(config)) if place.executor == "ray" else workers
+    workers = placement.workers or default_workers(config)
+    at_once = min(workers, default_workers(config)) if placement.executor == "ray" else workers
     measured, starting = _timed(probe, _probed(sample, num_probes, config.seed), at_once, config.seed)
     predicted, error = _line(sample.multiply_adds, measured)
 

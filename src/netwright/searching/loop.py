@@ -41,7 +41,7 @@ def drive(
     settle(core.start())
     while not core.finished:
         for outcome in executor.wait():
-            settle(core.receive(outcome), [] if outcome.of_chore else [outcome])
+            settle(core.receive(outcome), [] if outcome.of_remote_task else [outcome])
 
 
 def _was_trained(trial: Trial) -> bool:

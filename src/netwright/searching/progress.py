@@ -16,7 +16,7 @@ from rich.text import Text
 from netwright.config import RunConfig
 from netwright.searching.core import SearchCore, Step
 from netwright.searching.results import NUM_RECENT, described
-from netwright.searching.run import Place, Watch
+from netwright.searching.run import Callback, Placement
 from netwright.trials import Trial, TrialState
 
 
@@ -69,23 +69,23 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
 
 
-def _idle(config: RunConfig, place: Place) -> str | None:
+def _idle(config: RunConfig, placement: Placement) -> str | None:
     """A warning where there are more workers than children can be in flight."""
     in_flight = config.most_in_flight
-    if place.workers is None or place.workers <= in_flight:
+    if placement.workers is None or placement.workers <= in_flight:
         return None
     factors = "replicas x (lag + 1) x batch_size" if config.replicas else "(lag + 1) x batch_size"
     return (
-        f"at most {factors} = {in_flight} children are in flight, so {place.workers - in_flight} of "
-        f"{place.workers} workers will idle; raise --set lag=... in a new run"
+        f"at most {factors} = {in_flight} children are in flight, so {placement.workers - in_flight} of "
+        f"{placement.workers} workers will idle; raise --set lag=... in a new run"
     )
 
 
 class LiveProgress(AbstractContextManager["LiveProgress"]):
-    """For a terminal: every trained network on a line of its own, and a bar below; implements `Watch`."""
+    """For a terminal: every trained network on a line of its own, and a bar below; implements `Callback`."""
 
-    def __init__(self, console: Console, *, talkative: bool) -> None:
-        self._console, self._talkative = console, talkative
+    def __init__(self, console: Console, *, verbose: bool) -> None:
+        self._console, self._verbose = console, verbose
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -105,16 +105,16 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
     ) -> None:
         self._progress.stop()
 
-    def begin(self, core: SearchCore, config: RunConfig, place: Place, data_notes: Sequence[str]) -> None:
+    def begin(self, core: SearchCore, config: RunConfig, placement: Placement, data_notes: Sequence[str]) -> None:
         """Show the bar."""
         self._tally = Tally(core, config)
-        if self._talkative:
+        if self._verbose:
             self._console.print(
-                f"[bold]{escape(config.recipe)}[/]: {config.strategy.name}, seed {config.seed}, {place.in_words}"
+                f"[bold]{escape(config.recipe)}[/]: {config.strategy.name}, seed {config.seed}, {placement.in_words}"
             )
             for note in data_notes:
                 self._console.print(f"data: {note}", highlight=False, markup=False, soft_wrap=True)
-            if warning := _idle(config, place):
+            if warning := _idle(config, placement):
                 self._console.print(f"[yellow]Warning:[/] {warning}", highlight=False)
             if 0 < self._tally.ended < self._tally.total:
                 self._console.print(f"going on after {self._tally.ended} of {self._tally.total} trials")
@@ -124,7 +124,7 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
     def step(self, step: Step) -> None:
         """Print what has been trained and move the bar."""
         for trial in self._tally.take(step):
-            if self._talkative:
+            if self._verbose:
                 self._console.print(_line(trial), overflow="ellipsis", no_wrap=True)
         self._refresh()
 
@@ -152,7 +152,7 @@ def _line(trial: Trial) -> Text:
 
 
 class PlainProgress(AbstractContextManager["PlainProgress"]):
-    """For a log: a line of key=value about every tenth of the way, on standard error; implements `Watch`."""
+    """For a log: a line of key=value about every tenth of the way, on standard error; implements `Callback`."""
 
     def __enter__(self) -> Self:
         return self
@@ -162,17 +162,17 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
     ) -> None:
         """Nothing to put away."""
 
-    def begin(self, core: SearchCore, config: RunConfig, place: Place, data_notes: Sequence[str]) -> None:
+    def begin(self, core: SearchCore, config: RunConfig, placement: Placement, data_notes: Sequence[str]) -> None:
         """Say what starts."""
         self._tally = Tally(core, config)
         self._shown = self._tally.ended * 10 // self._tally.total
         self._say(
             f"search recipe={config.recipe} strategy={config.strategy.name} seed={config.seed} "
-            f"workers={place.workers} trials={self._tally.ended}/{self._tally.total}"
+            f"workers={placement.workers} trials={self._tally.ended}/{self._tally.total}"
         )
         for note in data_notes:
             self._say(f"data: {note}")
-        if warning := _idle(config, place):
+        if warning := _idle(config, placement):
             self._say(f"Warning: {warning}")
 
     def step(self, step: Step) -> None:
@@ -197,16 +197,16 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
         print(line, file=sys.stderr, flush=True)
 
 
-class Watches(AbstractContextManager["Watches"]):
-    """Several watches as one, or none, which shows nothing; implements `Watch`."""
+class Callbacks(AbstractContextManager["Callbacks"]):
+    """Several watches as one, or none, which shows nothing; implements `Callback`."""
 
-    def __init__(self, *watches: Watch) -> None:
-        self._watches = watches
+    def __init__(self, *callbacks: Callback) -> None:
+        self._watches = callbacks
         self._entered = ExitStack()
 
     def __enter__(self) -> Self:
-        for watch in self._watches:
-            self._entered.enter_context(watch)
+        for callback in self._watches:
+            self._entered.enter_context(callback)
         return self
 
     def __exit__(
@@ -214,28 +214,28 @@ class Watches(AbstractContextManager["Watches"]):
     ) -> None:
         self._entered.close()
 
-    def begin(self, core: SearchCore, config: RunConfig, place: Place, data_notes: Sequence[str]) -> None:
+    def begin(self, core: SearchCore, config: RunConfig, placement: Placement, data_notes: Sequence[str]) -> None:
         """Tell all of them."""
-        for watch in self._watches:
-            watch.begin(core, config, place, data_notes)
+        for callback in self._watches:
+            callback.begin(core, config, placement, data_notes)
 
     def step(self, step: Step) -> None:
         """Tell all of them."""
-        for watch in self._watches:
-            watch.step(step)
+        for callback in self._watches:
+            callback.step(step)
 
     def confirming(self, ended: int, total: int) -> None:
         """Tell all of them."""
-        for watch in self._watches:
-            watch.confirming(ended, total)
+        for callback in self._watches:
+            callback.confirming(ended, total)
 
 
-def make_watch(*, live: bool | None, talkative: bool) -> Watch:
-    """Progress for where standard error goes: live in a terminal, plain lines (if `talkative`) or nothing elsewhere.
+def make_progress(*, live: bool | None, verbose: bool) -> Callback:
+    """Progress for where standard error goes: live in a terminal, plain lines (if `verbose`) or nothing elsewhere.
 
     `live` decides where it is not None.
     """
     console = Console(stderr=True)
     if console.is_terminal if live is None else live:
-        return LiveProgress(console, talkative=talkative)
-    return PlainProgress() if talkative else Watches()
+        return LiveProgress(console, verbose=verbose)
+    return PlainProgress() if verbose else Callbacks()

@@ -17,7 +17,7 @@ import torch
 from netwright.config import ReinforceSettings, RunConfig, TableSettings, differences
 from netwright.controller.shards import Shards
 from netwright.errors import ConfigError, DataError, StoreError
-from netwright.evaluation.factory import Opened, evaluation_of
+from netwright.evaluation.factory import DatasetInfo, evaluation_of
 from netwright.execution.in_process import InProcessExecutor
 from netwright.execution.interface import Evaluate, Executor
 from netwright.execution.local import LocalExecutor, usable_cores
@@ -33,7 +33,7 @@ from netwright.spaces.references import load_file
 
 
 @dataclass(frozen=True)
-class Place:
+class Placement:
     """What may differ from one start of a run to the next: it changes no result."""
 
     workers: int | None = None
@@ -70,16 +70,16 @@ class Place:
         return {**asdict(self), "data": str(self.data) if self.data else None}
 
     @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "Place":
+    def from_json(cls, document: dict[str, Any]) -> "Placement":
         """What `to_json` wrote."""
         data = document["data"]
         return cls(**{**document, "data": Path(data) if data else None})
 
 
-class Watch(AbstractContextManager["Watch"], Protocol):
+class Callback(AbstractContextManager["Callback"], Protocol):
     """Looks on while a run goes on; used in a `with`, which puts it away however the run ends."""
 
-    def begin(self, core: SearchCore, config: RunConfig, place: Place, data_notes: Sequence[str]) -> None:
+    def begin(self, core: SearchCore, config: RunConfig, placement: Placement, data_notes: Sequence[str]) -> None:
         """The search is about to start or to go on, or there is nothing left to do.
 
         `data_notes` say what was changed in the data.
@@ -98,14 +98,14 @@ def default_workers(config: RunConfig) -> int:
     return max(1, min(cores, config.most_in_flight))
 
 
-def read_config(folder: Path) -> tuple[RunConfig, Place]:
+def read_config(folder: Path) -> tuple[RunConfig, Placement]:
     """The settings of a stored run; a recipe of the user's own is loaded from the file where it was."""
     with Store.read(folder) as store, store.understood():
-        config, place = store.document("config"), Place.from_json(store.document("place"))
+        config, placement = store.document("config"), Placement.from_json(store.document("place"))
         path, _, function = config["recipe"].rpartition(":")
     if path.endswith(".py") and function:
         load_file(Path(path))
-    return RunConfig.from_json(config), place
+    return RunConfig.from_json(config), placement
 
 
 def continued(config: RunConfig, folder: Path, *, num_trials: int | None) -> RunConfig:
@@ -129,7 +129,7 @@ def continued(config: RunConfig, folder: Path, *, num_trials: int | None) -> Run
     return config if num_trials is None else config.changed(num_trials=num_trials)
 
 
-def run_search(config: RunConfig, folder: Path | None, place: Place, watch: Watch) -> Results:
+def run_search(config: RunConfig, folder: Path | None, placement: Placement, callback: Callback) -> Results:
     """Search to the end, starting anew or going on with the run in `folder`; None keeps nothing on disk.
 
     Stopping it at any moment (Ctrl-C, `kill -9`) loses no finished trial; the same call goes on.
@@ -138,31 +138,37 @@ def run_search(config: RunConfig, folder: Path | None, place: Place, watch: Watc
         raise StoreError(f"{folder} is a file, not a folder; choose another --out")
     config.space.at(0).start()  # parameters that the space refuses are found before anything is written
     make_strategy(config)  # and so is a strategy that cannot be made
-    opened = look_at_data(config, place)
+    dataset = look_at_data(config, placement)
     executor = None
     if folder is None or not is_complete(config, folder):
         # Before the folder is made: a cluster that cannot be reached leaves none behind.
-        executor = make_executor(config, evaluation_of(config.evaluate).evaluate(opened.folder), place)
-        _check_room(config, executor, place)
+        executor = make_executor(config, evaluation_of(config.evaluate).evaluate(dataset.folder), placement)
+        _check_room(config, executor, placement)
     with (
         nullcontext() if executor is None else closing(executor),
-        _open_store(config, folder, place, opened) as store,
-        nullcontext() if executor is None else _shards(config, place) as shards,
+        _open_store(config, folder, placement, dataset) as store,
+        nullcontext() if executor is None else _shards(config, placement) as shards,
     ):
-        core = make_core(config, store, opened.shape, shards)
+        core = make_core(config, store, dataset.shape, shards)
         if executor is not None:
-            place = replace(place, workers=num_workers(executor, place))
-        watch.begin(core, config, place, opened.notes)
+            placement = replace(placement, workers=num_workers(executor, placement))
+        callback.begin(core, config, placement, dataset.notes)
         if executor is not None:
-            store.begin_session(time.time(), place.workers or 1)
-            drive(core, executor, store, watch.step)
+            store.begin_session(time.time(), placement.workers or 1)
+            drive(core, executor, store, callback.step)
             if config.confirm.at_end:
-                _confirm(core, config, store, executor, watch)
+                _confirm(core, config, store, executor, callback)
         return Results.of(store, running=False, trials=core.trials)
 
 
 def run_confirmation(
-    folder: Path, *, top: int | None, num_seeds: int | None, numbers: Sequence[int], place: Place, watch: Watch
+    folder: Path,
+    *,
+    top: int | None,
+    num_seeds: int | None,
+    numbers: Sequence[int],
+    placement: Placement,
+    callback: Callback,
 ) -> Results:
     """Retrain the `top` architectures of a stored run, or the trials `numbers`, with `num_seeds` fresh seeds each."""
     config, _ = read_config(folder)
@@ -170,14 +176,14 @@ def run_confirmation(
         raise ConfigError(f"{folder} looks accuracies up in a table, where they stay what they are: nothing to confirm")
     changes = {"top": top or config.confirm.top, "num_seeds": num_seeds or config.confirm.num_seeds}
     config = config.changed(confirm=config.confirm.model_copy(update=changes))
-    opened = look_at_data(config, place)
+    dataset = look_at_data(config, placement)
     with Store.open(folder) as store:
-        check_same_data(store, opened.name)
-        executor = make_executor(config, evaluation_of(config.evaluate).evaluate(opened.folder), place)
+        check_same_data(store, dataset.name)
+        executor = make_executor(config, evaluation_of(config.evaluate).evaluate(dataset.folder), placement)
         try:
-            core = make_core(config, store, opened.shape)
-            store.begin_session(time.time(), num_workers(executor, place) or 1)
-            _confirm(core, config, store, executor, watch, numbers)
+            core = make_core(config, store, dataset.shape)
+            store.begin_session(time.time(), num_workers(executor, placement) or 1)
+            _confirm(core, config, store, executor, callback, numbers)
         finally:
             executor.close()
         return Results.of(store, running=False)
@@ -193,24 +199,24 @@ def is_complete(config: RunConfig, folder: Path) -> bool:
         return ended and not _confirmations_missing(config, store)
 
 
-def make_executor(config: RunConfig, evaluate: Evaluate, place: Place) -> Executor:
+def make_executor(config: RunConfig, evaluate: Evaluate, placement: Placement) -> Executor:
     """Worker processes here or on a Ray cluster, or this process where none are asked for."""
-    if place.executor == "ray":
+    if placement.executor == "ray":
         return RayExecutor(
             evaluate,
-            address=place.address,
-            workers=place.workers,
-            gpus_per_child=place.gpus_per_child,
+            address=placement.address,
+            workers=placement.workers,
+            gpus_per_child=placement.gpus_per_child,
             time_limit=config.time_limit_seconds,
         )
-    if place.workers is None:
+    if placement.workers is None:
         return InProcessExecutor(evaluate)
-    return LocalExecutor(evaluate, workers=place.workers, time_limit=config.time_limit_seconds)
+    return LocalExecutor(evaluate, workers=placement.workers, time_limit=config.time_limit_seconds)
 
 
-def _check_room(config: RunConfig, executor: Executor, place: Place) -> None:
+def _check_room(config: RunConfig, executor: Executor, placement: Placement) -> None:
     """A cluster with less than one child's place for each replica is not the one that was meant."""
-    if config.replicas is None or place.workers is not None or not isinstance(executor, RayExecutor):
+    if config.replicas is None or placement.workers is not None or not isinstance(executor, RayExecutor):
         return
     count, room = config.replicas.count, executor.workers
     if room < count:
@@ -222,24 +228,24 @@ def _check_room(config: RunConfig, executor: Executor, place: Place) -> None:
         )
 
 
-def _shards(config: RunConfig, place: Place) -> AbstractContextManager[Shards | None]:
+def _shards(config: RunConfig, placement: Placement) -> AbstractContextManager[Shards | None]:
     """Where the parameters of replicas are kept: on the nodes of a Ray cluster; None is in this process."""
-    if place.executor != "ray" or config.replicas is None:
+    if placement.executor != "ray" or config.replicas is None:
         return nullcontext()
     assert isinstance(config.strategy, ReinforceSettings)
     shards = RayShards(
         config.replicas.servers,
         learning_rate=config.strategy.learning_rate,
         accumulate=config.replicas.accumulate,
-        address=place.address,
-        workers=place.workers,
+        address=placement.address,
+        workers=placement.workers,
     )
     return closing(shards)
 
 
-def num_workers(executor: Executor, place: Place) -> int | None:
+def num_workers(executor: Executor, placement: Placement) -> int | None:
     """How many children run at once; None in this process."""
-    return executor.workers if isinstance(executor, RayExecutor) else place.workers
+    return executor.workers if isinstance(executor, RayExecutor) else placement.workers
 
 
 def _confirm(
@@ -247,7 +253,7 @@ def _confirm(
     config: RunConfig,
     store: Store,
     executor: Executor,
-    watch: Watch,
+    callback: Callback,
     numbers: Sequence[int] = (),
 ) -> None:
     trials = core.trials[: config.num_trials]
@@ -258,7 +264,7 @@ def _confirm(
         store=store,
         executor=executor,
         num_seeds=config.confirm.num_seeds,
-        on_result=watch.confirming,
+        on_result=callback.confirming,
     )
 
 
@@ -270,15 +276,15 @@ def _confirmations_missing(config: RunConfig, store: Store) -> bool:
     return any((trial.fingerprint, n) not in stored for trial in best for n in range(config.confirm.num_seeds))
 
 
-def _open_store(config: RunConfig, folder: Path | None, place: Place, opened: Opened) -> Store:
-    documents = {"config": config.to_json(), "place": place.to_json(), "about": _about(config, opened)}
+def _open_store(config: RunConfig, folder: Path | None, placement: Placement, dataset: DatasetInfo) -> Store:
+    documents = {"config": config.to_json(), "place": placement.to_json(), "about": _about(config, dataset)}
     if folder is None:
         return Store.in_memory(documents)
     if not exists(folder):
         return Store.create(folder, documents)
     store = Store.open(folder)
     try:
-        check_same_data(store, opened.name)
+        check_same_data(store, dataset.name)
         for name in ("config", "place"):
             if store.document(name) != documents[name]:
                 store.write_document(name, documents[name])
@@ -298,17 +304,17 @@ def check_same_data(store: Store, name: str | None) -> None:
         )
 
 
-def look_at_data(config: RunConfig, place: Place) -> Opened:
+def look_at_data(config: RunConfig, placement: Placement) -> DatasetInfo:
     """Open the data once here, so that a bad file is found before any worker starts."""
-    return evaluation_of(config.evaluate).open(place.data, verify=place.verify)
+    return evaluation_of(config.evaluate).open(placement.data, verify=placement.verify)
 
 
-def _about(config: RunConfig, opened: Opened) -> dict[str, Any]:
+def _about(config: RunConfig, dataset: DatasetInfo) -> dict[str, Any]:
     """What made the run, for whoever reads its numbers later."""
     reward = evaluation_of(config.evaluate).reward
     return {
-        "data": opened.name,
-        "data_notes": opened.notes,
+        "data": dataset.name,
+        "data_notes": dataset.notes,
         "score_name": reward.score_name,
         "higher_is_better": reward.higher_is_better,
         "command": sys.argv,

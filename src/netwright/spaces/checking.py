@@ -11,7 +11,7 @@ from netwright.architectures.values import fingerprint
 from netwright.errors import SpaceError
 from netwright.spaces.decisions import Choice, Decision, Option, identities
 from netwright.spaces.exploring import Size, sample, size_of
-from netwright.spaces.programs import Performance, Space
+from netwright.spaces.programs import Episode, Space
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ def check_space(space: Space, *, num_samples: int = 200, seed: int = 0) -> Space
     names: Counter[str] = Counter()
     lengths, prints = [], set()
     for _ in range(num_samples):
-        performance = sample(space, rng)
-        for decision in performance.decisions:
+        episode = sample(space, rng)
+        for decision in episode.decisions:
             _check_options(decision, options)
             names[decision.name] += 1
-        _check_repeatable(space, performance)
-        lengths.append(len(performance.actions))
-        prints.add(fingerprint(performance.architecture))
+        _check_repeatable(space, episode)
+        lengths.append(len(episode.actions))
+        prints.add(fingerprint(episode.architecture))
     if max(lengths) == 0:
         raise SpaceError(f"space {space.name} asks no decision, so there is nothing to search")
     size = size_of(space, max_leaves=2_000)
@@ -75,11 +75,11 @@ def _check_options(decision: Decision, seen: dict[str, tuple[Option, ...] | None
         )
 
 
-def _check_repeatable(space: Space, performance: Performance) -> None:
-    again = space.replay(tuple(performance.actions))
-    if fingerprint(again.architecture) != fingerprint(performance.architecture):
+def _check_repeatable(space: Space, episode: Episode) -> None:
+    again = space.replay(tuple(episode.actions))
+    if fingerprint(again.architecture) != fingerprint(episode.architecture):
         raise SpaceError(
-            f"space {space.name} returned two different architectures for the same actions {performance.actions}; its "
+            f"space {space.name} returned two different architectures for the same actions {episode.actions}; its "
             "program may depend on nothing but its parameters and answers"
         )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from netwright.spaces.decisions import Action, Choice, Decision, Subset
-from netwright.spaces.programs import Performance, Space
+from netwright.spaces.programs import Episode, Space
 
 MAX_COUNTED_LEAVES = 1_000_000
 
@@ -19,12 +19,12 @@ def random_action(decision: Decision, rng: random.Random) -> Action:
     return tuple(position for position in range(decision.of) if rng.random() < 0.5)
 
 
-def sample(space: Space, rng: random.Random) -> Performance:
+def sample(space: Space, rng: random.Random) -> Episode:
     """A complete performance with every decision drawn uniformly (the paper's random search, section 4.2)."""
-    performance = space.start()
-    while performance.decision is not None:
-        performance.act(random_action(performance.decision, rng))
-    return performance
+    episode = space.start()
+    while episode.decision is not None:
+        episode.act(random_action(episode.decision, rng))
+    return episode
 
 
 def possible_actions(decision: Decision) -> Iterator[Action]:
@@ -41,19 +41,19 @@ def num_possible_actions(decision: Decision) -> int:
     return len(decision.allowed_actions) if isinstance(decision, Choice) else int(2**decision.of)
 
 
-def enumerate_space(space: Space) -> Iterator[Performance]:
+def enumerate_space(space: Space) -> Iterator[Episode]:
     """Every complete performance of a small space, once each, in lexicographic order of the actions."""
     actions: list[Action] = []
     untried: list[Iterator[Action]] = []  # for each of `actions`, what may still stand in its place
     while True:
-        performance = space.start()
+        episode = space.start()
         for action in actions:
-            performance.act(action)
-        while performance.decision is not None:
-            untried.append(possible_actions(performance.decision))
+            episode.act(action)
+        while episode.decision is not None:
+            untried.append(possible_actions(episode.decision))
             actions.append(next(untried[-1]))
-            performance.act(actions[-1])
-        yield performance
+            episode.act(actions[-1])
+        yield episode
         while untried:
             following = next(untried[-1], None)
             if following is not None:
@@ -121,7 +121,7 @@ def _count(space: Space, limit: int) -> int | None:
     return counted
 
 
-def mutated(old: Performance, rng: random.Random, num_changes: int = 1) -> Performance:
+def mutated(old: Episode, rng: random.Random, num_changes: int = 1) -> Episode:
     """The performance `old` with up to `num_changes` decisions changed, chosen among those with an alternative.
 
     A `Choice` gets another allowed option, a `Subset` one place flipped; see `changed` for the repair.
@@ -131,7 +131,7 @@ def mutated(old: Performance, rng: random.Random, num_changes: int = 1) -> Perfo
     return changed(old, {i: _another_action(old.decisions[i], old.actions[i], rng) for i in positions}, rng)
 
 
-def changed(old: Performance, actions: Mapping[int, Action], rng: random.Random) -> Performance:
+def changed(old: Episode, actions: Mapping[int, Action], rng: random.Random) -> Episode:
     """The performance `old` with other actions at some positions.
 
     Every other decision keeps its old answer (found by name and occurrence) where that is still possible and is drawn
@@ -140,7 +140,7 @@ def changed(old: Performance, actions: Mapping[int, Action], rng: random.Random)
     return _answered_like(old, actions, old.space, rng) if actions else old
 
 
-def carried_over(old: Performance, space: Space, rng: random.Random) -> Performance:
+def carried_over(old: Episode, space: Space, rng: random.Random) -> Episode:
     """A performance in `space` with the answers of `old`, which may be one of other parameters: another depth.
 
     Answers are found by name and occurrence, and drawn anew where there was none or it is not possible in `space`.
@@ -148,20 +148,20 @@ def carried_over(old: Performance, space: Space, rng: random.Random) -> Performa
     return old if old.space == space else _answered_like(old, {}, space, rng)
 
 
-def _answered_like(old: Performance, changes: Mapping[int, Action], space: Space, rng: random.Random) -> Performance:
+def _answered_like(old: Episode, changes: Mapping[int, Action], space: Space, rng: random.Random) -> Episode:
     """The answers of `old` by name and occurrence, with those at the positions of `changes` replaced."""
     remembered = {
         (decision.name, occurrence): changes.get(position, old.actions[position])
         for position, (decision, occurrence) in enumerate(with_occurrences(old.decisions))
     }
-    performance = space.start()
+    episode = space.start()
     counts: dict[str, int] = {}
-    while performance.decision is not None:
-        decision = performance.decision
+    while episode.decision is not None:
+        decision = episode.decision
         occurrence = counts.get(decision.name, 0)
         counts[decision.name] = occurrence + 1
-        performance.act(_repaired(decision, remembered.get((decision.name, occurrence)), rng))
-    return performance
+        episode.act(_repaired(decision, remembered.get((decision.name, occurrence)), rng))
+    return episode
 
 
 def with_occurrences(decisions: Iterable[Decision]) -> Iterator[tuple[Decision, int]]:

@@ -7,12 +7,12 @@
             widths.append((yield Choice("width", (8, 16, 32))))
         return {"widths": widths}
 
-    performance = tiny(num_layers=3).start()
+    episode = tiny(num_layers=3).start()
     while performance.decision is not None:
-        performance.act(0)
+        episode.act(0)
     performance.architecture            # {"widths": [8, 8, 8]}
 
-Everything else (sampling, replay, enumeration, mutation, the controller) drives a `Performance`.
+Everything else (sampling, replay, enumeration, mutation, the controller) drives a `Episode`.
 """
 
 import functools
@@ -64,7 +64,7 @@ class Traits:
     """(answers so far, **parameters) -> all that matters of them from here on, for a strategy that keeps a table."""
 
 
-class Performance:
+class Episode:
     """One run of a space's program: asks `decision`, takes `act(action)`, ends with `decision` None."""
 
     def __init__(self, space: "Space") -> None:
@@ -151,36 +151,36 @@ class Space:
         """The same program with some parameters changed; `SpaceError` for one that it does not have."""
         return self.factory(**{**self.parameters, **changes})
 
-    def start(self) -> Performance:
+    def start(self) -> Episode:
         """A new performance, at its first decision."""
         for name, value in self.parameters.items():
             if isinstance(value, Schedule):
                 raise SpaceError(f"parameter {name} of {self.name} is a Schedule: perform space.at(sampled)")
-        return Performance(self)
+        return Episode(self)
 
-    def replay(self, actions: Actions) -> Performance:
+    def replay(self, actions: Actions) -> Episode:
         """The performance with these recorded actions; `SpaceError` where they do not fit."""
-        performance = self.start()
+        episode = self.start()
         for action in actions:
-            performance.act(action)
-        if performance.decision is not None:
+            episode.act(action)
+        if episode.decision is not None:
             raise SpaceError(
-                f"{len(actions)} actions end before the space {self.name} does: it asks {performance.decision} next"
+                f"{len(actions)} actions end before the space {self.name} does: it asks {episode.decision} next"
             )
-        return performance
+        return episode
 
     def encode(self, architecture: Any) -> Actions:
         """The actions that lead to `architecture`, verified by replay; `SpaceError` where it is not in this space."""
         if self.traits.answers is None:
             raise SpaceError(f"space {self.name} has no `answers`: pass @space(answers=...) to encode architectures")
-        performance = self.start()
+        episode = self.start()
         for answer in self.traits.answers(architecture, **self.parameters):
-            if performance.decision is None:
+            if episode.decision is None:
                 raise SpaceError(f"the architecture goes on after the end of space {self.name}")
-            performance.act(performance.decision.action(answer))
-        if performance.decision is not None or performance.architecture != architecture:
+            episode.act(episode.decision.action(answer))
+        if episode.decision is not None or episode.architecture != architecture:
             raise SpaceError(f"the architecture does not lie in space {self.name} with {dict(self.parameters)}")
-        return tuple(performance.actions)
+        return tuple(episode.actions)
 
 
 @overload

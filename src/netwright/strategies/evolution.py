@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 
 from netwright.spaces.exploring import carried_over, mutated, sample
-from netwright.spaces.programs import Performance, Space
+from netwright.spaces.programs import Episode, Space
 from netwright.strategies.observations import Observation
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update, derive_seed
 
@@ -34,13 +34,13 @@ class Evolution:
             number = ticket.first + index
             space, rng = self._space.at(number), self._rng("child", ticket, index)
             if number < self._population_size or not self._population:
-                performance = sample(space, rng)
+                episode = sample(space, rng)
             else:
                 parent = max(self._sample(ticket, index), key=lambda individual: individual.reward)
                 old = self._space.at(parent.number).replay(parent.actions)
-                performance = self._mutated(carried_over(old, space, rng), rng)
-            actions = tuple(performance.actions)
-            proposals.append(Proposal(space.parameters, actions, performance.architecture, self._num_updates))
+                episode = self._mutated(carried_over(old, space, rng), rng)
+            actions = tuple(episode.actions)
+            proposals.append(Proposal(space.parameters, actions, episode.architecture, self._num_updates))
         return proposals
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
@@ -69,7 +69,7 @@ class Evolution:
         """Those among whom the parent of the batch's child number `index` is chosen."""
         return self._rng("sample", ticket, index).choices(self._population, k=self._sample_size)
 
-    def _mutated(self, parent: Performance, rng: random.Random) -> Performance:
+    def _mutated(self, parent: Episode, rng: random.Random) -> Episode:
         return mutated(parent, rng)
 
     def _rng(self, what: str, ticket: Ticket, index: int) -> random.Random:

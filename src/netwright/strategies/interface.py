@@ -34,8 +34,8 @@ class Strategy(Protocol):
 class Delegating(Strategy, Protocol):
     """A strategy whose costly work can be sent away, so that several replicas compute side by side.
 
-        proposals = strategy.drawing(ticket)()          # the same as propose(ticket)
-        work = strategy.lesson(ticket, trials)
+        proposals = strategy.sampling_task(ticket)()          # the same as propose(ticket)
+        work = strategy.gradient_task(ticket, trials)
         update = strategy.learn(ticket, work and work())    # together the same as observe(ticket, trials)
 
     What is returned is a function of nothing; it can be pickled, and called in any process, at any time, more than
@@ -43,11 +43,11 @@ class Delegating(Strategy, Protocol):
     asked for and those before it that are still to be learned. `state` is not called while a lesson is on its way.
     """
 
-    def drawing(self, ticket: Ticket) -> Callable[[], list[Proposal]]:
+    def sampling_task(self, ticket: Ticket) -> Callable[[], list[Proposal]]:
         """What draws a batch."""
 
-    def lesson(self, ticket: Ticket, trials: Sequence[Trial]) -> Callable[[], Any] | None:
+    def gradient_task(self, ticket: Ticket, trials: Sequence[Trial]) -> Callable[[], Any] | None:
         """What there is to compute before a batch can be learned; None is nothing."""
 
-    def learn(self, ticket: Ticket, lesson: Any) -> Update:
+    def learn(self, ticket: Ticket, result: Any) -> Update:
         """Learn a batch from the answer."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from netwright.spaces.decisions import Action, Choice
 from netwright.spaces.exploring import changed
-from netwright.spaces.programs import Performance, Space
+from netwright.spaces.programs import Episode, Space
 from netwright.strategies.evolution import Evolution
 from netwright.strategies.observations import Observation
 from netwright.trials import Ticket
@@ -42,7 +42,7 @@ class LargeScaleEvolution(Evolution):
         """Two different individuals, where there are two."""
         return self._rng("sample", ticket, index).sample(self._population, min(2, len(self._population)))
 
-    def _mutated(self, parent: Performance, rng: random.Random) -> Performance:
+    def _mutated(self, parent: Episode, rng: random.Random) -> Episode:
         kinds = mutations_of(parent)
         if not kinds:
             return parent
@@ -50,10 +50,10 @@ class LargeScaleEvolution(Evolution):
         return changed(parent, {position: action}, rng)
 
 
-def mutations_of(performance: Performance) -> dict[str, list[Change]]:
+def mutations_of(episode: Episode) -> dict[str, list[Change]]:
     """Every mutation by its kind: the decision's name, for a `Subset` with "+" or "-" in front."""
     kinds: dict[str, list[Change]] = {}
-    for position, (decision, action) in enumerate(zip(performance.decisions, performance.actions, strict=True)):
+    for position, (decision, action) in enumerate(zip(episode.decisions, episode.actions, strict=True)):
         if isinstance(decision, Choice):
             others = [(position, other) for other in decision.allowed_actions if other != action]
             if others:

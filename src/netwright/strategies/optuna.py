@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from netwright.errors import SpaceError
 from netwright.spaces.decisions import Action, Decision, actions_from_json, actions_to_json
-from netwright.spaces.programs import Performance, Space
+from netwright.spaces.programs import Episode, Space
 from netwright.strategies.optuna_parameters import action_of, parameters, parameters_of
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update, derive_seed
 
@@ -76,14 +76,14 @@ class OptunaStrategy:
         if isinstance(self._study.sampler, _Common):
             self._study.sampler.common = self._common
         trial = self._study.ask()
-        performance = space.start()
+        episode = space.start()
         num_asked: dict[str, int] = defaultdict(int)
-        while performance.decision is not None:
-            decision = performance.decision
-            performance.act(_suggested(trial, decision, num_asked[decision.name]))
+        while episode.decision is not None:
+            decision = episode.decision
+            episode.act(_suggested(trial, decision, num_asked[decision.name]))
             num_asked[decision.name] += 1
-        self._running[number], self._actions[number] = trial.number, performance.actions
-        return Proposal(space.parameters, tuple(performance.actions), performance.architecture, self._num_updates)
+        self._running[number], self._actions[number] = trial.number, episode.actions
+        return Proposal(space.parameters, tuple(episode.actions), episode.architecture, self._num_updates)
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
         """Tell the rewards; a trial without one fails and says nothing."""
@@ -124,16 +124,16 @@ class OptunaStrategy:
             number, actions, reward = json.loads(line)
             self._tell(self._add(self._replayed(number, actions), {}), reward)
         for each in state.values["running"]:
-            performance = self._replayed(each["number"], each["actions"])
-            self._running[each["number"]] = self._add(performance, each["attributes"])
-            self._actions[each["number"]] = performance.actions
+            episode = self._replayed(each["number"], each["actions"])
+            self._running[each["number"]] = self._add(episode, each["attributes"])
+            self._actions[each["number"]] = episode.actions
 
-    def _replayed(self, number: int, actions: Sequence[Any]) -> Performance:
+    def _replayed(self, number: int, actions: Sequence[Any]) -> Episode:
         return self._space.at(number).replay(actions_from_json(actions))
 
-    def _add(self, performance: Performance, attributes: dict[str, Any]) -> int:
+    def _add(self, episode: Episode, attributes: dict[str, Any]) -> int:
         """A running trial of the study, as `ask` and the suggestions left it; its number there."""
-        values, distributions = parameters_of(performance)
+        values, distributions = parameters_of(episode)
         self._study.add_trial(
             optuna.create_trial(
                 state=TrialState.RUNNING, params=values, distributions=distributions, system_attrs=attributes

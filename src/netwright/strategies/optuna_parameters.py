@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from netwright.spaces.decisions import Action, Choice, Decision, Option, Subset
-from netwright.spaces.programs import Performance
+from netwright.spaces.programs import Episode
 
 BIT = CategoricalDistribution((False, True))
 
@@ -46,12 +46,12 @@ def values_of(decision: Decision, action: Action) -> list[Option]:
     return [] if len(decision.allowed_actions) == 1 else [_labels(decision)[action]]
 
 
-def parameters_of(performance: Performance) -> tuple[dict[str, Option], dict[str, BaseDistribution]]:
+def parameters_of(episode: Episode) -> tuple[dict[str, Option], dict[str, BaseDistribution]]:
     """The values and the distributions of all parameters of a complete performance, as a trial of Optuna has them."""
     values: dict[str, Option] = {}
     distributions: dict[str, BaseDistribution] = {}
     num_asked: dict[str, int] = defaultdict(int)
-    for decision, action in zip(performance.decisions, performance.actions, strict=True):
+    for decision, action in zip(episode.decisions, episode.actions, strict=True):
         asked = parameters(decision, num_asked[decision.name])
         num_asked[decision.name] += 1
         for (name, distribution), value in zip(asked, values_of(decision, action), strict=True):

@@ -12,15 +12,15 @@ import torch
 from torch import Tensor
 
 from netwright.controller.interface import Policy
-from netwright.controller.parameters import Judged, Origin, Parameters, gradient_norm
+from netwright.controller.parameters import Advantages, Origin, Parameters, gradient_norm
 from netwright.controller.policy import Weights
 from netwright.spaces.decisions import Actions
-from netwright.spaces.programs import Performance, Space
+from netwright.spaces.programs import Episode, Space
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update, derive_seed
 
 
 @dataclass(frozen=True)
-class Batch:
+class SampledBatch:
     """What there is to learn from a finished batch: the sequences that have a reward."""
 
     origin: Origin
@@ -28,13 +28,13 @@ class Batch:
     actions: list[Actions]
     rewards: list[float]
 
-    def performances(self) -> list[Performance]:
+    def episodes(self) -> list[Episode]:
         """The sequences gone through again."""
         return [space.replay(actions) for space, actions in zip(self.spaces, self.actions, strict=True)]
 
 
 @dataclass(frozen=True)
-class Lesson:
+class GradientResult:
     """What differentiating a batch gave."""
 
     gradient: Weights
@@ -44,7 +44,7 @@ class Lesson:
 
 
 @dataclass(frozen=True)
-class Drawing:
+class SamplingTask:
     """A batch to be drawn with the weights of `policy`, which may meet new decisions; depends on nothing else."""
 
     space: Space
@@ -58,17 +58,17 @@ class Drawing:
         """One proposal for each trial of the ticket."""
         ticket = self.ticket
         spaces = [self.space.at(ticket.first + index) for index in range(ticket.size)]
-        performances = [space.start() for space in spaces]
+        episodes = [space.start() for space in spaces]
         seeds = (derive_seed(self.seed, "propose", ticket.replica, ticket.round, i) for i in range(ticket.size))
         with one_thread():
-            self.policy.sample(performances, [np.random.default_rng(seed) for seed in seeds])
+            self.policy.sample(episodes, [np.random.default_rng(seed) for seed in seeds])
         return [
-            Proposal(space.parameters, tuple(performance.actions), performance.architecture, self.version)
-            for space, performance in zip(spaces, performances, strict=True)
+            Proposal(space.parameters, tuple(episode.actions), episode.architecture, self.version)
+            for space, episode in zip(spaces, episodes, strict=True)
         ]
 
 
-class DrawnBatches:
+class BatchSampler:
     """Draws batches with the newest weights, and keeps these for each batch until it is learned.
 
     Several replicas may draw from one object: all that tells them apart is in their tickets.
@@ -85,9 +85,9 @@ class DrawnBatches:
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
         """Draw a batch with the newest weights and remember them until the batch is learned."""
-        return self.drawing(ticket)()
+        return self.sampling_task(ticket)()
 
-    def drawing(self, ticket: Ticket) -> Drawing:
+    def sampling_task(self, ticket: Ticket) -> SamplingTask:
         """What draws a batch, as long as the policy's weights stay as they are; they are remembered as above.
 
         A decision that the draw is the first to meet is not among them, and has its first weights for the gradient too.
@@ -95,16 +95,16 @@ class DrawnBatches:
         version = self.load_newest()
         self._snapshots[version] = self._policy.snapshot()
         self._version_of[ticket.replica, ticket.round] = version
-        return Drawing(self._space, self._policy, version, ticket, self._seed)
+        return SamplingTask(self._space, self._policy, version, ticket, self._seed)
 
-    def finished(self, ticket: Ticket, trials: Sequence[Trial]) -> Batch:
+    def finished(self, ticket: Ticket, trials: Sequence[Trial]) -> SampledBatch:
         """What `trials` say, with the policy at the weights that drew them; these are then forgotten."""
         version = self._version_of.pop((ticket.replica, ticket.round))
         self._policy.load(self._snapshots[version])
         if version not in self._version_of.values():  # no other batch in flight needs it
             del self._snapshots[version]
         learned = [trial for trial in trials if trial.reward is not None]
-        return Batch(
+        return SampledBatch(
             Origin(ticket.replica, ticket.round, version),
             [self._space.with_parameters(**trial.proposal.parameters) for trial in learned],
             [trial.proposal.actions for trial in learned],
@@ -113,20 +113,22 @@ class DrawnBatches:
 
     def load_newest(self) -> int:
         """Give the policy the newest weights; returns their version."""
-        pulled = self._parameters.pull()
-        self._policy.load(pulled.weights)
-        return pulled.version
+        snapshot = self._parameters.pull()
+        self._policy.load(snapshot.weights)
+        return snapshot.version
 
-    def update(self, ticket: Ticket, batch: Batch, judged: Judged, lesson: Lesson | None) -> Update:
+    def update(
+        self, ticket: Ticket, batch: SampledBatch, advantages: Advantages, result: GradientResult | None
+    ) -> Update:
         """What people see of a batch that was learned, or dropped without a lesson."""
-        metrics = {"mean_reward": sum(batch.rewards) / len(batch.rewards), "baseline": judged.baseline}
-        if lesson is not None:
+        metrics = {"mean_reward": sum(batch.rewards) / len(batch.rewards), "baseline": advantages.baseline}
+        if result is not None:
             metrics |= {
-                "entropy": float(lesson.entropies.detach().mean()),
-                "log_prob": float(lesson.log_probs.detach().mean()),
-                "gradient_norm": gradient_norm(lesson.gradient),
+                "entropy": float(result.entropies.detach().mean()),
+                "log_prob": float(result.log_probs.detach().mean()),
+                "gradient_norm": gradient_norm(result.gradient),
             }
-        return Update(ticket.round, {**metrics, **judged.metrics})
+        return Update(ticket.round, {**metrics, **advantages.metrics})
 
     def state(self, **values: Any) -> StrategyState:
         """Weights, Adam's moments, baseline, the snapshots of the batches in flight, and `values` of the strategy."""

@@ -8,7 +8,7 @@ from netwright.controller.interface import Policy
 from netwright.controller.objectives import ppo_loss
 from netwright.controller.parameters import AdamParameters
 from netwright.spaces.programs import Space
-from netwright.strategies.policy_gradient import DrawnBatches, Lesson, gradient_of, one_thread
+from netwright.strategies.policy_gradient import BatchSampler, GradientResult, gradient_of, one_thread
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 
@@ -36,30 +36,30 @@ class PPO:
     ) -> None:
         self._policy, self._parameters = policy, parameters
         self._clip, self._num_epochs, self._entropy_weight = clip, num_epochs, entropy_weight
-        self._drawn = DrawnBatches(space, policy, parameters, seed=seed)
+        self._sampler = BatchSampler(space, policy, parameters, seed=seed)
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
         """Draw a batch with the newest weights and remember them until the batch is learned."""
-        return self._drawn.propose(ticket)
+        return self._sampler.propose(ticket)
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
         """`num_epochs` steps from a finished batch. The metrics are those of the last one."""
-        batch = self._drawn.finished(ticket, trials)
+        batch = self._sampler.finished(ticket, trials)
         if not batch.rewards:
             return Update(ticket.round, {})
-        judged = self._parameters.judge(batch.rewards, batch.origin)
-        advantages, performances = torch.tensor(judged.advantages), batch.performances()
+        advantages = self._parameters.advantages(batch.rewards, batch.origin)
+        values, episodes = torch.tensor(advantages.values), batch.episodes()
         with one_thread():
             with torch.no_grad():
-                drawn_log_probs, _ = self._policy.log_probs(performances)
+                sampled_log_probs, _ = self._policy.log_probs(episodes)
             for epoch in range(self._num_epochs):
-                self._drawn.load_newest()
-                log_probs, entropies = self._policy.log_probs(performances)
+                self._sampler.load_newest()
+                log_probs, entropies = self._policy.log_probs(episodes)
                 loss = ppo_loss(
                     log_probs,
-                    drawn_log_probs,
+                    sampled_log_probs,
                     entropies,
-                    advantages,
+                    values,
                     clip=self._clip,
                     entropy_weight=self._entropy_weight,
                 )
@@ -68,12 +68,12 @@ class PPO:
                     self._parameters.step(gradient)
                 else:
                     self._parameters.push(gradient)
-        return self._drawn.update(ticket, batch, judged, Lesson(gradient, log_probs, entropies))
+        return self._sampler.update(ticket, batch, advantages, GradientResult(gradient, log_probs, entropies))
 
     def state(self) -> StrategyState:
         """Weights, Adam's moments, baseline and the snapshots of the batches in flight."""
-        return self._drawn.state()
+        return self._sampler.state()
 
     def restore(self, state: StrategyState) -> None:
         """Go on exactly where `state` was taken."""
-        self._drawn.restore(state)
+        self._sampler.restore(state)

@@ -10,8 +10,8 @@ from netwright.controller.interface import Policy
 from netwright.controller.objectives import reinforce_loss
 from netwright.controller.parameters import AdamParameters
 from netwright.spaces.decisions import actions_from_json
-from netwright.spaces.programs import Performance, Space
-from netwright.strategies.policy_gradient import DrawnBatches, Lesson, gradient_of, one_thread
+from netwright.spaces.programs import Episode, Space
+from netwright.strategies.policy_gradient import BatchSampler, GradientResult, gradient_of, one_thread
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 
@@ -44,52 +44,52 @@ class PriorityQueueTraining:
         self._space, self._policy, self._parameters = space, policy, parameters
         self._policy_gradient, self._queue_size = policy_gradient, queue_size
         self._queue_weight, self._entropy_weight = queue_weight, entropy_weight
-        self._queue: dict[str, tuple[float, Performance]] = {}
+        self._queue: dict[str, tuple[float, Episode]] = {}
         """Sequence as JSON -> its reward and itself; best first, the older of equals first."""
-        self._drawn = DrawnBatches(space, policy, parameters, seed=seed)
+        self._sampler = BatchSampler(space, policy, parameters, seed=seed)
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
         """Draw a batch with the newest weights and remember them until the batch is learned."""
-        return self._drawn.propose(ticket)
+        return self._sampler.propose(ticket)
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
         """Take the batch into the queue, then one step towards the queue."""
-        batch = self._drawn.finished(ticket, trials)
+        batch = self._sampler.finished(ticket, trials)
         if not batch.rewards:
             return Update(ticket.round, {})
-        performances = batch.performances()
-        self._enqueue(performances, batch.rewards)
-        judged = self._parameters.judge(batch.rewards, batch.origin)
-        advantages = judged.advantages if self._policy_gradient else [0.0] * len(batch.rewards)
+        episodes = batch.episodes()
+        self._enqueue(episodes, batch.rewards)
+        advantages = self._parameters.advantages(batch.rewards, batch.origin)
+        values = advantages.values if self._policy_gradient else [0.0] * len(batch.rewards)
         with one_thread():
-            log_probs, entropies = self._policy.log_probs(performances)
-            loss = reinforce_loss(log_probs, entropies, torch.tensor(advantages), entropy_weight=self._entropy_weight)
+            log_probs, entropies = self._policy.log_probs(episodes)
+            loss = reinforce_loss(log_probs, entropies, torch.tensor(values), entropy_weight=self._entropy_weight)
             gradient = _sum(gradient_of(loss, self._policy), self._queue_gradient())
             self._parameters.push(gradient)
-        return self._drawn.update(ticket, batch, judged, Lesson(gradient, log_probs, entropies))
+        return self._sampler.update(ticket, batch, advantages, GradientResult(gradient, log_probs, entropies))
 
-    def _enqueue(self, performances: Sequence[Performance], rewards: Sequence[float]) -> None:
+    def _enqueue(self, episodes: Sequence[Episode], rewards: Sequence[float]) -> None:
         """Keep the best `queue_size` of the queue and a batch; a sequence counts with its best reward, once."""
-        for performance, reward in zip(performances, rewards, strict=True):
-            key = json.dumps([dict(performance.space.parameters), performance.actions])
+        for episode, reward in zip(episodes, rewards, strict=True):
+            key = json.dumps([dict(episode.space.parameters), episode.actions])
             known = self._queue.get(key)
             if known is None or known[0] < reward:
-                self._queue[key] = (reward, performance)
+                self._queue[key] = (reward, episode)
         best = sorted(self._queue.items(), key=lambda entry: -entry[1][0])
         self._queue = dict(best[: self._queue_size])
 
     def _queue_gradient(self) -> dict[str, Tensor]:
-        self._drawn.load_newest()
-        log_probs, _ = self._policy.log_probs([performance for _, performance in self._queue.values()])
+        self._sampler.load_newest()
+        log_probs, _ = self._policy.log_probs([episode for _, episode in self._queue.values()])
         return gradient_of(-self._queue_weight * log_probs.mean(), self._policy)
 
     def state(self) -> StrategyState:
         """Weights, Adam's moments, baseline, the snapshots of the batches in flight, and the queue."""
-        return self._drawn.state(queue=[[key, reward] for key, (reward, _) in self._queue.items()])
+        return self._sampler.state(queue=[[key, reward] for key, (reward, _) in self._queue.items()])
 
     def restore(self, state: StrategyState) -> None:
         """Go on exactly where `state` was taken."""
-        self._drawn.restore(state)
+        self._sampler.restore(state)
         for key, reward in state.values["queue"]:
             parameters, listed = json.loads(key)
             space = self._space.with_parameters(**parameters)

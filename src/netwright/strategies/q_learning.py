@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from netwright.spaces.decisions import Action, Actions, Answer, Choice
-from netwright.spaces.programs import Performance, Space
+from netwright.spaces.programs import Episode, Space
 from netwright.strategies.observations import Observation
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update, derive_seed
 
@@ -88,12 +88,10 @@ class QLearning:
             def choose(state: str, possible: tuple[int, ...], rng: random.Random = rng) -> int:
                 return rng.choice(possible if rng.random() < epsilon else self._best(state, possible))
 
-            performance = self._space.at(ticket.first + index).start()
-            _walk(performance, choose)
-            actions = tuple(performance.actions)
-            proposals.append(
-                Proposal(performance.space.parameters, actions, performance.architecture, self._num_updates)
-            )
+            episode = self._space.at(ticket.first + index).start()
+            _walk(episode, choose)
+            actions = tuple(episode.actions)
+            proposals.append(Proposal(episode.space.parameters, actions, episode.architecture, self._num_updates))
         return proposals
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
@@ -160,13 +158,13 @@ class QLearning:
         self._num_updates = state.values["num_updates"]
 
 
-def _walk(performance: Performance, choose: Choose) -> list[QStep]:
+def _walk(episode: Episode, choose: Choose) -> list[QStep]:
     """Perform to the end; a `Choice` is one step, a `Subset` one for each place."""
-    space = performance.space
+    space = episode.space
     steps: list[QStep] = []
     answers: list[Answer] = []
     occurrences: dict[str, int] = {}
-    while (decision := performance.decision) is not None:
+    while (decision := episode.decision) is not None:
         occurrence = occurrences.get(decision.name, 0)
         occurrences[decision.name] = occurrence + 1
         given = None if space.traits.state is None else space.traits.state(tuple(answers), **space.parameters)
@@ -183,5 +181,5 @@ def _walk(performance: Performance, choose: Choose) -> list[QStep]:
         else:
             action = tuple(j for j in range(decision.of) if step(f"{place} of {j}", (0, 1)))
         answers.append(decision.answer(action))
-        performance.act(action)
+        episode.act(action)
     return steps

@@ -20,8 +20,8 @@ class RandomSearch:
         for index in range(ticket.size):
             space = self._space.at(ticket.first + index)
             rng = random.Random(derive_seed(self._seed, "random", ticket.replica, ticket.round, index))
-            performance = sample(space, rng)
-            proposals.append(Proposal(space.parameters, tuple(performance.actions), performance.architecture))
+            episode = sample(space, rng)
+            proposals.append(Proposal(space.parameters, tuple(episode.actions), episode.architecture))
         return proposals
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:

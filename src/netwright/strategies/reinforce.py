@@ -8,28 +8,28 @@ import torch
 
 from netwright.controller.interface import Policy
 from netwright.controller.objectives import reinforce_loss
-from netwright.controller.parameters import Judged, Parameters
+from netwright.controller.parameters import Advantages, Parameters
 from netwright.spaces.programs import Space
-from netwright.strategies.policy_gradient import Batch, DrawnBatches, Lesson, gradient_of, one_thread
+from netwright.strategies.policy_gradient import BatchSampler, GradientResult, SampledBatch, gradient_of, one_thread
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 
 @dataclass(frozen=True)
-class Differentiation:
+class GradientTask:
     """The gradient of a batch to be taken at the weights of `policy`: a function of these values alone."""
 
     policy: Policy
-    batch: Batch
+    batch: SampledBatch
     advantages: list[float]
     entropy_weight: float
 
-    def __call__(self) -> Lesson:
+    def __call__(self) -> GradientResult:
         """One call of the policy and one way back."""
         with one_thread():
-            log_probs, entropies = self.policy.log_probs(self.batch.performances())
+            log_probs, entropies = self.policy.log_probs(self.batch.episodes())
             advantages = torch.tensor(self.advantages)
             loss = reinforce_loss(log_probs, entropies, advantages, entropy_weight=self.entropy_weight)
-            return Lesson(gradient_of(loss, self.policy), log_probs.detach(), entropies.detach())
+            return GradientResult(gradient_of(loss, self.policy), log_probs.detach(), entropies.detach())
 
 
 class Reinforce:
@@ -55,53 +55,53 @@ class Reinforce:
         entropy_weight: float = 0.0,
     ) -> None:
         self._controller, self._parameters, self._entropy_weight = controller, parameters, entropy_weight
-        self._drawn = DrawnBatches(space, controller, parameters, seed=seed)
-        self._judged: dict[Ticket, tuple[Batch, Judged]] = {}
+        self._sampler = BatchSampler(space, controller, parameters, seed=seed)
+        self._awaiting: dict[Ticket, tuple[SampledBatch, Advantages]] = {}
         """Of the batches whose gradients are on their way."""
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
         """Draw a batch with the newest weights and remember them until the batch is learned."""
-        return self._drawn.propose(ticket)
+        return self._sampler.propose(ticket)
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
         """One policy-gradient step from a finished batch. Duplicates count as often as they were drawn."""
-        differentiation = self._judge(ticket, trials)
-        return self.learn(ticket, differentiation() if differentiation else None)
+        task = self._gradient_of_batch(ticket, trials)
+        return self.learn(ticket, task() if task else None)
 
-    def _judge(self, ticket: Ticket, trials: Sequence[Trial]) -> Differentiation | None:
+    def _gradient_of_batch(self, ticket: Ticket, trials: Sequence[Trial]) -> GradientTask | None:
         """The gradient to be taken, with the policy at the weights that drew the batch; None where there is none."""
-        batch = self._drawn.finished(ticket, trials)
+        batch = self._sampler.finished(ticket, trials)
         if not batch.rewards:
             return None
-        judged = self._parameters.judge(batch.rewards, batch.origin)
-        self._judged[ticket] = batch, judged
-        if not judged.accepted:
+        advantages = self._parameters.advantages(batch.rewards, batch.origin)
+        self._awaiting[ticket] = batch, advantages
+        if not advantages.accepted:
             return None
-        return Differentiation(self._controller, batch, judged.advantages, self._entropy_weight)
+        return GradientTask(self._controller, batch, advantages.values, self._entropy_weight)
 
-    def drawing(self, ticket: Ticket) -> Callable[[], list[Proposal]]:
+    def sampling_task(self, ticket: Ticket) -> Callable[[], list[Proposal]]:
         """`propose`, to be called wherever."""
-        drawing = self._drawn.drawing(ticket)
-        return replace(drawing, policy=copy.deepcopy(self._controller))
+        sampling_task = self._sampler.sampling_task(ticket)
+        return replace(sampling_task, policy=copy.deepcopy(self._controller))
 
-    def lesson(self, ticket: Ticket, trials: Sequence[Trial]) -> Callable[[], Lesson] | None:
+    def gradient_task(self, ticket: Ticket, trials: Sequence[Trial]) -> Callable[[], GradientResult] | None:
         """The gradient of `observe`, to be taken wherever."""
-        differentiation = self._judge(ticket, trials)
-        return differentiation and replace(differentiation, policy=copy.deepcopy(self._controller))
+        task = self._gradient_of_batch(ticket, trials)
+        return task and replace(task, policy=copy.deepcopy(self._controller))
 
-    def learn(self, ticket: Ticket, lesson: Lesson | None) -> Update:
-        """One step by what `lesson` gave."""
-        if ticket not in self._judged:
+    def learn(self, ticket: Ticket, result: GradientResult | None) -> Update:
+        """One step by what `gradient_task` gave."""
+        if ticket not in self._awaiting:
             return Update(ticket.round, {})
-        batch, judged = self._judged.pop(ticket)
-        if lesson is not None:
-            self._parameters.push(lesson.gradient)
-        return self._drawn.update(ticket, batch, judged, lesson)
+        batch, advantages = self._awaiting.pop(ticket)
+        if result is not None:
+            self._parameters.push(result.gradient)
+        return self._sampler.update(ticket, batch, advantages, result)
 
     def state(self) -> StrategyState:
         """Weights, Adam's moments, baseline and the snapshots of the batches in flight."""
-        return self._drawn.state()
+        return self._sampler.state()
 
     def restore(self, state: StrategyState) -> None:
         """Go on exactly where `state` was taken."""
-        self._drawn.restore(state)
+        self._sampler.restore(state)

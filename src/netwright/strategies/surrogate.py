@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from netwright.spaces.decisions import Action, Choice, Decision
 from netwright.spaces.exploring import with_occurrences
-from netwright.spaces.programs import Performance
+from netwright.spaces.programs import Episode
 
 Array = NDArray[np.float64]
 Features = NDArray[np.intp]
@@ -26,7 +26,7 @@ JITTER = 1e-6
 
 
 @dataclass
-class Critic:
+class GaussianProcessSurrogate:
     """Beliefs about rewards in standard deviations: what `singles` and `pairs` of decisions explain, as variances.
 
     `noise` is the standard deviation of what neither explains: the seed of a training, and three decisions at once.
@@ -40,15 +40,13 @@ class Critic:
     _numbers: dict[tuple[str, int, Action], list[int]] = field(default_factory=dict)
     """Those of a whole action: `_answers` looked up once. An anchor's number of places is its occurrence."""
 
-    def features(self, performance: Performance) -> Features:
+    def features(self, episode: Episode) -> Features:
         """What was decided: every `Choice` with its option, every place of a `Subset` with whether it is selected.
 
         Decisions are known by name and occurrence, so that architectures of different depths have some in common.
         """
         numbers: list[int] = []
-        for action, (decision, occurrence) in zip(
-            performance.actions, with_occurrences(performance.decisions), strict=True
-        ):
+        for action, (decision, occurrence) in zip(episode.actions, with_occurrences(episode.decisions), strict=True):
             key = (decision.name, occurrence, action)
             found = self._numbers.get(key)
             if found is None:
@@ -63,7 +61,7 @@ class Critic:
         keys = [(decision.name, occurrence, answer) for answer in answers]
         return [self._answers.setdefault(key, len(self._answers)) for key in keys]
 
-    def imagined(
+    def posterior_sample(
         self, known: Sequence[Features], values: Array, others: Sequence[Features], rng: np.random.Generator
     ) -> Array:
         """One draw of the values of `others`, given those of `known`: a likely world, consistent in itself."""

@@ -8,9 +8,9 @@ import numpy as np
 
 from netwright.architectures.values import fingerprint
 from netwright.spaces.exploring import carried_over, mutated, sample
-from netwright.spaces.programs import Performance, Space
+from netwright.spaces.programs import Episode, Space
 from netwright.strategies.observations import Observation
-from netwright.strategies.surrogate import Critic, Features, standardised
+from netwright.strategies.surrogate import Features, GaussianProcessSurrogate, standardised
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update, derive_seed
 
 MAX_KNOWN = 512
@@ -42,8 +42,8 @@ class ThompsonSampling:
         self._space, self._seed = space, seed
         self._num_random, self._num_best = num_random, num_best
         self._max_changes, self._num_candidates = max_changes, num_candidates
-        self.critic = Critic()
-        self._known: dict[int, tuple[Observation, Performance, Features]] = {}
+        self.surrogate = GaussianProcessSurrogate()
+        self._known: dict[int, tuple[Observation, Episode, Features]] = {}
         self._tried: set[str] = set()
         self._num_updates = 0
 
@@ -55,38 +55,38 @@ class ThompsonSampling:
         number = ticket.first + index
         seed = derive_seed(self._seed, "propose", ticket.replica, ticket.round, index)
         space, rng = self._space.at(number), random.Random(seed)
-        wished: Iterable[Performance] = ()
+        wished: Iterable[Episode] = ()
         if number >= self._num_random and self._known:
             wished = self._by_preference(self.candidates(space, rng), np.random.default_rng(seed))
         elsewhere = (sample(space, rng) for _ in range(MAX_DRAWS))  # for where nothing close to the best is new
-        performance = self._new(itertools.chain(wished, elsewhere))
+        episode = self._new(itertools.chain(wished, elsewhere))
         return Proposal(
-            space.parameters, tuple(performance.actions), performance.architecture, policy_version=self._num_updates
+            space.parameters, tuple(episode.actions), episode.architecture, policy_version=self._num_updates
         )
 
-    def candidates(self, space: Space, rng: random.Random) -> list[Performance]:
+    def candidates(self, space: Space, rng: random.Random) -> list[Episode]:
         """What the policy writes."""
         ranked = sorted(self._known.values(), key=lambda known: -known[0].reward)
-        best = [carried_over(performance, space, rng) for _, performance, _ in ranked[: self._num_best]]
+        best = [carried_over(episode, space, rng) for _, episode, _ in ranked[: self._num_best]]
         return [mutated(rng.choice(best), rng, rng.randint(1, self._max_changes)) for _ in range(self._num_candidates)]
 
-    def _by_preference(self, candidates: Sequence[Performance], rng: np.random.Generator) -> Iterable[Performance]:
+    def _by_preference(self, candidates: Sequence[Episode], rng: np.random.Generator) -> Iterable[Episode]:
         """The candidates, the one first that a draw of the critic likes best."""
         known = list(self._known.values())
         values = standardised([observation.reward for observation, _, _ in known])
-        features = [self.critic.features(performance) for performance in candidates]
-        drawn = self.critic.imagined([features for _, _, features in known], values, features, rng)
+        features = [self.surrogate.features(episode) for episode in candidates]
+        drawn = self.surrogate.posterior_sample([features for _, _, features in known], values, features, rng)
         return (candidates[place] for place in np.argsort(-drawn, kind="stable"))
 
-    def _new(self, wished: Iterable[Performance]) -> Performance:
+    def _new(self, wished: Iterable[Episode]) -> Episode:
         """The first that was not tried before, or the first at all where there is none."""
         first = None
-        for performance in wished:
-            mark = fingerprint(performance.architecture)
+        for episode in wished:
+            mark = fingerprint(episode.architecture)
             if mark not in self._tried:
                 self._tried.add(mark)
-                return performance
-            first = first or performance
+                return episode
+            first = first or episode
         assert first is not None
         return first
 
@@ -101,8 +101,8 @@ class ThompsonSampling:
         return Update(ticket.round, {"mean_reward": sum(rewards) / len(rewards)} if rewards else {})
 
     def _learn(self, observation: Observation) -> None:
-        performance = self._space.at(observation.number).replay(observation.actions)
-        self._known[observation.number] = observation, performance, self.critic.features(performance)
+        episode = self._space.at(observation.number).replay(observation.actions)
+        self._known[observation.number] = observation, episode, self.surrogate.features(episode)
         if len(self._known) > MAX_KNOWN:
             older = list(self._known.values())[: MAX_KNOWN // 2]
             worst = min(older, key=lambda known: known[0].reward)

@@ -21,12 +21,12 @@ from netwright.execution.interface import Evaluate, Executor
 from netwright.spaces.programs import Space
 from netwright.strategies.interface import Strategy
 from netwright.trials import (
-    Chore,
     FailureKind,
     Job,
     Measurement,
     Outcome,
     Proposal,
+    RemoteTask,
     StrategyState,
     Ticket,
     Trial,
@@ -219,13 +219,13 @@ def _check_outcomes(executor: Executor) -> None:
     # The first to be submitted takes longest, so that where there are several workers the order is not that of numbers.
     jobs = [_job(100 - n, do=kinds[-1 - n % len(kinds)], seconds=0.3 / (n + 1)) for n in range(2 * len(kinds))]
     late = [_job(7, do="measure"), _job(8, do="raise")]
-    chores = {number: Chore(number, partial(_do_chore, number)) for number in (-1, -2, -3)}
-    expected: dict[int, Job | Chore] = {job.number: job for job in [*jobs, *late]}
-    expected |= chores
+    tasks = {number: RemoteTask(number, partial(_do_chore, number)) for number in (-1, -2, -3)}
+    expected: dict[int, Job | RemoteTask] = {job.number: job for job in [*jobs, *late]}
+    expected |= tasks
     for job in jobs:
         executor.submit(job)
-    for chore in chores.values():
-        executor.submit(chore)
+    for task in tasks.values():
+        executor.submit(task)
     arrived: dict[int, Outcome] = {}
     now = executor.now()
     while len(arrived) < len(expected):
@@ -242,7 +242,7 @@ def _check_outcomes(executor: Executor) -> None:
                 executor.submit(job)
             late = []
     for number, sent in expected.items():
-        if isinstance(sent, Chore):
+        if isinstance(sent, RemoteTask):
             _check_answer(arrived[number])
         else:
             _check_outcome(sent, arrived[number])

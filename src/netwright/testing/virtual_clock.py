@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from netwright.execution.attempts import attempt
 from netwright.execution.interface import Evaluate
-from netwright.trials import Chore, Failure, FailureKind, Job, Outcome, derive_seed
+from netwright.trials import Failure, FailureKind, Job, Outcome, RemoteTask, derive_seed
 
 Seconds = Callable[[Job, int], float]
 """How long the n-th try of a job takes, n from 0."""
@@ -46,13 +46,13 @@ class VirtualExecutor:
         self._free = [0.0] * slots
         self._clock = 0.0
         self._tries: Counter[int] = Counter()
-        self._chores: deque[Chore] = deque()
+        self._remote_tasks: deque[RemoteTask] = deque()
         self._ends: list[tuple[float, int, float, bool, Job]] = []
 
-    def submit(self, job: Job | Chore) -> None:
+    def submit(self, job: Job | RemoteTask) -> None:
         """Give the job the slot that is free first. A chore takes neither a slot nor time."""
-        if isinstance(job, Chore):
-            self._chores.append(job)
+        if isinstance(job, RemoteTask):
+            self._remote_tasks.append(job)
             return
         tried = self._tries[job.number]
         self._tries[job.number] += 1
@@ -69,8 +69,8 @@ class VirtualExecutor:
 
     def wait(self) -> Sequence[Outcome]:
         """Set the clock to the next end; return what ends then."""
-        if self._chores:
-            return [attempt(self._evaluate, self._chores.popleft())]
+        if self._remote_tasks:
+            return [attempt(self._evaluate, self._remote_tasks.popleft())]
         self._clock, _, begun, lost, job = heapq.heappop(self._ends)
         seconds = self._clock - begun
         if lost:
@@ -84,4 +84,4 @@ class VirtualExecutor:
     def close(self) -> None:
         """Give up what is under way."""
         self._ends.clear()
-        self._chores.clear()
+        self._remote_tasks.clear()

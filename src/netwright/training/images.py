@@ -75,7 +75,7 @@ def train_classifier(
         network.train()
         batches = mini_batches(torch.randperm(len(images), generator=generator).to(device), batch_size)
         summed_loss = torch.zeros((), device=device)
-        with _own_chance(derive_seed(seed, "dropout", epoch), device):
+        with _seeded_rng(derive_seed(seed, "dropout", epoch), device):
             for step, picked in enumerate(batches):
                 progress = (epoch + step / len(batches)) / epochs
                 optimizer.learning_rate = learning_rate_at(
@@ -118,7 +118,7 @@ def mini_batches(order: Tensor, batch_size: int) -> list[Tensor]:
 
 
 @contextmanager
-def _own_chance(seed: int, device: torch.device) -> Iterator[None]:
+def _seeded_rng(seed: int, device: torch.device) -> Iterator[None]:
     """Inside, torch's own generators, from which `nn.Dropout` draws, begin with `seed`; outside nothing changes."""
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)

@@ -20,8 +20,8 @@ from netwright.errors import ConfigError, RunError
 from netwright.execution.interface import Evaluate, queue_up
 from netwright.execution.local import usable_cores
 from netwright.execution.on_ray.cluster import connect, import_ray, nodes, on_node
-from netwright.execution.on_ray.worker import Desk, Worker, tail
-from netwright.trials import Chore, Failure, FailureKind, Job, Outcome
+from netwright.execution.on_ray.worker import Worker, WorkerLocation, tail
+from netwright.trials import Failure, FailureKind, Job, Outcome, RemoteTask
 
 SECONDS_BETWEEN_LOOKS = 0.5
 """How often time limits and the size of the cluster are looked at."""
@@ -31,14 +31,14 @@ SECONDS_FOR_OUTPUT = 10
 
 
 @dataclass(eq=False)
-class _Hired:
+class ActorHandle:
     """An actor, from its start to its end."""
 
     actor: Any
     since: float
     """When what it does now was begun."""
-    desk: Desk | None = None
-    job: Job | Chore | None = None
+    location: WorkerLocation | None = None
+    job: Job | RemoteTask | None = None
     """None while it starts and while it waits."""
 
 
@@ -65,10 +65,10 @@ class RayExecutor:
         _check_gpus(gpus_per_child)
         self._ray = import_ray()
         self._time_limit, self._threads, self._num_workers = time_limit, threads, workers
-        self._queue: deque[Job | Chore] = deque()
-        self._busy: dict[Any, _Hired] = {}
+        self._queue: deque[Job | RemoteTask] = deque()
+        self._busy: dict[Any, ActorHandle] = {}
         """By the reference to what an actor is asked for: to start, or a job's outcome."""
-        self._idle: list[_Hired] = []
+        self._idle: list[ActorHandle] = []
         self._silent: set[str] = set()
         """Nodes that did not tell what an actor wrote before it died."""
         self._disconnect = connect(address, max(workers or 0, usable_cores()))
@@ -101,22 +101,22 @@ class RayExecutor:
     def _size(self) -> int:
         return self._num_workers or sum(_room(node.cpus, node.gpus, self._gpus) for node in nodes())
 
-    def submit(self, job: Job | Chore) -> None:
+    def submit(self, job: Job | RemoteTask) -> None:
         """Put the job into the queue, and give work to those that have none."""
         queue_up(self._queue, job)
         self._give_work()
 
     def _give_work(self) -> None:
         while self._queue and self._idle:
-            hired = self._idle.pop()
+            handle = self._idle.pop()
             job = self._queue.popleft()
-            hired.job, hired.since = job, time.monotonic()
-            self._busy[hired.actor.work.remote(cloudpickle.dumps(job))] = hired
-        num_starting = sum(hired.job is None for hired in self._busy.values())
-        num_hired = len(self._busy) + len(self._idle)
-        for _ in range(min(len(self._queue) - num_starting, self.workers - num_hired)):
+            handle.job, handle.since = job, time.monotonic()
+            self._busy[handle.actor.work.remote(cloudpickle.dumps(job))] = handle
+        num_starting = sum(handle.job is None for handle in self._busy.values())
+        num_actors = len(self._busy) + len(self._idle)
+        for _ in range(min(len(self._queue) - num_starting, self.workers - num_actors)):
             actor = self._ray.remote(Worker).options(num_cpus=1, num_gpus=self._gpus).remote(self._threads)
-            self._busy[actor.start.remote(self._evaluate, sys.path)] = _Hired(actor, time.monotonic())
+            self._busy[actor.start.remote(self._evaluate, sys.path)] = ActorHandle(actor, time.monotonic())
 
     def wait(self) -> Sequence[Outcome]:
         """Block for the next outcome; return it with all others that are there."""
@@ -142,7 +142,7 @@ class RayExecutor:
         if now - self._looked < SECONDS_BETWEEN_LOOKS:
             return
         self.workers, self._looked = self._size(), now
-        if self._idle or any(hired.desk for hired in self._busy.values()):
+        if self._idle or any(handle.location for handle in self._busy.values()):
             self._active = now
         elif now - self._active > PATIENCE:
             self._active = math.inf
@@ -154,8 +154,8 @@ class RayExecutor:
 
     def _take(self, reference: Any) -> Outcome | None:
         """The outcome of an actor's work; None where it has only started."""
-        hired = self._busy.pop(reference)
-        job, hired.job = hired.job, None
+        handle = self._busy.pop(reference)
+        job, handle.job = handle.job, None
         errors = self._ray.exceptions
         try:
             answer = self._ray.get(reference)
@@ -167,43 +167,49 @@ class RayExecutor:
                     f"a worker of the Ray cluster did not start; `netwright doctor --address` compares the nodes' "
                     f"versions with those here:\n{error}"
                 ) from None
-            return self._lost(hired, job, error)
-        self._idle.append(hired)
+            return self._lost(handle, job, error)
+        self._idle.append(handle)
         if job is None:
-            hired.desk = answer
+            handle.location = answer
             return None
         outcome: Outcome = cloudpickle.loads(answer)
         return outcome
 
-    def _lost(self, hired: _Hired, job: Job | Chore | None, error: Exception) -> Outcome | None:
+    def _lost(self, handle: ActorHandle, job: Job | RemoteTask | None, error: Exception) -> Outcome | None:
         """An actor that died on its start costs the next child an attempt, or it would be started for ever."""
-        self._ray.kill(hired.actor)  # it may live and be out of reach
-        self._dismiss_idle(hired.desk)
+        self._ray.kill(handle.actor)  # it may live and be out of reach
+        self._dismiss_idle(handle.location)
         if job is None and not self._queue:
             return None
         if job is None:
             job = next((each for each in self._queue if isinstance(each, Job)), self._queue[0])
             self._queue.remove(job)
         head, _, rest = str(error).partition("\n")
-        detail = "\n".join(part for part in (rest, self._output(hired.desk)) if part)
+        detail = "\n".join(part for part in (rest, self._output(handle.location)) if part)
         failure = Failure(FailureKind.WORKER_LOST, f"{type(error).__name__}: {head}", detail)
-        return Outcome(job.number, None, failure, time.monotonic() - hired.since)
+        return Outcome(job.number, None, failure, time.monotonic() - handle.since)
 
-    def _dismiss_idle(self, desk: Desk | None) -> None:
+    def _dismiss_idle(self, location: WorkerLocation | None) -> None:
         """If the whole node is gone, its waiting actors would cost one job all of its attempts."""
-        for hired in [each for each in self._idle if desk and each.desk and each.desk.node == desk.node]:
-            self._idle.remove(hired)
-            self._ray.kill(hired.actor)
+        for handle in [
+            each for each in self._idle if location and each.location and each.location.node == location.node
+        ]:
+            self._idle.remove(handle)
+            self._ray.kill(handle.actor)
 
-    def _output(self, desk: Desk | None) -> str:
+    def _output(self, location: WorkerLocation | None) -> str:
         """What an actor that died had written, as far as its node can still be asked."""
-        if desk is None or desk.node in self._silent or desk.node not in {node.identity for node in nodes()}:
+        if (
+            location is None
+            or location.node in self._silent
+            or location.node not in {node.identity for node in nodes()}
+        ):
             return ""
-        asked = self._ray.remote(tail).options(**on_node(desk.node), max_retries=0).remote(desk.files)
+        asked = self._ray.remote(tail).options(**on_node(location.node), max_retries=0).remote(location.files)
         try:
             output: str = self._ray.get(asked, timeout=SECONDS_FOR_OUTPUT)
         except self._ray.exceptions.RayError:
-            self._silent.add(desk.node)
+            self._silent.add(location.node)
             return ""
         return output
 
@@ -213,13 +219,13 @@ class RayExecutor:
             return []
         now = time.monotonic()
         outcomes = []
-        for reference, hired in list(self._busy.items()):
-            if not isinstance(hired.job, Job) or now - hired.since <= limit:
+        for reference, handle in list(self._busy.items()):
+            if not isinstance(handle.job, Job) or now - handle.since <= limit:
                 continue
             del self._busy[reference]
-            self._ray.kill(hired.actor)
+            self._ray.kill(handle.actor)
             failure = Failure(FailureKind.TIME_LIMIT, f"stopped after {limit:g} seconds")
-            outcomes.append(Outcome(hired.job.number, None, failure, limit, time.time() - limit))
+            outcomes.append(Outcome(handle.job.number, None, failure, limit, time.time() - limit))
         return outcomes
 
     def now(self) -> float:
@@ -229,8 +235,8 @@ class RayExecutor:
     def close(self) -> None:
         """Kill the actors; end the cluster if it was started here."""
         if self._ray.is_initialized():  # or else Ray would start a cluster for the sake of killing
-            for hired in (*self._busy.values(), *self._idle):
-                self._ray.kill(hired.actor)
+            for handle in (*self._busy.values(), *self._idle):
+                self._ray.kill(handle.actor)
         self._busy, self._idle = {}, []
         self._queue.clear()
         self._disconnect()

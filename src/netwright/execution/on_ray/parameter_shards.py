@@ -28,7 +28,7 @@ MAX_STARTS = 3
 """Processes that may die one after the other without an answer."""
 
 
-class Keeper:
+class ShardActor:
     """An actor's class: keeps some of the shards, in one thread."""
 
     def __init__(self, count: int, settings: dict[str, Any], num_applied: int, parts: bytes) -> None:
@@ -50,7 +50,7 @@ class Keeper:
 
 
 @dataclass
-class _Kept:
+class ShardProcess:
     """A process with its shards."""
 
     actor: Any
@@ -80,7 +80,7 @@ class RayShards:
         self._ray: Any = None
         self._count, self._settings = count, {"learning_rate": learning_rate, "accumulate": accumulate}
         self._address, self._num_cpus = address, max(workers or 0, usable_cores())
-        self._kept: list[_Kept] = []
+        self._processes: list[ShardProcess] = []
         self._disconnect: Callable[[], None] = lambda: None
         self._num_applied, self._parts = 0, [Weights() for _ in range(count)]
         """The last state."""
@@ -97,16 +97,16 @@ class RayShards:
             return
         self._num_sent = number + 1
         self._gradients.append((number, gradients, initials))
-        for index, kept in enumerate(self._kept):
-            self._send(index, kept, number, gradients, initials)
+        for index, process in enumerate(self._processes):
+            self._send(index, process, number, gradients, initials)
         if len(self._gradients) >= MAX_GRADIENTS:
             self.state()
 
     def _send(
-        self, index: int, kept: _Kept, number: int, gradients: Sequence[Slices], initials: Sequence[Slices]
+        self, index: int, process: ShardProcess, number: int, gradients: Sequence[Slices], initials: Sequence[Slices]
     ) -> None:
-        its = slice(index, None, len(self._kept))
-        kept.sent.append(kept.actor.apply.remote(number, _packed(gradients[its]), _packed(initials[its])))
+        its = slice(index, None, len(self._processes))
+        process.sent.append(process.actor.apply.remote(number, _packed(gradients[its]), _packed(initials[its])))
 
     def fetch(self, version: int) -> list[Weights]:
         """From all processes at once."""
@@ -123,24 +123,24 @@ class RayShards:
         self._num_applied, self._num_sent, self._parts = num_applied, num_applied, [dict(part) for part in parts]
 
     def _asked(self, verb: str, *arguments: Any) -> list[Weights]:
-        if not self._kept:
+        if not self._processes:
             self._start()
-        references = [getattr(kept.actor, verb).remote(*arguments) for kept in self._kept]
+        references = [getattr(process.actor, verb).remote(*arguments) for process in self._processes]
         found = [Weights() for _ in range(self._count)]
         for index, reference in enumerate(references):
-            found[index :: len(self._kept)] = self._answer(index, reference, verb, arguments)
+            found[index :: len(self._processes)] = self._answer(index, reference, verb, arguments)
         return found
 
     def _answer(self, index: int, reference: Any, verb: str, arguments: Sequence[Any]) -> list[Weights]:
         """What a process says, or the one that takes its place."""
         for num_left in reversed(range(MAX_STARTS)):
-            kept = self._kept[index]
+            process = self._processes[index]
             try:
-                *_, answer = self._ray.get([*kept.sent, reference])
+                *_, answer = self._ray.get([*process.sent, reference])
             except self._ray.exceptions.RayTaskError as error:
                 raise RunError(f"a shard of the parameters on the Ray cluster is broken:\n{error}") from None
             except self._ray.exceptions.RayError as error:
-                self._ray.kill(kept.actor)  # it may live and be out of reach
+                self._ray.kill(process.actor)  # it may live and be out of reach
                 if getattr(error, "actor_init_failed", False):
                     raise RunError(
                         "a process for shards of the parameters does not start on the Ray cluster; `netwright doctor "
@@ -153,38 +153,38 @@ class RayShards:
                     ) from None
                 self.num_replaced += 1
                 self._hire(index)
-                reference = getattr(self._kept[index].actor, verb).remote(*arguments)
+                reference = getattr(self._processes[index].actor, verb).remote(*arguments)
             else:
-                kept.sent.clear()
+                process.sent.clear()
                 return _unpacked(answer)
         raise AssertionError
 
     def _start(self) -> None:
         self._ray = import_ray()
         self._disconnect = connect(self._address, self._num_cpus)
-        self._kept = [_Kept(None) for _ in range(min(self._count, max(1, len(nodes()))))]
-        for index in range(len(self._kept)):
+        self._processes = [ShardProcess(None) for _ in range(min(self._count, max(1, len(nodes()))))]
+        for index in range(len(self._processes)):
             self._hire(index)
 
     def _hire(self, index: int) -> None:
         """Start a process with the last state, and send it what came after."""
-        parts = self._parts[index :: len(self._kept)]
+        parts = self._parts[index :: len(self._processes)]
         alive = sorted(nodes(), key=lambda node: node.identity)  # so that it comes back to its node
         where = on_node(alive[index % len(alive)].identity, soft=True) if alive else {"num_cpus": 0}
         # An actor that asks for nothing at all is put on a node by chance, whatever is said of nodes.
-        actor = self._ray.remote(Keeper).options(**where, memory=1)
-        kept = _Kept(actor.remote(len(parts), self._settings, self._num_applied, _packed(parts)))
-        self._kept[index] = kept
+        actor = self._ray.remote(ShardActor).options(**where, memory=1)
+        process = ShardProcess(actor.remote(len(parts), self._settings, self._num_applied, _packed(parts)))
+        self._processes[index] = process
         for gradient in self._gradients:
-            self._send(index, kept, *gradient)
+            self._send(index, process, *gradient)
 
     def close(self) -> None:
         """Kill the processes; end the cluster if it was started here."""
-        if self._kept and self._ray.is_initialized():  # or else Ray would start a cluster for the sake of killing
-            for kept in self._kept:
-                if kept.actor is not None:  # it was not yet started when Ctrl-C came
-                    self._ray.kill(kept.actor)
-        self._kept = []
+        if self._processes and self._ray.is_initialized():  # or else Ray would start a cluster for the sake of killing
+            for process in self._processes:
+                if process.actor is not None:  # it was not yet started when Ctrl-C came
+                    self._ray.kill(process.actor)
+        self._processes = []
         self._disconnect()
 
 

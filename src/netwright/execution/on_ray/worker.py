@@ -23,7 +23,7 @@ RAYS_OWN = (":job_id:", ":actor_name:", ":task_name:")
 
 
 @dataclass(frozen=True)
-class Desk:
+class WorkerLocation:
     """Where an actor works."""
 
     node: str
@@ -38,12 +38,12 @@ class Worker:
     def __init__(self, threads: int) -> None:
         self._threads = threads
 
-    def start(self, pickled: bytes, path: Sequence[str]) -> Desk:
+    def start(self, pickled: bytes, path: Sequence[str]) -> WorkerLocation:
         """Receive what to call, and where the driver finds its modules, which may be here too."""
         sys.path += [folder for folder in path if folder not in sys.path]
         self._evaluate = load_evaluate(pickled, self._threads)
         node = import_ray().get_runtime_context().get_node_id()
-        return Desk(node, tuple(output_files()))
+        return WorkerLocation(node, tuple(output_files()))
 
     def work(self, pickled: bytes) -> bytes:
         """Train one child; raises where this node has no data for it."""

@@ -13,7 +13,7 @@ from netwright.controller.parameters import AdamParameters
 from netwright.controller.policy import Controller, Weights
 from netwright.controller.recurrence import States
 from netwright.spaces.decisions import Choice
-from netwright.spaces.programs import Performance
+from netwright.spaces.programs import Episode
 
 INIT_RANGE = 0.08  # weights U(-0.08, 0.08); paper
 NUM_KEPT = 16
@@ -21,16 +21,16 @@ NUM_KEPT = 16
 
 
 @dataclass(frozen=True)
-class Told:
+class FinishedTrial:
     """A finished trial: what it was suggested, its reward, and the version of the weights that drew it, if one did."""
 
-    performance: Performance
+    episode: Episode
     reward: float
     version: int | None
 
 
 @dataclass
-class Drawing:
+class TrialUnderWay:
     """A trial under way: what draws it, what it was suggested so far, and where the controller is behind that."""
 
     version: int
@@ -60,37 +60,37 @@ class Learner:
         """The newest version."""
         return self._parameters.version
 
-    def begin(self) -> Drawing:
+    def begin(self) -> TrialUnderWay:
         """A trial that the newest version draws."""
         with _own_torch():
             self._load(self.version)
-            return Drawing(self.version, self._controller.begin())
+            return TrialUnderWay(self.version, self._controller.begin())
 
-    def draw(self, drawing: Drawing, choice: Choice, rng: np.random.Generator) -> int:
+    def draw(self, drawing: TrialUnderWay, choice: Choice, rng: np.random.Generator) -> int:
         """The controller's answer to the trial's next decision."""
         with _own_torch():
             self._load(drawing.version)
             return self._controller.choose(drawing.walk, choice, rng)
 
-    def advance(self, drawing: Drawing, choice: Choice, action: int) -> None:
+    def advance(self, drawing: TrialUnderWay, choice: Choice, action: int) -> None:
         """Take in the trial's next answer, whoever gave it."""
         with _own_torch():
             self._load(drawing.version)
             drawing.walk = self._controller.advance(drawing.walk, choice, action)
 
-    def learn(self, batch: Sequence[Told]) -> None:
+    def learn(self, batch: Sequence[FinishedTrial]) -> None:
         """One policy-gradient step, each trial's gradient taken at the weights that drew it.
 
         A trial that something else drew (another sampler, `enqueue_trial`) is taken at the newest weights.
         """
-        advantages = self._parameters.judge([told.reward for told in batch]).advantages
+        advantages = self._parameters.advantages([told.reward for told in batch]).values
         versions = [self.version if told.version is None else told.version for told in batch]
         gradient: Weights = {}
         with _own_torch():
             for version in sorted(set(versions)):
                 self._load(version)
                 drawn = [index for index, each in enumerate(versions) if each == version]
-                log_probs, entropies = self._controller.log_probs([batch[index].performance for index in drawn])
+                log_probs, entropies = self._controller.log_probs([batch[index].episode for index in drawn])
                 chosen = torch.tensor([advantages[index] for index in drawn])
                 loss = reinforce_loss(log_probs, entropies, chosen, entropy_weight=0.0) * len(drawn) / len(batch)
                 names = list(self._controller.weights)

@@ -12,7 +12,7 @@ from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from netwright.integrations.optuna.learner import Drawing, Learner, Told
+from netwright.integrations.optuna.learner import FinishedTrial, Learner, TrialUnderWay
 from netwright.integrations.optuna.suggestions import decision_of, options_of, performance_of
 from netwright.trials import derive_seed, is_finite_number
 
@@ -70,7 +70,7 @@ class ControllerSampler(BaseSampler):
         self._learner = self._make_learner()
         self._learned: list[int] = []
         """The numbers of the trials learned, in order."""
-        self._drawings: dict[int, Drawing] = {}
+        self._drawings: dict[int, TrialUnderWay] = {}
         """By the storage's number of a trial: those under way in this process."""
 
     def __reduce__(self) -> Any:
@@ -101,7 +101,7 @@ class ControllerSampler(BaseSampler):
             index = 0 if choice is None else self._learner.draw(drawing, choice, rng)
             return options.value(index, rng)
 
-    def _drawing(self, study: optuna.Study, trial: FrozenTrial) -> Drawing:
+    def _drawing(self, study: optuna.Study, trial: FrozenTrial) -> TrialUnderWay:
         """The trial as it stands. One version draws all of its suggestions: the newest at the first of them."""
         if self._study_name != study.study_name:
             self._begin(study.study_name)
@@ -128,18 +128,18 @@ class ControllerSampler(BaseSampler):
             self._drawings = drawings
         while len(ended) >= len(self._learned) + self._batch_size:
             batch = ended[len(self._learned) :][: self._batch_size]
-            told = [self._told(trial, study.direction) for trial in batch]
-            if any(each.performance.actions for each in told):
-                self._learner.learn([each for each in told if each.performance.actions])
+            told = [self._finished_trial(trial, study.direction) for trial in batch]
+            if any(each.episode.actions for each in told):
+                self._learner.learn([each for each in told if each.episode.actions])
             self._learned += [trial.number for trial in batch]
 
-    def _told(self, trial: FrozenTrial, direction: StudyDirection) -> Told:
+    def _finished_trial(self, trial: FrozenTrial, direction: StudyDirection) -> FinishedTrial:
         drawn: Mapping[str, Any] = trial.system_attrs.get(ATTRIBUTE, {"version": None, "names": ()})
         names = [*drawn["names"], *(name for name in trial.params if name not in drawn["names"])]
-        performance = performance_of(names, trial.params, trial.distributions, self._max_options)
+        episode = performance_of(names, trial.params, trial.distributions, self._max_options)
         assert trial.value is not None
         reward = trial.value if direction is StudyDirection.MAXIMIZE else -trial.value
-        return Told(performance, reward, drawn["version"])
+        return FinishedTrial(episode, reward, drawn["version"])
 
     def after_trial(
         self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None

@@ -10,7 +10,7 @@ import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from netwright.spaces.decisions import Choice, Decision
-from netwright.spaces.programs import Performance, space
+from netwright.spaces.programs import Episode, space
 
 
 class Options(Protocol):
@@ -110,7 +110,7 @@ def decision_of(name: str, distribution: BaseDistribution, max_options: int) -> 
 
 def performance_of(
     names: Sequence[str], values: Mapping[str, Any], distributions: Mapping[str, BaseDistribution], max_options: int
-) -> Performance:
+) -> Episode:
     """The suggestions `names` of a trial, in this order, as a performance."""
     decisions, actions = [], []
     for name in names:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from netwright.errors import DataError
-from netwright.tasks.images.raw import MAX_EDGE, Found, Labelled, shrunk
+from netwright.tasks.images.raw import MAX_EDGE, Labelled, RawDataset, shrunk
 
 FORMATS = {
     ".png": "PNG",
@@ -51,7 +51,7 @@ class _File:
     transparent: bool
 
 
-class _Left:
+class SkippedFiles:
     """What is left out, and why."""
 
     def __init__(self, root: Path) -> None:
@@ -79,7 +79,7 @@ class _Left:
             yield f"{_files(len(self._unreadable))} that cannot be read left out, the first: {where} ({reason})"
 
 
-def read_folder(root: Path) -> Found:
+def read_folder(root: Path) -> RawDataset:
     """The images in `root`; `DataError` where none are arranged as described above."""
     groups = _folders(root)
     if not groups:
@@ -89,11 +89,11 @@ def read_folder(root: Path) -> Found:
     class_names = tuple(folder.name for folder in classes)
     if not classes:
         raise DataError(f"{root / 'train'} has no sub-folder; {EXPECTED}")
-    left = _Left(root)
-    train = list(_headers(classes, class_names, left))
-    test = list(_headers(_folders(root / "test"), class_names, left)) if divided else []
+    skipped = SkippedFiles(root)
+    train = list(_headers(classes, class_names, skipped))
+    test = list(_headers(_folders(root / "test"), class_names, skipped)) if divided else []
     if not train:
-        raise DataError("; ".join([f"{root} holds no image that can be read", *left.notes(), EXPECTED]))
+        raise DataError("; ".join([f"{root} holds no image that can be read", *skipped.notes(), EXPECTED]))
     if divided and not test:
         raise DataError(f"{root / 'test'} holds no image that can be read; fill it, or remove it to have one set aside")
     seen = [*train, *test]
@@ -103,8 +103,8 @@ def read_folder(root: Path) -> Found:
         treatments.append(f"{num_grey:,} of {len(seen):,} images are grey and were read as colour")
     if num_transparent := sum(file.transparent for file in seen):
         treatments.append(f"{num_transparent:,} of {len(seen):,} images are transparent and were laid on white")
-    parts = [_pixels(files, size, colour, left) for files in (train, test)]
-    return Found(parts[0], parts[1] if divided else None, class_names, (*left.notes(), *treatments))
+    parts = [_pixels(files, size, colour, skipped) for files in (train, test)]
+    return RawDataset(parts[0], parts[1] if divided else None, class_names, (*skipped.notes(), *treatments))
 
 
 def _folders(parent: Path) -> list[Path]:
@@ -112,18 +112,18 @@ def _folders(parent: Path) -> list[Path]:
     return sorted(path for path in parent.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
 
 
-def _headers(folders: Sequence[Path], class_names: Sequence[str], left: _Left) -> Iterator[_File]:
+def _headers(folders: Sequence[Path], class_names: Sequence[str], skipped: SkippedFiles) -> Iterator[_File]:
     for folder in folders:
         if folder.name not in class_names:
             raise DataError(f"{folder} is no class of the training images; expected {', '.join(class_names)}")
         for path in sorted(folder.iterdir()):
             if path.suffix.lower() not in FORMATS or not path.is_file():
-                left.foreign(path)
+                skipped.foreign(path)
                 continue
             try:
                 file = _header(path, class_names.index(folder.name))
             except Exception as error:  # whatever a decoder raises for a broken file
-                left.unreadable(path, error)
+                skipped.unreadable(path, error)
             else:
                 yield file
 
@@ -163,7 +163,7 @@ def _common_size(files: Sequence[_File]) -> tuple[tuple[int, int], list[str]]:
     return size, notes
 
 
-def _pixels(files: Sequence[_File], size: tuple[int, int], colour: bool, left: _Left) -> Labelled:
+def _pixels(files: Sequence[_File], size: tuple[int, int], colour: bool, skipped: SkippedFiles) -> Labelled:
     channels = 3 if colour else 1
     images = np.empty((len(files), *size, channels), np.uint8)
     labels: list[int] = []
@@ -171,7 +171,7 @@ def _pixels(files: Sequence[_File], size: tuple[int, int], colour: bool, left: _
         try:
             images[len(labels)] = _decoded(file, size, colour)
         except Exception as error:  # whatever a decoder raises for a broken file
-            left.unreadable(file.path, error)
+            skipped.unreadable(file.path, error)
         else:
             labels.append(file.label)
     channels_first = np.ascontiguousarray(images[: len(labels)].transpose(0, 3, 1, 2))

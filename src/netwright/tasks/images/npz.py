@@ -19,14 +19,14 @@ from torch.nn import functional
 
 from netwright.errors import DataError
 from netwright.tasks.files import physical_memory
-from netwright.tasks.images.raw import MAX_EDGE, Found, Labelled, shrunk
+from netwright.tasks.images.raw import MAX_EDGE, Labelled, RawDataset, shrunk
 
 KNOWN = ("images", "labels", "test_images", "test_labels", "class_names")
 MEMORY_PER_BYTE = 4
 """Bytes of memory that a byte of an array may need: as it was read, in the order of torch, divided into parts."""
 
 
-def read_arrays(path: Path) -> Found:
+def read_arrays(path: Path) -> RawDataset:
     """The images in the file `path`; `DataError` says which array is not as described above."""
     arrays = _arrays(path)
     images = _images(path, "images", arrays["images"])
@@ -46,7 +46,7 @@ def read_arrays(path: Path) -> Found:
             )
         test_labels = _labels(path, "test_labels", arrays["test_labels"], len(test_images))
         test = Labelled(_small(test_images), test_labels)
-    return Found(train, test, _class_names(path, arrays, train, test), tuple(notes))
+    return RawDataset(train, test, _class_names(path, arrays, train, test), tuple(notes))
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:

@@ -27,7 +27,7 @@ class Labelled:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class RawDataset:
     """All images at one place; `test` is None where they have no test part. `notes` say what was changed."""
 
     train: Labelled

@@ -18,7 +18,7 @@ from netwright.errors import DataError
 from netwright.tasks.images.data import ImageData, share_of_every_class
 from netwright.tasks.images.folder import read_folder
 from netwright.tasks.images.npz import read_arrays
-from netwright.tasks.images.raw import Found, Labelled
+from netwright.tasks.images.raw import Labelled, RawDataset
 
 TEST_SHARE, TEST_SEED = 0.2, 0
 EXPECTED = "expected a folder with one sub-folder of images for each class, or an .npz file with `images` and `labels`"
@@ -62,7 +62,7 @@ def load_images(path: Path | None) -> ImageData:
     )
 
 
-def _check_classes(path: Path, found: Found) -> None:
+def _check_classes(path: Path, found: RawDataset) -> None:
     if len(found.class_names) < 2:
         raise DataError(f"{path} has a single class, {found.class_names[0]!r}; expected two or more")
     uses = "to train on, to validate and to test" if found.test is None else "to train on and to validate"
@@ -80,7 +80,7 @@ def _check_classes(path: Path, found: Found) -> None:
         )
 
 
-def _checksum(found: Found) -> str:
+def _checksum(found: RawDataset) -> str:
     digest = hashlib.sha256(repr(found.class_names).encode())
     for part in (found.train, found.test or Labelled.none()):
         digest.update(repr(tuple(part.images.shape)).encode())
