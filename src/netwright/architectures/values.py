@@ -12,6 +12,8 @@ from typing import Any
 
 from netwright.errors import SpaceError
 
+JsonObject = dict[str, Any]
+"""A JSON object as `json.loads` returns it."""
 EXACT = (bool, int, str)
 """What is the same in JSON; most of an architecture's values, asked for first."""
 
