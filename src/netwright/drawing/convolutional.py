@@ -1,27 +1,21 @@
 """A ConvNet as a picture: the chain of its layers, filters in true proportions, an arc for each skip connection."""
 
-from netwright.architectures.convolutional import ConvLayer, ConvNet
-from netwright.drawing.layout import BAR_HEIGHT, BAR_WIDTH, IMAGE, POOL_GAP, PORT, Layout, arcs_of, lay_out
-from netwright.drawing.svg import MARGIN, document, path, rectangle, text
+from netwright.architectures.convolutional import IMAGE, ConvLayer, ConvNet
+from netwright.drawing.layout import BAR_HEIGHT, BAR_WIDTH, POOL_GAP, PORT, Layout, arcs_of, lay_out
+from netwright.drawing.svg import MARGIN, STANDALONE, Style, document, path, rectangle, text
 
 HEAD = 3.2
 """Half the width of an arrow's head."""
+CAPTION = (
+    "A column is a layer: its filter, height by width in pixels, and its number of filters as a bar. Arrows and "
+    "arcs lead from what is read to who reads it; what no layer reads goes to the classifier (orange). A dashed "
+    "line is a max-pooling. Point at a layer to see what it reads."
+)
+"""How a drawing is read."""
 
 
-def draw_convnet(
-    network: ConvNet,
-    *,
-    title: str = "",
-    note: str = "",
-    styled: bool = True,
-    background: bool = True,
-    adaptive: bool = True,
-) -> str:
-    """The network as a self-standing SVG document; the parameters are those of `any.draw`.
-
-    A column is a layer: its filter, height by width in pixels, and below it the number of filters as a bar. Arrows
-    and arcs lead from what is read to who reads it; those to the classifier are orange, a dashed line is a pooling.
-    """
+def draw_convnet(network: ConvNet, *, title: str = "", note: str = "", style: Style = STANDALONE) -> str:
+    """Draw a network; the arguments are those of `any.draw`."""
     counts = f"{_counted(len(network.layers), 'layer')}, {_counted(network.num_connections, 'connection')}"
     summary = f"{counts}; {note}" if note else counts
     layout = lay_out(network, title=title, summary=summary)
@@ -38,9 +32,7 @@ def draw_convnet(
         height=layout.height,
         heading=(title, summary),
         description=f"{counts}: {network}",  # the notation of the command line
-        styled=styled,
-        background=background,
-        adaptive=adaptive,
+        style=style,
     )
 
 
