@@ -1,7 +1,7 @@
 """Architectures as JSON, and the fingerprint by which two of them are the same.
 
-Any value that is made of dataclasses, mappings, sequences, strings, numbers, booleans and None is an architecture, so
-a user's space may return a plain dictionary.
+An architecture is a value made of dataclasses, mappings, sequences, strings, numbers, booleans and None, so a user's
+space may return a plain dictionary.
 """
 
 import hashlib

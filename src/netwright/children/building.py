@@ -57,7 +57,7 @@ def initialise(module: nn.Module, seed: int) -> None:
     paper follows.
 
     Args:
-        module: Any network of convolutions, linear layers and batch normalisation.
+        module: A network of convolutions, linear layers and batch normalisation.
         seed: All randomness derives from it.
     """
     generator = torch.Generator().manual_seed(seed)

@@ -45,11 +45,9 @@ class ConvNetModule(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Images [N, in_channels, H, W] of any size -> logits [N, num_classes]."""
         maps = {IMAGE: images}
-        for index, (layer, step, block) in enumerate(
-            zip(self.architecture.layers, self.steps, self.blocks, strict=True)
-        ):
+        for index, (step, block) in enumerate(zip(self.steps, self.blocks, strict=True)):
             output = block(self._joined(maps, step.reads))
-            maps = {read: pooled(maps[read], layer.pool) for read in step.kept}
+            maps = {read: pooled(maps[read], step.pool) for read in step.kept}
             maps[index] = output
         logits: Tensor = self.classifier(self._joined(maps, self.architecture.outputs).mean(dim=(2, 3)))
         return logits

@@ -69,7 +69,7 @@ def _layer(index: int, layer: ConvLayer, layout: Layout, sources: list[int], mos
 
 
 def _filter(x: float, y: float, layer: ConvLayer, cell: float) -> str:
-    """The pixels that one filter covers."""
+    """Return a grid of the pixels that one filter covers."""
     height, width = layer.filter_height * cell, layer.filter_width * cell
     left, top = x - width / 2, y - height / 2
     lines = [f"M{left + n * cell:.1f} {top:.1f}v{height:.1f}" for n in range(1, layer.filter_width)]
@@ -79,7 +79,7 @@ def _filter(x: float, y: float, layer: ConvLayer, cell: float) -> str:
 
 
 def _arrow(layout: Layout, source: int, target: int, line: str, head: str) -> str:
-    """The short arrow of the chain, from card to card."""
+    """Return the short arrow between neighbouring cards."""
     start, end = layout.centres[source] + layout.card / 2 + 1, layout.centres[target] - layout.card / 2 - 1
     y = layout.top + layout.card / 2
     tip = f"M{end:.1f} {y:.1f}l-5 {-HEAD}v{2 * HEAD}z"
@@ -87,12 +87,12 @@ def _arrow(layout: Layout, source: int, target: int, line: str, head: str) -> st
 
 
 def _arrival(x: float, top: float, head: str) -> str:
-    """The head that all arcs into a layer share."""
+    """Return the arrow head that all arcs into a layer share."""
     return path(f"M{x - PORT:.1f} {top + 0.5:.1f}l{-HEAD} -5.5h{2 * HEAD}z", head)
 
 
 def _image(layout: Layout) -> str:
-    """A picture with hills and a sun."""
+    """Return the icon of the input image, with hills and a sun."""
     x, y = layout.centres[IMAGE], layout.top + layout.card / 2
     frame = f"M{x - 12:.1f} {y - 10:.1f}h24v20h-24z"
     hills = f"M{x - 12:.1f} {y + 6:.1f}l8 -9 6 6 4 -4 6 6"
@@ -105,7 +105,7 @@ def _image(layout: Layout) -> str:
 
 
 def _classifier(network: ConvNet, layout: Layout, sources: list[int]) -> str:
-    """A column of classes, and what leads there: every output that no layer reads."""
+    """Return the icon of the classifier, and the lines from every output that no layer reads."""
     last = len(network.layers)
     x, y = layout.centres[last], layout.top + layout.card / 2
     parts = []
@@ -122,7 +122,7 @@ def _classifier(network: ConvNet, layout: Layout, sources: list[int]) -> str:
 
 
 def _poolings(network: ConvNet, layout: Layout) -> list[str]:
-    """A pooling shrinks every map that is read across it, so its line crosses the arcs."""
+    """Return the dashed lines; a pooling shrinks every map that is read across it, so its line crosses the arcs."""
     parts = []
     for index, layer in enumerate(network.layers):
         if layer.pool > 1:

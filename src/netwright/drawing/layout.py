@@ -1,4 +1,4 @@
-"""Where the parts of a drawn network lie: one column for each layer, arcs above, rows of numbers below."""
+"""Positions in the drawing of a network: one column for each layer, arcs above, rows of numbers below."""
 
 from dataclasses import dataclass
 

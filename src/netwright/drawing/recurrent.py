@@ -52,7 +52,7 @@ def draw_cell(cell: RecurrentCell, *, title: str = "", note: str = "", style: St
 
 
 def _line(cell: RecurrentCell, tree: Tree, index: int, *, on_way: bool) -> str:
-    """From a node to the one that joins it: straight up, then over to its place in the gap below that one."""
+    """Connect a node to its parent: straight up, then over to the parent's port in the gap below it."""
     parent = cell.base + index // 2
     x, target = tree.centres[index], tree.centres[parent] + tree.sides[index] * PORT
     end = tree.bottom(parent) + 5
@@ -73,7 +73,7 @@ def _head_aside(x: float, y: float, side: int, classes: str) -> str:
 
 
 def _node(x: float, top: float, node: CellNode, *, idle: bool) -> str:
-    """A card: the activation's half is a colour, that of the combination a sign."""
+    """Return a card: the activation as a coloured half, the combination as a sign."""
     left, straight = x - CARD / 2, CARD - 2 * RADIUS
     half = (
         f"M{left:.1f} {top + HALF:.1f}v{RADIUS - HALF:.1f}a{RADIUS} {RADIUS} 0 0 1 {RADIUS} {-RADIUS}h{straight:.1f}"
@@ -112,7 +112,7 @@ def _output(tree: Tree) -> str:
 
 
 def _injection(cell: RecurrentCell, tree: Tree, *, idle: bool) -> str:
-    """A node of its own above the one where the old state comes in from the side."""
+    """Return the injection: a card above its node, with the old state arriving from the side."""
     index = cell.inject_index
     x, y, side = tree.centres[index], tree.exits[index], tree.sides[index]
     edge, middle = x + side * CARD / 2, y + 1.5 * HALF
@@ -127,7 +127,7 @@ def _injection(cell: RecurrentCell, tree: Tree, *, idle: bool) -> str:
 
 
 def _reading(cell: RecurrentCell, tree: Tree) -> str:
-    """The new state leaves a node before its activation."""
+    """Return the arrow of the new state, which leaves its node before the activation."""
     index = cell.read_index
     side = tree.sides[index]
     edge, y = tree.centres[index] + side * CARD / 2, tree.tops[index] + HALF

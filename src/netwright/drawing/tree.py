@@ -1,4 +1,4 @@
-"""Where the parts of a drawn cell lie: the leaves in the lowest row, each node above and between the two it joins."""
+"""Positions in the drawing of a cell: the leaves in the lowest row, each node above and between the two it reads."""
 
 from dataclasses import dataclass
 
