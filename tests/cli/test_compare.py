@@ -60,7 +60,7 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("time_limit", ["null", "60"], ids=["whole runs as jobs", "run folders"])
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_comparison_that_was_stopped_goes_on_to_the_same_numbers(
     start: Start, cli: Cli, recipe_file: Path, tmp_path: Path, time_limit: str, how: int
 ) -> None:

@@ -224,6 +224,7 @@ def long_run(tmp_path_factory):
     return make_run(tmp_path_factory.mktemp("long") / "run", num_trials=15_000, space=space, num_distinct=1500)
 
 
+@pytest.mark.slow
 def test_15_000_trials_stay_below_10_megabytes(long_run):
     text, page = report_of(long_run)
     assert len(text.encode()) < 10e6
