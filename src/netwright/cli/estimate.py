@@ -35,8 +35,8 @@ def described(estimate: Estimate) -> str:
         f"{duration(estimate.high)}; {device_hours(estimate)}\n"
         f"  {estimate.num_trained:,.0f} networks of {duration(estimate.child_seconds)} on {estimate.workers} "
         f"workers{left_out}{retrained}, {duration(estimate.start_seconds)} to start\n"
-        "  measured on networks that the untrained controller samples; the range allows for the policy shifting to cheaper or "
-        "larger networks"
+        "  measured on networks that the untrained controller samples; the range allows for the policy shifting to "
+        "cheaper or larger networks"
     )
 
 

@@ -99,7 +99,7 @@ def _print_notes(console: Console, results: Results, metric: str, folder: object
     if results.confirmed:
         notes.append(f"confirmed: mean ± deviation of the {metric} over fresh seeds on the same split, to be quoted.")
         notes.append(
-            f"search's {metric}: of the one training during the search, optimistic because it was picked for being high."
+            f"search's {metric}: of the search's one training, optimistic because it was picked for being high."
         )
     elif results.config["evaluate"]["kind"] == "table":
         test = results.best.metrics["test_accuracy"]
