@@ -140,7 +140,8 @@ def search(
     from netwright.cli.places import placement_with
     from netwright.config import strategy_settings
     from netwright.recipes import config_of
-    from netwright.searching.run import Placement, continued
+    from netwright.searching.placement import Placement
+    from netwright.searching.run import continued
 
     data = data.resolve() if data else None
     config = config_of(recipe, data).changed(seed=seed)
@@ -196,7 +197,8 @@ def resume(
 def _run(config: Any, folder: Path, placement: Any, top: int, tensorboard: bool) -> None:
     from netwright.cli.tables import print_results
     from netwright.integrations.tensorboard import Curves
-    from netwright.searching.progress import Callbacks, make_progress
+    from netwright.searching.callbacks import Callbacks
+    from netwright.searching.progress import make_progress
     from netwright.searching.run import is_complete, run_search
 
     complete = is_complete(config, folder)

@@ -80,7 +80,7 @@ def compare(
     from netwright.compare.plan import Repeats, default_folder, make_plan
     from netwright.compare.runs import execute
     from netwright.recipes import config_of
-    from netwright.searching.run import Placement
+    from netwright.searching.placement import Placement
 
     data = data.resolve() if data else None
     plan = make_plan(

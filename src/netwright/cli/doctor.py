@@ -13,7 +13,7 @@ import torch
 from netwright.errors import NetwrightError
 from netwright.execution.local import usable_cores
 from netwright.execution.on_ray.cluster import probed_nodes, versions_here
-from netwright.searching.run import hardware
+from netwright.searching.provenance import hardware
 from netwright.tasks.images.cifar10 import find_cifar10
 from netwright.tasks.text.penn_treebank import find_penn_treebank
 from netwright.training.speed import has_fast_bfloat16

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from netwright.cli.options import ExecutorName
 from netwright.config import RunConfig
-from netwright.searching.run import Placement, default_workers
+from netwright.searching.placement import Placement, default_workers
 
 
 def placement_with(
