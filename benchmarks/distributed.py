@@ -35,7 +35,7 @@ from netwright.execution.on_ray.parameter_shards import RayShards
 from netwright.report.statistics import quantile
 from netwright.searching.core import SearchCore
 from netwright.searching.loop import make_core
-from netwright.searching.run import hardware
+from netwright.searching.provenance import hardware
 from netwright.spaces.convolutional import convolutional
 from netwright.testing.simulation import FixedPolicy, Simulation, simulate
 from netwright.testing.virtual_clock import VirtualExecutor, log_normal

@@ -17,8 +17,8 @@ from unittest import mock
 import numpy as np
 
 from netwright.compare.statistics import Spread, share, spread
+from netwright.execution.local import usable_cores
 from netwright.recipes import config_of
-from netwright.searching.run import usable_cores
 from netwright.spaces.exploring import sample
 from netwright.spaces.programs import Episode, Space
 from netwright.strategies import thompson

@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 from netwright.config import FunctionSettings, ReplicaSettings, RunConfig, StrategySettings, strategy_settings
 from netwright.errors import ConfigError, NetwrightError
+from netwright.searching.placement import Placement
 from netwright.searching.progress import make_progress
 from netwright.searching.results import Results
-from netwright.searching.run import Placement, continued, run_search
+from netwright.searching.run import continued, run_search
 from netwright.spaces.checking import check_space
 from netwright.spaces.programs import Space
 from netwright.trials import TrialState

@@ -9,7 +9,7 @@ from netwright.compare.page import distances, write_page
 from netwright.compare.plan import make_plan
 from netwright.compare.runs import WholeRun
 from netwright.config import FunctionSettings, RunConfig
-from netwright.evaluation.factory import DatasetInfo
+from netwright.evaluation.interface import DatasetInfo
 from oracles.chromium import NAMES, Chromium, installed
 from oracles.tiny_search import tiny, total
 

@@ -19,7 +19,7 @@ from netwright.final_training import images as finals
 from netwright.final_training.pipeline import finish, found_in
 from netwright.locks import locked
 from netwright.models.folder import read_description
-from netwright.searching.run import Placement
+from netwright.searching.placement import Placement
 from netwright.tasks import catalog
 from netwright.training import images as loop
 from oracles.numbered_images import (

@@ -26,7 +26,7 @@ from netwright.cli.options import (
 if TYPE_CHECKING:
     from netwright.compare.comparison import Comparison
     from netwright.compare.plan import Plan
-    from netwright.searching.run import Placement
+    from netwright.searching.placement import Placement
 
 
 @app.command()
@@ -58,7 +58,7 @@ def compare(
     from netwright.compare.page import write_page
     from netwright.compare.plan import Repeats, default_folder, make_plan
     from netwright.recipes import config_of
-    from netwright.searching.run import Placement
+    from netwright.searching.placement import Placement
 
     data = data.resolve() if data else None
     plan = make_plan(

@@ -40,7 +40,7 @@ def findings(data: Path | None) -> Iterator[tuple[str, str]]:
     import torch
 
     from netwright.execution.local import usable_cores
-    from netwright.searching.run import hardware
+    from netwright.searching.provenance import hardware
     from netwright.tasks.images.cifar10 import find_cifar10
     from netwright.tasks.text.penn_treebank import find_penn_treebank
     from netwright.training.speed import has_fast_bfloat16

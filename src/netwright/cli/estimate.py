@@ -4,7 +4,8 @@ from rich.console import Console
 
 from netwright.config import RunConfig
 from netwright.searching.estimate import Estimate, estimate_paper, estimate_search
-from netwright.searching.run import Placement, hardware
+from netwright.searching.placement import Placement
+from netwright.searching.provenance import hardware
 
 
 def print_estimates(config: RunConfig, placement: Placement) -> None:

@@ -16,9 +16,11 @@ from netwright.config import RunConfig
 from netwright.drawing.any import drawable
 from netwright.errors import NetwrightError, RunError
 from netwright.integrations.tensorboard import Curves
-from netwright.searching.progress import Callbacks, make_progress
+from netwright.searching.callbacks import Callbacks
+from netwright.searching.placement import Placement, default_workers
+from netwright.searching.progress import make_progress
 from netwright.searching.results import Results
-from netwright.searching.run import Placement, default_workers, is_complete, run_search
+from netwright.searching.run import is_complete, run_search
 
 
 def placement_with(

@@ -76,7 +76,8 @@ def search(
         netwright search cifar10-quick --data FOLDER --set evaluate.epochs=5 -o runs/mine
     """
     from netwright.cli.running import placement_with, run_to_the_end
-    from netwright.searching.run import Placement, continued
+    from netwright.searching.placement import Placement
+    from netwright.searching.run import continued
 
     data = data.resolve() if data else None
     config = _configured(recipe, data, seed, strategy, max_parameters=max_parameters, max_multiply_adds=max_flops)

@@ -26,12 +26,13 @@ from netwright.cli.options import (
     VerifyOption,
     WorkersOption,
 )
-from netwright.config import FinalSettings, FinalTextSettings, RunConfig, TextSettings, assigned
+from netwright.config import RunConfig, assigned
 from netwright.errors import ConfigError, unknown
 
 if TYPE_CHECKING:
     from netwright.architectures.families import Architecture
-    from netwright.searching.run import Placement
+    from netwright.config.final_training import FinalTrainingSettings
+    from netwright.searching.placement import Placement
 
 
 @app.command()
@@ -68,6 +69,7 @@ def train(
         netwright train nas-cell --task ptb --like lstm-small --grid none
     """
     from netwright.cli.stages import Stages
+    from netwright.evaluation.factory import evaluation_of
     from netwright.final_training.pipeline import finish, found_in
     from netwright.searching.store import exists
 
@@ -89,7 +91,7 @@ def train(
     with Stages() as stages:
         final = final if grid == "small" else final.without_grid()
         model = finish(found, config, final, folder, placement, stages, run)
-    _print_model(model, folder, complete)
+    _print_model(evaluation_of(config.evaluate).model_lines(model), folder, complete)
 
 
 def _named(source: str) -> dict[str, "Architecture"]:
@@ -123,7 +125,7 @@ def _of_run(run: Path, task: str | None) -> tuple[RunConfig, "Placement", Path]:
 def _of_task(source: str, task: str | None, data: Path | None) -> tuple[RunConfig, "Placement", Path]:
     """The same for an architecture without a run: settings of the task's first recipe."""
     from netwright.final_training.pipeline import config_for
-    from netwright.searching.run import Placement, default_workers
+    from netwright.searching.placement import Placement, default_workers
 
     if task is None:
         raise ConfigError(f"{source} does not say what to train on; add --task cifar10 or --task ptb, for example")
@@ -138,34 +140,33 @@ def _sized(config: RunConfig, source: str, size: str | None, hidden: int | None,
     like = like or (source if source in REFERENCE_MODELS else None)
     if like is None and size is None and hidden is None:
         return config
-    if not isinstance(config.evaluate, TextSettings):
+    settings = config.evaluate
+    if settings.kind != "text":
         raise ConfigError(f"{source} is trained on no text here; --size, --hidden and --like are for language models")
-    settings = (
-        config.evaluate if like is None else reference_settings(like, config.evaluate.task, shrunk=like != source)
-    )
+    if like is not None:
+        settings = reference_settings(like, settings.task, shrunk=like != source)
     return config.changed(evaluate=resized(settings, size=size, hidden=hidden))
 
 
-def _assigned(
-    config: RunConfig, options: JsonObject, settings: list[str]
-) -> tuple[RunConfig, FinalSettings | FinalTextSettings]:
+def _assigned(config: RunConfig, options: JsonObject, settings: list[str]) -> tuple[RunConfig, "FinalTrainingSettings"]:
     """The settings of the run and of its final training (`options`, None if not given), both after `--set`."""
+    from netwright.evaluation.factory import evaluation_of
+
     given = {name: value for name, value in options.items() if value is not None}
-    if isinstance(config.evaluate, TextSettings) and not given.keys().isdisjoint(("schedule", "label_smoothing")):
+    kind = evaluation_of(config.evaluate).final_settings
+    if not given.keys() <= kind.model_fields.keys():
         raise ConfigError(
             f"--schedule and --label-smoothing are for images, and the task {config.evaluate.task} is a text; leave "
             "them out. How a language model's learning rate falls: --set evaluate.constant_epochs=N --set "
             "evaluate.decay=D"
         )
-    kind = FinalTextSettings if isinstance(config.evaluate, TextSettings) else FinalSettings
     final = kind.from_json(given)
     document = assigned({**config.to_json(), "final": final.to_json()}, settings)
     final = kind.from_json(document.pop("final"))
     return config.from_json(document), final
 
 
-def _print_model(model: JsonObject, folder: Path, complete: bool) -> None:
-    lines = _about_text(model) if model.get("kind") == "text" else _about_images(model)
+def _print_model(lines: list[str], folder: Path, complete: bool) -> None:
     lines.append(f'the model: {folder} (in Python nw.load("{folder}"){_as_code(folder)})')
     if complete:
         lines.append(f"It was there already. To train it again, choose another --out or --seed, or remove {folder}.")
@@ -180,41 +181,3 @@ def _as_code(folder: Path) -> str:
 
     is_spelled_out = entry_of(EXPORTERS, read_architecture(folder / ARCHITECTURE)) is not None
     return f", as plain PyTorch: netwright export {folder} --to code" if is_spelled_out else ""
-
-
-def _about_images(model: JsonObject) -> list[str]:
-    metrics, settings = model["metrics"], model["settings"]
-    low, high = metrics["test_interval"]
-    start = "the schedule's" if settings["decay_at"] is None else f"{settings['decay_at']:g} of training"
-    return [
-        f"{model['origin']}, {metrics['num_parameters']:,} parameters, {settings['epochs']} epochs on "
-        f"{metrics['num_train_images']:,} images: learning rate {settings['learning_rate']:g}, weight decay "
-        f"{settings['weight_decay']:g}, epsilon {settings['epsilon']:g}, start of the decay: {start}",
-        *_chosen(model, "validation_accuracy"),
-        f"test accuracy {metrics['test_accuracy']:.4f} on {model['data']} (95% interval {low:.4f} to {high:.4f}, "
-        f"{metrics['num_test_images']:,} images, tested once)",
-    ]
-
-
-def _about_text(model: JsonObject) -> list[str]:
-    metrics, settings = model["metrics"], model["settings"]
-    bits = metrics[f"test_bits_per_{model['unit']}"]
-    return [
-        f"{model['origin']}, {metrics['num_parameters']:,} parameters, {model['hidden_size']} units in "
-        f"{model['num_layers']} layers, {settings['epochs']} epochs on {metrics['num_train_tokens']:,} tokens: "
-        f"learning rate {settings['learning_rate']:g} for {settings['constant_epochs']} epochs, first weights up to "
-        f"{settings['init_range']:g}",
-        *_chosen(model, "validation_perplexity"),
-        f"test perplexity {metrics['test_perplexity']:.2f} on {model['data']} ({bits:.3f} bits per {model['unit']}, "
-        f"{metrics['num_test_tokens']:,} tokens, tested once)",
-    ]
-
-
-def _chosen(model: JsonObject, score: str) -> list[str]:
-    """The validation score of the chosen grid point, if there was a grid."""
-    if model["metrics"][score] is None:
-        return []
-    return [
-        f"chosen on the search's split: {score.replace('_', ' ')} {model['metrics'][score]:.4f}, the best of "
-        f"{len(model['grid'])} trainings and so optimistic"
-    ]

@@ -22,7 +22,7 @@ from netwright.compare.statistics import (
     spread,
 )
 from netwright.errors import RunError
-from netwright.evaluation.factory import DatasetInfo
+from netwright.evaluation.interface import DatasetInfo
 
 NUM_POINTS = 100
 """Of a curve."""

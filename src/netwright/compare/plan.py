@@ -10,7 +10,8 @@ from typing import Any
 
 from netwright.config import STRATEGIES, RunConfig, differences, strategy_settings
 from netwright.errors import ConfigError, StoreError, unknown
-from netwright.evaluation.factory import Evaluation, evaluation_of
+from netwright.evaluation.factory import evaluation_of
+from netwright.evaluation.interface import Evaluation
 from netwright.files import replace_whole
 from netwright.trials import Trial
 

@@ -1,24 +1,25 @@
 """The runs of a comparison: whole runs side by side where children are instant, else one run folder after the other."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 
 from netwright.compare.plan import Plan, file_name, keep_plan
 from netwright.compare.records import Ledger, Record
 from netwright.config import RunConfig
 from netwright.errors import NetwrightError, RunError, StoreError
-from netwright.evaluation.factory import DatasetInfo
+from netwright.evaluation.interface import DatasetInfo
 from netwright.execution.attempts import run_all
 from netwright.execution.in_process import InProcessExecutor
 from netwright.execution.local import LocalExecutor, usable_cores
 from netwright.locks import locked
+from netwright.searching.callbacks import Callback
 from netwright.searching.core import SearchCore, Step
 from netwright.searching.loop import drive, make_core
-from netwright.searching.run import Placement, default_workers, look_at_data, run_search
+from netwright.searching.placement import Placement, default_workers
+from netwright.searching.run import open_data, run_search
 from netwright.trials import Job, Measurement, Outcome
 
 RUNS = "runs"
@@ -36,7 +37,7 @@ def execute(
     Stopping it loses no finished run and, where children are trained, no finished trial; the same call goes on.
     """
     plan.config.space.at(0).start()  # parameters that the space refuses are found before anything is written
-    dataset = look_at_data(plan.config, placement)
+    dataset = open_data(plan.config, placement)
     try:
         (folder / RUNS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -121,16 +122,11 @@ def _record_in(outcome: Outcome, strategy: str, seed: int) -> Record:
 # Trained children -----------------------------------------------------------------------------------------------------
 
 
-class Bookkeeping(AbstractContextManager["Bookkeeping"]):
-    """Ends a run with its budget; implements `Callback`."""
+class Bookkeeping(Callback):
+    """Ends a run with its budget."""
 
     def __init__(self, ledger: Ledger, on_spent: Callable[[float], None]) -> None:
         self._ledger, self._on_spent = ledger, on_spent
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing to put away."""
 
     def begin(self, core: SearchCore, config: RunConfig, placement: Placement, data_notes: Sequence[str]) -> None:
         """Count what an earlier start has spent."""
@@ -144,9 +140,6 @@ class Bookkeeping(AbstractContextManager["Bookkeeping"]):
     def _follow(self) -> None:
         self._ledger.follow(self.core)
         self._on_spent(self._ledger.spent)
-
-    def confirming(self, ended: int, total: int) -> None:
-        """Nothing is confirmed in a comparison."""
 
 
 def _one_after_the_other(

@@ -70,6 +70,11 @@ class LocalExecutor:
         _start_ignoring_sigint(pool)
         return pool
 
+    @property
+    def workers(self) -> int:
+        """How many children run at once."""
+        return self._workers
+
     def submit(self, job: Job | RemoteTask) -> None:
         """Hand the job to the pool. A chore is done at once in this process, where no child keeps it waiting."""
         if isinstance(job, RemoteTask):

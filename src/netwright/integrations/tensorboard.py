@@ -5,7 +5,7 @@ import statistics
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,9 +13,10 @@ from typing import Any
 from netwright.config import RunConfig
 from netwright.errors import ConfigError, StoreError
 from netwright.execution.signals import interruptions_held_back
+from netwright.searching.callbacks import Callback
 from netwright.searching.core import SearchCore, Step
+from netwright.searching.placement import Placement
 from netwright.searching.results import NUM_RECENT
-from netwright.searching.run import Placement
 from netwright.searching.store import Store
 from netwright.trials import Trial, TrialState
 
@@ -23,8 +24,8 @@ SUFFIX = ".netwright"
 """Of our event files, so that those of others in the folder are left alone."""
 
 
-class Curves(AbstractContextManager["Curves"]):
-    """Writes the curves of the run in the folder `run` into `run`/tensorboard; implements `Callback`.
+class Curves(Callback):
+    """Writes the curves of the run in the folder `run` into `run`/tensorboard.
 
     The step of a trial's values is its number, that of an update's the number of trials learned. Trials end out of
     order; a trial is written when all before it have ended, which is at most lag + 1 batches later. So every curve runs
@@ -89,9 +90,6 @@ class Curves(AbstractContextManager["Curves"]):
             for update in step.updates:
                 self._write("updates", (update.round + 1) * self._batch_size, update.metrics)
             self._writer.flush()
-
-    def confirming(self, ended: int, total: int) -> None:
-        """Nothing: the curves are the search's."""
 
     def _write_trial(self, trial: Trial) -> None:
         """Its own values, and those that look back from it."""
