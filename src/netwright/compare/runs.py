@@ -15,7 +15,7 @@ from netwright.evaluation.factory import DatasetInfo
 from netwright.execution.attempts import run_all
 from netwright.execution.in_process import InProcessExecutor
 from netwright.execution.local import LocalExecutor, usable_cores
-from netwright.locks import locked
+from netwright.files import locked
 from netwright.searching.core import SearchCore, Step
 from netwright.searching.loop import drive, make_core
 from netwright.searching.run import Placement, default_workers, look_at_data, run_search

@@ -17,7 +17,8 @@ from netwright.execution.interface import Evaluate
 from netwright.files import replace_whole
 from netwright.final_training.interface import Candidate
 from netwright.searching.run import Placement, make_executor
-from netwright.trials import Job, Outcome, derive_seed
+from netwright.seeds import derive_seed
+from netwright.trials import Job, Outcome
 
 OnProgress = Callable[[str, int, int], None]
 """Told what is under way, how much of it has ended, and how much there is."""

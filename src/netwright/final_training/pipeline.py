@@ -30,11 +30,11 @@ from netwright.config import (
 )
 from netwright.errors import ChildError, ConfigError, NetwrightError, RunError, StoreError, unknown
 from netwright.execution.attempts import in_one_line, is_out_of_memory
+from netwright.files import locked
 from netwright.final_training.grid import Measured, OnProgress, best_candidate, candidates_of, train_candidates
 from netwright.final_training.images import FinalImages
 from netwright.final_training.interface import Candidate, FinalTraining, Finished
 from netwright.final_training.text import FinalText
-from netwright.locks import locked
 from netwright.models.folder import read_description, write_model
 from netwright.recipes import RECIPES, config_of
 from netwright.searching.results import Results

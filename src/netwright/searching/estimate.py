@@ -26,10 +26,11 @@ from netwright.recipes.networks import cifar10
 from netwright.searching.factory import make_strategy
 from netwright.searching.loop import make_constraints
 from netwright.searching.run import Placement, default_workers
+from netwright.seeds import derive_seed
 from netwright.tasks.catalog import open_images, prepare_task
 from netwright.tasks.images.data import split_images
 from netwright.training.speed import Speed
-from netwright.trials import Job, Proposal, Ticket, derive_seed
+from netwright.trials import Job, Proposal, Ticket
 
 Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 NUM_DRAWN, NUM_PROBES, NUM_PAPER_PROBES = 256, 8, 4

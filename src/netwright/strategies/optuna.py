@@ -15,10 +15,11 @@ from optuna.search_space import IntersectionSearchSpace
 from optuna.trial import FrozenTrial, TrialState
 
 from netwright.errors import SpaceError
+from netwright.seeds import derive_seed
 from netwright.spaces.decisions import Action, Decision, actions_from_json, actions_to_json
 from netwright.spaces.programs import Episode, Space
 from netwright.strategies.optuna_parameters import action_of, parameters, parameters_of
-from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update, derive_seed
+from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 
 class _Common:

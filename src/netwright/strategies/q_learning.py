@@ -4,10 +4,11 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from netwright.seeds import derive_seed
 from netwright.spaces.decisions import Action, Actions, Answer, Choice
 from netwright.spaces.programs import Episode, Space
-from netwright.strategies.observations import Observation
-from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update, derive_seed
+from netwright.strategies.interface import Observation
+from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 EPSILONS = (
     (1.0, 1500), (0.9, 100), (0.8, 100), (0.7, 100), (0.6, 150), (0.5, 150), (0.4, 150), (0.3, 150), (0.2, 150),
