@@ -164,12 +164,9 @@ def _walk(episode: Episode, choose: Choose) -> list[QStep]:
     space = episode.space
     steps: list[QStep] = []
     answers: list[Answer] = []
-    occurrences: dict[str, int] = {}
     while (decision := episode.decision) is not None:
-        occurrence = occurrences.get(decision.name, 0)
-        occurrences[decision.name] = occurrence + 1
         given = None if space.traits.state is None else space.traits.state(tuple(answers), **space.parameters)
-        place = f"{decision.name} {occurrence}" if given is None else f"{decision.name} {given}"
+        place = f"{decision.name} {episode.occurrence}" if given is None else f"{decision.name} {given}"
 
         def step(state: str, possible: tuple[int, ...], given: str | None = given) -> int:
             last = f" after {steps[-1].action}" if steps and given is None else ""
