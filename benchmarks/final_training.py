@@ -15,8 +15,7 @@ import tempfile
 from pathlib import Path
 
 from netwright.architectures.convolutional import ConvNet
-from netwright.children.building import build
-from netwright.children.convolutional import initialise
+from netwright.children.building import build, initialise
 from netwright.cli.stages import Stages
 from netwright.config import FinalSettings
 from netwright.final_training.images import FinalImages

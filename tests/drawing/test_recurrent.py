@@ -13,6 +13,7 @@ from netwright.architectures.published import lstm_cell, max_cell, nas_cell, nas
 from netwright.architectures.recurrent import RecurrentCell
 from netwright.drawing.any import draw, num_columns
 from netwright.drawing.recurrent import draw_cell
+from netwright.drawing.svg import Style
 from netwright.drawing.tree import CARD, HALF, PORT, STEP, lay_out_tree
 from netwright.spaces.exploring import sample
 from netwright.spaces.recurrent import recurrent_cell
@@ -196,12 +197,12 @@ def test_a_drawing_stands_alone_and_is_escaped():
     assert "<script>alert(1)</script> & more" in [words for *_, words in texts(svg)]
     assert not re.findall(r"https?://(?!www\.w3\.org/2000/svg)", svg)
     assert "prefers-color-scheme" in svg
-    assert "prefers-color-scheme" not in draw(nas_cell(), adaptive=False)
+    assert "prefers-color-scheme" not in draw(nas_cell(), style=Style(adaptive=False))
     assert root.find(f"{SVG}desc").text.endswith(str(nas_cell()))
 
 
 def test_a_page_can_take_over_style_and_ground():
-    svg = draw(nas_cell(), styled=False, background=False)
+    svg = draw(nas_cell(), style=Style(stylesheet=False, background=False))
     assert "<style>" not in svg
     assert not with_class(svg, "nw-bg")
     assert len(svg) < 20_000

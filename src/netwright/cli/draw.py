@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from netwright.architectures.recurrent import RecurrentCell
-from netwright.drawing.any import Drawable, drawable
+from netwright.architectures.families import Architecture, equations_of
+from netwright.drawing.any import drawable
 from netwright.errors import ConfigError, NetwrightError, RunError, unknown
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ SUFFIXES = (".svg", ".png", ".tex")
 class Subject:
     """What is drawn, the words above it, and the file where it goes unless -o says otherwise."""
 
-    architecture: Drawable
+    architecture: Architecture
     title: str
     note: str
     file: Path
@@ -58,7 +58,6 @@ def draw(
     netwright draw nas-cell -o nas-cell.tex
     netwright draw runs/digits-reinforce-seed0 --trial 90
     """
-    from netwright.architectures.equations import as_text
     from netwright.files import write_whole
 
     subject = _subject(what, trial)
@@ -66,27 +65,28 @@ def draw(
     write_whole(file, _content(subject, file))
     print_line = Console(soft_wrap=True).print
     print_line(f"{subject.title}: {file}", highlight=False, markup=False)
-    if isinstance(subject.architecture, RecurrentCell):
-        print_line(as_text(subject.architecture), highlight=False, markup=False)
+    if equations := equations_of(subject.architecture, "text"):
+        print_line(equations, highlight=False, markup=False)
 
 
 def _content(subject: Subject, file: Path) -> bytes:
     """What goes into `file`, by its suffix."""
-    from netwright.architectures.equations import as_latex
     from netwright.drawing.any import draw as drawing
     from netwright.drawing.png import svg_to_png
+    from netwright.drawing.svg import Style
 
     suffix = file.suffix.lower()
     if suffix not in SUFFIXES:
         raise ConfigError(f"{file} is neither .svg nor .png nor .tex; choose -o FILE.svg or -o FILE.png")
     if suffix == ".tex":
-        if not isinstance(subject.architecture, RecurrentCell):
+        equations = equations_of(subject.architecture, "latex")
+        if equations is None:
             raise ConfigError(
                 f"{file}: only a recurrent cell has equations, and {subject.title} is a convolutional network; choose "
                 "-o FILE.svg or -o FILE.png"
             )
-        return f"{as_latex(subject.architecture)}\n".encode()
-    svg = drawing(subject.architecture, title=subject.title, note=subject.note, adaptive=suffix == ".svg")
+        return f"{equations}\n".encode()
+    svg = drawing(subject.architecture, title=subject.title, note=subject.note, style=Style(adaptive=suffix == ".svg"))
     return svg_to_png(svg) if suffix == ".png" else svg.encode()
 
 

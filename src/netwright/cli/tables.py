@@ -6,11 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from netwright.architectures.convolutional import ConvNet
-from netwright.architectures.nasbench201 import NasBench201Cell
-from netwright.architectures.plain import PlainNet
-from netwright.architectures.reading import architecture_from_json
-from netwright.architectures.recurrent import RecurrentCell
+from netwright.architectures.families import architecture_from_json, legend_of
 from netwright.searching.results import Results, described
 from netwright.trials import TrialState
 
@@ -81,21 +77,8 @@ def print_results(console: Console, results: Results, top: int, folder: object) 
 
 def _print_notes(console: Console, results: Results, metric: str, folder: object) -> None:
     notes = []
-    kind = architecture_from_json(results.trials[0].proposal.architecture)
-    if isinstance(kind, ConvNet):
-        notes.append(
-            "3x5x24: 24 filters, 3 high and 5 wide; /2x1: strides; p: pooled; <0,2>: reads layers 0 and 2; "
-            "<>: reads the image; else the layer before."
-        )
-    elif isinstance(kind, PlainNet):
-        notes.append("conv 3x3x24: 24 filters of 3x3; pool 3/2: windows of 3x3, stride 2; dense 24: fully connected.")
-    elif isinstance(kind, NasBench201Cell):
-        notes.append("|conv~0|+|skip~0|pool~1|+...: what nodes 1, 2 and 3 of the cell read, by operation~node.")
-    elif isinstance(kind, RecurrentCell):
-        notes.append(
-            "add,tanh: a node, leaves first and the root last; inject add,tanh@8: so the old cell state is joined to "
-            "node 8; read 12: the new one is what node 12 joins."
-        )
+    if legend := legend_of(architecture_from_json(results.trials[0].proposal.architecture)):
+        notes.append(legend)
     if results.confirmed:
         notes.append(f"confirmed: mean ± deviation of the {metric} over fresh seeds on the same split, to be quoted.")
         notes.append(

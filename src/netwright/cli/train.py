@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from netwright.architectures.convolutional import ConvNet
 from netwright.cli.app import app, reporting
 from netwright.cli.options import (
     CandidatesOption,
@@ -186,9 +185,11 @@ def _print_model(model: dict[str, Any], folder: Path, complete: bool) -> None:
 
 
 def _as_code(folder: Path) -> str:
+    from netwright.architectures.families import entry_of
+    from netwright.models.export_code import EXPORTERS
     from netwright.models.folder import ARCHITECTURE, read_architecture
 
-    is_spelled_out = isinstance(read_architecture(folder / ARCHITECTURE), ConvNet)
+    is_spelled_out = entry_of(EXPORTERS, read_architecture(folder / ARCHITECTURE)) is not None
     return f", as plain PyTorch: netwright export {folder} --to code" if is_spelled_out else ""
 
 

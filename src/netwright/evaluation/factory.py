@@ -9,10 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from netwright.architectures.costs import ImageShape, costs_of
-from netwright.architectures.language_costs import hidden_size_for, language_model_parameters
-from netwright.architectures.reading import ImageNetwork
-from netwright.architectures.recurrent_baselines import RecurrentArchitecture
+from netwright.architectures.costs import ImageShape, costs_of, hidden_size_for, language_model_parameters
+from netwright.architectures.families import reads_images, reads_text
 from netwright.config import EvaluateSettings, FunctionSettings, ImageSettings, TableSettings, TextSettings
 from netwright.evaluation.function import UserFunction
 from netwright.evaluation.image_worker import ImageChild
@@ -106,7 +104,7 @@ class ImageEvaluation:
 
     def costs(self, architecture: Any, shape: ImageShape | None) -> Mapping[str, int]:
         """Parameters, and multiply-adds for one image."""
-        if shape is None or not isinstance(architecture, ImageNetwork):
+        if shape is None or not reads_images(architecture):
             return {}
         return asdict(costs_of(architecture, shape))
 
@@ -150,7 +148,7 @@ class TextEvaluation:
 
     def costs(self, architecture: Any, shape: int | None) -> Mapping[str, int]:
         """Parameters of the language model, and the hidden size that they allow; `shape` is that of the vocabulary."""
-        if shape is None or not isinstance(architecture, RecurrentArchitecture):
+        if shape is None or not reads_text(architecture):
             return {}
         settings = self.settings.model_dump(include=LANGUAGE_MODEL_SETTINGS)
         hidden_size = self.settings.hidden_size

@@ -8,8 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from netwright.children.building import build
-from netwright.children.convolutional import initialise
+from netwright.children.building import build, initialise
 from netwright.tasks.catalog import open_images
 from netwright.tasks.images.data import ImageSplit, split_images
 from netwright.training.images import train_classifier

@@ -5,8 +5,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from netwright.architectures.language_costs import hidden_size_for
-from netwright.architectures.recurrent_baselines import RecurrentArchitecture
+from netwright.architectures.costs import hidden_size_for
+from netwright.architectures.recurrent import RecurrentArchitecture
 from netwright.children.language_model import LanguageModel
 from netwright.errors import ConfigError
 from netwright.tasks.catalog import open_task

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from netwright.architectures.reading import Architecture
+from netwright.architectures.families import Architecture
 from netwright.architectures.values import fingerprint, to_json
 from netwright.config import RunConfig
 from netwright.errors import RunError, StoreError

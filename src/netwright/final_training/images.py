@@ -9,8 +9,7 @@ from typing import Any
 from torch import nn
 
 from netwright.architectures.values import fingerprint
-from netwright.children.building import build
-from netwright.children.convolutional import initialise, num_parameters
+from netwright.children.building import build, initialise, num_parameters
 from netwright.config import FinalSettings, ImageSettings
 from netwright.errors import DataError
 from netwright.evaluation.factory import ImageEvaluation

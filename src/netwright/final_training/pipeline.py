@@ -16,8 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from netwright.architectures.nasbench201 import NasBench201Cell
-from netwright.architectures.reading import Architecture, ImageNetwork, architecture_from_json
+from netwright.architectures.families import Architecture, architecture_from_json, reads_images, reads_text
 from netwright.architectures.values import fingerprint, to_json
 from netwright.config import (
     FinalSettings,
@@ -88,12 +87,12 @@ def final_training(
             "its test accuracies are in `netwright show RUN --json`"
         )
     for origin, network in found.items():
-        if isinstance(network, NasBench201Cell):
+        if not (reads_images(network) or reads_text(network)):
             raise ConfigError(
                 f"{origin} is a cell of NAS-Bench-201, which netwright looks up in a table and does not train"
             )
-        if isinstance(network, ImageNetwork) != isinstance(settings, ImageSettings):
-            reads = "images" if isinstance(network, ImageNetwork) else "text"
+        if reads_images(network) != isinstance(settings, ImageSettings):
+            reads = "images" if reads_images(network) else "text"
             raise ConfigError(f"{origin} is a network for {reads}, and the task {settings.task} is not; another --task")
     if isinstance(settings, TextSettings):
         assert isinstance(final, FinalTextSettings)

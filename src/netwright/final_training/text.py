@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import nn
 
-from netwright.architectures.recurrent_baselines import RecurrentArchitecture
+from netwright.architectures.families import reads_text
 from netwright.architectures.values import fingerprint
-from netwright.children.convolutional import num_parameters
+from netwright.children.building import num_parameters
 from netwright.children.dropout import Dropout
 from netwright.children.language_model import LanguageModel
 from netwright.config import FinalTextSettings, TextSettings
@@ -106,7 +106,7 @@ class FinalText:
         """On the whole training text; the validation text is measured and not learned from."""
         seed = derive_seed(seed, "final", fingerprint(winner.architecture))
         child = self._child(winner)
-        assert isinstance(winner.architecture, RecurrentArchitecture)
+        assert reads_text(winner.architecture)
         network = child.build(winner.architecture, seed)
         history = train_language_model(
             network,

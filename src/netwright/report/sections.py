@@ -6,10 +6,10 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from netwright.architectures.equations import as_text
-from netwright.architectures.recurrent import RecurrentCell
+from netwright.architectures.families import equations_of
 from netwright.config import flattened
 from netwright.drawing.any import caption, draw, drawable, num_columns
+from netwright.drawing.svg import Style
 from netwright.report.html import cell, definitions, table, words
 from netwright.report.statistics import failures, num_reused, quantile, trained_seconds
 from netwright.searching.results import NUM_RECENT, Results, described
@@ -69,7 +69,7 @@ def drawings(results: Results) -> dict[int, str]:
         architecture = drawable(trial.proposal.architecture)
         if architecture is None:
             continue
-        svg = draw(architecture, styled=False, background=False)
+        svg = draw(architecture, style=Style(stylesheet=False, background=False))
         size += len(svg)
         if size > MAX_DRAWN_CHARACTERS and found:
             break
@@ -96,9 +96,8 @@ def best(results: Results, pictures: Mapping[int, str]) -> str:
 
 def _equations(architecture: object) -> str:
     """What a recurrent cell computes, folded away; nothing of other networks."""
-    if not isinstance(architecture, RecurrentCell):
-        return ""
-    return f"<details><summary>Equations</summary><pre>{words(as_text(architecture))}</pre></details>"
+    equations = equations_of(architecture, "text")
+    return f"<details><summary>Equations</summary><pre>{words(equations)}</pre></details>" if equations else ""
 
 
 def _quality(results: Results, trial: Trial) -> str:

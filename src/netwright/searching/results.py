@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-from netwright.architectures.reading import architecture_from_json
+from netwright.architectures.families import architecture_from_json
 from netwright.architectures.values import to_json
 from netwright.errors import RunError
 from netwright.files import is_being_written

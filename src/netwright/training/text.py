@@ -83,7 +83,7 @@ def train_language_model(
         states = model.initial_states(batch_size)
         losses = LossWatch(epoch, model.vocabulary_size, device)
         for inputs_TB, targets_TB in zip(inputs_NB.split(window), targets_NB.split(window), strict=True):
-            masks = model.draw_masks(dropout, len(inputs_TB), batch_size, generator)
+            masks = model.sample_masks(dropout, len(inputs_TB), batch_size, generator)
             states = tuple(tuple(part.detach() for part in state) for state in states)
             with speed.arithmetic():
                 logits_TBV, states = model(inputs_TB, states, masks)
