@@ -15,9 +15,9 @@ from torch import Tensor, nn
 import netwright as nw
 from netwright.architectures.convolutional import ConvNet
 from netwright.errors import ConfigError, DataError, RunError, StoreError
+from netwright.files import locked
 from netwright.final_training import images as finals
 from netwright.final_training.pipeline import finish, found_in
-from netwright.locks import locked
 from netwright.models.folder import read_description
 from netwright.searching.placement import Placement
 from netwright.tasks import catalog

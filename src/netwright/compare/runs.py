@@ -14,7 +14,7 @@ from netwright.evaluation.interface import DatasetInfo
 from netwright.execution.attempts import run_all
 from netwright.execution.in_process import InProcessExecutor
 from netwright.execution.local import LocalExecutor, usable_cores
-from netwright.locks import locked
+from netwright.files import locked
 from netwright.searching.callbacks import Callback
 from netwright.searching.core import SearchCore, Step
 from netwright.searching.loop import drive, make_core

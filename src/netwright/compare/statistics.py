@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.trials import derive_seed
+from netwright.seeds import derive_seed
 
 Array = NDArray[np.float64]
 NUM_RESAMPLES = 2000

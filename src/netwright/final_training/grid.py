@@ -16,7 +16,8 @@ from netwright.execution.interface import Evaluate
 from netwright.files import replace_whole
 from netwright.final_training.interface import Candidate
 from netwright.searching.placement import Placement, make_executor
-from netwright.trials import Job, Outcome, derive_seed
+from netwright.seeds import derive_seed
+from netwright.trials import Job, Outcome
 
 OnProgress = Callable[[str, int, int], None]
 """Called with the name of a stage, the number of its ended parts, and the number of all."""

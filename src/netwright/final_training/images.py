@@ -16,11 +16,11 @@ from netwright.evaluation.images import ImageEvaluation
 from netwright.evaluation.rewards import Reward
 from netwright.final_training.interface import Candidate, Finished, once_each, sha256_of
 from netwright.searching.placement import Placement
+from netwright.seeds import derive_seed
 from netwright.tasks.catalog import open_images, prepare_task
 from netwright.tasks.images.data import ImageData, everything_but_test
 from netwright.training.checkpoints import Checkpoint
 from netwright.training.images import measure_accuracy, train_classifier
-from netwright.trials import derive_seed
 
 EPOCHS_FACTOR = 6
 """Epochs of a final training for each of a child's: DenseNet's 300 where the paper's children have 50."""

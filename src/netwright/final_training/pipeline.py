@@ -18,10 +18,10 @@ from netwright.config import RunConfig
 from netwright.config.final_training import FinalTrainingSettings
 from netwright.errors import ChildError, ConfigError, NetwrightError, RunError, StoreError, unknown
 from netwright.execution.attempts import in_one_line, is_out_of_memory
+from netwright.files import locked
 from netwright.final_training.factory import FINAL_TRAININGS, final_training_of
 from netwright.final_training.grid import Measured, OnProgress, best_candidate, candidates_of, train_candidates
 from netwright.final_training.interface import Candidate, FinalTraining, Finished
-from netwright.locks import locked
 from netwright.models.folder import read_description, write_model
 from netwright.recipes import RECIPES, config_of
 from netwright.searching.placement import Placement

@@ -17,12 +17,12 @@ from netwright.evaluation.text import LANGUAGE_MODEL_SETTINGS, TextEvaluation
 from netwright.evaluation.text_worker import TextCandidates, TextChild
 from netwright.final_training.interface import Candidate, Finished, once_each, sha256_of
 from netwright.searching.placement import Placement
+from netwright.seeds import derive_seed
 from netwright.tasks.catalog import open_text, prepare_task
 from netwright.tasks.text.data import TextData, check_long_enough
 from netwright.training.checkpoints import Checkpoint
 from netwright.training.perplexity import bits_of, measure_nats_per_token, perplexity_of
 from netwright.training.text import train_language_model
-from netwright.trials import derive_seed
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from typing import Any
 from netwright.architectures.families import architecture_from_json
 from netwright.architectures.values import to_json
 from netwright.errors import RunError
-from netwright.locks import is_being_written
+from netwright.files import is_being_written
 from netwright.searching.store import Confirmation, Store
 from netwright.spaces.decisions import actions_to_json
 from netwright.trials import Trial, TrialState

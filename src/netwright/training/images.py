@@ -11,11 +11,11 @@ from torch.nn import functional
 
 from netwright.errors import ChildError
 from netwright.nn.optimizers import SGD
+from netwright.seeds import derive_seed
 from netwright.tasks.images.data import ImageSplit
 from netwright.training.checkpoints import Checkpoint
 from netwright.training.pixels import evaluation_view, training_view
 from netwright.training.speed import Speed
-from netwright.trials import derive_seed
 
 LearningRateSchedule = Literal["constant", "step", "cosine"]
 

@@ -14,7 +14,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from netwright.integrations.optuna.learner import FinishedTrial, Learner, TrialUnderWay
 from netwright.integrations.optuna.suggestions import decision_of, options_of, performance_of
-from netwright.trials import derive_seed, is_finite_number
+from netwright.seeds import derive_seed
+from netwright.trials import is_finite_number
 
 ATTRIBUTE = "netwright:drawn"
 """The system attribute of a trial: the version of the weights that drew it and the order of its suggestions."""
