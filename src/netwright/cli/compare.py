@@ -6,22 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from netwright.cli import options
 from netwright.cli.app import app, reporting
-from netwright.cli.options import (
-    ComparisonOption,
-    ComparisonSettingsOption,
-    DataOption,
-    JsonOption,
-    MaxProposalsOption,
-    NumSeedsOption,
-    RecipeArgument,
-    RepeatsOption,
-    SecondsBudgetOption,
-    StrategiesOption,
-    TrialsBudgetOption,
-    VerifyOption,
-    WorkersOption,
-)
 
 if TYPE_CHECKING:
     from netwright.compare.comparison import Comparison
@@ -32,19 +18,19 @@ if TYPE_CHECKING:
 @app.command()
 @reporting
 def compare(
-    recipe: RecipeArgument,
-    strategies: StrategiesOption,
-    num_seeds: NumSeedsOption = 5,
-    trials: TrialsBudgetOption = None,
-    budget: SecondsBudgetOption = None,
-    repeats: RepeatsOption = "charged",
-    max_proposals: MaxProposalsOption = None,
-    workers: WorkersOption = None,
-    folder: ComparisonOption = None,
-    data: DataOption = None,
-    verify: VerifyOption = True,
-    settings: ComparisonSettingsOption = None,
-    as_json: JsonOption = False,
+    recipe: options.RecipeArgument,
+    strategies: options.StrategiesOption,
+    num_seeds: options.NumSeedsOption = 5,
+    trials: options.TrialsBudgetOption = None,
+    budget: options.SecondsBudgetOption = None,
+    repeats: options.RepeatsOption = "charged",
+    max_proposals: options.MaxProposalsOption = None,
+    workers: options.WorkersOption = None,
+    folder: options.ComparisonOption = None,
+    data: options.DataOption = None,
+    verify: options.VerifyOption = True,
+    settings: options.ComparisonSettingsOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Compare strategies on one recipe with equal budgets and several seeds; print means with intervals.
 

@@ -1,31 +1,21 @@
 """`netwright confirm`."""
 
+from netwright.cli import options
 from netwright.cli.app import app, reporting
-from netwright.cli.options import (
-    AddressOption,
-    ConfirmTopOption,
-    ConfirmTrialOption,
-    DataOption,
-    ExecutorOption,
-    GpusPerChildOption,
-    RetrainingsOption,
-    RunArgument,
-    WorkersOption,
-)
 
 
 @app.command()
 @reporting
 def confirm(
-    run: RunArgument,
-    top: ConfirmTopOption = None,
-    num_seeds: RetrainingsOption = None,
-    trial: ConfirmTrialOption = None,
-    workers: WorkersOption = None,
-    executor: ExecutorOption = None,
-    address: AddressOption = None,
-    gpus_per_child: GpusPerChildOption = None,
-    data: DataOption = None,
+    run: options.RunArgument,
+    top: options.ConfirmTopOption = None,
+    num_seeds: options.RetrainingsOption = None,
+    trial: options.ConfirmTrialOption = None,
+    workers: options.WorkersOption = None,
+    executor: options.ExecutorOption = None,
+    address: options.AddressOption = None,
+    gpus_per_child: options.GpusPerChildOption = None,
+    data: options.DataOption = None,
 ) -> None:
     """Retrain the best architectures with fresh seeds on the same split.
 

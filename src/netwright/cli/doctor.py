@@ -11,8 +11,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from netwright.cli import options
 from netwright.cli.app import app, reporting
-from netwright.cli.options import AddressOption, DataOption
 from netwright.errors import NetwrightError
 from netwright.execution.on_ray.cluster import probed_nodes, versions_here
 
@@ -21,7 +21,7 @@ PACKAGES = ("netwright", "torch", "numpy", "pydantic", "typer", "rich", "pebble"
 
 @app.command()
 @reporting
-def doctor(data: DataOption = None, address: AddressOption = None) -> None:
+def doctor(data: options.DataOption = None, address: options.AddressOption = None) -> None:
     """Print what a bug report needs: versions, devices, threads, bfloat16, data found, write access.
 
     With --address it prints the nodes of a Ray cluster and the versions that differ there.

@@ -7,8 +7,8 @@ from pathlib import Path
 from rich.console import Console
 
 from netwright.architectures.families import Architecture, equations_of
+from netwright.cli import options
 from netwright.cli.app import app, reporting
-from netwright.cli.options import DrawArgument, DrawTrialOption, PictureOption
 from netwright.drawing.any import drawable
 from netwright.errors import ConfigError, RunError, unknown
 
@@ -27,7 +27,7 @@ class Subject:
 
 @app.command()
 @reporting
-def draw(what: DrawArgument, out: PictureOption = None, trial: DrawTrialOption = None) -> None:
+def draw(what: options.DrawArgument, out: options.PictureOption = None, trial: options.DrawTrialOption = None) -> None:
     """Draw a network with its layers, filters and skip connections, or a recurrent cell with its equations.
 
     Examples:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from rich.console import Console
 
+from netwright.cli import options
 from netwright.cli.app import app, reporting
-from netwright.cli.options import ExportOption, FormOption, ModelArgument
 from netwright.errors import ConfigError
 
 
 @app.command()
 @reporting
-def export(model: ModelArgument, form: FormOption, target: ExportOption = None) -> None:
+def export(model: options.ModelArgument, form: options.FormOption, target: options.ExportOption = None) -> None:
     """Write a trained network, or a whole run, in a form that works without netwright.
 
     Examples:

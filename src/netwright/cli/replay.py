@@ -1,12 +1,12 @@
 """`netwright replay`."""
 
+from netwright.cli import options
 from netwright.cli.app import app, reporting
-from netwright.cli.options import RunArgument
 
 
 @app.command()
 @reporting
-def replay(run: RunArgument) -> None:
+def replay(run: options.RunArgument) -> None:
     """Repeat a run's sampling and learning without training any child, and compare the result bit for bit.
 
     Every batch is sampled and learned in the stored order; trials, updates and parameters must equal the stored ones.

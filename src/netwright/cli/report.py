@@ -2,13 +2,13 @@
 
 from rich.console import Console
 
+from netwright.cli import options
 from netwright.cli.app import app, reporting
-from netwright.cli.options import ReportOption, RunArgument
 
 
 @app.command()
 @reporting
-def report(run: RunArgument, out: ReportOption = None) -> None:
+def report(run: options.RunArgument, out: options.ReportOption = None) -> None:
     """Write a run's report as one HTML file that opens anywhere, even while the search is running.
 
     It shows the rewards, the controller's preferences, drawings of the best networks, all trials, failures, settings.

@@ -1,31 +1,21 @@
 """`netwright resume`."""
 
+from netwright.cli import options
 from netwright.cli.app import app, reporting
-from netwright.cli.options import (
-    AddressOption,
-    DataOption,
-    ExecutorOption,
-    GpusPerChildOption,
-    RunArgument,
-    TensorboardOption,
-    TopOption,
-    TrialsOption,
-    WorkersOption,
-)
 
 
 @app.command()
 @reporting
 def resume(
-    run: RunArgument,
-    trials: TrialsOption = None,
-    workers: WorkersOption = None,
-    executor: ExecutorOption = None,
-    address: AddressOption = None,
-    gpus_per_child: GpusPerChildOption = None,
-    data: DataOption = None,
-    tensorboard: TensorboardOption = False,
-    top: TopOption = 10,
+    run: options.RunArgument,
+    trials: options.TrialsOption = None,
+    workers: options.WorkersOption = None,
+    executor: options.ExecutorOption = None,
+    address: options.AddressOption = None,
+    gpus_per_child: options.GpusPerChildOption = None,
+    data: options.DataOption = None,
+    tensorboard: options.TensorboardOption = False,
+    top: options.TopOption = 10,
 ) -> None:
     """Continue a run with the settings that it was started with.
 

@@ -2,31 +2,8 @@
 
 from pathlib import Path
 
+from netwright.cli import options
 from netwright.cli.app import app, reporting
-from netwright.cli.options import (
-    AccumulateOption,
-    AddressOption,
-    BatchOption,
-    DataOption,
-    EstimateOption,
-    ExecutorOption,
-    GpusPerChildOption,
-    MaxFlopsOption,
-    MaxParametersOption,
-    MaxStalenessOption,
-    OutOption,
-    RecipeArgument,
-    ReplicasOption,
-    SeedOption,
-    ServersOption,
-    SettingsOption,
-    StrategyOption,
-    TensorboardOption,
-    TopOption,
-    TrialsOption,
-    VerifyOption,
-    WorkersOption,
-)
 from netwright.config import RunConfig, strategy_settings
 from netwright.errors import ConfigError
 
@@ -41,28 +18,28 @@ PAPER: dict[str, tuple[int, dict[str, int]]] = {
 @app.command()
 @reporting
 def search(
-    recipe: RecipeArgument,
-    trials: TrialsOption = None,
-    workers: WorkersOption = None,
-    executor: ExecutorOption = None,
-    address: AddressOption = None,
-    gpus_per_child: GpusPerChildOption = None,
-    seed: SeedOption = 0,
-    strategy: StrategyOption = None,
-    out: OutOption = None,
-    data: DataOption = None,
-    verify: VerifyOption = True,
-    max_parameters: MaxParametersOption = None,
-    max_flops: MaxFlopsOption = None,
-    estimate: EstimateOption = False,
-    tensorboard: TensorboardOption = False,
-    replicas: ReplicasOption = None,
-    batch: BatchOption = None,
-    servers: ServersOption = None,
-    accumulate: AccumulateOption = None,
-    max_staleness: MaxStalenessOption = None,
-    settings: SettingsOption = None,
-    top: TopOption = 10,
+    recipe: options.RecipeArgument,
+    trials: options.TrialsOption = None,
+    workers: options.WorkersOption = None,
+    executor: options.ExecutorOption = None,
+    address: options.AddressOption = None,
+    gpus_per_child: options.GpusPerChildOption = None,
+    seed: options.SeedOption = 0,
+    strategy: options.StrategyOption = None,
+    out: options.OutOption = None,
+    data: options.DataOption = None,
+    verify: options.VerifyOption = True,
+    max_parameters: options.MaxParametersOption = None,
+    max_flops: options.MaxFlopsOption = None,
+    estimate: options.EstimateOption = False,
+    tensorboard: options.TensorboardOption = False,
+    replicas: options.ReplicasOption = None,
+    batch: options.BatchOption = None,
+    servers: options.ServersOption = None,
+    accumulate: options.AccumulateOption = None,
+    max_staleness: options.MaxStalenessOption = None,
+    settings: options.SettingsOption = None,
+    top: options.TopOption = 10,
 ) -> None:
     """Search for architectures, or continue a search.
 

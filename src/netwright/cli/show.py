@@ -4,13 +4,13 @@ import json
 
 from rich.console import Console
 
+from netwright.cli import options
 from netwright.cli.app import app, reporting
-from netwright.cli.options import JsonOption, RunArgument, TopOption
 
 
 @app.command()
 @reporting
-def show(run: RunArgument, top: TopOption = 10, as_json: JsonOption = False) -> None:
+def show(run: options.RunArgument, top: options.TopOption = 10, as_json: options.JsonOption = False) -> None:
     """Show the best architectures of a run, even while it is running.
 
     Examples:

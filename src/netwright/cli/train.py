@@ -7,25 +7,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from netwright.architectures.values import JsonObject
+from netwright.cli import options
 from netwright.cli.app import app, reporting
-from netwright.cli.options import (
-    CandidatesOption,
-    DataOption,
-    FinalEpochsOption,
-    FinalSeedOption,
-    FinalSettingsOption,
-    GridOption,
-    HiddenOption,
-    LabelSmoothingOption,
-    LikeOption,
-    ModelOption,
-    ScheduleOption,
-    SizeOption,
-    SourceArgument,
-    TaskOption,
-    VerifyOption,
-    WorkersOption,
-)
 from netwright.config import RunConfig, assigned
 from netwright.errors import ConfigError, unknown
 
@@ -38,22 +21,22 @@ if TYPE_CHECKING:
 @app.command()
 @reporting
 def train(
-    source: SourceArgument,
-    task: TaskOption = None,
-    top: CandidatesOption = 1,
-    grid: GridOption = "small",
-    epochs: FinalEpochsOption = None,
-    schedule: ScheduleOption = None,
-    label_smoothing: LabelSmoothingOption = None,
-    size: SizeOption = None,
-    hidden: HiddenOption = None,
-    like: LikeOption = None,
-    seed: FinalSeedOption = 0,
-    workers: WorkersOption = None,
-    data: DataOption = None,
-    verify: VerifyOption = True,
-    target: ModelOption = None,
-    settings: FinalSettingsOption = None,
+    source: options.SourceArgument,
+    task: options.TaskOption = None,
+    top: options.CandidatesOption = 1,
+    grid: options.GridOption = "small",
+    epochs: options.FinalEpochsOption = None,
+    schedule: options.ScheduleOption = None,
+    label_smoothing: options.LabelSmoothingOption = None,
+    size: options.SizeOption = None,
+    hidden: options.HiddenOption = None,
+    like: options.LikeOption = None,
+    seed: options.FinalSeedOption = 0,
+    workers: options.WorkersOption = None,
+    data: options.DataOption = None,
+    verify: options.VerifyOption = True,
+    target: options.ModelOption = None,
+    settings: options.FinalSettingsOption = None,
 ) -> None:
     """Train the best architecture of a run, or one of your choice, to the end and test it once.
 
@@ -77,8 +60,8 @@ def train(
     found = {} if run else _named(source)  # a wrong name is reported before a wrong setting
     config, placement, default_target = _of_run(run, task) if run else _of_task(source, task, data)
     config = _sized(config, source, size, hidden, like)
-    options = {"top": top, "epochs": epochs, "schedule": schedule, "label_smoothing": label_smoothing, "seed": seed}
-    config, final = _assigned(config, options, settings or [])
+    given = {"top": top, "epochs": epochs, "schedule": schedule, "label_smoothing": label_smoothing, "seed": seed}
+    config, final = _assigned(config, given, settings or [])
     found = found_in(run, final.top) if run else found
     placement = replace(
         placement,
@@ -148,11 +131,13 @@ def _sized(config: RunConfig, source: str, size: str | None, hidden: int | None,
     return config.changed(evaluate=resized(settings, size=size, hidden=hidden))
 
 
-def _assigned(config: RunConfig, options: JsonObject, settings: list[str]) -> tuple[RunConfig, "FinalTrainingSettings"]:
-    """The settings of the run and of its final training (`options`, None if not given), both after `--set`."""
+def _assigned(
+    config: RunConfig, options_given: JsonObject, settings: list[str]
+) -> tuple[RunConfig, "FinalTrainingSettings"]:
+    """The settings of the run and of its final training (`options_given`, None if not given), both after `--set`."""
     from netwright.evaluation.factory import evaluation_of
 
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {name: value for name, value in options_given.items() if value is not None}
     kind = evaluation_of(config.evaluate).final_settings
     if not given.keys() <= kind.model_fields.keys():
         raise ConfigError(
