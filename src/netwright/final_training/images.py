@@ -1,7 +1,6 @@
 """The final training of convolutional networks: on all images but the test set's (paper, section 4.1)."""
 
 import itertools
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +16,7 @@ from netwright.evaluation.factory import ImageEvaluation
 from netwright.evaluation.image_worker import Candidates, ImageChild
 from netwright.evaluation.rewards import Reward
 from netwright.final_training.interface import Candidate, Finished, once_each, sha256_of
+from netwright.searching.results import wilson_interval
 from netwright.searching.run import Placement
 from netwright.tasks.catalog import open_images, prepare_task
 from netwright.tasks.images.data import ImageData, everything_but_test
@@ -134,11 +134,3 @@ class FinalImages:
             "settings": {**self.child.training, **winner.settings},
             "training_losses": finished.history["training_losses"],
         }
-
-
-def wilson_interval(share: float, count: int, deviations: float = 1.96) -> tuple[float, float]:
-    """Where the probability of a success lies when a `share` of `count` trials succeeded (E. B. Wilson, 1927)."""
-    squared = deviations**2 / count
-    centre = share + squared / 2
-    spread = deviations * math.sqrt(share * (1 - share) / count + squared / (4 * count))
-    return (centre - spread) / (1 + squared), (centre + spread) / (1 + squared)
