@@ -35,7 +35,7 @@ def test_two_strategies_end_to_end_the_same_on_one_worker_and_on_two(
     assert result.stderr.splitlines()[-1] == "trials=120/120"
     folder = tmp_path / "comparisons" / "config-random-reinforce-learning_rate=0.05"
     page = (folder / "comparison.html").read_text()
-    assert "How probably one run is better than another" in page
+    assert "Probability of improvement" in page
     assert "repeats charged" in page
 
     again = document(cli, *compare)

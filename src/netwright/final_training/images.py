@@ -1,7 +1,6 @@
 """The final training of convolutional networks: on all images except the test set (paper, section 4.1)."""
 
 import itertools
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,6 +15,7 @@ from netwright.evaluation.images import ImageEvaluation
 from netwright.evaluation.rewards import Reward
 from netwright.final_training.interface import Candidate, Finished, once_each, sha256_of
 from netwright.searching.placement import Placement
+from netwright.searching.results import wilson_interval
 from netwright.seeds import derive_seed
 from netwright.tasks.catalog import open_images, prepare_task
 from netwright.tasks.images.data import ImageData, everything_but_test
@@ -132,11 +132,3 @@ class FinalImages:
             "settings": {**self.child.training, **winner.settings},
             "training_losses": finished.history["training_losses"],
         }
-
-
-def wilson_interval(share: float, count: int, deviations: float = 1.96) -> tuple[float, float]:
-    """Return the confidence interval of a probability if a `share` of `count` trials succeeded (E. B. Wilson, 1927)."""
-    squared = deviations**2 / count
-    centre = share + squared / 2
-    spread = deviations * math.sqrt(share * (1 - share) / count + squared / (4 * count))
-    return (centre - spread) / (1 + squared), (centre + spread) / (1 + squared)
