@@ -63,8 +63,8 @@ class Checkpoint:
             key, name = path.split(".", 1)
             # Velocities and moments lie in memory as the weight does; Adam's count of steps is a plain number.
             like_weight = value.shape == weights[name].shape
-            placement_with = torch.empty_like(weights[name]).copy_(value) if like_weight else value
-            optimizer.state[weights[name]][key] = placement_with
+            placed = torch.empty_like(weights[name]).copy_(value) if like_weight else value
+            optimizer.state[weights[name]][key] = placed
         return history
 
 
