@@ -70,6 +70,10 @@ class Measured:
         if not outcome.lost:
             replace_whole(self._path, json.dumps(self._entries).encode())
 
+    def table(self, candidates: Sequence[Candidate]) -> list[JsonObject]:
+        """Return every candidate with what its training gave, as JSON values."""
+        return [{"origin": each.origin, "settings": each.settings, **(self.of(each) or {})} for each in candidates]
+
     @property
     def lost(self) -> list[str]:
         """The errors of the candidates that lost their workers."""
@@ -83,12 +87,12 @@ class Measured:
 
 def train_candidates(
     candidates: Sequence[Candidate],
+    measured: Measured,
     *,
     evaluate: Evaluate,
     config: RunConfig,
     seed: int,
     placement: Placement,
-    measured: Measured,
     on_progress: OnProgress,
 ) -> None:
     """Train the candidates that are not in `measured` yet on the search's split, and store their results there.
@@ -97,11 +101,11 @@ def train_candidates(
 
     Args:
         candidates: The candidates.
+        measured: The stored results.
         evaluate: Trains job n as `candidates[n]` says.
         config: The search's settings.
         seed: Of the final training.
         placement: Where candidates are trained.
-        measured: The stored results.
         on_progress: Called before the first training and after each.
 
     Raises:
