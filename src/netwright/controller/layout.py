@@ -52,7 +52,7 @@ class Layout:
         self.choices: dict[str, ChoiceTerms] = defaultdict(ChoiceTerms)
         self.subsets: dict[str, SubsetTerms] = {}
         self.first_row: dict[str, int] = {}
-        """Decision name -> its first row in the embedding table: zeros, start, then one block per name in this order."""
+        """Decision name -> its first row of the embedding table: zeros, start, then one block a name in this order."""
         self.rows: Indices = np.full((num_sequences, longest), ZERO_ROW, dtype=np.int64)
         self.mixing: npt.NDArray[np.float32] | None = None
         self._next_row = FIRST_FREE_ROW
