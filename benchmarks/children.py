@@ -20,8 +20,7 @@ from torch import nn
 from torch.nn import functional
 
 from netwright.architectures.convolutional import ConvLayer, ConvNet
-from netwright.children.building import build
-from netwright.children.convolutional import initialise
+from netwright.children.building import build, initialise
 from netwright.execution.local import keep_freed_memory
 from netwright.searching.provenance import hardware
 from netwright.tasks.images.data import ImageSplit

@@ -4,6 +4,7 @@ from typing import get_args
 
 import pytest
 
+from netwright.architectures.families import FAMILIES
 from netwright.config import (
     ConstraintSettings,
     EvaluateSettings,
@@ -37,9 +38,9 @@ def test_a_kind_has_a_final_training_with_settings_or_says_why_not(settings: Eva
             _ = evaluation.final_settings
 
 
-def test_an_architecture_belongs_to_one_kind() -> None:
-    architectures = [architecture for each in EVALUATIONS.values() for architecture in each.architectures]
-    assert len(set(architectures)) == len(architectures)
+def test_a_family_is_trained_by_a_kind_with_a_final_training() -> None:
+    trained_on = {family.trained_on for family in FAMILIES.values()}
+    assert trained_on - {None} == set(FINAL_TRAININGS)
 
 
 @pytest.mark.parametrize("settings", KINDS, ids=lambda settings: settings.kind)

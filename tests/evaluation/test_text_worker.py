@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from netwright.architectures.language_costs import language_model_parameters
-from netwright.architectures.recurrent_baselines import Lstm, RecurrentArchitecture, RecurrentHighway
-from netwright.children.convolutional import num_parameters
+from netwright.architectures.costs import language_model_parameters
+from netwright.architectures.recurrent import Lstm, RecurrentArchitecture, RecurrentHighway
+from netwright.children.building import num_parameters
 from netwright.children.dropout import Dropout
 from netwright.errors import ConfigError
 from netwright.evaluation import text_worker as text_child

@@ -9,8 +9,7 @@ from types import MappingProxyType
 from torch import nn
 
 from netwright.architectures.values import JsonObject
-from netwright.children.building import build
-from netwright.children.convolutional import initialise
+from netwright.children.building import build, initialise
 from netwright.tasks.catalog import open_images
 from netwright.tasks.images.data import ImageSplit, split_images
 from netwright.training.images import train_classifier

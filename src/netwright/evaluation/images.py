@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, get_args
+from typing import TYPE_CHECKING, ClassVar
 
 from netwright.architectures.costs import ImageShape, costs_of
-from netwright.architectures.reading import ImageNetwork
+from netwright.architectures.families import reads_images
 from netwright.architectures.values import JsonObject
 from netwright.config import FinalSettings, ImageSettings
 from netwright.evaluation.interface import DatasetInfo, Evaluation, grid_lines
@@ -27,7 +27,6 @@ class ImageEvaluation(Evaluation):
 
     settings: ImageSettings
 
-    architectures: ClassVar = get_args(ImageNetwork)
     final_settings: ClassVar = FinalSettings
 
     @property
@@ -61,7 +60,7 @@ class ImageEvaluation(Evaluation):
 
     def costs(self, architecture: object, shape: object) -> Mapping[str, int]:
         """Count the parameters, and the multiply-adds for one image."""
-        if not isinstance(shape, ImageShape) or not isinstance(architecture, ImageNetwork):
+        if not isinstance(shape, ImageShape) or not reads_images(architecture):
             return {}
         return asdict(costs_of(architecture, shape))
 

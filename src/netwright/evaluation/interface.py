@@ -41,8 +41,6 @@ class Evaluation(Protocol):
     """Whether a child is looked up or computed and not trained, so that a process of its own would cost more."""
     seconds_metric: ClassVar[str | None] = None
     """The metric with the seconds that an instant child would have taken to train, if there is one."""
-    architectures: ClassVar[tuple[type, ...]] = ()
-    """The architectures that this kind alone evaluates."""
 
     @property
     def reward(self) -> Reward:

@@ -8,8 +8,7 @@ from torch import nn
 
 from netwright.architectures.costs import ImageShape
 from netwright.architectures.values import JsonObject
-from netwright.children.building import build
-from netwright.children.convolutional import initialise
+from netwright.children.building import build, initialise
 from netwright.tasks.images.data import ImageSplit
 from netwright.training.images import measure_accuracy, train_classifier
 from netwright.training.speed import Speed

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, get_args
+from typing import TYPE_CHECKING, ClassVar
 
-from netwright.architectures.language_costs import hidden_size_for, language_model_parameters
-from netwright.architectures.recurrent_baselines import RecurrentArchitecture
+from netwright.architectures.costs import hidden_size_for, language_model_parameters
+from netwright.architectures.families import reads_text
 from netwright.architectures.values import JsonObject
 from netwright.config import FinalTextSettings, TextSettings
 from netwright.evaluation.interface import DatasetInfo, Evaluation, grid_lines
@@ -28,7 +28,6 @@ class TextEvaluation(Evaluation):
 
     settings: TextSettings
 
-    architectures: ClassVar = get_args(RecurrentArchitecture)
     final_settings: ClassVar = FinalTextSettings
 
     @property
@@ -67,7 +66,7 @@ class TextEvaluation(Evaluation):
 
     def costs(self, architecture: object, shape: object) -> Mapping[str, int]:
         """Count the parameters of the language model, and the hidden size that they allow."""
-        if not isinstance(shape, int) or not isinstance(architecture, RecurrentArchitecture):
+        if not isinstance(shape, int) or not reads_text(architecture):
             return {}
         settings = self.settings.model_dump(include=LANGUAGE_MODEL_SETTINGS)
         hidden_size = self.settings.hidden_size

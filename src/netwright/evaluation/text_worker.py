@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from netwright.architectures.language_costs import hidden_size_for
-from netwright.architectures.recurrent_baselines import RecurrentArchitecture
+from netwright.architectures.costs import hidden_size_for
+from netwright.architectures.recurrent import RecurrentArchitecture
 from netwright.architectures.values import JsonObject
 from netwright.children.dropout import Dropout
 from netwright.children.language_model import LanguageModel

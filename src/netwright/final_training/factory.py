@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping
 
-from netwright.architectures.reading import Architecture
+from netwright.architectures.families import FAMILIES, Architecture, entry_of
 from netwright.config import RunConfig
 from netwright.config.final_training import FinalTrainingSettings
 from netwright.errors import ConfigError
-from netwright.evaluation.factory import EVALUATIONS, evaluation_of
+from netwright.evaluation.factory import evaluation_of
 from netwright.final_training.images import FinalImages
 from netwright.final_training.interface import FinalTraining
 from netwright.final_training.text import FinalText
@@ -34,10 +34,11 @@ def final_training_of(
     evaluation = evaluation_of(config.evaluate)
     assert type(final) is evaluation.final_settings
     for origin, network in found.items():
-        if isinstance(network, evaluation.architectures):
+        family = entry_of(FAMILIES, network)
+        kind = family and family.trained_on
+        if kind == config.evaluate.kind:
             continue
-        kind = next(kind for kind, each in EVALUATIONS.items() if isinstance(network, each.architectures))
-        if kind not in FINAL_TRAININGS:
+        if kind is None:
             raise ConfigError(
                 f"{origin} is a cell of NAS-Bench-201, which netwright looks up in a table and does not train"
             )

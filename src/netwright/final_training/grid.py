@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from netwright.architectures.reading import Architecture
+from netwright.architectures.families import Architecture
 from netwright.architectures.values import JsonObject, fingerprint, to_json
 from netwright.config import RunConfig
 from netwright.errors import RunError, StoreError
@@ -16,7 +16,8 @@ from netwright.execution.interface import Evaluate
 from netwright.files import replace_whole
 from netwright.final_training.interface import Candidate
 from netwright.searching.placement import Placement, make_executor
-from netwright.trials import Job, Outcome, derive_seed
+from netwright.seeds import derive_seed
+from netwright.trials import Job, Outcome
 
 OnProgress = Callable[[str, int, int], None]
 """Called with the name of a stage, the number of its ended parts, and the number of all."""
@@ -69,6 +70,10 @@ class Measured:
         if not outcome.lost:
             replace_whole(self._path, json.dumps(self._entries).encode())
 
+    def table(self, candidates: Sequence[Candidate]) -> list[JsonObject]:
+        """Return every candidate with what its training gave, as JSON values."""
+        return [{"origin": each.origin, "settings": each.settings, **(self.of(each) or {})} for each in candidates]
+
     @property
     def lost(self) -> list[str]:
         """The errors of the candidates that lost their workers."""
@@ -82,12 +87,12 @@ class Measured:
 
 def train_candidates(
     candidates: Sequence[Candidate],
+    measured: Measured,
     *,
     evaluate: Evaluate,
     config: RunConfig,
     seed: int,
     placement: Placement,
-    measured: Measured,
     on_progress: OnProgress,
 ) -> None:
     """Train the candidates that are not in `measured` yet on the search's split, and store their results there.
@@ -96,11 +101,11 @@ def train_candidates(
 
     Args:
         candidates: The candidates.
+        measured: The stored results.
         evaluate: Trains job n as `candidates[n]` says.
         config: The search's settings.
         seed: Of the final training.
         placement: Where candidates are trained.
-        measured: The stored results.
         on_progress: Called before the first training and after each.
 
     Raises:

@@ -1,15 +1,13 @@
 """The final training of convolutional networks: on all images except the test set (paper, section 4.1)."""
 
 import itertools
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from torch import nn
 
 from netwright.architectures.values import JsonObject, fingerprint
-from netwright.children.building import build
-from netwright.children.convolutional import initialise, num_parameters
+from netwright.children.building import build, initialise, num_parameters
 from netwright.config import FinalSettings, ImageSettings
 from netwright.errors import DataError
 from netwright.evaluation.image_worker import Candidates, ImageChild
@@ -17,11 +15,12 @@ from netwright.evaluation.images import ImageEvaluation
 from netwright.evaluation.rewards import Reward
 from netwright.final_training.interface import Candidate, Finished, once_each, sha256_of
 from netwright.searching.placement import Placement
+from netwright.searching.results import wilson_interval
+from netwright.seeds import derive_seed
 from netwright.tasks.catalog import open_images, prepare_task
 from netwright.tasks.images.data import ImageData, everything_but_test
 from netwright.training.checkpoints import Checkpoint
 from netwright.training.images import measure_accuracy, train_classifier
-from netwright.trials import derive_seed
 
 EPOCHS_FACTOR = 6
 """Epochs of a final training for each of a child's: DenseNet's 300 where the paper's children have 50."""
@@ -133,11 +132,3 @@ class FinalImages:
             "settings": {**self.child.training, **winner.settings},
             "training_losses": finished.history["training_losses"],
         }
-
-
-def wilson_interval(share: float, count: int, deviations: float = 1.96) -> tuple[float, float]:
-    """Return the confidence interval of a probability if a `share` of `count` trials succeeded (E. B. Wilson, 1927)."""
-    squared = deviations**2 / count
-    centre = share + squared / 2
-    spread = deviations * math.sqrt(share * (1 - share) / count + squared / (4 * count))
-    return (centre - spread) / (1 + squared), (centre + spread) / (1 + squared)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from netwright.architectures.reading import Architecture
+from netwright.architectures.families import Architecture
 from netwright.architectures.values import JsonObject
 from netwright.evaluation.rewards import Reward
 from netwright.execution.interface import Evaluate

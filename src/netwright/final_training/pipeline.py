@@ -12,16 +12,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from netwright.architectures.reading import Architecture, architecture_from_json
+from netwright.architectures.families import Architecture, architecture_from_json
 from netwright.architectures.values import JsonObject, fingerprint, to_json
 from netwright.config import RunConfig
 from netwright.config.final_training import FinalTrainingSettings
 from netwright.errors import ChildError, ConfigError, NetwrightError, RunError, StoreError, unknown
 from netwright.execution.attempts import in_one_line, is_out_of_memory
+from netwright.files import locked
 from netwright.final_training.factory import FINAL_TRAININGS, final_training_of
 from netwright.final_training.grid import Measured, OnProgress, best_candidate, candidates_of, train_candidates
 from netwright.final_training.interface import Candidate, FinalTraining, Finished
-from netwright.locks import locked
 from netwright.models.folder import read_description, write_model
 from netwright.recipes import RECIPES, config_of
 from netwright.searching.placement import Placement
@@ -105,15 +105,10 @@ def finish(
     """
     training = final_training_of(config, final, found, placement)
     data = training.data_description()
-    if run is not None:
-        with Store.read(run) as store, store.understood():
-            check_same_data(store, data["data"])
+    _check_data_of(run, data["data"])
     common = {"search_settings": config.evaluate.to_json(), "seed": final.seed, "data_sha256": training.checksum()}
-    plan = {
-        **common,
-        "architectures": {origin: to_json(network) for origin, network in found.items()},
-        "final_settings": final.to_json(),
-    }
+    plan = {**common, "architectures": {origin: to_json(each) for origin, each in found.items()}}
+    plan["final_settings"] = final.to_json()
     if folder.exists():
         return _finished_already(folder, plan, data)
     candidates = candidates_of(found, training.grid())
@@ -122,8 +117,8 @@ def finish(
         winner, score = candidates[0], None
         if len(candidates) > 1:
             train_candidates(
-                candidates, evaluate=training.evaluate(candidates), config=config, seed=final.seed,
-                placement=placement, measured=measured, on_progress=on_progress,
+                candidates, measured, evaluate=training.evaluate(candidates), config=config, seed=final.seed,
+                placement=placement, on_progress=on_progress,
             )  # fmt: skip
             winner, score = best_candidate(candidates, measured)
         with _explained(f"the final training of {winner.origin}"):
@@ -134,14 +129,19 @@ def finish(
             **training.description(winner, finished),
             "origin": winner.origin,
             "metrics": {**tested, training.reward.score_name: score},
-            "grid": [
-                {"origin": each.origin, "settings": each.settings, **(measured.of(each) or {})} for each in candidates
-            ],
+            "grid": measured.table(candidates),
             **provenance(),
             "plan": plan,
         }
         write_model(folder, finished.network, winner.architecture, description)
     return read_description(folder)
+
+
+def _check_data_of(run: Path | None, name: str) -> None:
+    """Raise `DataError` if the stored run was searched on other data than the one of this name."""
+    if run is not None:
+        with Store.read(run) as store, store.understood():
+            check_same_data(store, name)
 
 
 def _trained_to_the_end(

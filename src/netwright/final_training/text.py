@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, replace
 
 from torch import nn
 
-from netwright.architectures.recurrent_baselines import RecurrentArchitecture
+from netwright.architectures.families import reads_text
 from netwright.architectures.values import JsonObject, fingerprint
-from netwright.children.convolutional import num_parameters
+from netwright.children.building import num_parameters
 from netwright.children.dropout import Dropout
 from netwright.children.language_model import LanguageModel
 from netwright.config import FinalTextSettings, TextSettings
@@ -17,12 +17,12 @@ from netwright.evaluation.text import LANGUAGE_MODEL_SETTINGS, TextEvaluation
 from netwright.evaluation.text_worker import TextCandidates, TextChild
 from netwright.final_training.interface import Candidate, Finished, once_each, sha256_of
 from netwright.searching.placement import Placement
+from netwright.seeds import derive_seed
 from netwright.tasks.catalog import open_text, prepare_task
 from netwright.tasks.text.data import TextData, check_long_enough
 from netwright.training.checkpoints import Checkpoint
 from netwright.training.perplexity import bits_of, measure_nats_per_token, perplexity_of
 from netwright.training.text import train_language_model
-from netwright.trials import derive_seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +90,7 @@ class FinalText:
         """Train on the whole training text; the validation text is only measured."""
         seed = derive_seed(seed, "final", fingerprint(winner.architecture))
         child = self._child(winner)
-        assert isinstance(winner.architecture, RecurrentArchitecture)
+        assert reads_text(winner.architecture)
         network = child.build(winner.architecture, seed)
         history = train_language_model(
             network,

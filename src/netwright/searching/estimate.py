@@ -26,7 +26,8 @@ from netwright.recipes.networks import cifar10
 from netwright.searching.factory import make_strategy
 from netwright.searching.loop import make_constraints
 from netwright.searching.placement import Placement, default_workers
-from netwright.trials import Job, Proposal, Ticket, derive_seed
+from netwright.seeds import derive_seed
+from netwright.trials import Job, Proposal, Ticket
 
 Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 NUM_SAMPLED, NUM_PROBES, NUM_PAPER_PROBES = 256, 8, 4

@@ -14,9 +14,10 @@ from torch import Tensor
 from netwright.controller.interface import Policy
 from netwright.controller.parameters import Advantages, Origin, Parameters, gradient_norm
 from netwright.controller.policy import Weights
+from netwright.seeds import derive_seed
 from netwright.spaces.decisions import Actions
 from netwright.spaces.programs import Episode, Space
-from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update, derive_seed
+from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ class BatchSampler:
     def restore(self, state: StrategyState) -> None:
         """Go on exactly where `state` was taken."""
         tensors = safetensors.torch.load(state.tensors)
-        self._parameters.restore(state.values, tensors)
+        self._parameters.restore(dict(state.values), tensors)
         self._version_of = {_place(key): version for key, version in state.values["in_flight"].items()}
         self._snapshots = {version: {} for version in self._version_of.values()}
         for key, value in tensors.items():

@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from netwright.execution.attempts import attempt
 from netwright.execution.interface import Evaluate
-from netwright.trials import Failure, FailureKind, Job, Outcome, RemoteTask, derive_seed
+from netwright.seeds import derive_seed
+from netwright.trials import Failure, FailureKind, Job, Outcome, RemoteTask
 
 Seconds = Callable[[Job, int], float]
 """How long the n-th try of a job takes, n from 0."""
