@@ -378,4 +378,4 @@ def test_a_run_of_a_users_function_has_nothing_to_train(cli, tmp_path: Path, rec
     assert cli("search", f"{recipe_file}:config", "--workers", 1, "-o", tmp_path / "run").exit_code == 0
     result = cli("train", tmp_path / "run")
     assert result.exit_code == 2
-    assert "are of a kind of your own" in result.stderr
+    assert "this run calls a function of yours" in result.stderr
