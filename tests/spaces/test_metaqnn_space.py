@@ -154,7 +154,7 @@ def test_a_network_leads_back_to_its_actions() -> None:
         assert episode.space.encode(episode.architecture) == tuple(episode.actions)
     with pytest.raises(SpaceError, match="contains PlainNets"):
         space.encode(nas_cell())
-    with pytest.raises(SpaceError, match="masked here"):
+    with pytest.raises(SpaceError, match="masked at this decision"):
         space.encode(PlainNet((Dense(num_units=32),)))
 
 
@@ -210,7 +210,7 @@ def test_what_is_no_network_is_refused(document: dict[str, Any], message: str) -
     [
         ({"max_layers": 0}, "max_layers and image_size must be whole numbers, 1 or more; got 0, 32"),
         ({"image_size": 7.5}, "max_layers and image_size must be whole numbers"),
-        ({"pools": (2, 2)}, "pools must be pairs \(window, stride\)"),
+        ({"pools": (2, 2)}, r"pools must be pairs \(window, stride\)"),
         ({"pools": ((2, 0),)}, "1 or more; got Pooling"),
         ({"filter_sizes": (2,)}, "filter sizes are odd"),
     ],
