@@ -15,17 +15,18 @@ import tempfile
 from pathlib import Path
 
 from netwright.architectures.convolutional import ConvNet
-from netwright.children.building import build
-from netwright.children.convolutional import initialise
+from netwright.children.building import build, initialise
 from netwright.cli.stages import Stages
 from netwright.config import FinalSettings
 from netwright.final_training.images import FinalImages
 from netwright.final_training.pipeline import finish, found_in
+from netwright.searching.placement import Placement, default_workers
+from netwright.searching.provenance import hardware
 from netwright.searching.results import described
-from netwright.searching.run import Placement, default_workers, hardware, read_config
+from netwright.searching.run import read_config
+from netwright.seeds import derive_seed
 from netwright.tasks.images.data import ImageSplit, everything_but_test
 from netwright.training.images import train_classifier
-from netwright.trials import derive_seed
 
 STUDENT_T = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 8: 2.365, 10: 2.262}
 """By the number of seeds: Student's t for a two-sided interval of 95%."""

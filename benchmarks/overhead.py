@@ -14,7 +14,7 @@ from netwright.evaluation.function import UserFunction
 from netwright.execution.local import LocalExecutor
 from netwright.searching.core import Step
 from netwright.searching.loop import drive, make_core
-from netwright.searching.run import hardware
+from netwright.searching.provenance import hardware
 from netwright.searching.store import Store
 from netwright.spaces.convolutional import convolutional
 from netwright.trials import Job

@@ -22,10 +22,11 @@ from netwright.architectures.values import fingerprint
 from netwright.config import FunctionSettings, RunConfig, StrategySettings
 from netwright.config.strategies import OptunaSettings, ReinforceSettings, strategy_settings
 from netwright.searching.factory import make_strategy
+from netwright.seeds import derive_seed
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.nasbench201 import nasbench201
 from netwright.spaces.programs import Space
-from netwright.trials import Ticket, Trial, TrialState, derive_seed
+from netwright.trials import Ticket, Trial, TrialState
 
 SPACES = {"nasbench201": nasbench201(), "15 layers": convolutional(15)}
 STRATEGIES: dict[str, StrategySettings] = {

@@ -3,7 +3,6 @@
 strategy -> Proposal -> core -> Job -> executor -> Outcome -> core -> Trial -> store, strategy
 """
 
-import hashlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -192,12 +191,6 @@ class StrategyState:
 
 LARGEST_REWARD = 3e38
 """About the largest number of float32."""
-
-
-def derive_seed(*parts: int | str) -> int:
-    """A seed in 0..2**63-1 from what it is for, for example (run seed, "child", fingerprint)."""
-    text = "/".join(map(str, parts))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
 def is_finite_number(value: object) -> bool:

@@ -11,8 +11,7 @@ from torch import nn
 
 from netwright.architectures.convolutional import ConvLayer, ConvNet
 from netwright.architectures.published import nas_cnn_15
-from netwright.children.building import build
-from netwright.children.convolutional import initialise
+from netwright.children.building import build, initialise
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.exploring import sample
 

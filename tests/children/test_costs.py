@@ -10,8 +10,7 @@ from torch import nn
 from netwright.architectures.convolutional import ConvLayer, ConvNet
 from netwright.architectures.costs import Costs, ImageShape, costs_of
 from netwright.architectures.published import nas_cnn_15
-from netwright.children.building import build
-from netwright.children.convolutional import num_parameters
+from netwright.children.building import build, num_parameters
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.exploring import sample
 

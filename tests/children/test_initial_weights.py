@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from netwright.architectures.convolutional import ConvLayer, ConvNet
-from netwright.children.building import build
-from netwright.children.convolutional import initialise
+from netwright.children.building import build, initialise
 
 NETWORK = ConvNet(
     (

@@ -7,12 +7,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from netwright.architectures.language_costs import language_model_parameters
-from netwright.architectures.recurrent_baselines import Lstm, RecurrentArchitecture, RecurrentHighway
-from netwright.children.convolutional import num_parameters
+from netwright.architectures.costs import language_model_parameters
+from netwright.architectures.recurrent import Lstm, RecurrentArchitecture, RecurrentHighway
+from netwright.children.building import num_parameters
 from netwright.children.dropout import Dropout
-from netwright.children.language_model import LanguageModel
-from netwright.children.masks import Masks
+from netwright.children.language_model import LanguageModel, Masks
 from netwright.errors import ConfigError
 from oracles.rhymes import SMALL_CELL, fresh, log_probs_token_by_token, rhymes
 
@@ -104,7 +103,7 @@ GAL = Dropout(inputs=0.4, output=0.5, state=0.3, words=0.2, variational=True)
 
 
 def masks_of(dropout: Dropout, model: LanguageModel, num_steps: int = 9, batch_size: int = 30, seed: int = 0) -> Masks:
-    masks = model.draw_masks(dropout, num_steps, batch_size, torch.Generator().manual_seed(seed))
+    masks = model.sample_masks(dropout, num_steps, batch_size, torch.Generator().manual_seed(seed))
     assert masks is not None
     return masks
 
@@ -112,7 +111,7 @@ def masks_of(dropout: Dropout, model: LanguageModel, num_steps: int = 9, batch_s
 def test_nothing_is_drawn_without_dropout() -> None:
     generator = torch.Generator().manual_seed(0)
     before = generator.get_state()
-    assert fresh().draw_masks(Dropout(), 5, 3, generator) is None
+    assert fresh().sample_masks(Dropout(), 5, 3, generator) is None
     assert torch.equal(generator.get_state(), before)
 
 

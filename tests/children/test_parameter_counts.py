@@ -6,8 +6,7 @@ from torch import nn
 
 from netwright.architectures.convolutional import ConvLayer, ConvNet
 from netwright.architectures.published import nas_cnn_15
-from netwright.children.building import build
-from netwright.children.convolutional import num_parameters
+from netwright.children.building import build, num_parameters
 from netwright.errors import ConfigError
 
 

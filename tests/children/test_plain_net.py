@@ -13,8 +13,7 @@ from torch.nn import functional
 import netwright as nw
 from netwright.architectures.costs import Costs, ImageShape, costs_of
 from netwright.architectures.plain import Convolution, Dense, PlainNet, Pooling
-from netwright.children.building import build
-from netwright.children.convolutional import initialise, num_parameters
+from netwright.children.building import build, initialise, num_parameters
 from netwright.errors import ConfigError, DataError
 from netwright.models.export_code import export_code
 from netwright.models.folder import write_model

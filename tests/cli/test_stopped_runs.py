@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from netwright.locks import LOCK_NAME, is_being_written
+from netwright.files import LOCK_NAME, is_being_written
 from netwright.searching import store
 from netwright.searching.store import Store
 from oracles.refusals import Cli, Start, one_line, refused, rewards

@@ -10,6 +10,7 @@ from netwright import zoo
 from netwright.architectures.convolutional import ConvLayer, ConvNet
 from netwright.drawing.convolutional import draw_convnet
 from netwright.drawing.layout import IMAGE, lay_out
+from netwright.drawing.svg import Style
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.exploring import sample
 
@@ -129,12 +130,12 @@ def test_a_drawing_stands_alone_and_is_escaped():
     assert "<script>alert(1)</script> & more" in [words for *_, words in texts(svg)]
     assert not re.findall(r"https?://(?!www\.w3\.org/2000/svg)", svg)
     assert "prefers-color-scheme" in svg
-    assert "prefers-color-scheme" not in draw_convnet(zoo.nas_cnn_15(), adaptive=False)
+    assert "prefers-color-scheme" not in draw_convnet(zoo.nas_cnn_15(), style=Style(adaptive=False))
     assert root.find(f"{SVG}desc").text.endswith(str(zoo.nas_cnn_15()))
 
 
 def test_a_page_can_take_over_style_and_ground():
-    svg = draw_convnet(zoo.nas_cnn_15(), styled=False, background=False)
+    svg = draw_convnet(zoo.nas_cnn_15(), style=Style(stylesheet=False, background=False))
     assert "<style>" not in svg
     assert not with_class(svg, "nw-bg")
     assert len(svg) < 20_000

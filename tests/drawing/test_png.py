@@ -8,6 +8,7 @@ from PIL import Image
 from netwright import zoo
 from netwright.drawing import png
 from netwright.drawing.convolutional import draw_convnet
+from netwright.drawing.svg import Style
 
 
 def image_of(svg: str) -> Image.Image:
@@ -15,7 +16,7 @@ def image_of(svg: str) -> Image.Image:
 
 
 def test_a_png_is_light_on_white_and_twice_as_large():
-    image = image_of(draw_convnet(zoo.nas_cnn_15(), adaptive=False))
+    image = image_of(draw_convnet(zoo.nas_cnn_15(), style=Style(adaptive=False)))
     assert image.getpixel((0, 0)) == (255, 255, 255)
     assert image.width == pytest.approx(2 * 960, abs=80)
     colours = image.getcolors(maxcolors=1 << 20)

@@ -13,6 +13,7 @@ from netwright.architectures.published import lstm_cell, max_cell, nas_cell, nas
 from netwright.architectures.recurrent import RecurrentCell
 from netwright.drawing.any import draw, num_columns
 from netwright.drawing.recurrent import draw_cell
+from netwright.drawing.svg import Style
 from netwright.drawing.tree import CARD, HALF, PORT, STEP, lay_out_tree
 from netwright.spaces.exploring import sample
 from netwright.spaces.recurrent import recurrent_cell
@@ -105,11 +106,11 @@ def test_the_orange_lines_are_the_way_of_the_state(cell):
 
 def test_a_card_shows_the_node_that_it_is(cell):
     svg = draw_cell(cell)
-    placement_with = cards(svg)
-    assert len(placement_with) == len(cell.nodes) + 1
+    placed = cards(svg)
+    assert len(placed) == len(cell.nodes) + 1
     idle = idle_activations(cell)
     assert len(with_class(svg, "nw-idle")) == len(idle)
-    for (x, y), node in zip(placement_with, (*cell.nodes, cell.inject), strict=True):
+    for (x, y), node in zip(placed, (*cell.nodes, cell.inject), strict=True):
         inside = [words for tx, ty, _, words in texts(svg) if abs(tx - x) < 1 and y < ty < y + 2 * HALF]
         assert inside == [node.activation] + (["max"] if node.combination == "max" else [])
         sign = [
@@ -196,12 +197,12 @@ def test_a_drawing_stands_alone_and_is_escaped():
     assert "<script>alert(1)</script> & more" in [words for *_, words in texts(svg)]
     assert not re.findall(r"https?://(?!www\.w3\.org/2000/svg)", svg)
     assert "prefers-color-scheme" in svg
-    assert "prefers-color-scheme" not in draw(nas_cell(), adaptive=False)
+    assert "prefers-color-scheme" not in draw(nas_cell(), style=Style(adaptive=False))
     assert root.find(f"{SVG}desc").text.endswith(str(nas_cell()))
 
 
 def test_a_page_can_take_over_style_and_ground():
-    svg = draw(nas_cell(), styled=False, background=False)
+    svg = draw(nas_cell(), style=Style(stylesheet=False, background=False))
     assert "<style>" not in svg
     assert not with_class(svg, "nw-bg")
     assert len(svg) < 20_000

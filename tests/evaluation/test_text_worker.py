@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from netwright.architectures.language_costs import language_model_parameters
-from netwright.architectures.recurrent_baselines import Lstm, RecurrentArchitecture, RecurrentHighway
-from netwright.children.convolutional import num_parameters
-from netwright.children.dropout import Dropout
+from netwright.architectures.costs import language_model_parameters
+from netwright.architectures.recurrent import Lstm, RecurrentArchitecture, RecurrentHighway
+from netwright.children.building import num_parameters
 from netwright.errors import ConfigError
 from netwright.evaluation import text_worker as text_child
 from netwright.evaluation.text_worker import TextChild
@@ -18,7 +17,7 @@ from netwright.tasks.text.data import TextData
 from netwright.trials import Job
 from oracles.rhymes import FLOAT32, SETTINGS, SMALL_CELL, rhyming_text, train
 
-TRAINING = {name: value for name, value in SETTINGS.items() if name != "speed"} | {"epochs": 2}
+TRAINING = {name: value for name, value in SETTINGS.items() if name != "speed"} | {"epochs": 2, "dropout": {}}
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +60,7 @@ def test_data_are_opened_once_at_the_first_call(dataset: list[tuple[str, Path | 
 
 @pytest.mark.parametrize("architecture", [SMALL_CELL, Lstm(), RecurrentHighway(depth=2)], ids=str)
 def test_a_job_is_trained_from_its_seed_on_the_text(architecture: RecurrentArchitecture) -> None:
-    training = {**TRAINING, "dropout": Dropout(inputs=0.2)}
+    training = {**TRAINING, "dropout": {"inputs": 0.2}}
     evaluate = child(training=training)
     measured = evaluate(Job(1, architecture, seed=3)).metrics
     assert measured == train(rhyming_text(), evaluate.build(architecture, 3), seed=3, **training)

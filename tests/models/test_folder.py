@@ -15,7 +15,7 @@ from torch import nn
 
 import netwright as nw
 from netwright.architectures.convolutional import ConvNet
-from netwright.architectures.recurrent_baselines import Lstm, RecurrentArchitecture, RecurrentHighway
+from netwright.architectures.recurrent import Lstm, RecurrentArchitecture, RecurrentHighway
 from netwright.architectures.values import to_json
 from netwright.children.language_model import LanguageModel
 from netwright.errors import DataError, RunError

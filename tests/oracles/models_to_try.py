@@ -6,8 +6,7 @@ import torch
 from torch import nn
 
 from netwright.architectures.convolutional import ConvNet
-from netwright.children.building import build
-from netwright.children.convolutional import initialise
+from netwright.children.building import build, initialise
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.exploring import sample
 from netwright.spaces.programs import Space

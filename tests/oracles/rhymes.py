@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor
 
-from netwright.architectures.recurrent import CellNode, RecurrentCell
-from netwright.architectures.recurrent_baselines import Lstm, RecurrentArchitecture
+from netwright.architectures.recurrent import CellNode, Lstm, RecurrentArchitecture, RecurrentCell
 from netwright.children.dropout import Dropout
 from netwright.children.language_model import LanguageModel
 from netwright.tasks.text.data import TextData

@@ -4,8 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from netwright.architectures.convolutional import ConvLayer, ConvNet
-from netwright.children.building import build
-from netwright.children.convolutional import initialise
+from netwright.children.building import build, initialise
 from netwright.tasks.images.data import ImageSplit
 from netwright.training.images import train_classifier
 from netwright.training.speed import Speed

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import netwright as nw
-from netwright.architectures.reading import architecture_from_json
+from netwright.architectures.families import architecture_from_json
 from netwright.architectures.recurrent import RecurrentCell
 from netwright.models.language import TrainedLanguageModel
 

@@ -13,12 +13,13 @@ from netwright.errors import ConfigError, RunError
 from netwright.evaluation.factory import evaluation_of
 from netwright.evaluation.function import UserFunction
 from netwright.searching import run as running
+from netwright.searching.callbacks import Callbacks
 from netwright.searching.core import SearchCore
 from netwright.searching.factory import make_strategy
 from netwright.searching.loop import drive, make_core
-from netwright.searching.progress import Callbacks
+from netwright.searching.placement import Placement
 from netwright.searching.replay import replay
-from netwright.searching.run import Placement, run_search
+from netwright.searching.run import run_search
 from netwright.searching.store import Store
 from netwright.spaces.decisions import Choice
 from netwright.spaces.programs import Schedule, space

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from netwright.architectures.families import architecture_from_json
 from netwright.architectures.plain import Convolution, Dense, PlainNet, Pooling
 from netwright.architectures.published import nas_cell
-from netwright.architectures.reading import architecture_from_json
 from netwright.architectures.values import fingerprint, to_json
 from netwright.config import ImageSettings, RunConfig, differences
 from netwright.errors import SpaceError

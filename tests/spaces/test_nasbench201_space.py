@@ -4,9 +4,9 @@ import random
 
 import pytest
 
+from netwright.architectures.families import architecture_from_json
 from netwright.architectures.nasbench201 import NasBench201Cell, nasbench201_cell_from_string
 from netwright.architectures.published import nas_cell
-from netwright.architectures.reading import architecture_from_json
 from netwright.architectures.values import fingerprint, to_json
 from netwright.errors import SpaceError
 from netwright.spaces.checking import check_space

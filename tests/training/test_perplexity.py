@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from netwright.architectures.recurrent_baselines import Lstm, RecurrentArchitecture, RecurrentHighway
+from netwright.architectures.recurrent import Lstm, RecurrentArchitecture, RecurrentHighway
 from netwright.children.dropout import Dropout
 from netwright.children.language_model import LanguageModel
 from netwright.errors import ChildError, DataError
@@ -82,7 +82,7 @@ def test_probabilities_are_averaged_over_samples(dropout: Dropout, window: int) 
         inputs, targets = TEXT[:-1][start : start + window], TEXT[1:][start : start + window]
         summed = torch.zeros(len(inputs), dtype=torch.float64)
         for sample in range(3):
-            masks = model.draw_masks(dropout, len(inputs), 1, generator)
+            masks = model.sample_masks(dropout, len(inputs), 1, generator)
             with torch.no_grad():
                 logits, states[sample] = model(inputs[:, None], states[sample], masks)
             summed += logits[:, 0].double().softmax(1).gather(1, targets[:, None])[:, 0]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from netwright.architectures.published import nas_cell
-from netwright.architectures.recurrent_baselines import Lstm, RecurrentArchitecture, RecurrentHighway
+from netwright.architectures.recurrent import Lstm, RecurrentArchitecture, RecurrentHighway
 from netwright.children.dropout import Dropout
 from netwright.errors import ChildError, DataError
 from netwright.tasks.text.data import TextData

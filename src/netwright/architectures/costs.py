@@ -1,16 +1,22 @@
-"""What a network costs, counted from its description alone: nothing is built and nothing is trained."""
+"""What a network costs, counted from its description: nothing is built and nothing is trained.
 
-from collections.abc import Sequence
+The counts are those of the modules in the room `children`. Tables are keyed by family (`families.FAMILIES`).
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from netwright.architectures.convolutional import ConvNet
+from netwright.architectures.families import ImageNetwork, entry_of
 from netwright.architectures.plain import Convolution, Dense, PlainNet
-from netwright.architectures.reading import ImageNetwork
+from netwright.architectures.recurrent import Lstm, RecurrentArchitecture, RecurrentCell, RecurrentHighway
+from netwright.errors import ConfigError
 
 
 @dataclass(frozen=True)
 class ImageShape:
-    """What a network reads and how many classes it tells apart."""
+    """The images that a network reads and the number of classes that it distinguishes."""
 
     channels: int
     height: int
@@ -20,15 +26,29 @@ class ImageShape:
 
 @dataclass(frozen=True)
 class Costs:
-    """`multiply_adds` are those of convolutions and linear layers for one image."""
+    """The costs of a network for images."""
 
     num_parameters: int
     multiply_adds: int
+    """Of convolutions and linear layers, for one image."""
+
+
+# Networks for images --------------------------------------------------------------------------------------------------
 
 
 def costs_of(network: ImageNetwork, images: ImageShape) -> Costs:
-    """The costs of the module that `build` makes of `network`, by the rules of that module."""
-    return _of_plain_net(network, images) if isinstance(network, PlainNet) else _of_convnet(network, images)
+    """Count the costs of the module that `children.building.build` makes.
+
+    Args:
+        network: A network that is trained on images.
+        images: Their shape.
+
+    Raises:
+        ConfigError: The images are too small for the network's poolings.
+    """
+    count = entry_of(IMAGE_COSTS, network)
+    assert count is not None
+    return count(network, images)
 
 
 def _of_plain_net(network: PlainNet, images: ImageShape) -> Costs:
@@ -44,17 +64,15 @@ def _of_plain_net(network: PlainNet, images: ImageShape) -> Costs:
         num_parameters += weights + units  # a bias for each unit
         multiply_adds += weights * height * width
         channels = units or channels
-    features = channels * (height * width if network.ending == "softmax" else 1)
-    num_parameters += features * images.num_classes + images.num_classes
-    return Costs(num_parameters, multiply_adds + features * images.num_classes)
+    weights = channels * (height * width if network.ending == "softmax" else 1) * images.num_classes
+    return Costs(num_parameters + weights + images.num_classes, multiply_adds + weights)
 
 
 def _of_convnet(network: ConvNet, images: ImageShape) -> Costs:
     num_parameters = multiply_adds = 0
     image_size = (images.height, images.width)
     sizes: list[tuple[int, int]] = []  # of every layer's output, as later layers read it
-    for layer in network.layers:
-        in_channels = sum(network.layers[read].num_filters for read in layer.inputs) or images.channels
+    for layer, in_channels in zip(network.layers, network.in_channels(images.channels), strict=True):
         height, width = _largest([sizes[read] for read in layer.inputs] or [image_size])
         height, width = -(-height // layer.stride_height), -(-width // layer.stride_width)
         weights = layer.filter_height * layer.filter_width * in_channels * layer.num_filters
@@ -63,9 +81,8 @@ def _of_convnet(network: ConvNet, images: ImageShape) -> Costs:
         # A pooling shrinks this output and every earlier map.
         sizes = [_pooled(size, layer.pool) for size in (*sizes, (height, width))]
         image_size = _pooled(image_size, layer.pool)
-    features = sum(network.layers[read].num_filters for read in network.outputs)
-    num_parameters += features * images.num_classes + images.num_classes
-    return Costs(num_parameters, multiply_adds + features * images.num_classes)
+    weights = network.num_features * images.num_classes
+    return Costs(num_parameters + weights + images.num_classes, multiply_adds + weights)
 
 
 def _largest(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
@@ -74,3 +91,84 @@ def _largest(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
 
 def _pooled(size: tuple[int, int], pool: int) -> tuple[int, int]:
     return -(-size[0] // pool), -(-size[1] // pool)
+
+
+IMAGE_COSTS: dict[str, Callable[[Any, ImageShape], Costs]] = {"ConvNet": _of_convnet, "PlainNet": _of_plain_net}
+"""(network, images) -> costs, for every family that is trained on images."""
+
+
+# Language models ------------------------------------------------------------------------------------------------------
+
+
+def language_model_parameters(
+    architecture: RecurrentArchitecture,
+    vocabulary_size: int,
+    *,
+    hidden_size: int,
+    num_layers: int = 2,
+    tied: bool = False,
+    embedding_size: int | None = None,
+    cell_bias: bool = False,
+) -> int:
+    """Count the weights and biases of a `children.language_model.LanguageModel` with the same arguments."""
+    embedded = hidden_size if embedding_size is None else embedding_size
+    inputs = [embedded] + [hidden_size] * (num_layers - 1)
+    of_layer = entry_of(LAYER_PARAMETERS, architecture)
+    assert of_layer is not None
+    layers = sum(of_layer(architecture, input_size, hidden_size, cell_bias) for input_size in inputs)
+    words = vocabulary_size * (embedded if tied else embedded + hidden_size)
+    return words + layers + vocabulary_size
+
+
+def hidden_size_for(
+    num_parameters: int, architecture: RecurrentArchitecture, vocabulary_size: int, **settings: Any
+) -> int:
+    """Return the largest hidden size with which a language model has at most `num_parameters`.
+
+    The paper keeps all children of a search at one size in this way (section 4.2).
+
+    Args:
+        num_parameters: The upper limit.
+        architecture: The recurrent layer.
+        vocabulary_size: The number of tokens.
+        settings: The other keyword arguments of `language_model_parameters`.
+
+    Raises:
+        ConfigError: A model with a single hidden unit exceeds the limit.
+    """
+
+    def size(hidden_size: int) -> int:
+        return language_model_parameters(architecture, vocabulary_size, hidden_size=hidden_size, **settings)
+
+    if size(1) > num_parameters:
+        raise ConfigError(
+            f"num_parameters is {num_parameters:,}, and a language model of {vocabulary_size:,} tokens has at least "
+            f"{size(1):,}; ask for more"
+        )
+    enough, too_many = 1, 2
+    while size(too_many) <= num_parameters:
+        enough, too_many = too_many, 2 * too_many
+    while too_many - enough > 1:
+        middle = (enough + too_many) // 2
+        enough, too_many = (middle, too_many) if size(middle) <= num_parameters else (enough, middle)
+    return enough
+
+
+def _of_cell(cell: RecurrentCell, inputs: int, hidden: int, cell_bias: bool) -> int:
+    return cell.base * hidden * (inputs + hidden + cell_bias)
+
+
+def _of_lstm(_: Lstm, inputs: int, hidden: int, cell_bias: bool) -> int:
+    return 4 * hidden * (inputs + hidden + 1)
+
+
+def _of_recurrent_highway(layer: RecurrentHighway, inputs: int, hidden: int, cell_bias: bool) -> int:
+    return 2 * hidden * (inputs + layer.depth * (hidden + 1))
+
+
+LAYER_PARAMETERS: dict[str, Callable[[Any, int, int, bool], int]] = {
+    "RecurrentCell": _of_cell,
+    "Lstm": _of_lstm,
+    "RecurrentHighway": _of_recurrent_highway,
+}
+"""(architecture, input size, hidden size, bias of cells) -> parameters of one layer, for every family of layers."""

@@ -1,7 +1,7 @@
-"""What a recurrent cell computes, as equations for people, in plain text and in LaTeX.
+"""The equations of a recurrent cell, in plain text and in LaTeX.
 
-Each node of the tree has one parent and the root is h_t, so every node and all 2 B matrices count, whatever the
-cell. What can be left out are activations that change nothing, and names for mere sums and products.
+Each node of the tree has one parent and the root is h_t, so the output of every cell depends on every node and on all
+2 B matrices. The equations leave out activations that change nothing, and names of mere sums and products.
 """
 
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from netwright.architectures.recurrent import RecurrentCell
 
 INJECTION = -1
-"""Stands among the indices of nodes for the injection of the old cell state."""
+"""The index of the injection of the old cell state among those of the nodes."""
 SUM, PRODUCT, CALL, SYMBOL = range(4)
-"""How tightly an expression holds together."""
+"""Levels of precedence of an expression, the lowest first."""
 
 
 @dataclass(frozen=True)
@@ -67,17 +67,17 @@ LATEX = Notation(
 
 @dataclass(frozen=True)
 class Expression:
-    """A right-hand side or a part of one."""
+    """A right-hand side of an equation, or a part of one."""
 
     words: str
     level: int
 
 
 def as_text(cell: RecurrentCell) -> str:
-    """One equation a line in the order of computation: `l0 = sigmoid(W0 x + U0 h)`, ..., `h' = tanh(c' * n13)`.
+    """Write one equation a line in the order of computation: `l0 = sigmoid(W0 x + U0 h)`, ..., `h' = tanh(c' * n13)`.
 
     `*` is elementwise, x is the input, h and c are the old states and h' and c' the new ones; l0 is leaf 0 and n8 node
-    8. Nodes that only add or multiply stand inside others.
+    8. Nodes that only add or multiply are written inside the equations of others.
     """
     found = _equations(cell, TEXT)
     width = max(len(left) for left, _ in found)
@@ -85,13 +85,13 @@ def as_text(cell: RecurrentCell) -> str:
 
 
 def as_latex(cell: RecurrentCell) -> str:
-    """The same equations for amsmath, to stand in a displayed formula; the elementwise product is a circled dot."""
+    """Write the same equations for a displayed formula of amsmath; the elementwise product is a circled dot."""
     lines = " \\\\\n".join(f"{left} &= {right}" for left, right in _equations(cell, LATEX))
     return f"\\begin{{aligned}}\n{lines}\n\\end{{aligned}}"
 
 
 def _equations(cell: RecurrentCell, notation: Notation) -> list[tuple[str, str]]:
-    """(name, right-hand side) of everything that is worth a name."""
+    """Return (name, right-hand side) of every equation."""
     idle = idle_activations(cell)
     found: list[tuple[str, str]] = []
     passed_on: list[Expression] = []
@@ -124,7 +124,7 @@ def _named(found: list[tuple[str, str]], name: str, value: Expression) -> Expres
 
 
 def _named_call(found: list[tuple[str, str]], name: str, value: Expression) -> Expression:
-    """Sums and products stay where they are."""
+    """Name the result of a function; leave sums and products inside the expression that uses them."""
     return _named(found, name, value) if value.level == CALL else value
 
 
@@ -145,7 +145,10 @@ def _joined(notation: Notation, combination: str, left: Expression, right: Expre
 
 
 def idle_activations(cell: RecurrentCell) -> frozenset[int]:
-    """Where the activation changes nothing: the identity, and a ReLU of what is never negative. May hold INJECTION."""
+    """Return the nodes whose activation changes nothing: the identity, or a ReLU of a value that is never negative.
+
+    The set contains `INJECTION` if that holds for the activation after the injection.
+    """
     idle: set[int] = set()
     never_negative: list[bool] = []
 
@@ -165,10 +168,10 @@ def idle_activations(cell: RecurrentCell) -> frozenset[int]:
 
 
 def path_of_state(cell: RecurrentCell) -> tuple[int, ...]:
-    """The nodes from where c_{t-1} is injected up to where c_t is read, both included.
+    """Return the nodes from the one where c_{t-1} is injected up to the one where c_t is read, both included.
 
-    Empty where the new cell state is not made from the old one, which is so wherever it is read below the injection,
-    at the same node (the injection comes after the reading), or beside it.
+    The path is empty if the new cell state does not depend on the old one: c_t is read below the injection, beside it,
+    or at the same node, where it is read before the injection.
     """
     path = [cell.inject_index]
     while path[-1] < cell.read_index:

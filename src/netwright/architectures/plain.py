@@ -1,10 +1,13 @@
 """Plain convolutional networks as values: chains of layers as MetaQNN has them (Baker et al. 2017)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
+from netwright.architectures.values import JsonObject, members_of, reading_json_of
 from netwright.errors import ConfigError, SpaceError, unknown
+
+LEGEND = "conv 3x3x24: 24 filters of 3x3; pool 3/2: windows of 3x3, stride 2; dense 24: fully connected."
+"""How to read the one-line notation of a `PlainNet`."""
 
 Ending = Literal["softmax", "global average pooling"]
 ENDINGS: tuple[Ending, ...] = get_args(Ending)
@@ -30,7 +33,7 @@ class Convolution:
 
 @dataclass(frozen=True, kw_only=True)
 class Pooling:
-    """The maximum of every window of `size` x `size` that lies `stride` after the one before; nothing is padded."""
+    """Max-pooling with windows of `size` x `size` pixels, `stride` pixels apart, without padding."""
 
     size: int
     stride: int
@@ -65,10 +68,10 @@ def _check(layer: PlainLayer) -> None:
 
 @dataclass(frozen=True)
 class PlainNet:
-    """Layers, each reading the one before it, and how the network ends.
+    """A chain of layers and the form of the classifier.
 
-    With "softmax" one linear layer reads everything that is left, with "global average pooling" the mean of every map.
-    Without layers, that is of the image.
+    The classifier is one linear layer. With the ending "softmax" it reads all values of the last maps, with "global
+    average pooling" the mean of each map. In a network without layers it reads the image.
     """
 
     layers: tuple[PlainLayer, ...]
@@ -86,9 +89,14 @@ class PlainNet:
             raise SpaceError('after a fully connected layer there are no maps to pool; the ending is "softmax"')
 
     def map_sizes(self, height: int, width: int) -> Sizes:
-        """The sizes of the maps that each layer gives, of images of that size; 1 x 1 for a fully connected layer.
+        """Return the map size after each layer, 1 x 1 after a fully connected one.
 
-        `ConfigError` where a pooling window is larger than what it reads.
+        Args:
+            height: Of the images, in pixels.
+            width: Of the images, in pixels.
+
+        Raises:
+            ConfigError: A pooling window is larger than the maps that it reads.
         """
         sizes: Sizes = []
         for index, layer in enumerate(self.layers):
@@ -109,20 +117,15 @@ class PlainNet:
 
 
 def pooled_size(edge: int, size: int, stride: int) -> int:
-    """The number of whole windows of `size` along an edge, `stride` apart."""
+    """Return the number of whole windows of `size` pixels along an edge, `stride` pixels apart."""
     return (edge - size) // stride + 1
 
 
 LAYERS = {kind.__name__: kind for kind in get_args(PlainLayer)}
 
 
-def plain_net_from_json(document: Mapping[str, Any]) -> PlainNet:
-    """The network that `to_json` wrote; `SpaceError` says what does not belong there."""
-    try:
-        layers = []
-        for entry in document["layers"]:
-            members = {name: value for name, value in entry.items() if name != "type"}
-            layers.append(LAYERS[entry["type"]](**members))
-        return PlainNet(tuple(layers), document["ending"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise SpaceError(f"not the JSON of a PlainNet ({error!r}); expected what to_json(PlainNet) writes") from None
+def plain_net_from_json(document: JsonObject) -> PlainNet:
+    """Read the network that `to_json` wrote; raise `SpaceError` for anything else."""
+    with reading_json_of("PlainNet"):
+        layers = tuple(LAYERS[entry["type"]](**members_of(entry)) for entry in document["layers"])
+        return PlainNet(layers, document["ending"])

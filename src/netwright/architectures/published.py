@@ -15,4 +15,4 @@ PUBLISHED: dict[str, Callable[[], ConvNet | RecurrentCell]] = {
     "nas-max-cell": max_cell,
     "lstm-cell": lstm_cell,
 }
-"""By the names that the command line takes."""
+"""Functions that make the published architectures, by their names on the command line."""

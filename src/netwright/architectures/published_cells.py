@@ -20,8 +20,8 @@ def nas_cell() -> RecurrentCell:
 
 def max_cell() -> RecurrentCell:
     """The cell of figure 8, bottom: found with "max" and "sin" among the options, of which it uses "max"."""
-    # The figure draws its leaves in another order and joins the 2nd with the 3rd, 5th with 6th, 1st with 4th, 7th with
-    # 8th. In that order they stand here, so that the fixed tree joins neighbours.
+    # The figure shows its leaves in another order and combines the 2nd with the 3rd, 5th with 6th, 1st with 4th, 7th
+    # with 8th. They are listed here in that order, so that the fixed tree combines neighbours.
     return RecurrentCell(
         nodes=(
             *_nodes("add,tanh add,identity add,tanh max,tanh add,tanh add,relu max,identity max,tanh"),
@@ -36,7 +36,7 @@ def max_cell() -> RecurrentCell:
 
 
 def lstm_cell() -> RecurrentCell:
-    """An LSTM without biases, where the matrices of leaves 3, 5, 6 and 7 are zero; else these add to its gates."""
+    """An LSTM without biases if the matrices of leaves 3, 5, 6 and 7 are zero; otherwise these add to its gates."""
     return RecurrentCell(
         nodes=(
             *_nodes(
@@ -53,5 +53,5 @@ def lstm_cell() -> RecurrentCell:
 
 
 def _nodes(row: str) -> tuple[CellNode, ...]:
-    """One row of the tree, as `str` writes its nodes."""
+    """Return one row of the tree from the notation that `str` gives."""
     return tuple(CellNode(*node.split(",")) for node in row.split())

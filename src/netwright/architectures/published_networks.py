@@ -5,7 +5,7 @@ The paper's 20-layer and 39-layer networks were never published, so they are not
 
 from netwright.architectures.convolutional import ConvLayer, ConvNet
 
-# (filter height, filter width, filters, the layers that it reads); layers counted from 1 as in the figure, 0 the image.
+# (filter height, filter width, filters, layers that it reads); counted from 1 as in the figure; 0 is the image.
 FIGURE_7 = (
     (3, 3, 36, (0,)),
     (3, 3, 48, (1,)),

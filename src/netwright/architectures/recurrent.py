@@ -1,15 +1,20 @@
-"""Recurrent cells as values: the trees of the paper's section 3.4, without any tensor."""
+"""Recurrent layers as values: the trees of the paper's section 3.4 and the reference models, without any tensor."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from netwright.architectures.values import JsonObject, members_of, reading_json_of
 from netwright.errors import SpaceError, unknown
 
+LEGEND = (
+    "add,tanh: a node, leaves first and the root last; inject add,tanh@8: so the old cell state is joined to "
+    "node 8; read 12: the new one is what node 12 joins."
+)
+"""How to read the one-line notation of a `RecurrentCell`."""
+
 COMBINATIONS = ("add", "elem_mult", "max")
-"""How a node joins its two inputs; "max" is of the extra experiment of section 4.2."""
+"""How a node combines its two inputs; "max" belongs to the extra experiment of section 4.2."""
 ACTIVATIONS = ("identity", "tanh", "sigmoid", "relu", "sin")
-"""What a node applies to the joined inputs; "sin" is of the extra experiment too."""
+"""What a node applies to the combined inputs; "sin" belongs to the extra experiment too."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +38,11 @@ class CellNode:
 class RecurrentCell:
     """A cell of base B: nodes 0..B-1 are leaves, nodes B..2B-2 join two earlier ones each, the last one is the root.
 
-    Leaf i joins W_i^x x_t and W_i^h h_{t-1}, each with a matrix of its own; internal nodes have no weights. With z_i
-    what node i joins and a_i what it passes on:
+    Leaf i combines W_i^x x_t and W_i^h h_{t-1}, each with a matrix of its own; internal nodes have no weights. With z_i
+    the combined inputs of node i and a_i its output:
 
         a_i = activation_i(z_i)
-        a_i = activation_inject(combination_inject(a_i, c_{t-1}))   at i = inject_index, and the parents see this one
+        a_i = activation_inject(combination_inject(a_i, c_{t-1}))   at i = inject_index; the parent reads this value
         h_t = a_root,  c_t = z_i at i = read_index
 
     Paper: section 3.4, figure 5; the order of its tokens is that of the fields.
@@ -65,7 +70,7 @@ class RecurrentCell:
         return (len(self.nodes) + 1) // 2
 
     def children(self, index: int) -> tuple[int, int]:
-        """The two nodes that the internal node `index` joins: 8 = (0, 1), 9 = (2, 3), ... at base 8."""
+        """Return the two nodes that the internal node `index` reads: 8 = (0, 1), 9 = (2, 3), ... at base 8."""
         left = 2 * (index - self.base)
         return left, left + 1
 
@@ -74,16 +79,46 @@ class RecurrentCell:
         return f"{nodes} inject {self.inject}@{self.inject_index} read {self.read_index}"
 
 
-def recurrent_cell_from_json(document: Mapping[str, Any]) -> RecurrentCell:
-    """The cell that `to_json` wrote; `SpaceError` says what does not belong there."""
-    try:
-        nodes = tuple(_node(entry) for entry in document["nodes"])
-        return RecurrentCell(nodes, _node(document["inject"]), document["read_index"], document["inject_index"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise SpaceError(
-            f"not the JSON of a RecurrentCell ({error}); expected what to_json(RecurrentCell) writes"
-        ) from None
+@dataclass(frozen=True)
+class Lstm:
+    """The LSTM of Zaremba et al. 2014 (arXiv 1409.2329): four gates with a bias each, no peepholes."""
+
+    def __str__(self) -> str:
+        return "LSTM"
 
 
-def _node(entry: Mapping[str, Any]) -> CellNode:
-    return CellNode(**{name: value for name, value in entry.items() if name != "type"})
+@dataclass(frozen=True)
+class RecurrentHighway:
+    """The recurrent highway network of Zilly et al. 2016 (arXiv 1607.03474): `depth` highway layers in each step."""
+
+    depth: int = 10
+
+    def __post_init__(self) -> None:
+        if type(self.depth) is not int or self.depth < 1:
+            raise SpaceError(f"a RecurrentHighway has a depth of 1 or more; got {self.depth!r}")
+
+    def __str__(self) -> str:
+        return f"RHN of depth {self.depth}"
+
+
+RecurrentArchitecture = RecurrentCell | Lstm | RecurrentHighway
+"""A cell of the space, or one of the reference models that the paper compares its cells with."""
+
+
+def recurrent_cell_from_json(document: JsonObject) -> RecurrentCell:
+    """Read the cell that `to_json` wrote; raise `SpaceError` for anything else."""
+    with reading_json_of("RecurrentCell"):
+        nodes = tuple(CellNode(**members_of(entry)) for entry in document["nodes"])
+        inject = CellNode(**members_of(document["inject"]))
+        return RecurrentCell(nodes, inject, document["read_index"], document["inject_index"])
+
+
+def lstm_from_json(document: JsonObject) -> Lstm:
+    """Read the LSTM that `to_json` wrote; it has no members."""
+    return Lstm()
+
+
+def recurrent_highway_from_json(document: JsonObject) -> RecurrentHighway:
+    """Read the network that `to_json` wrote; raise `SpaceError` for anything else."""
+    with reading_json_of("RecurrentHighway"):
+        return RecurrentHighway(document["depth"])

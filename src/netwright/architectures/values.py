@@ -1,12 +1,14 @@
 """Architectures as JSON, and the fingerprint by which two of them are the same.
 
-Any value that is made of dataclasses, mappings, sequences, strings, numbers, booleans and None is an architecture, so
-a user's space may return a plain dictionary.
+An architecture is a value made of dataclasses, mappings, sequences, strings, numbers, booleans and None, so a user's
+space may return a plain dictionary.
 """
 
 import hashlib
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -15,11 +17,21 @@ from netwright.errors import SpaceError
 JsonObject = dict[str, Any]
 """A JSON object as `json.loads` returns it."""
 EXACT = (bool, int, str)
-"""What is the same in JSON; most of an architecture's values, asked for first."""
+"""Types that are their own JSON. Most values of an architecture have one of them, so they are checked first."""
 
 
-def to_json(architecture: Any) -> Any:
-    """The architecture as JSON values; a dataclass becomes an object whose "type" is the class's name."""
+def to_json(architecture: object) -> Any:
+    """Convert an architecture to JSON values.
+
+    Args:
+        architecture: The whole architecture or a part of it.
+
+    Returns:
+        JSON values; a dataclass becomes an object whose "type" is the name of the class.
+
+    Raises:
+        SpaceError: A part of the architecture has no JSON form.
+    """
     if architecture is None or isinstance(architecture, EXACT):
         return architecture
     if isinstance(architecture, float):
@@ -39,7 +51,21 @@ def to_json(architecture: Any) -> Any:
     )
 
 
-def fingerprint(architecture: Any) -> str:
-    """16 hexadecimal digits that are equal for equal architectures on every machine and in every version."""
+def fingerprint(architecture: object) -> str:
+    """Return 16 hexadecimal digits, equal for equal architectures on every machine and in every version."""
     canonical = json.dumps(to_json(architecture), sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+@contextmanager
+def reading_json_of(family: str) -> Iterator[None]:
+    """Turn the errors of malformed JSON in the body into a `SpaceError` that names the `family`."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError) as error:
+        raise SpaceError(f"not the JSON of a {family} ({error!r}); expected what to_json({family}) writes") from None
+
+
+def members_of(entry: JsonObject) -> JsonObject:
+    """Return the members of a dataclass's JSON object: all but its "type"."""
+    return {name: value for name, value in entry.items() if name != "type"}

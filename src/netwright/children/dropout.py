@@ -1,4 +1,4 @@
-"""The two ways of dropping units of a language model that the paper's baselines use; their masks are in `masks`."""
+"""The two forms of dropout in language models that the paper's reference models use."""
 
 from dataclasses import dataclass, fields
 
@@ -7,24 +7,24 @@ from netwright.errors import ConfigError
 
 @dataclass(frozen=True)
 class Dropout:
-    """Probabilities, in 0..1, of dropping a unit; what is kept is divided by the probability of keeping it.
+    """Probabilities of dropping a unit, 0 or more and below 1; a kept unit is divided by the probability of keeping it.
 
-    Without `variational`, every step has masks of its own and nothing recurrent is dropped (Zaremba et al. 2014, arXiv
-    1409.2329: one rate for `inputs` and `output`). With it, one mask serves all steps of a window, and `state` and
-    `words` may be dropped too (Gal & Ghahramani 2016, arXiv 1512.05287).
+    Without `variational`, every step has masks of its own and recurrent connections are not dropped (Zaremba et al.
+    2014, arXiv 1409.2329: one rate for `inputs` and `output`). With it, one mask serves all steps of a window, and
+    `state` and `words` may be dropped too (Gal & Ghahramani 2016, arXiv 1512.05287).
 
     Deviation: Gal's LSTM draws a mask for each gate. Here all gates, and all matrices of a cell, share one, as in
-    recurrent highway networks: a cell of the space has no gates that could be told apart.
+    recurrent highway networks: a cell of the space has no distinguishable gates.
     """
 
     inputs: float = 0.0
-    """On what every layer reads: the embedded word, and the output of the layer below."""
+    """Of the inputs of every layer: the embedded word, or the output of the layer below."""
     output: float = 0.0
-    """On what the softmax reads."""
+    """Of the inputs of the softmax."""
     state: float = 0.0
-    """On the output that a layer feeds back to itself."""
+    """Of the output that a layer feeds back to itself."""
     words: float = 0.0
-    """Of a word of the vocabulary: it is dropped everywhere in a sequence's window or nowhere."""
+    """Of a word of the vocabulary: in one window of one sequence, all its occurrences are dropped or none."""
     variational: bool = False
 
     def __post_init__(self) -> None:
@@ -40,5 +40,5 @@ class Dropout:
 
     @property
     def drops(self) -> bool:
-        """Whether anything is dropped at all."""
+        """Whether any rate is above 0."""
         return any((self.inputs, self.output, self.state, self.words))

@@ -3,17 +3,17 @@
 Legend of shapes: T steps, B sequences, V vocabulary, E embedding, H hidden units.
 """
 
-from collections.abc import Iterable
-from typing import cast
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from netwright.architectures.recurrent import RecurrentCell
-from netwright.architectures.recurrent_baselines import Lstm, RecurrentArchitecture
+from netwright.architectures.families import entry_of
+from netwright.architectures.recurrent import RecurrentArchitecture
 from netwright.children.dropout import Dropout
-from netwright.children.masks import Masks, draw_masks
 from netwright.errors import ConfigError
 from netwright.nn.highway import HighwayLayer
 from netwright.nn.interface import SequenceLayer, State
@@ -21,16 +21,54 @@ from netwright.nn.lstm import LSTMLayer
 from netwright.nn.tree import TreeLayer
 
 TRANSFORM_BIAS = -2.0
-"""Of a recurrent highway network's gates at the start of training, so that they mostly carry (Zilly et al. 2016)."""
+"""First bias of a recurrent highway network's gates: at the start they mostly carry the state (Zilly et al. 2016)."""
+LAYERS: dict[str, Callable[[Any, int, int, bool], nn.Module]] = {
+    "RecurrentCell": lambda cell, inputs, hidden, bias: TreeLayer(cell, inputs, hidden, bias=bias),
+    "Lstm": lambda lstm, inputs, hidden, bias: LSTMLayer(inputs, hidden),
+    "RecurrentHighway": lambda network, inputs, hidden, bias: HighwayLayer(
+        inputs, hidden, network.depth, TRANSFORM_BIAS
+    ),
+}
+"""(architecture, input size, hidden size, bias of cells) -> a `SequenceLayer`, for every family trained on text."""
+
+
+@dataclass(frozen=True, eq=False)
+class Masks:
+    """Factors of a language model's units in one window; None where nothing is dropped."""
+
+    words: Tensor | None
+    """[V, B]"""
+    inputs: tuple[Tensor | None, ...]
+    """[T or 1, B, E or H] for each layer"""
+    states: tuple[Tensor | None, ...]
+    """[B, H] for each layer"""
+    output: Tensor | None
+    """[T or 1, B, H]"""
+
+    def words_of(self, tokens_TB: Tensor) -> Tensor | None:
+        """Return the factor of each embedded token, [T, B, 1]."""
+        return None if self.words is None else self.words.gather(0, tokens_TB)[:, :, None]
 
 
 class LanguageModel(nn.Module):
-    """`num_layers` layers of `architecture` between an embedding and a softmax with a bias.
+    """A stack of recurrent layers between an embedding and a softmax with a bias.
 
-    The embedding has `hidden_size` entries for a word unless `embedding_size` says otherwise. `tied`: the softmax has
-    the embedding's weights (Press & Wolf 2017; Inan et al. 2017). `cell_bias` gives the leaves of a `RecurrentCell`
-    a bias. Matrices start uniformly in -init_range..init_range, as `seed` alone decides, and biases at zero, but for
-    the gates of a recurrent highway network.
+    Matrices start uniformly in -init_range..init_range, biases at zero, except for the gates of a recurrent highway
+    network.
+
+    Args:
+        architecture: The recurrent layer.
+        vocabulary_size: The number of tokens.
+        hidden_size: Units of each layer.
+        seed: All randomness of the first weights derives from it.
+        init_range: Half the width of the interval of first weights.
+        num_layers: The number of recurrent layers.
+        tied: Use the embedding's weights in the softmax (Press & Wolf 2017; Inan et al. 2017).
+        embedding_size: Entries of the embedding for each token; `hidden_size` if None.
+        cell_bias: Give the leaves of a `RecurrentCell` a bias.
+
+    Raises:
+        ConfigError: `tied` with an `embedding_size` that differs from `hidden_size`.
     """
 
     def __init__(
@@ -55,11 +93,11 @@ class LanguageModel(nn.Module):
             )
         self.vocabulary_size, self.hidden_size = vocabulary_size, hidden_size
         self.input_sizes = (embedded, *[hidden_size] * (num_layers - 1))
-        self.layers = nn.ModuleList(
-            recurrent_layer(architecture, size, hidden_size, cell_bias) for size in self.input_sizes
-        )
+        make = entry_of(LAYERS, architecture)
+        assert make is not None
+        self.layers = nn.ModuleList(make(architecture, size, hidden_size, cell_bias) for size in self.input_sizes)
         self.embedding = nn.Parameter(torch.empty(vocabulary_size, embedded))
-        # Tied weights stand here once, under one name, so that a file of weights holds them once.
+        # Tied weights have a single name, so that a file of weights holds them once.
         self.softmax_weight = None if tied else nn.Parameter(torch.empty(vocabulary_size, hidden_size))
         self.softmax_bias = nn.Parameter(torch.zeros(vocabulary_size))
         generator = torch.Generator().manual_seed(seed)
@@ -70,7 +108,16 @@ class LanguageModel(nn.Module):
     def forward(
         self, tokens_TB: Tensor, states: Iterable[State], masks: Masks | None = None
     ) -> tuple[Tensor, tuple[State, ...]]:
-        """Logits [T, B, V] for the token after each one, in float32, and the states after the last step."""
+        """Compute the logits of the token after each one.
+
+        Args:
+            tokens_TB: Token numbers.
+            states: The state of each layer before the first step.
+            masks: Factors of dropped and kept units; None drops nothing.
+
+        Returns:
+            Logits [T, B, V] in float32, and the state of each layer after the last step.
+        """
         nothing = (None,) * len(self.layers)
         input_masks, state_masks = (masks.inputs, masks.states) if masks else (nothing, nothing)
         x = functional.embedding(tokens_TB, self.embedding)
@@ -86,37 +133,33 @@ class LanguageModel(nn.Module):
         return functional.linear(x, weight, self.softmax_bias).float(), tuple(after)
 
     def initial_states(self, batch_size: int) -> tuple[State, ...]:
-        """Zeros for every layer."""
+        """Return the state of every layer before the first token: zeros."""
         layers = cast("Iterable[SequenceLayer]", self.layers)
         return tuple(
             layer.initial_state(self.embedding.new_zeros(1, batch_size, size))
             for layer, size in zip(layers, self.input_sizes, strict=True)
         )
 
-    def draw_masks(self, dropout: Dropout, num_steps: int, batch_size: int, generator: torch.Generator) -> Masks | None:
-        """The masks of one window; None where nothing is dropped."""
+    def sample_masks(
+        self, dropout: Dropout, num_steps: int, batch_size: int, generator: torch.Generator
+    ) -> Masks | None:
+        """Sample the masks of one window, on the device of the generator; None if nothing is dropped."""
         if not dropout.drops:
             return None
-        return draw_masks(
-            dropout,
-            vocabulary_size=self.vocabulary_size,
-            input_sizes=self.input_sizes,
-            hidden_size=self.hidden_size,
-            num_steps=num_steps,
-            batch_size=batch_size,
-            generator=generator,
+
+        def mask(rate: float, *shape: int) -> Tensor | None:
+            if rate == 0:
+                return None
+            kept = torch.empty(shape, device=generator.device).bernoulli_(1 - rate, generator=generator)
+            return kept.div_(1 - rate)
+
+        steps = 1 if dropout.variational else num_steps
+        return Masks(
+            words=mask(dropout.words, self.vocabulary_size, batch_size),
+            inputs=tuple(mask(dropout.inputs, steps, batch_size, size) for size in self.input_sizes),
+            states=tuple(mask(dropout.state, batch_size, self.hidden_size) for _ in self.input_sizes),
+            output=mask(dropout.output, steps, batch_size, self.hidden_size),
         )
-
-
-def recurrent_layer(
-    architecture: RecurrentArchitecture, input_size: int, hidden_size: int, cell_bias: bool
-) -> nn.Module:
-    """A `SequenceLayer` of `architecture`."""
-    if isinstance(architecture, RecurrentCell):
-        return TreeLayer(architecture, input_size, hidden_size, bias=cell_bias)
-    if isinstance(architecture, Lstm):
-        return LSTMLayer(input_size, hidden_size)
-    return HighwayLayer(input_size, hidden_size, architecture.depth, TRANSFORM_BIAS)
 
 
 def _masked(x: Tensor, mask: Tensor | None) -> Tensor:

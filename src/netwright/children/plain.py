@@ -1,4 +1,4 @@
-"""From a PlainNet to a torch module: layer by layer, as MetaQNN trains them (Baker et al. 2017, arXiv 1611.02167).
+"""From a PlainNet to a torch module: layer by layer, as in MetaQNN (Baker et al. 2017, arXiv 1611.02167).
 
 Convolutions and fully connected layers have a bias and ReLU, nothing is normalised, and the i-th of n dropouts, one
 after every two layers, drops with probability i / (2n).
@@ -13,9 +13,13 @@ from netwright.architectures.plain import Convolution, PlainLayer, PlainNet, Poo
 
 
 class PlainNetModule(nn.Module):
-    """The network of `architecture` for images of `image_size`, (height, width).
+    """The module of a PlainNet.
 
-    forward takes images [N, in_channels, height, width] and gives logits [N, num_classes].
+    Args:
+        architecture: The network.
+        num_classes: The number of logits.
+        in_channels: Channels of the images.
+        image_size: (height, width) of the images in pixels, the only size that the module reads.
     """
 
     def __init__(
@@ -43,7 +47,7 @@ class PlainNetModule(nn.Module):
             self.classifier = nn.Linear(channels, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits [N, num_classes]."""
+        """Images [N, in_channels, height, width] -> logits [N, num_classes]."""
         logits: Tensor = self.classifier(self.layers(images).flatten(1))
         return logits
 

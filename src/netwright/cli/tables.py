@@ -1,4 +1,4 @@
-"""The table of the best architectures and the words below it, for a terminal and for a file."""
+"""The table of a run's best architectures and the notes below it, for a terminal and for a file."""
 
 from collections.abc import Sequence
 
@@ -6,17 +6,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from netwright.architectures.convolutional import ConvNet
-from netwright.architectures.nasbench201 import NasBench201Cell
-from netwright.architectures.plain import PlainNet
-from netwright.architectures.reading import architecture_from_json
-from netwright.architectures.recurrent import RecurrentCell
+from netwright.architectures.families import architecture_from_json, legend_of
 from netwright.searching.results import Results, described
 from netwright.trials import TrialState
 
 
 def print_table(console: Console, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A framed table in a terminal; elsewhere aligned plain columns, two spaces apart, nothing cut off."""
+    """Print a framed table in a terminal, and elsewhere plain aligned columns without cutting anything off."""
     if console.is_terminal:
         table = Table(*headers, header_style="bold", row_styles=("", "dim"))
         for row in rows:
@@ -30,7 +26,7 @@ def print_table(console: Console, headers: Sequence[str], rows: Sequence[Sequenc
 
 
 def print_results(console: Console, results: Results, top: int, folder: object) -> None:
-    """What a run has found: the `top` best architectures and all that were confirmed, what failed."""
+    """Print the `top` best architectures of a run, all confirmed ones, and the first failures."""
     counts = {state: sum(trial.state is state for trial in results.trials) for state in TrialState}
     reused = sum(trial.reused_from is not None for trial in results.trials)
     data = f" on {results.data_name}" if results.data_name else ""
@@ -81,25 +77,12 @@ def print_results(console: Console, results: Results, top: int, folder: object) 
 
 def _print_notes(console: Console, results: Results, metric: str, folder: object) -> None:
     notes = []
-    kind = architecture_from_json(results.trials[0].proposal.architecture)
-    if isinstance(kind, ConvNet):
-        notes.append(
-            "3x5x24: 24 filters, 3 high and 5 wide; /2x1: strides; p: pooled; <0,2>: reads layers 0 and 2; "
-            "<>: reads the image; else the layer before."
-        )
-    elif isinstance(kind, PlainNet):
-        notes.append("conv 3x3x24: 24 filters of 3x3; pool 3/2: windows of 3x3, stride 2; dense 24: fully connected.")
-    elif isinstance(kind, NasBench201Cell):
-        notes.append("|conv~0|+|skip~0|pool~1|+...: what nodes 1, 2 and 3 of the cell read, by operation~node.")
-    elif isinstance(kind, RecurrentCell):
-        notes.append(
-            "add,tanh: a node, leaves first and the root last; inject add,tanh@8: so the old cell state is joined to "
-            "node 8; read 12: the new one is what node 12 joins."
-        )
+    if legend := legend_of(architecture_from_json(results.trials[0].proposal.architecture)):
+        notes.append(legend)
     if results.confirmed:
         notes.append(f"confirmed: mean ± deviation of the {metric} over fresh seeds on the same split, to be quoted.")
         notes.append(
-            f"search's {metric}: the one training that the search saw, optimistic where it was picked for being high."
+            f"search's {metric}: of the search's one training, optimistic because it was picked for being high."
         )
     elif results.config["evaluate"]["kind"] == "table":
         test = results.best.metrics["test_accuracy"]
@@ -115,7 +98,7 @@ def _print_notes(console: Console, results: Results, metric: str, folder: object
 
 
 def _mishaps(results: Results) -> list[str]:
-    """A line for the first trial that failed, and for the first that was rejected."""
+    """A line each for the first failed and the first rejected trial."""
     notes = []
     for state, what in ((TrialState.FAILED, "failure"), (TrialState.REJECTED, "rejected")):
         if first := next((trial for trial in results.trials if trial.state is state), None):

@@ -19,9 +19,9 @@ from netwright.controller.anchors import SUBSET_WEIGHTS, AnchorMemory, bernoulli
 from netwright.controller.layout import Layout, SubsetTerms
 from netwright.controller.recurrence import Floats, Recurrence, States, array, sigmoid
 from netwright.errors import ConfigError, SpaceError
+from netwright.seeds import derive_seed
 from netwright.spaces.decisions import Action, Choice, Decision, Subset
 from netwright.spaces.programs import Episode
-from netwright.trials import derive_seed
 
 Weights = dict[str, Tensor]
 OF_DECISIONS = ("choice/", "subset/")

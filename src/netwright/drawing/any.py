@@ -1,58 +1,71 @@
-"""The picture of whatever architecture can be drawn."""
+"""The picture of any architecture that can be drawn."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from netwright.architectures.convolutional import ConvNet
-from netwright.architectures.reading import architecture_from_json
-from netwright.architectures.recurrent import RecurrentCell
-from netwright.drawing.convolutional import draw_convnet
-from netwright.drawing.recurrent import draw_cell
-
-Drawable = ConvNet | RecurrentCell
+from netwright.architectures.families import Architecture, architecture_from_json, entry_of
+from netwright.drawing import convolutional, recurrent
+from netwright.drawing.svg import STANDALONE, Style
 
 
-def drawable(architecture: Any) -> Drawable | None:
-    """The architecture, or its JSON, as the value that can be drawn; None for any other kind."""
-    known = architecture_from_json(architecture)
-    return known if isinstance(known, Drawable) else None
+@dataclass(frozen=True)
+class Drawing:
+    """How the architectures of one family are drawn."""
+
+    draw: Callable[..., str]
+    """(architecture, title=, note=, style=) -> SVG, as `draw` below."""
+    caption: str
+    num_columns: Callable[[Any], int]
 
 
-def draw(
-    architecture: Drawable,
-    *,
-    title: str = "",
-    note: str = "",
-    styled: bool = True,
-    background: bool = True,
-    adaptive: bool = True,
-) -> str:
-    """A self-standing SVG document.
+DRAWINGS: dict[str, Drawing | None] = {
+    "ConvNet": Drawing(convolutional.draw_convnet, convolutional.CAPTION, lambda network: len(network.layers)),
+    "PlainNet": None,
+    "RecurrentCell": Drawing(recurrent.draw_cell, recurrent.CAPTION, lambda cell: 2 * cell.base),
+    "Lstm": None,
+    "RecurrentHighway": None,
+    "NasBench201Cell": None,
+}
+"""None for a family that cannot be drawn."""
 
-    `title` stands above, with the counts and the `note` below it. `adaptive` drawings are dark where the viewer
-    prefers it. `styled=False` leaves the stylesheet to the page that holds the drawing (`svg.stylesheet`), and
-    `background=False` the ground.
+
+def drawable(architecture: object) -> Architecture | None:
+    """Return an architecture, or its JSON, as a value that can be drawn; None for any other kind.
+
+    Raises:
+        SpaceError: The JSON names a family and does not fit it.
     """
-    if isinstance(architecture, RecurrentCell):
-        return draw_cell(architecture, title=title, note=note, styled=styled, background=background, adaptive=adaptive)
-    return draw_convnet(architecture, title=title, note=note, styled=styled, background=background, adaptive=adaptive)
+    known = architecture_from_json(architecture)
+    return known if entry_of(DRAWINGS, known) else None
 
 
-def caption(architecture: Drawable) -> str:
-    """How a drawing of this kind is read."""
-    if isinstance(architecture, RecurrentCell):
-        return (
-            "A card is a node of the cell, read from the bottom up: how it joins its two inputs, then its activation, "
-            "pale where it changes nothing. A leaf joins x and h, each multiplied by a matrix of its own. Orange is "
-            "the way of the cell state: where the old one is injected, where the new one is read, and between them "
-            "where the new one is made from the old."
-        )
-    return (
-        "A column is a layer: its filter, height by width in pixels, and its number of filters as a bar. Arrows and "
-        "arcs lead from what is read to who reads it; what no layer reads goes to the classifier (orange). A dashed "
-        "line is a max-pooling. Point at a layer to see what it reads."
-    )
+def draw(architecture: Architecture, *, title: str = "", note: str = "", style: Style = STANDALONE) -> str:
+    """Draw an architecture that `drawable` returned.
+
+    Args:
+        architecture: What to draw.
+        title: A line above the drawing; without it there is no heading at all.
+        note: Words after the counts in the second line of the heading.
+        style: What surrounds the drawing, and its colours.
+
+    Returns:
+        An SVG document.
+    """
+    return _drawing_of(architecture).draw(architecture, title=title, note=note, style=style)
 
 
-def num_columns(architecture: Drawable) -> int:
-    """The width of a drawing in columns of a ConvNet, each a layer; a leaf of a cell is as wide as two."""
-    return 2 * architecture.base if isinstance(architecture, RecurrentCell) else len(architecture.layers)
+def caption(architecture: Architecture) -> str:
+    """Return how a drawing of this kind is read."""
+    return _drawing_of(architecture).caption
+
+
+def num_columns(architecture: Architecture) -> int:
+    """Return a drawing's width in columns of a ConvNet, one for each layer; a leaf of a cell takes two."""
+    return _drawing_of(architecture).num_columns(architecture)
+
+
+def _drawing_of(architecture: Architecture) -> Drawing:
+    drawing = entry_of(DRAWINGS, architecture)
+    assert drawing is not None, f"a {type(architecture).__name__} cannot be drawn"
+    return drawing

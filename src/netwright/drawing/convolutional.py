@@ -1,27 +1,21 @@
 """A ConvNet as a picture: the chain of its layers, filters in true proportions, an arc for each skip connection."""
 
-from netwright.architectures.convolutional import ConvLayer, ConvNet
-from netwright.drawing.layout import BAR_HEIGHT, BAR_WIDTH, IMAGE, POOL_GAP, PORT, Layout, arcs_of, lay_out
-from netwright.drawing.svg import MARGIN, document, path, rectangle, text
+from netwright.architectures.convolutional import IMAGE, ConvLayer, ConvNet
+from netwright.drawing.layout import BAR_HEIGHT, BAR_WIDTH, POOL_GAP, PORT, Layout, arcs_of, lay_out
+from netwright.drawing.svg import MARGIN, STANDALONE, Style, document, path, rectangle, text
 
 HEAD = 3.2
 """Half the width of an arrow's head."""
+CAPTION = (
+    "A column is a layer: its filter, height by width in pixels, and its number of filters as a bar. Arrows and "
+    "arcs lead from what is read to who reads it; what no layer reads goes to the classifier (orange). A dashed "
+    "line is a max-pooling. Point at a layer to see what it reads."
+)
+"""How a drawing is read."""
 
 
-def draw_convnet(
-    network: ConvNet,
-    *,
-    title: str = "",
-    note: str = "",
-    styled: bool = True,
-    background: bool = True,
-    adaptive: bool = True,
-) -> str:
-    """The network as a self-standing SVG document; the parameters are those of `any.draw`.
-
-    A column is a layer: its filter, height by width in pixels, and below it the number of filters as a bar. Arrows
-    and arcs lead from what is read to who reads it; those to the classifier are orange, a dashed line is a pooling.
-    """
+def draw_convnet(network: ConvNet, *, title: str = "", note: str = "", style: Style = STANDALONE) -> str:
+    """Draw a network; the arguments are those of `any.draw`."""
     counts = f"{_counted(len(network.layers), 'layer')}, {_counted(network.num_connections, 'connection')}"
     summary = f"{counts}; {note}" if note else counts
     layout = lay_out(network, title=title, summary=summary)
@@ -38,9 +32,7 @@ def draw_convnet(
         height=layout.height,
         heading=(title, summary),
         description=f"{counts}: {network}",  # the notation of the command line
-        styled=styled,
-        background=background,
-        adaptive=adaptive,
+        style=style,
     )
 
 
@@ -77,7 +69,7 @@ def _layer(index: int, layer: ConvLayer, layout: Layout, sources: list[int], mos
 
 
 def _filter(x: float, y: float, layer: ConvLayer, cell: float) -> str:
-    """The pixels that one filter covers."""
+    """Return a grid of the pixels that one filter covers."""
     height, width = layer.filter_height * cell, layer.filter_width * cell
     left, top = x - width / 2, y - height / 2
     lines = [f"M{left + n * cell:.1f} {top:.1f}v{height:.1f}" for n in range(1, layer.filter_width)]
@@ -87,7 +79,7 @@ def _filter(x: float, y: float, layer: ConvLayer, cell: float) -> str:
 
 
 def _arrow(layout: Layout, source: int, target: int, line: str, head: str) -> str:
-    """The short arrow of the chain, from card to card."""
+    """Return the short arrow between neighbouring cards."""
     start, end = layout.centres[source] + layout.card / 2 + 1, layout.centres[target] - layout.card / 2 - 1
     y = layout.top + layout.card / 2
     tip = f"M{end:.1f} {y:.1f}l-5 {-HEAD}v{2 * HEAD}z"
@@ -95,12 +87,12 @@ def _arrow(layout: Layout, source: int, target: int, line: str, head: str) -> st
 
 
 def _arrival(x: float, top: float, head: str) -> str:
-    """The head that all arcs into a layer share."""
+    """Return the arrow head that all arcs into a layer share."""
     return path(f"M{x - PORT:.1f} {top + 0.5:.1f}l{-HEAD} -5.5h{2 * HEAD}z", head)
 
 
 def _image(layout: Layout) -> str:
-    """A picture with hills and a sun."""
+    """Return the icon of the input image, with hills and a sun."""
     x, y = layout.centres[IMAGE], layout.top + layout.card / 2
     frame = f"M{x - 12:.1f} {y - 10:.1f}h24v20h-24z"
     hills = f"M{x - 12:.1f} {y + 6:.1f}l8 -9 6 6 4 -4 6 6"
@@ -113,7 +105,7 @@ def _image(layout: Layout) -> str:
 
 
 def _classifier(network: ConvNet, layout: Layout, sources: list[int]) -> str:
-    """A column of classes, and what leads there: every output that no layer reads."""
+    """Return the icon of the classifier, and the lines from every output that no layer reads."""
     last = len(network.layers)
     x, y = layout.centres[last], layout.top + layout.card / 2
     parts = []
@@ -130,7 +122,7 @@ def _classifier(network: ConvNet, layout: Layout, sources: list[int]) -> str:
 
 
 def _poolings(network: ConvNet, layout: Layout) -> list[str]:
-    """A pooling shrinks every map that is read across it, so its line crosses the arcs."""
+    """Return the dashed lines; a pooling shrinks every map that is read across it, so its line crosses the arcs."""
     parts = []
     for index, layer in enumerate(network.layers):
         if layer.pool > 1:

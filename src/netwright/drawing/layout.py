@@ -1,8 +1,8 @@
-"""Where the parts of a drawn network lie: one column for each layer, arcs above, rows of numbers below."""
+"""Positions in the drawing of a network: one column for each layer, arcs above, rows of numbers below."""
 
 from dataclasses import dataclass
 
-from netwright.architectures.convolutional import ConvNet
+from netwright.architectures.convolutional import IMAGE, ConvNet
 from netwright.drawing.svg import HEADING, MARGIN, heading_width
 
 CARD, COMPACT_CARD = 38.0, 33.0
@@ -24,8 +24,6 @@ PORT = 7.0
 """Distance from a card's middle to the place where arcs arrive (left) and leave (right)."""
 STEEPEST = 0.8
 """Height of an arc by half its width, where the drawing is not wide."""
-IMAGE = -1
-"""Stands among the layers' indices for the image."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +75,14 @@ class Layout:
         return self.indices + MARGIN
 
     def arc(self, source: int, target: int) -> str:
-        """Path commands of half an ellipse over everything between `source` and `target`."""
+        """Return the path commands of half an ellipse over everything between `source` and `target`."""
         start, end = self.centres[source] + PORT, self.centres[target] - PORT
         half = (end - start) / 2
         return f"M{start:.1f} {self.top:.1f}a{half:.1f} {half * self.flatness:.1f} 0 0 1 {end - start:.1f} 0"
 
 
 def arcs_of(network: ConvNet) -> list[tuple[int, int]]:
-    """(source, target) of everything that the chain's arrows do not show: the skip connections."""
+    """Return the skip connections as (source, target): what the arrows between neighbouring cards do not show."""
     count = len(network.layers)
     read = [(source, target) for target, layer in enumerate(network.layers) for source in layer.inputs or (IMAGE,)]
     return [
@@ -93,7 +91,7 @@ def arcs_of(network: ConvNet) -> list[tuple[int, int]]:
 
 
 def lay_out(network: ConvNet, *, title: str, summary: str) -> Layout:
-    """The layout of one network below two lines of text, or none where `title` is empty."""
+    """Lay out a network below a heading of two lines; without a `title` there is no heading."""
     card, gap = (CARD, GAP) if len(network.layers) < MANY else (COMPACT_CARD, COMPACT_GAP)
     x = MARGIN + LABELS + card / 2
     centres = {IMAGE: x}
@@ -114,7 +112,7 @@ def lay_out(network: ConvNet, *, title: str, summary: str) -> Layout:
         arcs=arcs,
         top=MARGIN + (HEADING if title else 0.0) + arcs + 4,
         flatness=flatness,
-        has_strides=any((layer.stride_height, layer.stride_width) != (1, 1) for layer in network.layers),
+        has_strides=network.has_strides,
         card=card,
         gap=gap,
         cell=min(CELL, (card - 4) / largest),

@@ -8,12 +8,12 @@ import resvg_py
 from PIL import ImageFont
 
 SCALE = 2.0
-"""Pixels of a PNG for one of the drawing's."""
+"""Pixels of a PNG for each pixel of the drawing."""
 
 
 def svg_to_png(svg: str, *, scale: float = SCALE) -> bytes:
-    """The PNG of one of our drawings."""
-    # A file, since the renderer takes fonts by path; system fonts help out with letters that this one lacks.
+    """Render an SVG drawing as PNG, with `scale` pixels for each of the drawing's."""
+    # A file, since the renderer takes fonts by path; system fonts supply the letters that this one lacks.
     with tempfile.TemporaryDirectory() as folder:
         fonts = []
         if font := _font():
@@ -24,5 +24,5 @@ def svg_to_png(svg: str, *, scale: float = SCALE) -> bytes:
 
 @functools.cache
 def _font() -> bytes:
-    """Aileron, in the public domain; nothing where Pillow was built without FreeType."""
+    """Return Aileron, a font in the public domain; empty if Pillow was built without FreeType."""
     return getattr(ImageFont.load_default(12), "font_bytes", b"")

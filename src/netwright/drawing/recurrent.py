@@ -1,29 +1,28 @@
-"""A RecurrentCell as a picture: its tree, from the inputs at the bottom to h_t at the top, and the way of its state."""
+"""A RecurrentCell as a picture: its tree, from the inputs at the bottom to h_t at the top, and its state's path."""
 
 from netwright.architectures.equations import INJECTION, idle_activations, path_of_state
 from netwright.architectures.recurrent import CellNode, RecurrentCell
-from netwright.drawing.svg import document, path, rectangle, subscripted, text
+from netwright.drawing.svg import STANDALONE, Style, document, path, rectangle, subscripted, text
 from netwright.drawing.tree import CARD, GAP, HALF, PORT, STEP, STUB, Tree, lay_out_tree
 
 HEAD = 3.4
 """Half the width of an arrow's head."""
 RADIUS = 5.0
+CAPTION = (
+    "A card is a node of the cell, read from the bottom up: how it joins its two inputs, then its activation, "
+    "pale where it changes nothing. A leaf joins x and h, each multiplied by a matrix of its own. Orange is "
+    "the way of the cell state: where the old one is injected, where the new one is read, and between them "
+    "where the new one is made from the old."
+)
+"""How a drawing is read."""
 
 
-def draw_cell(
-    cell: RecurrentCell,
-    *,
-    title: str = "",
-    note: str = "",
-    styled: bool = True,
-    background: bool = True,
-    adaptive: bool = True,
-) -> str:
-    """The cell as a self-standing SVG document; the parameters are those of `any.draw`.
+def draw_cell(cell: RecurrentCell, *, title: str = "", note: str = "", style: Style = STANDALONE) -> str:
+    """Draw a cell; the arguments are those of `any.draw`.
 
-    A card is a node: below its combination, above it its activation, pale where it changes nothing. Beside it stands
-    its name in the equations. The state's way is orange: where c_{t-1} is injected, where c_t is read (between
-    combination and activation), and the lines between, where the new state is made from the old one.
+    A card is a node: the lower half shows its combination, the upper half its activation, pale if it changes nothing.
+    Its name in the equations is beside it. The path of the state is orange: where c_{t-1} is injected, where c_t is
+    read (between combination and activation), and the lines between if the new state depends on the old one.
     """
     counts = f"base {cell.base}: {len(cell.nodes)} nodes, {2 * cell.base} matrices"
     way = path_of_state(cell)
@@ -48,14 +47,12 @@ def draw_cell(
         height=tree.height,
         heading=(title, summary),
         description=f"{counts}: {cell}",
-        styled=styled,
-        background=background,
-        adaptive=adaptive,
+        style=style,
     )
 
 
 def _line(cell: RecurrentCell, tree: Tree, index: int, *, on_way: bool) -> str:
-    """From a node to the one that joins it: straight up, then over to its place in the gap below that one."""
+    """Connect a node to its parent: straight up, then over to the parent's port in the gap below it."""
     parent = cell.base + index // 2
     x, target = tree.centres[index], tree.centres[parent] + tree.sides[index] * PORT
     end = tree.bottom(parent) + 5
@@ -76,7 +73,7 @@ def _head_aside(x: float, y: float, side: int, classes: str) -> str:
 
 
 def _node(x: float, top: float, node: CellNode, *, idle: bool) -> str:
-    """A card: the activation's half is a colour, that of the combination a sign."""
+    """Return a card: the activation as a coloured half, the combination as a sign."""
     left, straight = x - CARD / 2, CARD - 2 * RADIUS
     half = (
         f"M{left:.1f} {top + HALF:.1f}v{RADIUS - HALF:.1f}a{RADIUS} {RADIUS} 0 0 1 {RADIUS} {-RADIUS}h{straight:.1f}"
@@ -115,7 +112,7 @@ def _output(tree: Tree) -> str:
 
 
 def _injection(cell: RecurrentCell, tree: Tree, *, idle: bool) -> str:
-    """A node of its own above the one where the old state comes in from the side."""
+    """Return the injection: a card above its node, with the old state arriving from the side."""
     index = cell.inject_index
     x, y, side = tree.centres[index], tree.exits[index], tree.sides[index]
     edge, middle = x + side * CARD / 2, y + 1.5 * HALF
@@ -130,7 +127,7 @@ def _injection(cell: RecurrentCell, tree: Tree, *, idle: bool) -> str:
 
 
 def _reading(cell: RecurrentCell, tree: Tree) -> str:
-    """The new state leaves a node before its activation."""
+    """Return the arrow of the new state, which leaves its node before the activation."""
     index = cell.read_index
     side = tree.sides[index]
     edge, y = tree.centres[index] + side * CARD / 2, tree.tops[index] + HALF

@@ -1,5 +1,6 @@
 """SVG written as text: numbers kept short, texts escaped, one stylesheet for light and dark."""
 
+from dataclasses import dataclass
 from html import escape
 
 FONT = "Aileron, system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
@@ -57,13 +58,27 @@ SHAPES = (
     ".nw-edge{fill:none;stroke-width:1.4}"
     ".nw-state{fill:none;stroke-width:2.6}"
     ".nw-idle{opacity:.6}"
-    # What a pointer rests on shows what it reads.
+    # The layer under the pointer has its inputs highlighted.
     ".nw-layer:hover .nw-arcs{stroke-width:2.4;stroke-opacity:1}"
 )
 
 
+@dataclass(frozen=True)
+class Style:
+    """What a drawing contains besides the architecture, and its colours."""
+
+    stylesheet: bool = True
+    """Whether the document has the stylesheet; without it, the page around the drawing needs `stylesheet()`."""
+    background: bool = True
+    adaptive: bool = True
+    """Whether the colours follow the viewer's preference for light or dark."""
+
+
+STANDALONE = Style()
+
+
 def stylesheet(*, adaptive: bool) -> str:
-    """The rules of all drawings; `adaptive` ones follow the viewer's choice of light or dark."""
+    """Return the CSS rules of all drawings; `adaptive` ones follow the viewer's preference for light or dark."""
     rules = SHAPES + _rules(LIGHT)
     return rules + (f"@media (prefers-color-scheme:dark){{{_rules(DARK)}}}" if adaptive else "")
 
@@ -79,21 +94,25 @@ def document(
     height: float,
     heading: tuple[str, str],
     description: str,
-    styled: bool,
-    background: bool,
-    adaptive: bool,
+    style: Style,
 ) -> str:
-    """A whole drawing around its `parts`: ground, stylesheet, and the `heading`, a title and a line below it.
+    """Return an SVG document.
 
-    `description` is for whoever cannot see the picture.
+    Args:
+        parts: The elements of the drawing.
+        width: In pixels.
+        height: In pixels.
+        heading: The title and the line below it; without a title neither is shown.
+        description: The text alternative, for screen readers.
+        style: Whether there are a stylesheet and a background, and their colours.
     """
     title, summary = heading
     head = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="nw-drawing" role="img" width="{number(width)}" '
         f'height="{number(height)}" viewBox="0 0 {number(width)} {number(height)}">',
         f"<desc>{escape(description)}</desc>",
-        f"<style>{stylesheet(adaptive=adaptive)}</style>" if styled else "",
-        rectangle(0, 0, width, height, "nw-bg") if background else "",
+        f"<style>{stylesheet(adaptive=style.adaptive)}</style>" if style.stylesheet else "",
+        rectangle(0, 0, width, height, "nw-bg") if style.background else "",
     ]
     if title:
         head.append(text(MARGIN, MARGIN + 14, title, "nw-ink nw-title"))
@@ -102,29 +121,29 @@ def document(
 
 
 def heading_width(title: str, summary: str) -> float:
-    """The width that a drawing needs for its heading."""
+    """Return the width that a drawing needs for its heading, in pixels."""
     # Letters are about half as wide as they are high; the viewer's font decides.
     return 2 * MARGIN + 0.56 * max(TITLE_SIZE * len(title), TEXT_SIZE * len(summary)) if title else 0.0
 
 
 def number(value: float) -> str:
-    """At most one decimal."""
+    """Return a number with at most one decimal."""
     return f"{value:.1f}".removesuffix(".0")
 
 
 def text(x: float, y: float, words: object, classes: str = "nw-ink") -> str:
-    """One line of text on the baseline y."""
+    """Return one line of text on the baseline y."""
     return f'<text x="{number(x)}" y="{number(y)}" class="{classes}">{escape(str(words))}</text>'
 
 
 def subscripted(x: float, y: float, letter: str, below: object, classes: str = "nw-ink") -> str:
-    """A letter with an index, as h_{t-1}."""
+    """Return a letter with a subscript, such as h_{t-1}."""
     index = f'<tspan class="nw-small" dy="3">{escape(str(below))}</tspan>'
     return f'<text x="{number(x)}" y="{number(y)}" class="{classes}">{escape(letter)}{index}</text>'
 
 
 def rectangle(x: float, y: float, width: float, height: float, classes: str, radius: float = 0) -> str:
-    """A rectangle by its upper left corner."""
+    """Return a rectangle, given by its upper left corner."""
     corner = f' rx="{number(radius)}"' if radius else ""
     return (
         f'<rect x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}"{corner} '
@@ -133,5 +152,5 @@ def rectangle(x: float, y: float, width: float, height: float, classes: str, rad
 
 
 def path(commands: str, classes: str) -> str:
-    """A path of SVG path commands."""
+    """Return a path of SVG path commands."""
     return f'<path d="{commands}" class="{classes}"/>'

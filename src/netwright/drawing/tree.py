@@ -1,4 +1,4 @@
-"""Where the parts of a drawn cell lie: the leaves in the lowest row, each node above and between the two it joins."""
+"""Positions in the drawing of a cell: the leaves in the lowest row, each node above and between the two it reads."""
 
 from dataclasses import dataclass
 
@@ -34,17 +34,17 @@ class Tree:
     exits: tuple[float, ...]
     """y at which every node's value leaves it: its upper edge, or that of the injection."""
     sides: tuple[int, ...]
-    """On which side of a node the lines of its siblings are not: -1 left, 1 right."""
+    """The side of each node that is free of its sibling's lines: -1 left, 1 right."""
     width: float
     height: float
 
     def bottom(self, index: int) -> float:
-        """y of a node's lower edge."""
+        """Return y of a node's lower edge."""
         return self.tops[index] + 2 * HALF
 
 
 def lay_out_tree(cell: RecurrentCell, *, title: str, summary: str) -> Tree:
-    """The layout of one cell below two lines of text, or none where `title` is empty."""
+    """Lay out a cell below a heading of two lines; without a `title` there is no heading."""
     root = len(cell.nodes) - 1
     order = _leaves_below(cell, root)
     rows = [0] * len(cell.nodes)
@@ -76,7 +76,7 @@ def lay_out_tree(cell: RecurrentCell, *, title: str, summary: str) -> Tree:
 
 
 def _leaves_below(cell: RecurrentCell, index: int) -> list[int]:
-    """From left to right so that no two lines cross, which is the order of indices in bases that are powers of 2."""
+    """Order the leaves so that no two lines cross: by index if the base is a power of 2."""
     if index < cell.base:
         return [index]
     left, right = cell.children(index)

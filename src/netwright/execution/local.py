@@ -54,7 +54,7 @@ class LocalExecutor:
         self._start_of_worker = cloudpickle.dumps(evaluate), os.getpid(), threads
         self._jobs: dict[int, Job] = {}
         """Those that are submitted and have not ended, by their numbers."""
-        self._run_summary: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._context = _Context()
         self._num_broken, self._why_broken = 0, ""
         """Pools in a row."""
@@ -70,10 +70,15 @@ class LocalExecutor:
         _start_ignoring_sigint(pool)
         return pool
 
+    @property
+    def workers(self) -> int:
+        """How many children run at once."""
+        return self._workers
+
     def submit(self, job: Job | RemoteTask) -> None:
         """Hand the job to the pool. A chore is done at once in this process, where no child keeps it waiting."""
         if isinstance(job, RemoteTask):
-            self._run_summary.put(attempt(_no_child, job))
+            self._outcomes.put(attempt(_no_child, job))
             return
         self._jobs[job.number] = job
         self._schedule(job)
@@ -103,19 +108,19 @@ class LocalExecutor:
             outcome = Outcome(job.number, None, failure, time.monotonic() - submitted)
         self._num_broken = 0
         self._jobs.pop(job.number, None)
-        self._run_summary.put(outcome)
+        self._outcomes.put(outcome)
 
     def wait(self) -> Sequence[Outcome]:
         """Block for the next outcome; return it with all others that are there."""
         while True:
             try:
-                outcomes = [self._run_summary.get(timeout=SECONDS_BETWEEN_LOOKS)]
+                outcomes = [self._outcomes.get(timeout=SECONDS_BETWEEN_LOOKS)]
             except queue.Empty:
                 if not self._pool.active:
                     self._replace_pool()
                 continue
-            while not self._run_summary.empty():
-                outcomes.append(self._run_summary.get())
+            while not self._outcomes.empty():
+                outcomes.append(self._outcomes.get())
             return outcomes
 
     def _replace_pool(self) -> None:

@@ -1,15 +1,21 @@
 """A trained network as one readable Python file that needs torch alone, with its weights beside it.
 
-The file spells the network out layer by layer; nothing of netwright's generality is left in it.
+The file spells the network out layer by layer. Its layers are the source of `children.layers`, and its forward pass
+follows `ConvNet.steps`, as that of `ConvNetModule` does.
 """
 
 import os
+from collections.abc import Callable
+from inspect import getsource
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import torch
 
-from netwright.architectures.convolutional import ConvLayer, ConvNet
+from netwright.architectures.convolutional import IMAGE, ConvNet
+from netwright.architectures.families import entry_of
+from netwright.children.layers import construction_of, joined, padded_and_joined, pooled
 from netwright.errors import ConfigError
 from netwright.files import make_folder_of, write_whole
 from netwright.models.folder import ARCHITECTURE, WEIGHTS, content_of, load_images, read_architecture
@@ -52,23 +58,10 @@ def preprocess(images: Tensor) -> Tensor:
 $upsampling    return pixels
 
 
-class Layer(nn.Module):
-    """A convolution that keeps the size (at stride 1), batch normalisation, max-pooling above pool 1, ReLU."""
-
-    def __init__(self, inputs: int, filters: int, size: tuple[int, int], stride: tuple[int, int], pool: int) -> None:
-        super().__init__()
-        padding = (size[0] // 2, size[1] // 2)
-        self.convolution = nn.Conv2d(inputs, filters, size, stride=stride, padding=padding, bias=False)
-        self.normalisation = nn.BatchNorm2d(filters, eps=$epsilon)
-        self.pool = pool
-
-    def forward(self, maps: Tensor) -> Tensor:
-        return torch.relu_(pooled(self.normalisation(self.convolution(maps)), self.pool))
+$layer_classes
 
 
-def pooled(maps: Tensor, size: int) -> Tensor:
-    """The maximum of every window of size x size."""
-    return functional.max_pool2d(maps, size, ceil_mode=True) if size > 1 else maps
+$pooled
 
 
 $joined
@@ -114,17 +107,6 @@ def read_safetensors(content: bytes) -> dict[str, Tensor]:
         tensors[name] = flat.reshape(entry["shape"])
     return tensors
 $script''')
-
-JOINED = '''\
-def joined(*maps: Tensor) -> Tensor:
-    """Feature maps of the same size, one behind the other."""
-    return torch.cat(maps, dim=1)'''
-
-PADDED = '''\
-def joined(*maps: Tensor) -> Tensor:
-    """Feature maps one behind the other, smaller ones padded with zeros at the bottom and right."""
-    height, width = max(m.shape[2] for m in maps), max(m.shape[3] for m in maps)
-    return torch.cat([functional.pad(m, (0, width - m.shape[3], 0, height - m.shape[2])) for m in maps], dim=1)'''
 
 UPSAMPLING = Template("""\
     pixels = functional.interpolate(pixels, size=$size, mode="bilinear", align_corners=False)
@@ -177,9 +159,17 @@ MODES = {1: "L", 3: "RGB"}
 
 
 def export_code(folder: Path, target: Path) -> tuple[Path, Path]:
-    """Write the model in `folder` to `target`, a .py file, and its weights beside it; return both paths.
+    """Write a trained network as a Python file with its weights beside it.
 
-    `ConfigError` where they cannot be written: then neither is there.
+    Args:
+        folder: The model's folder.
+        target: The .py file to write; its name is importable.
+
+    Returns:
+        The paths of both files.
+
+    Raises:
+        ConfigError: The files cannot be written, and then neither exists; or the model has no form as code.
     """
     if target.suffix != ".py" or not target.stem.isidentifier():
         raise ConfigError(f"-o {target}: a Python file has a name like network.py: letters, digits and _, then .py")
@@ -188,12 +178,13 @@ def export_code(folder: Path, target: Path) -> tuple[Path, Path]:
         if os.path.lexists(path):
             raise ConfigError(f"{path} is there already; choose another -o, or remove it")
     model, architecture = load_images(folder), read_architecture(folder / ARCHITECTURE)
-    if not isinstance(architecture, ConvNet):
+    write = entry_of(EXPORTERS, architecture)
+    if write is None:
         raise ConfigError(
             f"{folder} holds a {type(architecture).__name__}, and only a ConvNet is spelled out as code; take --to "
             f'onnx, or in Python nw.load("{folder}")'
         )
-    code = code_of(model, architecture, target.stem)
+    code = write(model, architecture, target.stem)
     make_folder_of(target)
     write_whole(weights, content_of(folder / WEIGHTS))
     try:
@@ -205,15 +196,17 @@ def export_code(folder: Path, target: Path) -> tuple[Path, Path]:
 
 
 def code_of(model: TrainedNetwork, architecture: ConvNet, name: str) -> str:
-    """The content of the file NAME.py. Every text of the model's own goes into it as a literal: it is not trusted."""
+    """Return the content of the file NAME.py.
+
+    The model's own texts are not trusted, so each is written as a literal.
+    """
     channels, height, width = model.input_shape
     upsampling = ""
     if model.upsample is not None:
         size = tuple(upsampled(torch.zeros(1, 1, height, width, device="meta"), model.upsample).shape[2:])
         top, left = (size[0] - height) // 2, (size[1] - width) // 2
         upsampling = UPSAMPLING.substitute(size=size, top=top, bottom=top + height, left=left, right=left + width)
-    filters = [layer.num_filters for layer in architecture.layers]
-    strided = any((layer.stride_height, layer.stride_width) != (1, 1) for layer in architecture.layers)
+    join = padded_and_joined if architecture.has_strides else joined
     metrics = model.description.get("metrics", {})
     about = f"{model.description.get('origin')}, test accuracy {metrics.get('test_accuracy')}"
     return FILE.substitute(
@@ -224,10 +217,11 @@ def code_of(model: TrainedNetwork, architecture: ConvNet, name: str) -> str:
         weights_sha256=model.description["weights_sha256"],
         enlarged="" if model.upsample is None else ", then the middle of the enlarged image",
         upsampling=upsampling,
-        epsilon=repr(model.description["epsilon"]),
-        joined=PADDED if strided else JOINED,
+        layer_classes="\n\n\n".join(_layer_classes(architecture, model.description["epsilon"])),
+        pooled=getsource(pooled).rstrip(),
+        joined=getsource(join).replace(f"def {join.__name__}(", "def joined(").rstrip(),
         layers="\n".join(_layers(architecture, channels)),
-        features=sum(filters[index] for index in architecture.outputs),
+        features=architecture.num_features,
         num_classes=len(model.class_names),
         forward="\n".join(f"        {line}" for line in _forward(architecture)),
         script=SCRIPT.substitute(mode=MODES[channels]) if channels in MODES else "",
@@ -238,41 +232,50 @@ def _names(names: tuple[str, ...]) -> str:
     return "(\n" + "".join(f"    {name!r},\n" for name in names) + ")"
 
 
+def _layer_classes(architecture: ConvNet, epsilon: float) -> list[str]:
+    """Return the source of the classes that implement the layers, with `epsilon` as a number instead of a parameter."""
+    kinds = dict.fromkeys(construction_of(layer)[0] for layer in architecture.layers)
+    sources = (getsource(kind).rstrip() for kind in kinds)
+    return [source.replace(", epsilon: float", "").replace("epsilon", repr(epsilon)) for source in sources]
+
+
 def _layers(architecture: ConvNet, channels: int) -> list[str]:
+    """Return the lines that construct the layers."""
     lines = []
-    for index, layer in enumerate(architecture.layers):
-        inputs = sum(architecture.layers[read].num_filters for read in layer.inputs) or channels
-        lines.append(f"                {_layer(layer, inputs)},  # {index}")
+    for index, (layer, inputs) in enumerate(zip(architecture.layers, architecture.in_channels(channels), strict=True)):
+        kind, arguments = construction_of(layer)
+        written = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+        lines.append(f"                {kind.__name__}({inputs}, {layer.num_filters}, {written}),  # {index}")
     return lines
-
-
-def _layer(layer: ConvLayer, inputs: int) -> str:
-    size, stride = (layer.filter_height, layer.filter_width), (layer.stride_height, layer.stride_width)
-    return f"Layer({inputs}, {layer.num_filters}, size={size}, stride={stride}, pool={layer.pool})"
 
 
 def _forward(architecture: ConvNet) -> list[str]:
-    """The lines that compute the logits; x3 is the output of layer 3.
-
-    A pooling shrinks every map that is read later, as in `children.convolutional`.
-    """
+    """Return the lines that compute the logits; x3 is the output of layer 3."""
     lines = []
-    for index, layer in enumerate(architecture.layers):
-        lines.append(f"x{index} = self.blocks[{index}]({_inputs(layer.inputs)})")
-        later = architecture.layers[index + 1 :]
-        needed = [f"x{read}" for read in range(index) if read in architecture.outputs or _is_read(read, later)]
-        if any(not other.inputs for other in later):
-            needed.insert(0, "image")
-        if layer.pool > 1 and needed:
-            lines.append(f"{', '.join(needed)} = {', '.join(f'pooled({kept}, {layer.pool})' for kept in needed)}")
-    lines.append(f"return self.classifier({_inputs(architecture.outputs)}.mean(dim=(2, 3)))")
+    for index, step in enumerate(architecture.steps):
+        lines.append(f"x{index} = self.blocks[{index}]({_joined(step.reads)})")
+        if step.pool > 1 and step.kept:
+            kept = [_name(read) for read in step.kept]
+            lines.append(f"{', '.join(kept)} = {', '.join(f'pooled({name}, {step.pool})' for name in kept)}")
+    lines.append(f"return self.classifier({_joined(architecture.outputs)}.mean(dim=(2, 3)))")
     return lines
 
 
-def _is_read(index: int, layers: tuple[ConvLayer, ...]) -> bool:
-    return any(index in layer.inputs for layer in layers)
+def _joined(reads: tuple[int, ...]) -> str:
+    names = ", ".join(map(_name, reads))
+    return names if len(reads) == 1 else f"joined({names})"
 
 
-def _inputs(read: tuple[int, ...]) -> str:
-    names = [f"x{index}" for index in read] or ["image"]
-    return names[0] if len(names) == 1 else f"joined({', '.join(names)})"
+def _name(index: int) -> str:
+    return "image" if index == IMAGE else f"x{index}"
+
+
+EXPORTERS: dict[str, Callable[[TrainedNetwork, Any, str], str] | None] = {
+    "ConvNet": code_of,
+    "PlainNet": None,
+    "RecurrentCell": None,
+    "Lstm": None,
+    "RecurrentHighway": None,
+    "NasBench201Cell": None,
+}
+"""(model, architecture, name) -> the content of NAME.py; None for a family that is not exported as code."""

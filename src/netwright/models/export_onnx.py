@@ -15,9 +15,10 @@ PACKAGES = ("onnx", "onnxscript")
 
 
 def export_onnx(folder: Path, target: Path) -> Path:
-    """Write the model in `folder` to `target`, one .onnx file.
+    """Write the model in `folder` to `target`, one .onnx file, and return its path.
 
-    `ConfigError` where the packages for it are missing, or it cannot be written.
+    Raises:
+        ConfigError: A package that the export needs is missing, or the file cannot be written.
     """
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
@@ -29,7 +30,7 @@ def export_onnx(folder: Path, target: Path) -> Path:
     example = torch.zeros(2, *network.input_shape, dtype=torch.uint8)
     make_folder_of(target)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns of its own insides
+        warnings.simplefilter("ignore")  # the exporter warns about its own internals
         program = torch.onnx.export(
             network,
             (example,),

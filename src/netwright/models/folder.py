@@ -1,7 +1,7 @@
-"""The folder of a trained network: three files that say everything, written as a whole and read without trust.
+"""The folder of a trained network: three files, written as a whole and read as untrusted input.
 
     model.safetensors   the weights; no pickle
-    architecture.json   the network as a value
+    architecture.json   the architecture
     model.json          what goes in, what comes out, how well it does, what made it
 
 The keys of model.json that `load` needs are `kind` ("images" where it is missing) and those of `REQUIRED`; the rest is
@@ -13,7 +13,7 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -22,9 +22,8 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from netwright.architectures.convolutional import ConvNet
-from netwright.architectures.reading import Architecture, ImageNetwork, architecture_from_json
-from netwright.architectures.recurrent_baselines import RecurrentArchitecture
-from netwright.architectures.values import to_json
+from netwright.architectures.families import Architecture, architecture_from_json, reads_images, reads_text
+from netwright.architectures.values import JsonObject, to_json
 from netwright.children.building import build
 from netwright.children.language_model import LanguageModel
 from netwright.errors import ConfigError, DataError, SpaceError, disk_failure
@@ -37,11 +36,11 @@ FORMAT = 1
 """Raised by one when an older netwright could not read what this one writes."""
 
 
-def _is_size(value: Any) -> bool:
+def _is_size(value: object) -> bool:
     return type(value) is int and 0 < value < 100_000
 
 
-Wanted = dict[str, tuple[str, Callable[[Any], bool]]]
+Wanted = dict[str, tuple[str, Callable[[object], bool]]]
 COMMON: Wanted = {
     "format": ("a number", lambda value: type(value) is int),
     "weights_sha256": ("a checksum", lambda value: isinstance(value, str) and value.isalnum()),
@@ -70,13 +69,20 @@ TEXT: Wanted = {
     "cell_bias": ("true or false", lambda value: type(value) is bool),
 }
 REQUIRED: dict[str, Wanted] = {"images": {**COMMON, **IMAGES}, "text": {**COMMON, **TEXT}}
-"""What of model.json is needed to rebuild a network of each kind: in words, and as a check."""
+"""The members of model.json that are needed to rebuild each kind of network: in words, and as a check."""
 
 
-def write_model(folder: Path, network: nn.Module, architecture: Architecture, description: Mapping[str, Any]) -> None:
-    """Make `folder`, which must not exist yet, with the three files; it is there complete or not at all.
+def write_model(folder: Path, network: nn.Module, architecture: Architecture, description: JsonObject) -> None:
+    """Write a trained network to a new folder, which afterwards is complete or does not exist.
 
-    `RunError` where the disk is full.
+    Args:
+        folder: Must not exist yet.
+        network: Its weights are stored.
+        architecture: What `network` was built from.
+        description: The content of model.json but for the format and the checksum of the weights.
+
+    Raises:
+        RunError: The disk is full.
     """
     weights = save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()})
     document = {"format": FORMAT, **description, "weights_sha256": hashlib.sha256(weights).hexdigest()}
@@ -94,17 +100,23 @@ def write_model(folder: Path, network: nn.Module, architecture: Architecture, de
 
 
 def load(folder: str | Path) -> TrainedNetwork | TrainedLanguageModel:
-    """The network in `folder`, as a final training leaves it, as a module in evaluation mode.
+    """Load a trained network as a module in evaluation mode.
 
-    Reads JSON and safetensors only, so nothing in the folder is ever executed, and takes no memory for a network that
-    the weights do not fit. `DataError` names a file that is missing, damaged, or does not fit the others.
+    Reads JSON and safetensors only, so nothing in the folder is ever executed, and allocates no memory for a network
+    that the weights do not fit.
+
+    Args:
+        folder: A model's folder, as a final training writes it.
+
+    Raises:
+        DataError: A file is missing, is damaged, or does not fit the others; the message names it.
     """
     folder = Path(folder)
     return _load_text(folder) if kind_of(read_description(folder)) == "text" else load_images(folder)
 
 
 def load_images(folder: Path) -> TrainedNetwork:
-    """The network in `folder` as `load` gives it; `ConfigError` where it does not read images."""
+    """Load a network for images as `load` does; raise `ConfigError` if the model is a language model."""
     description = read_description(folder)
     architecture = read_architecture(folder / ARCHITECTURE)
     if kind_of(description) != "images":
@@ -112,7 +124,7 @@ def load_images(folder: Path) -> TrainedNetwork:
             f"{folder} is a language model, and only networks that read images are exported; "
             f'in Python nw.load("{folder}") gives the module'
         )
-    if not isinstance(architecture, ImageNetwork):
+    if not reads_images(architecture):
         raise _damaged(folder / ARCHITECTURE, f"it is a {type(architecture).__name__}", "a ConvNet or a PlainNet")
     channels, height, width = description["input_shape"]
     num_classes = len(description["class_names"])
@@ -133,7 +145,7 @@ def load_images(folder: Path) -> TrainedNetwork:
 def _load_text(folder: Path) -> TrainedLanguageModel:
     description = read_description(folder)
     architecture = read_architecture(folder / ARCHITECTURE)
-    if not isinstance(architecture, RecurrentArchitecture):
+    if not reads_text(architecture):
         raise _damaged(folder / ARCHITECTURE, f"it is a {type(architecture).__name__}", "a recurrent architecture")
     vocabulary = tuple(description["vocabulary"])
     sizes = {name: description[name] for name in TEXT if name != "vocabulary"}
@@ -146,20 +158,20 @@ def _load_text(folder: Path) -> TrainedLanguageModel:
         )
     network = _filled(
         folder,
-        # The first weights do not matter: they are replaced.
+        # The first weights are replaced, so the seed and the range have no effect.
         lambda: LanguageModel(architecture, len(vocabulary), seed=0, init_range=0.1, **sizes),
         weights,
     )
     return TrainedLanguageModel(network, vocabulary=vocabulary, description=description)
 
 
-def kind_of(description: Mapping[str, Any]) -> Any:
-    """What the model of a model.json reads: "images" or "text"."""
+def kind_of(description: JsonObject) -> object:
+    """Return the kind of data that a model reads by its model.json: "images" or "text"."""
     return description.get("kind", "images")
 
 
-def read_description(folder: Path) -> dict[str, Any]:
-    """The content of model.json, with everything that `load` needs."""
+def read_description(folder: Path) -> JsonObject:
+    """Return the content of model.json; raise `DataError` if anything that `load` needs is missing."""
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "does not exist"
         raise DataError(
@@ -169,7 +181,7 @@ def read_description(folder: Path) -> dict[str, Any]:
     path = folder / DESCRIPTION
     expected = "the description that `netwright train` writes"
     try:
-        document: dict[str, Any] = dict(json.loads(content_of(path)))
+        document: JsonObject = dict(json.loads(content_of(path)))
     except (ValueError, TypeError, RecursionError) as error:
         raise _damaged(path, f"it is no JSON object ({error})", expected) from None
     kind = kind_of(document)
@@ -187,12 +199,12 @@ def read_description(folder: Path) -> dict[str, Any]:
 
 
 def read_architecture(path: Path) -> Architecture:
-    """The architecture in a JSON file, as `architectures.values.to_json` makes it."""
+    """Read the architecture in a JSON file; raise `DataError` if it is not one of netwright's families."""
     expected = "the JSON of a ConvNet, a PlainNet, a RecurrentCell, an Lstm or a RecurrentHighway"
     try:
         document = json.loads(content_of(path))
         if isinstance(document, dict) and "layers" in document:
-            document = {"type": ConvNet.__name__, **document}  # a person who writes one need not say it
+            document = {"type": ConvNet.__name__, **document}  # may be left out by a person who writes one
         architecture = architecture_from_json(document)
     except (ValueError, RecursionError, SpaceError) as error:
         raise _damaged(path, str(error), expected) from None
@@ -212,10 +224,10 @@ def _read_weights(path: Path, sha256: str) -> dict[str, Tensor]:
 
 
 def _filled(folder: Path, make: Callable[[], Network], tensors: Mapping[str, Tensor]) -> Network:
-    """What `make` makes, with the weights `tensors`.
+    """Return the network that `make` builds, with the weights `tensors`.
 
-    It is made without memory first, of shapes alone: what the JSON of a foreign folder describes may be of any size,
-    and what has the shapes of the file's tensors is no larger than the file.
+    It is built on the meta device first, since an untrusted architecture.json may describe a network of any size;
+    a network whose shapes equal those of the file's tensors is no larger than the file.
     """
     try:
         with torch.device("meta"):
@@ -239,7 +251,7 @@ def _filled(folder: Path, make: Callable[[], Network], tensors: Mapping[str, Ten
 
 
 def content_of(path: Path) -> bytes:
-    """The bytes of one of the folder's files."""
+    """Return the bytes of one of the folder's files; raise `DataError` if it cannot be read."""
     try:
         return path.read_bytes()
     except FileNotFoundError:

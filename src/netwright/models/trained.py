@@ -1,24 +1,22 @@
-"""A trained network with everything that it needs to be used: its preprocessing, its class names, its description."""
-
-from collections.abc import Mapping
-from typing import Any
+"""A trained network for images together with its preprocessing, its class names and its description."""
 
 import torch
 from torch import Tensor, nn
 
+from netwright.architectures.values import JsonObject
 from netwright.errors import DataError
 from netwright.training.pixels import evaluation_view
 
 
 class TrainedNetwork(nn.Module):
-    """What `nw.load` returns: pixels in, logits out.
+    """A trained network for images, as `nw.load` returns it: pixels in, logits out.
 
         network = nw.load("runs/digits-reinforce-seed0/model")
         logits = network(images)  # uint8 [N, C, H, W], 0..255, of the size that it was trained on
         names = [network.class_names[index] for index in logits.argmax(dim=1)]
 
-    `preprocess(images)` gives what the bare `network` reads, float32 of the same shape. `description` is the content of
-    model.json. In evaluation mode and in float32, as it was tested.
+    `preprocess(images)` returns the input of the bare `network`, float32 of the same shape. `description` is the
+    content of model.json. The module is in evaluation mode and in float32, as it was tested.
     """
 
     def __init__(
@@ -28,7 +26,7 @@ class TrainedNetwork(nn.Module):
         input_shape: tuple[int, int, int],
         upsample: int | None,
         class_names: tuple[str, ...],
-        description: Mapping[str, Any],
+        description: JsonObject,
     ) -> None:
         super().__init__()
         self.network = network
@@ -37,7 +35,11 @@ class TrainedNetwork(nn.Module):
         self.eval()
 
     def preprocess(self, images: Tensor) -> Tensor:
-        """Whitening of each image by itself, and the middle of the enlarged image if training enlarged."""
+        """Whiten each image on its own; if training enlarged the images, return the centre of the enlarged ones.
+
+        Raises:
+            DataError: The images are not uint8 or not of the `input_shape`.
+        """
         if images.dtype != torch.uint8 or tuple(images.shape[1:]) != self.input_shape:
             channels, height, width = self.input_shape
             raise DataError(
@@ -47,6 +49,6 @@ class TrainedNetwork(nn.Module):
         return evaluation_view(images, upsample=self.upsample)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits [N, classes] of uint8 images [N, C, H, W]."""
+        """Uint8 images [N, C, H, W] -> logits [N, classes]."""
         logits: Tensor = self.network(self.preprocess(images))
         return logits

@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from netwright.architectures.language_costs import language_model_parameters
-from netwright.architectures.recurrent_baselines import Lstm, RecurrentArchitecture, RecurrentHighway
+from netwright.architectures.costs import language_model_parameters
+from netwright.architectures.recurrent import Lstm, RecurrentArchitecture, RecurrentHighway
 from netwright.children.dropout import Dropout
 from netwright.config import TextSettings
 from netwright.errors import ConfigError, unknown

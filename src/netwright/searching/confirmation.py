@@ -8,7 +8,8 @@ from netwright.evaluation.rewards import Reward
 from netwright.execution.attempts import check_none_lost, run_all
 from netwright.execution.interface import Executor
 from netwright.searching.store import Confirmation, Store
-from netwright.trials import Job, Outcome, Trial, TrialState, derive_seed, is_finite_number
+from netwright.seeds import derive_seed
+from netwright.trials import Job, Outcome, Trial, TrialState, is_finite_number
 
 
 def best_trials(trials: Sequence[Trial], top: int) -> list[Trial]:

@@ -29,6 +29,7 @@ from netwright.evaluation.constraints import Constraints
 from netwright.evaluation.rewards import Reward
 from netwright.searching.batches import Batches
 from netwright.searching.delegation import Pending, RemoteTasks
+from netwright.seeds import derive_seed
 from netwright.spaces.programs import Space
 from netwright.strategies.interface import Delegating, Strategy
 from netwright.trials import (
@@ -44,7 +45,6 @@ from netwright.trials import (
     Trial,
     TrialState,
     Update,
-    derive_seed,
     is_finite_number,
 )
 

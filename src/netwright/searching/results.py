@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-from netwright.architectures.reading import architecture_from_json
+from netwright.architectures.families import architecture_from_json
 from netwright.architectures.values import to_json
 from netwright.errors import RunError
-from netwright.locks import is_being_written
+from netwright.files import is_being_written
 from netwright.searching.store import Confirmation, Store
 from netwright.spaces.decisions import actions_to_json
 from netwright.trials import Trial, TrialState
 
 NUM_RECENT = 50
 """The mean reward is taken over so many trials, so that it shows what the controller does now."""
+
+NORMAL_QUANTILE = 1.959964
+"""The 97.5% quantile of the standard normal distribution."""
 
 
 @dataclass(frozen=True)
@@ -194,3 +197,17 @@ def described(architecture: Any) -> str:
     if isinstance(document, dict):
         return ", ".join(f"{key}={value}" for key, value in document.items() if key != "type")
     return str(document)
+
+
+def wilson_interval(share: float, count: int) -> tuple[float, float]:
+    """Return the 95% confidence interval of a success probability (Wilson 1927, without continuity correction).
+
+    Args:
+        share: The observed share of successes, from 0 to 1.
+        count: The number of independent attempts, at least 1.
+    """
+    squared = NORMAL_QUANTILE**2
+    centre = share + squared / (2 * count)
+    half = NORMAL_QUANTILE * math.sqrt(share * (1 - share) / count + squared / (4 * count**2))
+    scale = 1 + squared / count
+    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)

@@ -21,7 +21,7 @@ import filelock
 
 from netwright.architectures.values import to_json
 from netwright.errors import StoreError, disk_failure
-from netwright.locks import locked
+from netwright.files import locked
 from netwright.spaces.decisions import actions_from_json
 from netwright.spaces.programs import Space
 from netwright.trials import FailureKind, Outcome, Proposal, StrategyState, Trial, TrialState, Update

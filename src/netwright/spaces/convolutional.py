@@ -1,4 +1,8 @@
-"""The paper's space of convolutional networks, for all three of its experiments (sections 3.1, 3.3, 4.1)."""
+"""The paper's space of convolutional networks, for all three of its experiments (sections 3.1, 3.3, 4.1).
+
+Deviation: the paper does not state how the three convolutions of a block are connected. Here each reads the block's
+inputs and all earlier convolutions of the block, and later blocks can select the block's last convolution.
+"""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -78,13 +82,9 @@ def convolutional(
 ) -> Program[ConvNet]:
     """The space of networks with `num_layers` predicted layers, decided in the order of the paper's figures 2 and 4.
 
-    Deviation: the paper does not state how the three convolutions of a block are connected. Here each reads the block's
-    inputs and all earlier convolutions of the block, and later blocks can select the block's last convolution.
-
     Args:
         num_layers: predicted layers.
-        filter_sizes: options for the height and the width of a filter.
-        num_filters: options for the number of filters of a layer.
+        filter_sizes: options for the height and the width of a filter; `num_filters` those for the number of filters.
         strides: one entry fixes both strides; several are options for the stride in height and in width.
         skip_connections: whether a layer selects its inputs among all earlier layers; otherwise layers form a chain.
         anchors: whether a layer's inputs are decided before or after its number of filters (figure 4 shows both).

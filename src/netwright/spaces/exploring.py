@@ -7,7 +7,7 @@ print(size_of(space))
 
 import math
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -168,25 +168,12 @@ def _answered_like(old: Episode, changes: Mapping[int, Action], space: Space, rn
     """Repeat `old` in `space` by name and occurrence, with the actions at the positions of `changes` replaced."""
     remembered = {
         (decision.name, occurrence): changes.get(position, old.actions[position])
-        for position, (decision, occurrence) in enumerate(with_occurrences(old.decisions))
+        for position, (decision, occurrence) in enumerate(zip(old.decisions, old.occurrences, strict=True))
     }
     episode = space.start()
-    counts: dict[str, int] = {}
-    while episode.decision is not None:
-        decision = episode.decision
-        occurrence = counts.get(decision.name, 0)
-        counts[decision.name] = occurrence + 1
-        episode.act(_repaired(decision, remembered.get((decision.name, occurrence)), rng))
+    while (decision := episode.decision) is not None:
+        episode.act(_repaired(decision, remembered.get((decision.name, episode.occurrence)), rng))
     return episode
-
-
-def with_occurrences(decisions: Iterable[Decision]) -> Iterator[tuple[Decision, int]]:
-    """Yield each decision with the number of earlier decisions of its name."""
-    counts: dict[str, int] = {}
-    for decision in decisions:
-        occurrence = counts.get(decision.name, 0)
-        counts[decision.name] = occurrence + 1
-        yield decision, occurrence
 
 
 def _another_action(decision: Decision, action: Action, rng: random.Random) -> Action:

@@ -98,11 +98,20 @@ class Episode:
                 "the architecture"
             )
         self.decisions: list[Decision] = []
+        self.occurrences: list[int] = []
+        """For each of `decisions`, how many before it have its name."""
         self.actions: list[Action] = []
         self.decision: Decision | None = None
         self.architecture: object = None
         self._num_subsets: dict[str, int] = {}
+        self._num_named: dict[str, int] = {}
         self._advance(None)
+
+    @property
+    def occurrence(self) -> int:
+        """How many earlier decisions have the name of the current one."""
+        assert self.decision is not None, "the episode has ended"
+        return self._num_named.get(self.decision.name, 0)
 
     def act(self, action: Action) -> None:
         """Answer the current decision and go to the next one.
@@ -113,8 +122,10 @@ class Episode:
         """
         if self.decision is None:
             raise SpaceError(f"space {self.space.name} ended after {len(self.actions)} decisions; got one more action")
-        answer = self.decision.answer(action)
+        answer, occurrence = self.decision.answer(action), self.occurrence
+        self._num_named[self.decision.name] = occurrence + 1
         self.decisions.append(self.decision)
+        self.occurrences.append(occurrence)
         self.actions.append(action)
         self._advance(answer)
 

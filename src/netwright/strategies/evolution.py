@@ -3,10 +3,11 @@
 import random
 from collections.abc import Sequence
 
+from netwright.seeds import derive_seed
 from netwright.spaces.exploring import carried_over, mutated, sample
 from netwright.spaces.programs import Episode, Space
-from netwright.strategies.observations import Observation
-from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update, derive_seed
+from netwright.strategies.interface import Observation
+from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 
 class Evolution:

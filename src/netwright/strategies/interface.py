@@ -1,53 +1,84 @@
-"""What every way of searching offers to the core."""
+"""The interface between strategies and the search core."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import Protocol, Self, TypeVar, runtime_checkable
 
+from netwright.spaces.decisions import Actions, actions_from_json, actions_to_json
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
+
+Result = TypeVar("Result")
 
 
 class Strategy(Protocol):
-    """Chooses what to try and learns from what came of it.
+    """Proposes architectures and learns from their rewards.
 
         proposals = strategy.propose(ticket)          # a whole batch
         ... the architectures are trained ...
         update = strategy.observe(ticket, trials)     # in the order of rounds, each batch once, all its trials finished
 
-    `propose` is a function of the strategy's state and the ticket: all randomness comes from (run seed, ticket), so the
-    same search follows whatever the number of workers and the order in which children finish. One process, one thread.
+    `propose` is a function of the strategy's state and the ticket: all randomness derives from (run seed, ticket), so
+    the search does not depend on the number of workers or on the order in which children finish. The methods are called
+    from one thread of one process.
     """
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
-        """`ticket.size` proposals; proposal i belongs to trial `ticket.first + i`."""
+        """Propose a batch: `ticket.size` proposals, of which number i belongs to trial `ticket.first + i`."""
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
-        """Learn from the finished trials of one batch. A trial whose reward is None says nothing."""
+        """Learn from the finished trials of one batch. A trial whose reward is None carries no information."""
 
     def state(self) -> StrategyState:
-        """All that `restore` needs, batches in flight included."""
+        """Return everything that `restore` needs, including what belongs to batches in flight."""
 
     def restore(self, state: StrategyState) -> None:
-        """Go on from `state`; called once, on a fresh strategy."""
+        """Continue from `state`; called once, on a fresh strategy."""
 
 
 @runtime_checkable
-class Delegating(Strategy, Protocol):
-    """A strategy whose costly work can be sent away, so that several replicas compute side by side.
+class Delegating(Strategy, Protocol[Result]):
+    """A strategy whose costly work can run in other processes, so that several replicas compute in parallel.
 
-        proposals = strategy.sampling_task(ticket)()          # the same as propose(ticket)
+        proposals = strategy.sampling_task(ticket)()        # equals propose(ticket)
         work = strategy.gradient_task(ticket, trials)
-        update = strategy.learn(ticket, work and work())    # together the same as observe(ticket, trials)
+        update = strategy.learn(ticket, work and work())    # together equal to observe(ticket, trials)
 
-    What is returned is a function of nothing; it can be pickled, and called in any process, at any time, more than
-    once. Lessons are learned in the order in which they were asked for, and nothing is drawn between a lesson that was
-    asked for and those before it that are still to be learned. `state` is not called while a lesson is on its way.
+    The returned callables take no arguments, are picklable and idempotent, and may be called in any process at any
+    time. Results are learned in the order in which their gradient tasks were requested. No sampling task is requested
+    between a gradient task and the results before it that are still to be learned. `state` is not called while a
+    gradient task is under way.
     """
 
     def sampling_task(self, ticket: Ticket) -> Callable[[], list[Proposal]]:
-        """What draws a batch."""
+        """Return the task that samples a batch."""
 
-    def gradient_task(self, ticket: Ticket, trials: Sequence[Trial]) -> Callable[[], Any] | None:
-        """What there is to compute before a batch can be learned; None is nothing."""
+    def gradient_task(self, ticket: Ticket, trials: Sequence[Trial]) -> Callable[[], Result] | None:
+        """Return the task to run before a batch can be learned, or None if there is nothing to compute."""
 
-    def learn(self, ticket: Ticket, result: Any) -> Update:
-        """Learn a batch from the answer."""
+    def learn(self, ticket: Ticket, result: Result | None) -> Update:
+        """Learn a batch from the result of its gradient task."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a strategy keeps of an observed trial."""
+
+    number: int
+    """The trial's number, which determines the space's parameters."""
+    actions: Actions
+    reward: float
+
+    def to_json(self) -> list[object]:
+        """Return JSON values from which `from_json` makes an equal observation."""
+        return [self.number, actions_to_json(self.actions), self.reward]
+
+    @classmethod
+    def from_json(cls, document: tuple[int, list[int | list[int]], float]) -> Self:
+        """Return the observation that `to_json` wrote."""
+        number, actions, reward = document
+        return cls(number, actions_from_json(actions), reward)
+
+
+def batch_metrics(rewards: Sequence[float]) -> dict[str, float]:
+    """Return the metrics that every strategy reports for a batch; none if no trial has a reward."""
+    return {"mean_reward": sum(rewards) / len(rewards)} if rewards else {}

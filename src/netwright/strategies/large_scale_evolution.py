@@ -7,7 +7,7 @@ from netwright.spaces.decisions import Action, Choice
 from netwright.spaces.exploring import changed
 from netwright.spaces.programs import Episode, Space
 from netwright.strategies.evolution import Evolution
-from netwright.strategies.observations import Observation
+from netwright.strategies.interface import Observation
 from netwright.trials import Ticket
 
 Change = tuple[int, Action]

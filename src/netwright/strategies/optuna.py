@@ -1,7 +1,6 @@
 """Optuna's samplers as a strategy, foremost the tree-structured Parzen estimator (TPE, Bergstra et al. 2011)."""
 
 import json
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,10 +14,11 @@ from optuna.search_space import IntersectionSearchSpace
 from optuna.trial import FrozenTrial, TrialState
 
 from netwright.errors import SpaceError
+from netwright.seeds import derive_seed
 from netwright.spaces.decisions import Action, Decision, actions_from_json, actions_to_json
 from netwright.spaces.programs import Episode, Space
 from netwright.strategies.optuna_parameters import action_of, parameters, parameters_of
-from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update, derive_seed
+from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 
 class _Common:
@@ -77,11 +77,8 @@ class OptunaStrategy:
             self._study.sampler.common = self._common
         trial = self._study.ask()
         episode = space.start()
-        num_asked: dict[str, int] = defaultdict(int)
-        while episode.decision is not None:
-            decision = episode.decision
-            episode.act(_suggested(trial, decision, num_asked[decision.name]))
-            num_asked[decision.name] += 1
+        while (decision := episode.decision) is not None:
+            episode.act(_suggested(trial, decision, episode.occurrence))
         self._running[number], self._actions[number] = trial.number, episode.actions
         return Proposal(space.parameters, tuple(episode.actions), episode.architecture, self._num_updates)
 

@@ -5,7 +5,6 @@ The second `Choice` named "width" is the parameter "width[1]"; where only the op
 "inputs" is the boolean "inputs[0][4]". What has one possible answer is no parameter.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution
@@ -50,10 +49,8 @@ def parameters_of(episode: Episode) -> tuple[dict[str, Option], dict[str, BaseDi
     """The values and the distributions of all parameters of a complete performance, as a trial of Optuna has them."""
     values: dict[str, Option] = {}
     distributions: dict[str, BaseDistribution] = {}
-    num_asked: dict[str, int] = defaultdict(int)
-    for decision, action in zip(episode.decisions, episode.actions, strict=True):
-        asked = parameters(decision, num_asked[decision.name])
-        num_asked[decision.name] += 1
+    for decision, occurrence, action in zip(episode.decisions, episode.occurrences, episode.actions, strict=True):
+        asked = parameters(decision, occurrence)
         for (name, distribution), value in zip(asked, values_of(decision, action), strict=True):
             values[name], distributions[name] = value, distribution
     return values, distributions

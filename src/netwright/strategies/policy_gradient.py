@@ -14,9 +14,10 @@ from torch import Tensor
 from netwright.controller.interface import Policy
 from netwright.controller.parameters import Advantages, Origin, Parameters, gradient_norm
 from netwright.controller.policy import Weights
+from netwright.seeds import derive_seed
 from netwright.spaces.decisions import Actions
 from netwright.spaces.programs import Episode, Space
-from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update, derive_seed
+from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,11 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from netwright.seeds import derive_seed
 from netwright.spaces.decisions import Action, Actions, Answer, Choice
 from netwright.spaces.programs import Episode, Space
-from netwright.strategies.observations import Observation
-from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update, derive_seed
+from netwright.strategies.interface import Observation
+from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 EPSILONS = (
     (1.0, 1500), (0.9, 100), (0.8, 100), (0.7, 100), (0.6, 150), (0.5, 150), (0.4, 150), (0.3, 150), (0.2, 150),
@@ -163,12 +164,9 @@ def _walk(episode: Episode, choose: Choose) -> list[QStep]:
     space = episode.space
     steps: list[QStep] = []
     answers: list[Answer] = []
-    occurrences: dict[str, int] = {}
     while (decision := episode.decision) is not None:
-        occurrence = occurrences.get(decision.name, 0)
-        occurrences[decision.name] = occurrence + 1
         given = None if space.traits.state is None else space.traits.state(tuple(answers), **space.parameters)
-        place = f"{decision.name} {occurrence}" if given is None else f"{decision.name} {given}"
+        place = f"{decision.name} {episode.occurrence}" if given is None else f"{decision.name} {given}"
 
         def step(state: str, possible: tuple[int, ...], given: str | None = given) -> int:
             last = f" after {steps[-1].action}" if steps and given is None else ""

@@ -3,9 +3,10 @@
 import random
 from collections.abc import Sequence
 
+from netwright.seeds import derive_seed
 from netwright.spaces.exploring import sample
 from netwright.spaces.programs import Space
-from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update, derive_seed
+from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 
 class RandomSearch:

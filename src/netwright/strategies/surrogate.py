@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netwright.spaces.decisions import Action, Choice, Decision
-from netwright.spaces.exploring import with_occurrences
 from netwright.spaces.programs import Episode
 
 Array = NDArray[np.float64]
@@ -46,7 +45,7 @@ class GaussianProcessSurrogate:
         Decisions are known by name and occurrence, so that architectures of different depths have some in common.
         """
         numbers: list[int] = []
-        for action, (decision, occurrence) in zip(episode.actions, with_occurrences(episode.decisions), strict=True):
+        for decision, occurrence, action in zip(episode.decisions, episode.occurrences, episode.actions, strict=True):
             key = (decision.name, occurrence, action)
             found = self._numbers.get(key)
             if found is None:

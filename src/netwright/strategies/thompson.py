@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from netwright.architectures.values import fingerprint
+from netwright.seeds import derive_seed
 from netwright.spaces.exploring import carried_over, mutated, sample
 from netwright.spaces.programs import Episode, Space
-from netwright.strategies.observations import Observation
+from netwright.strategies.interface import Observation
 from netwright.strategies.surrogate import Features, GaussianProcessSurrogate, standardised
-from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update, derive_seed
+from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 MAX_KNOWN = 512
 """Observations that the critic looks at: the best half and the latest. Its work grows with the third power."""

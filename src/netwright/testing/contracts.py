@@ -18,6 +18,7 @@ import numpy as np
 from netwright.architectures.values import fingerprint
 from netwright.errors import ChildError
 from netwright.execution.interface import Evaluate, Executor
+from netwright.seeds import derive_seed
 from netwright.spaces.programs import Space
 from netwright.strategies.interface import Strategy
 from netwright.trials import (
@@ -32,7 +33,6 @@ from netwright.trials import (
     Trial,
     TrialState,
     Update,
-    derive_seed,
     is_finite_number,
 )
 

@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from netwright.execution.attempts import attempt
 from netwright.execution.interface import Evaluate
-from netwright.trials import Failure, FailureKind, Job, Outcome, RemoteTask, derive_seed
+from netwright.seeds import derive_seed
+from netwright.trials import Failure, FailureKind, Job, Outcome, RemoteTask
 
 Seconds = Callable[[Job, int], float]
 """How long the n-th try of a job takes, n from 0."""
@@ -48,6 +49,11 @@ class VirtualExecutor:
         self._tries: Counter[int] = Counter()
         self._remote_tasks: deque[RemoteTask] = deque()
         self._ends: list[tuple[float, int, float, bool, Job]] = []
+
+    @property
+    def workers(self) -> int:
+        """How many children run at once."""
+        return self.slots
 
     def submit(self, job: Job | RemoteTask) -> None:
         """Give the job the slot that is free first. A chore takes neither a slot nor time."""

@@ -7,6 +7,7 @@ history["validation_accuracies"][-1]
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Literal
 
 import torch
@@ -15,11 +16,11 @@ from torch.nn import functional
 
 from netwright.errors import ChildError
 from netwright.nn.optimizers import SGD
+from netwright.seeds import derive_seed
 from netwright.tasks.images.data import ImageSplit
 from netwright.training.checkpoints import Checkpoint
 from netwright.training.pixels import evaluation_view, training_view
 from netwright.training.speed import Speed
-from netwright.trials import derive_seed
 
 LearningRateSchedule = Literal["constant", "step", "cosine"]
 
@@ -67,50 +68,29 @@ def train_classifier(
 ) -> dict[str, list[float]]:
     """Train `network` in place by SGD with Nesterov momentum and measure its validation accuracy after every epoch.
 
-    Args:
-        network: maps images [B, C, H, W] to logits [B, classes].
-        split: training and validation images.
-        seed: all randomness derives from it.
-        epochs: passes over the training images.
-        batch_size: images of a step.
-        learning_rate: initial learning rate.
-        schedule: its decrease; see `learning_rate_at`.
-        momentum: of SGD; 0 is none.
-        weight_decay: of SGD.
-        upsample: longer side in pixels to which images are enlarged before cropping; None is no cropping.
-        flips: whether images are flipped horizontally with probability 1/2.
-        speed: device, precision and memory format.
-        decay_at: fraction of training at which the decrease of the learning rate starts; see `learning_rate_at`.
-        label_smoothing: share of a label's probability that is spread over all classes.
-        checkpoint: where the training is stored after every epoch; if it exists, training continues from it, to the
-            same weights.
-        on_epoch: called after every epoch with its number, from 0, and its validation accuracy.
+    `network` maps images [B, C, H, W] to logits [B, classes]. All randomness derives from `seed`. `decay_at` is that of
+    `learning_rate_at`; `label_smoothing` is the share of a label's probability that is spread over all classes. The
+    training is stored in `checkpoint` after every epoch and continues from it to the same weights. `on_epoch` is called
+    with the number of every epoch, from 0, and its accuracy. The other arguments are settings of `ImageSettings`.
 
-    Returns:
-        `validation_accuracies` (0..1; empty if there are no validation images) and `training_losses` (mean nats per
-        image), with one entry per epoch.
-
-    Raises:
-        ChildError: the training loss is not finite.
+    Returns `validation_accuracies` (0..1; empty without validation images) and `training_losses` (mean nats per image).
+    Raises `ChildError` if the training loss is not finite.
     """
     device = speed.torch_device
     network.to(device, memory_format=speed.memory_format)  # type: ignore[call-overload]
     images, labels = split.train_images.to(device), split.train_labels.to(device)
     optimizer = SGD(network.parameters(), learning_rate=learning_rate, momentum=momentum, weight_decay=weight_decay)
     generator = torch.Generator().manual_seed(seed)
-    history: dict[str, list[float]] = {"validation_accuracies": [], "training_losses": []}
-    if checkpoint is not None:
-        history = checkpoint.restore(network, optimizer, generator) or history
+    learning_rate_in = partial(learning_rate_at, peak=learning_rate, schedule=schedule, decay_at=decay_at)
+    restored = checkpoint.restore(network, optimizer, generator) if checkpoint else None
+    history: dict[str, list[float]] = restored or {"validation_accuracies": [], "training_losses": []}
     for epoch in range(len(history["training_losses"]), epochs):
         network.train()
-        batches = mini_batches(torch.randperm(len(images), generator=generator).to(device), batch_size)
-        summed_loss = torch.zeros((), device=device)
+        order = torch.randperm(len(images), generator=generator).to(device)
+        batches, summed_loss = mini_batches(order, batch_size), torch.zeros((), device=device)
         with _seeded_rng(derive_seed(seed, "dropout", epoch), device):
             for step, indices in enumerate(batches):
-                progress = (epoch + step / len(batches)) / epochs
-                optimizer.learning_rate = learning_rate_at(
-                    progress, peak=learning_rate, schedule=schedule, decay_at=decay_at
-                )
+                optimizer.learning_rate = learning_rate_in((epoch + step / len(batches)) / epochs)
                 batch = training_view(images[indices], upsample=upsample, flips=flips, generator=generator)
                 with speed.arithmetic():
                     logits = network(batch.contiguous(memory_format=speed.memory_format))

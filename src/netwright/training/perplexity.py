@@ -83,7 +83,7 @@ def measure_nats_per_token(
         for number, states in enumerate(passes):
             masks = None
             if monte_carlo is not None:
-                masks = model.draw_masks(monte_carlo.dropout, len(inputs_TB), streams, generator)
+                masks = model.sample_masks(monte_carlo.dropout, len(inputs_TB), streams, generator)
             with speed.arithmetic():
                 logits_TBV, passes[number] = model(inputs_TB, states, masks)
             log_probs.append(_log_probs_of(targets_TB, logits_TBV))

@@ -3,6 +3,11 @@
     history = train_language_model(model, train, validation, seed=0, epochs=39, batch_size=20, window=35, ...)
     history["validation_perplexities"][-1]
 
+The text is divided into `batch_size` parts of equal length that are read in parallel, `window` tokens at a time; the
+remaining tokens are left out. The state is carried from window to window without gradient, and is zero at the start
+of an epoch. The loss of a window is the cross-entropy in nats, averaged over the batch and summed over time (Zaremba
+et al. 2014, whose learning rates are for this sum) or averaged over time.
+
 Shapes: T steps, B sequences, V vocabulary.
 """
 
@@ -69,56 +74,26 @@ def train_language_model(
 ) -> dict[str, list[float]]:
     """Train `model` in place and measure its validation perplexity after every epoch.
 
-    The text is divided into `batch_size` parts of equal length that are read in parallel, `window` tokens at a time;
-    the remaining tokens are left out. The state is carried from window to window without gradient, and is zero at the
-    start of an epoch. The loss of a window is the cross-entropy in nats, averaged over the batch and summed over time
-    (Zaremba et al. 2014, whose learning rates are for this sum) or averaged over time.
+    `train` and `validation` are int64 token numbers [N]. All randomness derives from `seed`. `checkpoint` stores the
+    training after every epoch; from it training continues to the same weights. `on_epoch` is called with the number of
+    every epoch, from 0, and its perplexity. The other arguments are settings of `TextSettings`.
 
-    Args:
-        model: the language model.
-        train: int64 token numbers [N] to learn from.
-        validation: int64 token numbers to measure on, possibly none.
-        seed: all randomness, that is dropout, derives from it.
-        epochs: passes over the text.
-        batch_size: parts of the text, B.
-        window: tokens of a window, T.
-        optimizer: "sgd" without momentum, or "adam".
-        learning_rate: initial learning rate.
-        constant_epochs: epochs before its decrease; see `learning_rate_in`.
-        decay: divides the learning rate in every later epoch.
-        loss_over_time: "sum" or "mean".
-        clip: largest norm of the whole gradient.
-        weight_decay: of the optimiser.
-        dropout: the rates of dropout.
-        speed: device and precision.
-        validation_streams: parts of the validation text that are read in parallel; see `measure_nats_per_token`.
-        checkpoint: where the training is stored after every epoch; if it exists, training continues from it, to the
-            same weights.
-        on_epoch: called after every epoch with its number, from 0, and its validation perplexity.
-
-    Returns:
-        `validation_perplexities` (empty if `validation` is) and `training_losses` (nats per token, with dropout), with
-        one entry per epoch.
-
-    Raises:
-        ChildError: the loss is not finite, or far above that of uniform guessing.
-        DataError: a part of the training text has fewer than 2 tokens.
+    Returns `validation_perplexities` (empty if `validation` is) and `training_losses` (nats per token, with dropout).
+    Raises `ChildError` if the loss is not finite or far above that of uniform guessing.
     """
-    device = speed.torch_device
-    model.to(device)
+    model.to(device := speed.torch_device)
     inputs_NB, targets_NB = _in_parts(train.to(device), batch_size)
     update = _optimizer(optimizer, model, learning_rate, weight_decay)
     generator = torch.Generator(device).manual_seed(seed)
-    history: dict[str, list[float]] = {"validation_perplexities": [], "training_losses": []}
-    if checkpoint is not None:
-        history = checkpoint.restore(model, update, generator) or history
+    restored = checkpoint.restore(model, update, generator) if checkpoint else None
+    history: dict[str, list[float]] = restored or {"validation_perplexities": [], "training_losses": []}
     for epoch in range(len(history["training_losses"]), epochs):
         model.train()
         update.learning_rate = learning_rate_in(epoch, peak=learning_rate, constant_epochs=constant_epochs, decay=decay)
         states = model.initial_states(batch_size)
         losses = LossWatch(epoch, model.vocabulary_size, device)
         for inputs_TB, targets_TB in zip(inputs_NB.split(window), targets_NB.split(window), strict=True):
-            masks = model.draw_masks(dropout, len(inputs_TB), batch_size, generator)
+            masks = model.sample_masks(dropout, len(inputs_TB), batch_size, generator)
             states = tuple(tuple(part.detach() for part in state) for state in states)
             with speed.arithmetic():
                 logits_TBV, states = model(inputs_TB, states, masks)
@@ -130,8 +105,7 @@ def train_language_model(
             losses.add(nats.detach(), len(inputs_TB))
         history["training_losses"].append(losses.mean())
         perplexity = _validation_perplexity(model, validation, speed, validation_streams)
-        if perplexity is not None:
-            history["validation_perplexities"].append(perplexity)
+        history["validation_perplexities"] += [] if perplexity is None else [perplexity]
         if checkpoint is not None:
             checkpoint.save(model, update, generator, history)
         on_epoch(epoch, perplexity)

@@ -1,0 +1,149 @@
+"""Runs, models and comparisons that an older netwright left are read, gone on with and used with the same numbers.
+
+tests/fixtures/older/make.py made them, and expected.json, which is what the netwright of then says of them. Where the
+processor and torch are those of expected.json, every number is compared to a relative 1e-6, which leaves room for
+another number of threads. Elsewhere sums are rounded otherwise, and a training enlarges that: see `near`.
+"""
+
+import importlib.util
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import Result
+
+from oracles import older_runs
+
+EXPECTED = json.loads((older_runs.FOLDER / "expected.json").read_text())
+SAME_MACHINE = older_runs.machine() == EXPECTED["machine"]
+RUNS = [*EXPECTED["shown"]]
+
+
+@pytest.fixture
+def netwright(cli: Callable[..., Result]) -> older_runs.Netwright:
+    def invoke(*arguments: object) -> tuple[str, str]:
+        result = cli(*arguments)
+        assert result.exit_code == 0, result.stderr
+        return result.stdout, result.stderr
+
+    return invoke
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Callable[[str], Path]:
+    """A fixture to work on, under its own name."""
+    return lambda name: Path(shutil.copytree(older_runs.FOLDER / name, tmp_path / name))
+
+
+def same(found: Any, expected: Any, path: str = "", relative: float = 1e-6) -> None:
+    """The same JSON, numbers to a relative tolerance; the first difference is named by its path."""
+    if isinstance(expected, dict):
+        assert isinstance(found, dict), path
+        assert {*found} == {*expected}, path
+        for name in expected:
+            same(found[name], expected[name], f"{path}.{name}", relative)
+    elif isinstance(expected, list | tuple):
+        assert len(found) == len(expected), path
+        for index, pair in enumerate(zip(found, expected, strict=True)):
+            same(*pair, f"{path}[{index}]", relative)
+    elif isinstance(expected, float):
+        assert found == pytest.approx(expected, rel=relative, abs=relative), path
+    else:
+        assert found == expected, path
+
+
+def near(found: Any, expected: Any) -> None:
+    """The same numbers; of trainings on another kind of machine only that there are as many results."""
+    if SAME_MACHINE:
+        same(found, expected)
+    elif isinstance(expected, dict) and "trials" in expected:
+        assert [trial["state"] for trial in found["trials"]] == [trial["state"] for trial in expected["trials"]]
+        assert len(found["confirmed"]) == len(expected["confirmed"])
+    else:
+        assert {*found} == {*expected}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_shown(netwright: older_runs.Netwright, copy: Callable[[str], Path], name: str) -> None:
+    same(older_runs.shown(netwright, copy(name)), EXPECTED["shown"][name], relative=0.0)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_reported_and_drawn(
+    netwright: older_runs.Netwright, copy: Callable[[str], Path], tmp_path: Path, name: str
+) -> None:
+    run = copy(name)
+    netwright("report", run, "-o", tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    best = EXPECTED["shown"][name]["best"]["number"]
+    assert f"{EXPECTED['shown'][name]['trials'][best]['reward']:.4f}" in page
+    if name not in ("function_run", "metaqnn", "nasbench201"):  # their architectures have no drawing
+        netwright("draw", run, "-o", tmp_path / "best.svg")
+        assert (tmp_path / "best.svg").read_text().startswith("<svg")
+
+
+@pytest.mark.parametrize("name", older_runs.RESUMED)
+def test_resumed(netwright: older_runs.Netwright, copy: Callable[[str], Path], name: str) -> None:
+    found = older_runs.resumed(netwright, copy(name), *older_runs.RESUMED[name])
+    near(found, EXPECTED["resumed"][name])
+    before = [trial for trial in EXPECTED["shown"][name]["trials"] if trial["state"] == "done"]
+    same([found["trials"][trial["number"]] for trial in before], before, relative=0.0)
+
+
+@pytest.mark.parametrize("name", older_runs.STRATEGIES)
+def test_resumed_by_every_strategy(netwright: older_runs.Netwright, copy: Callable[[str], Path], name: str) -> None:
+    if name == "optuna" and importlib.util.find_spec("optuna") is None:
+        pytest.skip("optuna is not installed")
+    found = older_runs.resumed(netwright, copy(f"strategies/{name}"), "--trials", older_runs.NUM_AFTER)
+    near(found, EXPECTED["strategies"][name])
+
+
+def test_resumed_on_a_table_of_the_user(
+    netwright: older_runs.Netwright, copy: Callable[[str], Path], real_table: Path
+) -> None:
+    found = older_runs.resumed(netwright, copy("nasbench201"), "--trials", 12, "--data", real_table)
+    same(found, EXPECTED["nasbench201"])
+
+
+def test_searched_on_from_python(copy: Callable[[str], Path]) -> None:
+    found = older_runs.searched_from_python(copy("function_run"), 40)
+    assert json.loads(json.dumps(found)) == EXPECTED["searched_from_python"]
+
+
+def test_replayed(netwright: older_runs.Netwright, copy: Callable[[str], Path]) -> None:
+    if not SAME_MACHINE:
+        pytest.skip("a replay is equal to the last bit on the kind of machine alone that made the run")
+    assert older_runs.replayed(netwright, copy("replicas")) == EXPECTED["replayed"]
+
+
+def test_confirmed(netwright: older_runs.Netwright, copy: Callable[[str], Path]) -> None:
+    near(older_runs.confirmed(netwright, copy("finished")), EXPECTED["confirmed"])
+
+
+def test_trained(netwright: older_runs.Netwright, copy: Callable[[str], Path]) -> None:
+    near(older_runs.trained(netwright, copy("finished")), EXPECTED["trained"])
+
+
+def test_a_stopped_training_goes_on(netwright: older_runs.Netwright, copy: Callable[[str], Path]) -> None:
+    found = older_runs.trained_on(netwright, copy("finished"))
+    assert found["begun"] > 0
+    near(found, EXPECTED["trained_on"])
+
+
+def test_trained_on_text(netwright: older_runs.Netwright, tmp_path: Path) -> None:
+    near(older_runs.trained_on_text(netwright, tmp_path / "model"), EXPECTED["trained_on_text"])
+
+
+def test_an_image_model_is_loaded_and_exported(netwright: older_runs.Netwright, copy: Callable[[str], Path]) -> None:
+    same(older_runs.image_model(netwright, copy("image_model")), EXPECTED["image_model"], relative=1e-5)
+
+
+def test_a_language_model_is_loaded(copy: Callable[[str], Path]) -> None:
+    same(older_runs.language_model(copy("language_model")), EXPECTED["language_model"], relative=1e-5)
+
+
+def test_compared(netwright: older_runs.Netwright, copy: Callable[[str], Path]) -> None:
+    same(older_runs.compared(netwright, copy("comparison")), EXPECTED["compared"])
