@@ -16,7 +16,7 @@ import pytest
 from netwright.config import FunctionSettings, RandomSettings, RunConfig
 from netwright.integrations.tensorboard import Curves
 from netwright.searching.core import Step
-from netwright.searching.loop import make_core
+from netwright.searching.factory import make_core
 from netwright.searching.progress import Callbacks
 from netwright.searching.run import Placement, run_search
 from netwright.searching.store import Store

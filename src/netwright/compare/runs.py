@@ -17,7 +17,8 @@ from netwright.execution.in_process import InProcessExecutor
 from netwright.execution.local import LocalExecutor, usable_cores
 from netwright.files import locked
 from netwright.searching.core import SearchCore, Step
-from netwright.searching.loop import drive, make_core
+from netwright.searching.factory import make_core
+from netwright.searching.loop import drive
 from netwright.searching.run import Placement, default_workers, look_at_data, run_search
 from netwright.trials import Job, Measurement, Outcome
 

@@ -25,8 +25,8 @@ from netwright.execution.on_ray import RayExecutor
 from netwright.execution.on_ray.parameter_shards import RayShards
 from netwright.searching.confirmation import best_trials, confirm, trials_numbered
 from netwright.searching.core import SearchCore, Step
-from netwright.searching.factory import make_strategy
-from netwright.searching.loop import drive, make_core
+from netwright.searching.factory import make_core, make_strategy
+from netwright.searching.loop import drive
 from netwright.searching.results import Results
 from netwright.searching.store import Store, exists
 from netwright.spaces.references import load_file
