@@ -14,8 +14,8 @@ from synthetic import measured_quality, true_quality
 from netwright.config import FunctionSettings, RandomSettings, ReinforceSettings, RunConfig
 from netwright.evaluation.function import UserFunction
 from netwright.execution.in_process import InProcessExecutor
-from netwright.searching.factory import make_strategy
-from netwright.searching.loop import drive, make_core
+from netwright.searching.factory import make_core, make_strategy
+from netwright.searching.loop import drive
 from netwright.searching.provenance import hardware
 from netwright.searching.store import Store
 from netwright.spaces.convolutional import convolutional

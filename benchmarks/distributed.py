@@ -34,7 +34,7 @@ from netwright.execution.on_ray import parameter_shards as on_ray
 from netwright.execution.on_ray.parameter_shards import RayShards
 from netwright.report.statistics import quantile
 from netwright.searching.core import SearchCore
-from netwright.searching.loop import make_core
+from netwright.searching.factory import make_core
 from netwright.searching.provenance import hardware
 from netwright.spaces.convolutional import convolutional
 from netwright.testing.simulation import FixedPolicy, Simulation, simulate

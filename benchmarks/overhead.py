@@ -13,7 +13,8 @@ from netwright.config import FunctionSettings, RunConfig
 from netwright.evaluation.function import UserFunction
 from netwright.execution.local import LocalExecutor
 from netwright.searching.core import Step
-from netwright.searching.loop import drive, make_core
+from netwright.searching.factory import make_core
+from netwright.searching.loop import drive
 from netwright.searching.provenance import hardware
 from netwright.searching.store import Store
 from netwright.spaces.convolutional import convolutional

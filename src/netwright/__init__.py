@@ -14,7 +14,7 @@ results.best.proposal.architecture
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from netwright.architectures import published as zoo  # noqa: F401, exported as nw.zoo
 from netwright.architectures.convolutional import ConvLayer as ConvLayer
@@ -31,18 +31,10 @@ from netwright.spaces.programs import space as space
 if TYPE_CHECKING:
     from netwright.api import search as search
     from netwright.children.building import build as build
-    from netwright.config import EvolutionSettings as EvolutionSettings
     from netwright.config import ImageSettings as ImageSettings
-    from netwright.config import LargeScaleEvolutionSettings as LargeScaleEvolutionSettings
-    from netwright.config import OptunaSettings as OptunaSettings
-    from netwright.config import PPOSettings as PPOSettings
-    from netwright.config import PQTSettings as PQTSettings
-    from netwright.config import QLearningSettings as QLearningSettings
-    from netwright.config import RandomSettings as RandomSettings
-    from netwright.config import ReinforceSettings as ReinforceSettings
     from netwright.config import ReplicaSettings as ReplicaSettings
     from netwright.config import RunConfig as RunConfig
-    from netwright.config import ThompsonSettings as ThompsonSettings
+    from netwright.config.strategies import *  # noqa: F403
     from netwright.models.folder import load as load
 
 # Imported at first use, because they bring torch, which takes a second.
@@ -50,26 +42,25 @@ _LATER = {
     "build": "netwright.children.building",
     "load": "netwright.models.folder",
     "search": "netwright.api",
-    "EvolutionSettings": "netwright.config",
     "ImageSettings": "netwright.config",
-    "LargeScaleEvolutionSettings": "netwright.config",
-    "OptunaSettings": "netwright.config",
-    "PPOSettings": "netwright.config",
-    "PQTSettings": "netwright.config",
-    "QLearningSettings": "netwright.config",
-    "RandomSettings": "netwright.config",
-    "ReinforceSettings": "netwright.config",
     "ReplicaSettings": "netwright.config",
     "RunConfig": "netwright.config",
-    "ThompsonSettings": "netwright.config",
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
+    if name.endswith("Settings") and name in (settings := _strategy_settings()):
+        return settings[name]
     raise AttributeError(f"module 'netwright' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *_LATER]
+    return [*globals(), *_LATER, *_strategy_settings()]
+
+
+def _strategy_settings() -> dict[str, type]:
+    from netwright.config import STRATEGIES
+
+    return {entry.settings.__name__: entry.settings for entry in STRATEGIES.values()}

@@ -9,7 +9,7 @@ from netwright import zoo
 from netwright.architectures.equations import as_latex, as_text
 from netwright.architectures.values import to_json
 from netwright.config import ImageSettings, RunConfig
-from netwright.searching.loop import make_core
+from netwright.searching.factory import make_core
 from netwright.searching.store import Store
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.recurrent import recurrent_cell

@@ -17,7 +17,7 @@ from netwright.config import FunctionSettings, RandomSettings, RunConfig
 from netwright.integrations.tensorboard import Curves
 from netwright.searching.callbacks import Callbacks
 from netwright.searching.core import Step
-from netwright.searching.loop import make_core
+from netwright.searching.factory import make_core
 from netwright.searching.placement import Placement
 from netwright.searching.run import run_search
 from netwright.searching.store import Store

@@ -25,7 +25,8 @@ from netwright.execution.on_ray.cluster import import_ray, on_node
 from netwright.execution.on_ray.parameter_shards import RayShards
 from netwright.searching import run as running
 from netwright.searching.core import Step
-from netwright.searching.loop import drive, make_core
+from netwright.searching.factory import make_core
+from netwright.searching.loop import drive
 from netwright.searching.replay import replay
 from netwright.searching.store import Store
 from netwright.spaces.convolutional import convolutional

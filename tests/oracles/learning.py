@@ -8,7 +8,8 @@ from netwright.config import FunctionSettings, RunConfig
 from netwright.evaluation.function import UserFunction
 from netwright.execution.in_process import InProcessExecutor
 from netwright.execution.interface import Executor
-from netwright.searching.loop import drive, make_core
+from netwright.searching.factory import make_core
+from netwright.searching.loop import drive
 from netwright.searching.store import Store
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from netwright.config import FunctionSettings, RandomSettings, ReinforceSettings, RunConfig
 from netwright.searching.core import LEARNED
-from netwright.searching.loop import drive, make_core
+from netwright.searching.factory import make_core
+from netwright.searching.loop import drive
 from netwright.searching.store import Store
 from netwright.spaces.decisions import Choice
 from netwright.spaces.programs import space

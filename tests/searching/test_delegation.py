@@ -10,7 +10,8 @@ from test_replicas import KilledError, config, value
 from netwright.errors import RunError
 from netwright.evaluation.function import UserFunction
 from netwright.execution.attempts import attempt
-from netwright.searching.loop import drive, make_core
+from netwright.searching.factory import make_core
+from netwright.searching.loop import drive
 from netwright.searching.replay import replay
 from netwright.searching.store import Store
 from netwright.spaces.decisions import Choice

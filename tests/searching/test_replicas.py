@@ -15,8 +15,8 @@ from netwright.evaluation.function import UserFunction
 from netwright.searching import run as running
 from netwright.searching.callbacks import Callbacks
 from netwright.searching.core import SearchCore
-from netwright.searching.factory import make_strategy
-from netwright.searching.loop import drive, make_core
+from netwright.searching.factory import make_core, make_strategy
+from netwright.searching.loop import drive
 from netwright.searching.placement import Placement
 from netwright.searching.replay import replay
 from netwright.searching.run import run_search

@@ -15,7 +15,8 @@ from netwright.config import (
 )
 from netwright.evaluation.function import UserFunction
 from netwright.execution.in_process import InProcessExecutor
-from netwright.searching.loop import drive, make_core
+from netwright.searching.factory import make_core
+from netwright.searching.loop import drive
 from netwright.searching.store import Store
 from netwright.spaces.convolutional import convolutional
 from oracles.learning import mean_quality_of_the_last

@@ -11,8 +11,7 @@ from optuna.trial import TrialState as OptunaState
 
 from netwright.config import FunctionSettings, OptunaSettings, RunConfig
 from netwright.errors import ConfigError, SpaceError
-from netwright.searching.factory import make_strategy
-from netwright.searching.loop import make_core
+from netwright.searching.factory import make_core, make_strategy
 from netwright.searching.store import Store
 from netwright.spaces.decisions import Choice
 from netwright.spaces.exploring import enumerate_space

@@ -197,7 +197,7 @@ def _with_strategy(config: RunConfig, written: str) -> RunConfig:
     name, *assignments = written.split(":")
     if name != config.strategy.name:
         config = config.changed(strategy=strategy_settings(name))
-    known = [key for key in STRATEGIES[name].model_fields if key != "name"]
+    known = [key for key in STRATEGIES[name].settings.model_fields if key != "name"]
     for assignment in assignments:
         key, separator, _ = assignment.partition("=")
         if not separator:

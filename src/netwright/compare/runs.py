@@ -17,7 +17,8 @@ from netwright.execution.local import LocalExecutor, usable_cores
 from netwright.files import locked
 from netwright.searching.callbacks import Callback
 from netwright.searching.core import SearchCore, Step
-from netwright.searching.loop import drive, make_core
+from netwright.searching.factory import make_core
+from netwright.searching.loop import drive
 from netwright.searching.placement import Placement, default_workers
 from netwright.searching.run import open_data, run_search
 from netwright.trials import Job, Measurement, Outcome

@@ -18,15 +18,4 @@ from netwright.config.run import RunConfig as RunConfig
 from netwright.config.run import assigned as assigned
 from netwright.config.run import differences as differences
 from netwright.config.run import flattened as flattened
-from netwright.config.strategies import STRATEGIES as STRATEGIES
-from netwright.config.strategies import EvolutionSettings as EvolutionSettings
-from netwright.config.strategies import LargeScaleEvolutionSettings as LargeScaleEvolutionSettings
-from netwright.config.strategies import OptunaSettings as OptunaSettings
-from netwright.config.strategies import PPOSettings as PPOSettings
-from netwright.config.strategies import PQTSettings as PQTSettings
-from netwright.config.strategies import QLearningSettings as QLearningSettings
-from netwright.config.strategies import RandomSettings as RandomSettings
-from netwright.config.strategies import ReinforceSettings as ReinforceSettings
-from netwright.config.strategies import StrategySettings as StrategySettings
-from netwright.config.strategies import ThompsonSettings as ThompsonSettings
-from netwright.config.strategies import strategy_settings as strategy_settings
+from netwright.config.strategies import *  # noqa: F403, the settings of all strategies

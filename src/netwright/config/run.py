@@ -9,7 +9,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_v
 from netwright.architectures.values import JsonObject
 from netwright.config.base import NonNegative, Positive, Settings, SpaceField
 from netwright.config.children import EvaluateSettings
-from netwright.config.strategies import ReinforceSettings, StrategySettings
+from netwright.config.strategies import ReinforceSettings, StrategyField, StrategySettings
 from netwright.errors import ConfigError, unknown
 
 
@@ -61,7 +61,7 @@ class RunConfig(Settings):
     recipe: str = "python"
     space: SpaceField
     evaluate: Annotated[EvaluateSettings, Field(discriminator="kind")]
-    strategy: Annotated[StrategySettings, Field(discriminator="name")] = ReinforceSettings()
+    strategy: StrategyField = ReinforceSettings()
     num_trials: PositiveInt = 12_800  # paper, CIFAR-10
     seed: int = 0
     batch_size: PositiveInt = 8  # the paper's m: architectures per update
@@ -82,7 +82,7 @@ class RunConfig(Settings):
     @classmethod
     def _replicas_send_gradients(cls, settings: ReplicaSettings | None, info: ValidationInfo) -> ReplicaSettings | None:
         strategy: StrategySettings | None = info.data.get("strategy")
-        if settings is not None and strategy is not None and strategy.name != "reinforce":
+        if settings is not None and strategy is not None and not strategy.has_replicas:
             raise ValueError(f"replicas send the gradients of strategy reinforce; {strategy.name} has no replicas")
         return settings
 

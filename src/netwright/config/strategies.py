@@ -1,18 +1,46 @@
-"""Settings of those who choose."""
+"""The settings of the strategies, and the table of all strategies.
 
-from typing import Literal, get_args
+A new strategy has two files: its settings and its row of `STRATEGIES` are here, the rest is in a module of its own.
+"""
 
-from pydantic import NonNegativeInt, PositiveInt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Union
+
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from netwright.config.base import Fraction, NonNegative, Positive, Settings, Share
 from netwright.errors import ConfigError, unknown
 
+__all__ = [
+    "STRATEGIES",
+    "EvolutionSettings",
+    "LargeScaleEvolutionSettings",
+    "OptunaSettings",
+    "PPOSettings",
+    "PQTSettings",
+    "QLearningSettings",
+    "RandomSettings",
+    "ReinforceSettings",
+    "StrategySettings",
+    "ThompsonSettings",
+    "strategy_settings",
+]
+
 Policy = Literal["lstm", "independent"]
 
 
-class ReinforceSettings(Settings):
+class StrategySettings(Settings):
+    """What the settings of all strategies have."""
+
+    has_replicas: ClassVar[bool] = False
+    """Whether the strategy's module has `with_replicas`: replicas of it can compute gradients in parallel."""
+    name: str
+
+
+class ReinforceSettings(StrategySettings):
     """The controller and its learning (paper, sections 3.2 and 4.1)."""
 
+    has_replicas: ClassVar[bool] = True
     name: Literal["reinforce"] = "reinforce"
     policy: Policy = "lstm"  # independent: logits for each decision and no network
     learning_rate: Positive = 0.0006  # Adam's; paper, CIFAR-10
@@ -24,7 +52,7 @@ class ReinforceSettings(Settings):
     temperature: Positive = 1.0  # above 1 adds noise to the samples; none in the paper
 
 
-class PPOSettings(Settings):
+class PPOSettings(StrategySettings):
     """Proximal policy optimisation (Schulman et al. 2017) as NASNet has it (Zoph et al. 2018, appendix A).
 
     NASNet's 20 architectures per update are the run's `batch_size`.
@@ -39,11 +67,11 @@ class PPOSettings(Settings):
     baseline_decay: Fraction = 0.95  # per batch; NASNet
     entropy_weight: NonNegative = 0.00001  # relative to the reward's scale; NASNet
     temperature: Positive = 1.0  # above 1 adds noise to the samples; none in NASNet
-    clip: Share = 0.2  # how far a probability may move from the one drawn with; ours, as Schulman's. NASNet names none
+    clip: Share = 0.2  # how far a probability may move from its value at sampling; ours, as Schulman's
     num_epochs: PositiveInt = 4  # gradient steps on one batch; ours, NASNet names none
 
 
-class PQTSettings(Settings):
+class PQTSettings(StrategySettings):
     """Priority queue training (Abolafia et al. 2018) with the policy and Adam of Zoph & Le."""
 
     name: Literal["pqt"] = "pqt"
@@ -60,23 +88,23 @@ class PQTSettings(Settings):
     queue_weight: Positive = 3.125  # of the queue's mean -log P; Abolafia: 200 / 64 alone, 50 / 64 with REINFORCE
 
 
-class RandomSettings(Settings):
+class RandomSettings(StrategySettings):
     """Random search: nothing to set."""
 
     name: Literal["random"] = "random"
 
 
-class ThompsonSettings(Settings):
-    """Thompson sampling close to the best, with a critic of decisions and pairs of them."""
+class ThompsonSettings(StrategySettings):
+    """Thompson sampling near the best, with a surrogate model of decisions and pairs of decisions."""
 
     name: Literal["thompson"] = "thompson"
     num_random: PositiveInt = 10  # trials at first; ours
     num_best: PositiveInt = 10  # architectures that are changed; ours
     max_changes: PositiveInt = 3  # decisions changed at once, 1 to so many; ours
-    num_candidates: PositiveInt = 100  # changed architectures among which the critic chooses; ours
+    num_candidates: PositiveInt = 100  # changed architectures among which the surrogate chooses; ours
 
 
-class EvolutionSettings(Settings):
+class EvolutionSettings(StrategySettings):
     """Aging evolution (Real et al. 2019)."""
 
     name: Literal["evolution"] = "evolution"
@@ -85,14 +113,14 @@ class EvolutionSettings(Settings):
     aging: bool = True  # the oldest dies; without, the worst of the sample
 
 
-class LargeScaleEvolutionSettings(Settings):
+class LargeScaleEvolutionSettings(StrategySettings):
     """Evolution by pairs (Real et al. 2017)."""
 
     name: Literal["large-scale-evolution"] = "large-scale-evolution"
     population: PositiveInt = 1000  # individuals; Real. The first ones are random
 
 
-class QLearningSettings(Settings):
+class QLearningSettings(StrategySettings):
     """Q-learning with replay (MetaQNN, Baker et al. 2017)."""
 
     name: Literal["q-learning"] = "q-learning"
@@ -103,34 +131,62 @@ class QLearningSettings(Settings):
     num_models: PositiveInt = 2700  # different networks during which epsilon falls from 1 to 0.1; Baker
 
 
-class OptunaSettings(Settings):
+class OptunaSettings(StrategySettings):
     """Optuna's samplers, each with Optuna's own settings; needs the extra `optuna`."""
 
     name: Literal["optuna"] = "optuna"
     sampler: Literal["tpe", "gp", "random"] = "tpe"
 
 
-StrategySettings = (
-    ReinforceSettings
-    | PPOSettings
-    | PQTSettings
-    | ThompsonSettings
-    | EvolutionSettings
-    | LargeScaleEvolutionSettings
-    | QLearningSettings
-    | OptunaSettings
-    | RandomSettings
-)
-"""Who chooses; the name tells them apart."""
-STRATEGIES: dict[str, type[StrategySettings]] = {
-    settings.model_fields["name"].default: settings for settings in get_args(StrategySettings)
+PolicyGradientSettings = ReinforceSettings | PPOSettings | PQTSettings
+
+
+@dataclass(frozen=True)
+class StrategyEntry:
+    """A row of the table of strategies."""
+
+    settings: type[StrategySettings]
+    module: str
+    """Has `from_settings(settings, space, seed)`, which makes the strategy; imported when the strategy is used."""
+    help: str
+    """One line for the documentation and the command line."""
+
+
+STRATEGIES: dict[str, StrategyEntry] = {
+    "reinforce": StrategyEntry(
+        ReinforceSettings, "netwright.strategies.reinforce", "REINFORCE, the paper's controller"
+    ),
+    "ppo": StrategyEntry(PPOSettings, "netwright.strategies.ppo", "proximal policy optimisation"),
+    "pqt": StrategyEntry(PQTSettings, "netwright.strategies.pqt", "priority queue training"),
+    "thompson": StrategyEntry(ThompsonSettings, "netwright.strategies.thompson", "Thompson sampling near the best"),
+    "evolution": StrategyEntry(EvolutionSettings, "netwright.strategies.evolution", "aging evolution"),
+    "large-scale-evolution": StrategyEntry(
+        LargeScaleEvolutionSettings, "netwright.strategies.large_scale_evolution", "evolution by pairs"
+    ),
+    "q-learning": StrategyEntry(QLearningSettings, "netwright.strategies.q_learning", "Q-learning, MetaQNN"),
+    "optuna": StrategyEntry(OptunaSettings, "netwright.strategies.optuna", "a sampler of Optuna, by default TPE"),
+    "random": StrategyEntry(RandomSettings, "netwright.strategies.random_search", "uniform sampling"),
 }
+"""All strategies by name. The command line, the exported names and the check of the documentation derive from it."""
+
+if TYPE_CHECKING:
+    StrategyField = StrategySettings
+else:
+    StrategyField = Annotated[
+        Union[tuple(entry.settings for entry in STRATEGIES.values())],  # noqa: UP007, made from the table
+        Field(discriminator="name"),
+    ]
+"""The type of a setting that holds the settings of any strategy, told apart by name."""
 
 
 def strategy_settings(strategy: str | StrategySettings) -> StrategySettings:
-    """The settings that a strategy's name stands for, at their defaults; settings pass through."""
+    """Return the default settings of the strategy of this name; settings are returned as they are.
+
+    Raises:
+        ConfigError: There is no strategy of this name.
+    """
     if not isinstance(strategy, str):
         return strategy
     if strategy not in STRATEGIES:
         raise ConfigError(unknown("strategy", strategy, STRATEGIES))
-    return STRATEGIES[strategy]()
+    return STRATEGIES[strategy].settings.from_json({})

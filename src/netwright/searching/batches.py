@@ -1,4 +1,4 @@
-"""Which batches there are, whose they are, when the next may be drawn, and which is learned next."""
+"""The batches of a search: which exist, when the next may be sampled, and which is learned next."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -7,42 +7,42 @@ from netwright.trials import Ticket
 
 
 class Batches:
-    """Streams of batches of `size` trials, one stream for each replica, with at most `lag` + 1 of each in flight.
+    """Streams of batches of `size` trials, one stream per replica, with at most `lag` + 1 batches of each in flight.
 
-    for ticket in batches.issue():                # every batch that there is room for, to be drawn
-        ...
-    batches.ended(trial.number)                   # of a batch in flight
-    while (number := batches.next_complete()) is not None:
-        ...
-        batches.close(number)                     # it is learned, which makes room for another of its replica
+        for ticket in batches.issue():                # every batch that there is room for, to be sampled
+            ...
+        batches.ended(trial.number)                   # a trial of a batch in flight
+        while (number := batches.next_complete()) is not None:
+            ...
+            batches.close(number)                     # it is learned, which makes room for the replica's next one
 
-    Batches are numbered in the order in which they are issued. A replica's are learned in their order.
+    Batches are numbered in the order in which they are issued. A replica's batches are learned in order.
     """
 
     def __init__(self, *, size: int, lag: int, replicas: int) -> None:
         self.learned: list[int] = []
-        """The numbers of the learned batches, in the order in which they were learned."""
+        """The numbers of the learned batches, in the order of learning."""
         self._size, self._lag = size, lag
         self._tickets: list[Ticket] = []
         self._rounds = [0] * replicas
         self._with_room = set(range(replicas))
         self._of_replica: list[deque[int]] = [deque() for _ in range(replicas)]
-        """The numbers of each replica's batches that are not learned, in their order."""
+        """For each replica the numbers of its batches that are not learned, in order."""
         self._num_open: dict[int, int] = {}
-        """Of each of these batches, how many trials have not ended."""
+        """Number of a batch that is not learned -> how many of its trials have not ended."""
         self._complete: dict[int, None] = {}
-        """Those of them without any, in the order in which they were complete."""
+        """Those batches all of whose trials have ended, in the order in which they became complete."""
 
     def __getitem__(self, number: int) -> Ticket:
         return self._tickets[number]
 
     @property
     def in_flight(self) -> Iterator[Ticket]:
-        """Those that are issued and not learned."""
+        """The batches that are issued and not learned."""
         return (self._tickets[number] for number in self._num_open)
 
     def issue(self) -> list[Ticket]:
-        """A ticket for every batch that there is room for, replica by replica."""
+        """Return a ticket for every batch that there is room for, replica by replica."""
         issued = []
         with_room, self._with_room = sorted(self._with_room), set()
         for replica in with_room:
@@ -57,20 +57,20 @@ class Batches:
         return issued
 
     def ended(self, trial: int) -> None:
-        """One more trial of a batch in flight has ended, the one of this number."""
+        """Record that trial number `trial`, of a batch in flight, has ended."""
         number = trial // self._size
         self._num_open[number] -= 1
         if not self._num_open[number]:
             self._complete[number] = None
 
     def next_complete(self) -> int | None:
-        """The batch to be learned next: of the first ones of their replicas the one that was complete first."""
+        """Return the batch to learn next: of the first batches of all replicas, the one that was complete first."""
         return next(
             (number for number in self._complete if self._of_replica[self._tickets[number].replica][0] == number), None
         )
 
     def close(self, number: int) -> None:
-        """A complete batch, the first of its replica, is learned."""
+        """Record that a complete batch, the first of its replica, is learned."""
         replica = self._tickets[number].replica
         self._of_replica[replica].popleft()
         self._with_room.add(replica)

@@ -1,37 +1,30 @@
-"""The search without input or output: takes outcomes, gives the jobs to run next.
+"""The search core, which has no input or output: it takes outcomes and returns the jobs to run next.
 
     step = core.start()                     # also after a restart
     while True:
         ... make `step` durable, run `step.jobs` ...
         step = core.receive(outcome)        # in whatever order children finish
 
-Trial n belongs to batch n // m. Batch b is drawn with the policy as update b - 1 - lag left it: always whole, and
-always before batch b - lag is learned, even where that one is complete already. Batches are learned in their order.
-So the same seed gives the same search on any number of workers, across restarts, and whether its trials were asked
-for at once or in two runs. A local loop, a cluster and a simulator are small drivers of this one class.
+Trial n belongs to batch n // m. Batch b is sampled with the policy as update b - 1 - lag left it: always whole, and
+always before batch b - lag is learned, even if that one is complete already. Batches are learned in order. Hence the
+same seed gives the same search on any number of workers, across restarts, and whether the trials were requested in one
+run or in two.
 
-Several replicas (the paper's asynchronous scheme) are several such streams of batches over one strategy and one count
-of trials. Batches are numbered in the order in which they are drawn, by whichever replica. A replica learns its own in
-their order, and draws its next one after each; between replicas the order is that in which batches are complete. So
-what a search did follows from the order of learning alone, which is what a store keeps of it.
-
-What replicas compute, a draw or a gradient, is handed out like children, as chores; answers are taken in the order in
-which they were asked for, whenever they come. So where the work was done changes nothing but the time it took.
+`SearchCore` is the algorithm with one stream of batches; `replicas.ReplicatedCore` has several. A local loop, a cluster
+and a simulator are small drivers of these classes.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, replace
 
 from netwright.errors import RunError, SpaceError
 from netwright.evaluation.constraints import Constraints
 from netwright.evaluation.rewards import Reward
 from netwright.searching.batches import Batches
-from netwright.searching.delegation import Pending, RemoteTasks
 from netwright.seeds import derive_seed
 from netwright.spaces.programs import Space
-from netwright.strategies.interface import Delegating, Strategy
+from netwright.strategies.interface import Strategy
 from netwright.trials import (
     MAX_ATTEMPTS,
     Failure,
@@ -52,58 +45,46 @@ CONTRACT = (
     "netwright.testing.contracts.strategy_contract(make_strategy, space) finds such mistakes before a search does"
 )
 LEARNED = "learned"
-"""In a strategy's state: how many batches had been learned."""
+"""Key in a strategy's state: the number of batches learned before."""
 
 
-def _unchanged() -> None:
-    return None
-
-
-def _always(state: StrategyState) -> StrategyState:
-    return state
+def unchanged() -> None:
+    """Return None: the strategy's state need not be stored."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """What changed, to be made durable in one transaction before any of `jobs` is run.
-
-    `state()` is the strategy's, where a batch was drawn or learned, else None; to be called before the core goes on. It
-    costs more than a cheap child does, so that who keeps nothing does not ask for it. With several replicas it is due
-    once in so many batches, since it holds what each of them has in flight; `restore` learns again what came after.
-    """
+    """What changed. Store it in one transaction before any of `jobs` is run."""
 
     trials: tuple[Trial, ...] = ()
     updates: tuple[Update, ...] = ()
-    state: Callable[[], StrategyState | None] = _unchanged
+    state: Callable[[], StrategyState | None] = unchanged
+    """Returns the strategy's state, or None if it need not be stored; call it before the core's next method.
+
+    Building the state can cost more than a cheap child; call it only to persist. With several replicas it is due once
+    every few batches, since it contains what each of them has in flight; `restore` learns later batches again.
+    """
     jobs: tuple[Job | RemoteTask, ...] = ()
 
 
-@dataclass
-class PendingUpdate:
-    """A batch that is learned and those that are drawn after it, durable together; at first there is none to learn."""
-
-    round: int
-    """How many batches were learned before."""
-    tickets: list[Ticket]
-    number: int | None = None
-    """Of the batch that is learned."""
-    result: Pending = field(default_factory=Pending)
-    update: Update | None = None
-    proposals: list[Pending] | None = None
-    """For each ticket, once the batch has been learned."""
-
-
 class SearchCore:
-    """Holds batches, their order of learning, duplicates, retries and the trial limit.
+    """Keeps batches, their order of learning, duplicates, retries and the trial limit.
 
-    `batch_size` is the paper's m, `lag` the number of updates by which a batch may be drawn early, `replicas` the
-    paper's K: at most (lag + 1) * batch_size * replicas children are in flight. A failed child gets `failure_reward`.
-    `reuse` gives a duplicate the measurement of the first trial with its architecture, which is trained once. A child
-    that breaks a limit of `constraints` is never trained; the costs of every other are among its metrics. With `space`
-    every proposal is rebuilt in it before it is taken, and `RunError` says which one does not belong there.
-
-    Deviation: the paper's replicas are many processes, each with its own state. Here all state is in this one object,
-    and whichever process is free computes a replica's draws and gradients; this object gives them their order.
+    Args:
+        strategy: Proposes architectures and learns from their rewards.
+        reward: Turns a measurement into a score and a score into a reward.
+        num_trials: The trial limit.
+        seed: The run's seed, from which the seeds of children derive.
+        batch_size: The paper's m, architectures per update.
+        lag: Updates by which a batch may be sampled early; at most (lag + 1) * batch_size * replicas children are in
+            flight.
+        replicas: The paper's K, streams of batches; above 1 only in `ReplicatedCore`.
+        failure_reward: The reward of a child that failed.
+        reuse: Whether a duplicate takes over the measurement of the first trial with its architecture, so that every
+            architecture is trained once.
+        constraints: Limits on costs. A child above a limit is not trained; the costs of every other child are among its
+            metrics.
+        space: If given, every proposal is rebuilt in it, and `RunError` names the first that does not belong there.
     """
 
     def __init__(
@@ -126,23 +107,28 @@ class SearchCore:
         self._seed, self._failure_reward, self._reuse = seed, failure_reward, reuse
         self._constraints = constraints
         self.trials: list[Trial] = []
-        """Every trial drawn, by number; those from `num_trials` on wait for a higher limit."""
+        """Every sampled trial, by number; those from `num_trials` on wait for a higher limit."""
         self._batches = Batches(size=batch_size, lag=lag, replicas=replicas)
         self._queued: list[int] = []
-        """The numbers of the trials that wait, in their order."""
-        self._num_kept = -replicas
+        """The numbers of the queued trials, in order."""
         self._first_with: dict[str, int] = {}
+        """Fingerprint of an architecture -> number of the first trial that has it."""
         self._attempts: Counter[int] = Counter()
         self._changed: dict[int, Trial] = {}
-        self._delegating = strategy if replicas > 1 and isinstance(strategy, Delegating) else None
-        self._pending: deque[PendingUpdate] = deque()
-        """Those with answers to come, in their order."""
-        self._remote_tasks = RemoteTasks()
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Create what a subclass adds to the state."""
 
     def restore(self, trials: Iterable[Trial], learned: Iterable[int], state: StrategyState | None) -> None:
-        """Take over a stored search, before `start`: its trials, and the batches learned, in their order.
+        """Take over a stored search, before `start`.
 
-        What came after `state` is drawn and learned once more, which gives what it gave.
+        What came after `state` is sampled and learned once more, with the same result.
+
+        Args:
+            trials: All stored trials, by number.
+            learned: The numbers of the learned batches, in the order of learning.
+            state: The stored state of the strategy; None learns everything again.
         """
         for trial in trials:
             self._append(trial)
@@ -152,44 +138,39 @@ class SearchCore:
         if state is not None:
             self._strategy.restore(state)
             known = state.values.get(LEARNED, len(learned))
-        self._reissue(draw=known is None)
+        self._reissue(sample=known is None)
         for position, number in enumerate(learned):
-            anew = known is None or position >= known
-            if anew:
+            again = known is None or position >= known
+            if again:
                 self._strategy.observe(self._batches[number], self._trials_of(self._batches[number]))
             self._batches.close(number)
-            self._reissue(draw=anew)
-        self._num_kept = len(learned) if known is None else known
+            self._reissue(sample=again)
 
-    def _reissue(self, *, draw: bool) -> None:
+    def _reissue(self, *, sample: bool) -> None:
         for ticket in self._batches.issue():
             for trial in self._trials_of(ticket):
                 if trial.state.finished:
                     self._batches.ended(trial.number)
-            if draw:
+            if sample:
                 self._strategy.propose(ticket)
 
     @property
     def learned(self) -> Sequence[int]:
-        """The numbers of the learned batches, in the order in which they were learned."""
+        """The numbers of the learned batches, in the order of learning."""
         return self._batches.learned
 
     @property
     def finished(self) -> bool:
-        """Whether every trial below the limit has ended, and what is complete has been learned."""
-        return (
-            not self._pending
-            and len(self.trials) >= self.num_trials
-            and all(
-                trial.state.finished
-                for ticket in self._batches.in_flight
-                for trial in self._trials_of(ticket)
-                if trial.number < self.num_trials
-            )
+        """Whether every trial below the limit has ended and every complete batch has been learned."""
+        return len(self.trials) >= self.num_trials and all(
+            trial.state.finished
+            for ticket in self._batches.in_flight
+            for trial in self._trials_of(ticket)
+            if trial.number < self.num_trials
         )
 
     def start(self) -> Step:
-        """Draw the first batches, or re-queue what was in flight when the search stopped."""
+        """Sample the first batches, or queue again what was in flight when the search stopped."""
         for trial in self.trials:
             if trial.state is TrialState.RUNNING:
                 self._change(replace(trial, state=TrialState.QUEUED))
@@ -197,13 +178,10 @@ class SearchCore:
         return self._advance()
 
     def receive(self, outcome: Outcome) -> Step:
-        """Take the end of one job and go on as far as it allows."""
-        if outcome.of_remote_task:
-            self._remote_tasks.take(outcome)
-            return self._advance()
+        """Take the end of one job and continue as far as it allows."""
         trial = self.trials[outcome.number]
         if trial.state is not TrialState.RUNNING:
-            return Step()  # a second answer, from a worker that was given up
+            return Step()  # a second outcome, from a worker that was given up
         if outcome.lost:
             self._attempts[trial.number] += 1
             if self._attempts[trial.number] < MAX_ATTEMPTS:
@@ -211,8 +189,43 @@ class SearchCore:
         self._change(self._measured(trial, outcome))
         return self._advance()
 
+    def _advance(self) -> Step:
+        """Learn complete batches, sample the batches after them, and hand out the jobs."""
+        self._settle()
+        sampled, updates = self._sample_batches(), []
+        while (number := self._batches.next_complete()) is not None:
+            self._batches.close(number)
+            updates.append(self._learn(number))
+            sampled |= self._sample_batches()
+        return self._step(updates, self._state if sampled or updates else unchanged)
+
+    def _sample_batches(self) -> bool:
+        """Sample every batch that there is room for; return whether there was one."""
+        tickets = self._batches.issue()
+        for ticket in tickets:
+            self._take_proposals(ticket, self._strategy.propose(ticket))
+        self._settle()
+        return bool(tickets)
+
+    def _learn(self, number: int) -> Update:
+        ticket = self._batches[number]
+        return self._strategy.observe(ticket, self._trials_of(ticket))
+
+    def _step(self, updates: Iterable[Update], state: Callable[[], StrategyState | None]) -> Step:
+        """Return everything that changed since the last step, with the jobs that can start."""
+        jobs = tuple(self._launch())
+        trials, self._changed = tuple(self._changed.values()), {}
+        return Step(trials, tuple(updates), state, jobs)
+
+    def _state(self) -> StrategyState:
+        state = self._strategy.state()
+        return replace(state, values={**state.values, LEARNED: len(self.learned)})
+
+    def _trials_of(self, ticket: Ticket) -> Sequence[Trial]:
+        return self.trials[ticket.first : ticket.first + ticket.size]
+
     def _measured(self, trial: Trial, outcome: Outcome) -> Trial:
-        """The trial with its measurement and reward, or with the reason why there is none."""
+        """Return the trial with its measurement and reward, or with the reason why there is none."""
         failure, costs = outcome.failure, self._constraints.count(trial.proposal.architecture)
         if outcome.measurement is not None:
             score = self._reward.score(outcome.measurement)
@@ -232,97 +245,7 @@ class SearchCore:
             failure_kind=failure.kind,
         )
 
-    def _advance(self) -> Step:
-        """Learn what is complete, draw what there is room for, settle what needs no training, hand out the jobs."""
-        ended: list[PendingUpdate] = []
-        state: Callable[[], StrategyState | None] = _unchanged
-        self._settle()
-        while self._begin_turns() and (pending_update := self._end_turn()) is not None:
-            ended.append(pending_update)
-            self._settle()
-            if self.replicas > 1 and self._state_is_due and not self._pending:
-                kept, self._num_kept = self._state(), len(self.learned)  # at once, since other turns begin
-                state = partial(_always, kept)
-        if ended and not self._pending and (self._state_is_due or self.finished):
-            state, self._num_kept = self._state, len(self.learned)
-        jobs: tuple[Job | RemoteTask, ...] = (*self._remote_tasks.new, *self._launch())
-        self._remote_tasks.new.clear()
-        trials, self._changed = tuple(self._changed.values()), {}
-        return Step(
-            trials,
-            tuple(pending_update.update for pending_update in ended if pending_update.update is not None),
-            state,
-            jobs,
-        )
-
-    @property
-    def _state_is_due(self) -> bool:
-        return len(self.learned) - self._num_kept >= self.replicas
-
-    def _begin_turns(self) -> bool:
-        """Ask for what complete batches teach, and make room for those after them; whether there are turns to be ended.
-
-        Where the strategy's state is due, what was begun is ended first.
-        """
-        while not (self._pending and self._state_is_due):
-            pending_update = PendingUpdate(len(self.learned), self._batches.issue())
-            if not pending_update.tickets:
-                pending_update.number = self._batches.next_complete()
-                if pending_update.number is None:
-                    break
-                if self._delegating:
-                    ticket = self._batches[pending_update.number]
-                    pending_update.result = self._remote_tasks.ask(
-                        self._delegating.gradient_task(ticket, self._trials_of(ticket))
-                    )
-                self._batches.close(pending_update.number)
-                pending_update.tickets = self._batches.issue()
-            self._pending.append(pending_update)
-        return bool(self._pending)
-
-    def _end_turn(self) -> PendingUpdate | None:
-        """Learn, in order, what has been answered, and ask for the draws that follow; then the first turn, if whole."""
-        for pending_update in self._pending:
-            if not pending_update.result.known:
-                break
-            if pending_update.proposals is None:
-                # Here, and not after the next turn's lesson, which these draws do not know.
-                pending_update.update = self._learn(pending_update)
-                pending_update.proposals = [self._proposed(ticket) for ticket in pending_update.tickets]
-        first = self._pending[0]
-        if first.proposals is None or not all(pending.known for pending in first.proposals):
-            return None
-        for ticket, pending in zip(first.tickets, first.proposals, strict=True):
-            self._draw(ticket, pending.value)
-        return self._pending.popleft()
-
-    def _proposed(self, ticket: Ticket) -> Pending:
-        if self._delegating:
-            return self._remote_tasks.ask(self._delegating.sampling_task(ticket))
-        return Pending(self._strategy.propose(ticket))
-
-    def _state(self) -> StrategyState:
-        state = self._strategy.state()
-        return replace(state, values={**state.values, LEARNED: len(self.learned)})
-
-    def _trials_of(self, ticket: Ticket) -> Sequence[Trial]:
-        return self.trials[ticket.first : ticket.first + ticket.size]
-
-    def _learn(self, pending_update: PendingUpdate) -> Update | None:
-        if pending_update.number is None:
-            return None
-        ticket = self._batches[pending_update.number]
-        if self._delegating:
-            update = self._delegating.learn(ticket, pending_update.result.value)
-        else:
-            update = self._strategy.observe(ticket, self._trials_of(ticket))
-        if self.replicas > 1:
-            update = Update(
-                pending_update.round, {**update.metrics, "batch": pending_update.number, "replica": ticket.replica}
-            )
-        return update
-
-    def _draw(self, ticket: Ticket, proposals: Sequence[Proposal]) -> None:
+    def _take_proposals(self, ticket: Ticket, proposals: Sequence[Proposal]) -> None:
         self._check(ticket, proposals)
         for index, proposal in enumerate(proposals):
             trial = Trial(ticket.first + index, proposal)
@@ -331,7 +254,7 @@ class SearchCore:
             self._changed[trial.number] = trial
 
     def _check(self, ticket: Ticket, proposals: Sequence[Proposal]) -> None:
-        """A strategy proposes whole batches and nothing from outside the space."""
+        """Raise `RunError` unless the batch is whole and every proposal belongs to the space."""
         name = type(self._strategy).__name__
         if len(proposals) != ticket.size:
             raise RunError(
@@ -360,16 +283,16 @@ class SearchCore:
             self._batches.ended(trial.number)
 
     def _waiting(self) -> list[Trial]:
-        """The queued trials below the limit."""
+        """Return the queued trials below the limit."""
         self._queued = [number for number in self._queued if self.trials[number].state is TrialState.QUEUED]
         return [self.trials[number] for number in self._queued if number < self.num_trials]
 
     def _original(self, trial: Trial) -> Trial:
-        """The first trial with the same architecture; the trial itself where it is the first or nothing is reused."""
+        """Return the first trial with the same architecture; if nothing is reused, the trial itself."""
         return self.trials[self._first_with[trial.fingerprint]] if self._reuse else trial
 
     def _settle(self) -> None:
-        """End every queued trial that needs no training: above a limit, or a duplicate of one that has ended."""
+        """End every queued trial that needs no training: one above a limit, or a duplicate of one that has ended."""
         for trial in self._waiting():
             original = self._original(trial)
             costs = self._constraints.count(trial.proposal.architecture)
@@ -380,11 +303,11 @@ class SearchCore:
                 self._change(trial.reusing(original))
 
     def _launch(self) -> Iterable[Job]:
-        """Every queued trial that waits for nothing."""
+        """Yield a job for every queued trial except duplicates, which wait for their original."""
         for trial in self._waiting():
             if self._original(trial).number == trial.number:
                 self._change(replace(trial, state=TrialState.RUNNING))
-                yield self._job(trial)  # which knows its fingerprint already
+                yield self._job(trial)  # this object has its fingerprint computed already
 
     def _job(self, trial: Trial) -> Job:
         what = trial.fingerprint if self._reuse else trial.number

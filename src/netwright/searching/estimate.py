@@ -23,8 +23,7 @@ from netwright.evaluation.probe import Probe
 from netwright.execution.attempts import run_all
 from netwright.execution.local import LocalExecutor
 from netwright.recipes.networks import cifar10
-from netwright.searching.factory import make_strategy
-from netwright.searching.loop import make_constraints
+from netwright.searching.factory import make_constraints, make_strategy
 from netwright.searching.placement import Placement, default_workers
 from netwright.seeds import derive_seed
 from netwright.trials import Job, Proposal, Ticket

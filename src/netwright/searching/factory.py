@@ -1,170 +1,110 @@
-"""From a strategy's settings to the strategy: one line for each way of searching."""
+"""From the settings of a run to its strategy and its core."""
 
-import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
-import numpy as np
-
-from netwright.config import (
-    EvolutionSettings,
-    LargeScaleEvolutionSettings,
-    OptunaSettings,
-    PPOSettings,
-    PQTSettings,
-    QLearningSettings,
-    RandomSettings,
-    ReinforceSettings,
-    ReplicaSettings,
-    RunConfig,
-    StrategySettings,
-    ThompsonSettings,
-)
-from netwright.controller.baseline import MovingAverageBaseline
-from netwright.controller.independent import IndependentPolicy
-from netwright.controller.interface import Policy
-from netwright.controller.parameters import AdamParameters
-from netwright.controller.policy import Controller
-from netwright.controller.shards import LocalShards, ShardedParameters, Shards
+from netwright.config import STRATEGIES, RunConfig
+from netwright.controller.shards import Shards
 from netwright.errors import ConfigError
-from netwright.spaces.programs import Space
-from netwright.strategies.evolution import Evolution
+from netwright.evaluation.constraints import Constraints
+from netwright.evaluation.factory import evaluation_of
+from netwright.searching.core import SearchCore
+from netwright.searching.replicas import ReplicatedCore
+from netwright.searching.store import Store
 from netwright.strategies.interface import Strategy
-from netwright.strategies.large_scale_evolution import LargeScaleEvolution
-from netwright.strategies.ppo import PPO
-from netwright.strategies.pqt import PriorityQueueTraining
-from netwright.strategies.q_learning import QLearning
-from netwright.strategies.random_search import RandomSearch
-from netwright.strategies.reinforce import Reinforce
-from netwright.strategies.thompson import ThompsonSampling
 
 
 def make_strategy(config: RunConfig, shards: Shards | None = None) -> Strategy:
-    """The strategy that `config` describes, fresh. Where it has replicas, `shards` keep its parameters, or new ones."""
-    if config.replicas is not None:
-        return _replicated(config, config.replicas, shards)
-    return _MAKERS[type(config.strategy)](config.strategy, config.space, config.seed)
+    """Make the strategy that `config` describes, in its initial state.
 
+    Args:
+        config: The settings of the run.
+        shards: Hold the parameters of replicas; None makes shards in this process.
 
-def _random(settings: RandomSettings, space: Space, seed: int) -> Strategy:
-    return RandomSearch(space, seed=seed)
-
-
-def _reinforce(settings: ReinforceSettings, space: Space, seed: int) -> Strategy:
-    policy, parameters = _learner(settings, seed)
-    return Reinforce(space, policy, parameters, seed=seed, entropy_weight=settings.entropy_weight)
-
-
-def _replicated(config: RunConfig, replicas: ReplicaSettings, shards: Shards | None) -> Strategy:
-    """Replicas that draw and learn in turn, so that one object is all of them; their parameters are in shards."""
-    settings, seed = config.strategy, config.seed
-    assert isinstance(settings, ReinforceSettings)
-    policy, init_range = _policy(settings, seed)
-    last = config.space.at(config.num_trials - 1)
-    policy.sample([last.start()], [np.random.default_rng(seed)])
-    num_parameters = sum(weight.numel() for weight in policy.weights.values())
-    if replicas.servers > num_parameters:
+    Raises:
+        ConfigError: The strategy needs a package that is not installed, or its settings do not fit the space.
+    """
+    settings = config.strategy
+    try:
+        module = import_module(STRATEGIES[settings.name].module)
+    except ModuleNotFoundError as error:
         raise ConfigError(
-            f"servers: {replicas.servers} shards for {num_parameters} parameters would leave some empty; at most one "
-            "for each"
-        )
-    if shards is None:
-        shards = LocalShards(replicas.servers, learning_rate=settings.learning_rate, accumulate=replicas.accumulate)
-    parameters = ShardedParameters(
-        shards,
-        accumulate=replicas.accumulate,
-        seed=seed,
-        init_range=init_range,
-        baseline=MovingAverageBaseline(settings.baseline_decay),
-        max_staleness=replicas.max_staleness,
+            f"strategy {settings.name} needs {error.name}, not installed here: pip install 'netwright[{settings.name}]'"
+        ) from None
+    strategy: Strategy
+    if config.replicas is None:
+        strategy = module.from_settings(settings, config.space, config.seed)
+    else:
+        options = config.replicas.model_dump(exclude={"count"})
+        largest = config.space.at(config.num_trials - 1)
+        strategy = module.with_replicas(settings, config.space, config.seed, largest=largest, shards=shards, **options)
+    return strategy
+
+
+def make_core(
+    config: RunConfig,
+    store: Store | None,
+    shape: Any = None,
+    shards: Shards | None = None,
+    *,
+    strategy: Strategy | None = None,
+) -> SearchCore:
+    """Make the core of the search that `config` describes.
+
+    Args:
+        config: The settings of the run.
+        store: The run so far, which the core takes over; None starts from the beginning.
+        shape: The shape of the data.
+        shards: Hold the parameters of replicas; None makes shards in this process.
+        strategy: Replaces the strategy that `config` describes.
+    """
+    replicas = config.replicas.count if config.replicas else 1
+    make = SearchCore if replicas == 1 else ReplicatedCore
+    core = make(
+        strategy or make_strategy(config, shards),
+        evaluation_of(config.evaluate).reward,
+        num_trials=config.num_trials,
+        seed=config.seed,
+        batch_size=config.batch_size,
+        lag=config.lag,
+        replicas=replicas,
+        failure_reward=config.failure_reward,
+        reuse=config.reuse,
+        constraints=make_constraints(config, shape),
+        space=config.space,
     )
-    return Reinforce(config.space, policy, parameters, seed=seed, entropy_weight=settings.entropy_weight)
+    if store is not None:
+        core.restore(store.trials(config.space), store.learned(), store.strategy_state())
+    return core
 
 
-def _ppo(settings: PPOSettings, space: Space, seed: int) -> Strategy:
-    policy, parameters = _learner(settings, seed)
-    return PPO(
-        space,
-        policy,
-        parameters,
-        seed=seed,
-        clip=settings.clip,
-        num_epochs=settings.num_epochs,
-        entropy_weight=settings.entropy_weight,
+def make_constraints(config: RunConfig, shape: Any) -> Constraints:
+    """Make the limits on costs with a function that counts them.
+
+    Args:
+        config: The settings of the run.
+        shape: The shape of the data.
+
+    Returns:
+        The limits. Counting raises `ConfigError` if there are limits and the costs cannot be counted.
+    """
+    settings, evaluation = config.constraints, evaluation_of(config.evaluate)
+
+    def count(architecture: Any) -> Mapping[str, int]:
+        costs = evaluation.costs(architecture, shape)
+        if settings.in_use and not costs:
+            raise ConfigError(f"constraints cannot count the costs of a {type(architecture).__name__}")
+        return costs
+
+    return Constraints(
+        count,
+        limits=_given(num_parameters=settings.max_parameters, multiply_adds=settings.max_multiply_adds),
+        targets=_given(num_parameters=settings.target_parameters, multiply_adds=settings.target_multiply_adds),
+        weight=settings.weight,
+        rejected_reward=settings.rejected_reward,
     )
 
 
-def _pqt(settings: PQTSettings, space: Space, seed: int) -> Strategy:
-    policy, parameters = _learner(settings, seed)
-    return PriorityQueueTraining(
-        space,
-        policy,
-        parameters,
-        seed=seed,
-        policy_gradient=settings.policy_gradient,
-        queue_size=settings.queue_size,
-        queue_weight=settings.queue_weight,
-        entropy_weight=settings.entropy_weight,
-    )
-
-
-def _policy(settings: ReinforceSettings | PPOSettings | PQTSettings, seed: int) -> tuple[Policy, float]:
-    """The policy that these settings describe, and the range of its first weights."""
-    if settings.policy == "independent":
-        return IndependentPolicy(temperature=settings.temperature), 0.0
-    controller = Controller(
-        seed=seed,
-        hidden_size=settings.hidden_size,
-        num_layers=settings.num_layers,
-        init_range=settings.init_range,
-        temperature=settings.temperature,
-    )
-    return controller, settings.init_range
-
-
-def _learner(settings: ReinforceSettings | PPOSettings | PQTSettings, seed: int) -> tuple[Policy, AdamParameters]:
-    """The policy that these settings describe, and its parameters."""
-    policy, init_range = _policy(settings, seed)
-    return policy, AdamParameters(
-        seed=seed,
-        init_range=init_range,
-        learning_rate=settings.learning_rate,
-        baseline=MovingAverageBaseline(settings.baseline_decay),
-    )
-
-
-def _thompson(settings: ThompsonSettings, space: Space, seed: int) -> Strategy:
-    return ThompsonSampling(space, seed=seed, **settings.model_dump(exclude={"name"}))
-
-
-def _evolution(settings: EvolutionSettings, space: Space, seed: int) -> Strategy:
-    return Evolution(space, seed=seed, population=settings.population, sample=settings.sample, aging=settings.aging)
-
-
-def _large_scale_evolution(settings: LargeScaleEvolutionSettings, space: Space, seed: int) -> Strategy:
-    return LargeScaleEvolution(space, seed=seed, population=settings.population)
-
-
-def _q_learning(settings: QLearningSettings, space: Space, seed: int) -> Strategy:
-    return QLearning(space, seed=seed, **settings.model_dump(exclude={"name"}))
-
-
-def _optuna(settings: OptunaSettings, space: Space, seed: int) -> Strategy:
-    if importlib.util.find_spec("optuna") is None:
-        raise ConfigError("strategy optuna needs Optuna, not installed here: pip install 'netwright[optuna]'")
-    from netwright.strategies.optuna import OptunaStrategy
-
-    return OptunaStrategy(space, seed=seed, sampler=settings.sampler)
-
-
-_MAKERS: Mapping[type[StrategySettings], Callable[[Any, Space, int], Strategy]] = {
-    RandomSettings: _random,
-    ReinforceSettings: _reinforce,
-    PPOSettings: _ppo,
-    PQTSettings: _pqt,
-    ThompsonSettings: _thompson,
-    EvolutionSettings: _evolution,
-    LargeScaleEvolutionSettings: _large_scale_evolution,
-    QLearningSettings: _q_learning,
-    OptunaSettings: _optuna,
-}
+def _given(**values: int | None) -> dict[str, int]:
+    return {name: value for name, value in values.items() if value is not None}

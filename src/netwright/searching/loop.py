@@ -1,16 +1,10 @@
-"""The search loop, and the parts that a config names put together for it."""
+"""The search loop: the core, an executor and a store."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
-from netwright.config import RunConfig
-from netwright.controller.shards import Shards
-from netwright.errors import ConfigError, RunError
-from netwright.evaluation.constraints import Constraints
-from netwright.evaluation.factory import evaluation_of
+from netwright.errors import RunError
 from netwright.execution.interface import Executor
 from netwright.searching.core import SearchCore, Step
-from netwright.searching.factory import make_strategy
 from netwright.searching.store import Store
 from netwright.trials import FailureKind, Outcome, Trial, TrialState
 
@@ -21,9 +15,16 @@ NUM_HOPELESS = 3
 def drive(
     core: SearchCore, executor: Executor, store: Store | None, on_step: Callable[[Step], None] = lambda step: None
 ) -> None:
-    """Run a search to its end. Every step is durable before its jobs start; stopping anywhere loses no trial.
+    """Run a search to its end. Every step is durable before its jobs start; stopping at any moment loses no trial.
 
-    Without a store nothing is kept: for searches that are so short that they are done anew.
+    Args:
+        core: The search, restored from `store`.
+        executor: Trains the children.
+        store: Keeps every step; None keeps nothing, for searches that are short enough to be repeated.
+        on_step: Called after each step.
+
+    Raises:
+        RunError: The first children all raised an exception, or the search cannot continue.
     """
 
     first_ended = [trial for trial in core.trials if _was_trained(trial)][:NUM_HOPELESS]
@@ -55,49 +56,3 @@ def _stop_if_hopeless(ended: Sequence[Trial]) -> None:
             f"another --out, or run the same command again to go on all the same. Trial {ended[0].number}:\n"
             f"{ended[0].error}"
         )
-
-
-def make_core(config: RunConfig, store: Store | None, shape: Any = None, shards: Shards | None = None) -> SearchCore:
-    """The search that `config` describes, as far as `store` says it has come.
-
-    `shape` is that of the data; for `shards` see `make_strategy`.
-    """
-    core = SearchCore(
-        make_strategy(config, shards),
-        evaluation_of(config.evaluate).reward,
-        num_trials=config.num_trials,
-        seed=config.seed,
-        batch_size=config.batch_size,
-        lag=config.lag,
-        replicas=config.replicas.count if config.replicas else 1,
-        failure_reward=config.failure_reward,
-        reuse=config.reuse,
-        constraints=make_constraints(config, shape),
-        space=config.space,
-    )
-    if store is not None:
-        core.restore(store.trials(config.space), store.learned(), store.strategy_state())
-    return core
-
-
-def make_constraints(config: RunConfig, shape: Any) -> Constraints:
-    """The limits on costs, and how costs are counted; counting raises `ConfigError` where they matter and cannot be."""
-    settings, evaluation = config.constraints, evaluation_of(config.evaluate)
-
-    def count(architecture: Any) -> Mapping[str, int]:
-        costs = evaluation.costs(architecture, shape)
-        if settings.in_use and not costs:
-            raise ConfigError(f"constraints cannot count the costs of a {type(architecture).__name__}")
-        return costs
-
-    return Constraints(
-        count,
-        limits=_given(num_parameters=settings.max_parameters, multiply_adds=settings.max_multiply_adds),
-        targets=_given(num_parameters=settings.target_parameters, multiply_adds=settings.target_multiply_adds),
-        weight=settings.weight,
-        rejected_reward=settings.rejected_reward,
-    )
-
-
-def _given(**values: int | None) -> dict[str, int]:
-    return {name: value for name, value in values.items() if value is not None}

@@ -109,10 +109,9 @@ def make_shards(config: RunConfig, placement: Placement) -> AbstractContextManag
     """Return the shards that hold the parameters of replicas on a Ray cluster; None keeps them in this process."""
     if placement.executor != "ray" or config.replicas is None:
         return nullcontext()
-    assert config.strategy.name == "reinforce"
     shards = RayShards(
         config.replicas.servers,
-        learning_rate=config.strategy.learning_rate,
+        learning_rate=config.strategy.model_dump()["learning_rate"],  # every strategy with replicas has one
         accumulate=config.replicas.accumulate,
         address=placement.address,
         workers=placement.workers,

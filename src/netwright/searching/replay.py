@@ -1,4 +1,4 @@
-"""A stored run gone through again: the order in which its batches were learned gives its parameters, bit for bit."""
+"""Replay of a stored run: the stored order of learning reproduces its parameters bit for bit."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -9,9 +9,8 @@ from torch import Tensor
 
 from netwright.config import RunConfig
 from netwright.errors import RunError
-from netwright.evaluation.factory import evaluation_of
-from netwright.searching.core import LEARNED, SearchCore
-from netwright.searching.factory import make_strategy
+from netwright.searching.core import LEARNED
+from netwright.searching.factory import make_core, make_strategy
 from netwright.searching.store import Store
 from netwright.strategies.interface import Strategy
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
@@ -19,37 +18,32 @@ from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 @dataclass(frozen=True)
 class Replayed:
-    """What was gone through and came out equal."""
+    """What was computed again and came out equal."""
 
     num_drawn: int
-    """Trials that were drawn again, with the same actions from the same versions."""
+    """Trials that were sampled again, with the same actions from the same policy versions."""
     num_updates: int
-    """Batches that were learned again, with the same numbers for people."""
+    """Batches that were learned again, with the same metrics."""
     num_numbers: int
-    """Numbers in the tensors that the store keeps of the strategy."""
+    """Numbers in the stored tensors of the strategy."""
     digest: str
     """The SHA-256 of these tensors, for comparing runs."""
 
 
 def replay(config: RunConfig, store: Store) -> Replayed:
-    """Draw and learn every batch of a run in the stored order, and hold everything against what is stored.
+    """Sample and learn every batch of a run in the stored order, and compare everything with the store.
 
-    No child is trained; rewards are those in the store. `RunError` at the first difference: a reward or a setting was
-    changed, or this machine or this torch computes other last digits than those of the run.
+    No child is trained; rewards are those in the store.
+
+    Raises:
+        RunError: Something differs: a reward or a setting was changed, or this machine or this version of torch rounds
+            differently.
     """
     trials, state = store.trials(config.space), store.strategy_state()
     if state is None:
-        raise RunError(f"{store.folder} has drawn nothing yet, so there is nothing to replay")
+        raise RunError(f"{store.folder} has sampled nothing yet, so there is nothing to replay")
     checked = _Checked(make_strategy(config), trials, store.updates(), state.values.get(LEARNED))
-    core = SearchCore(
-        checked,
-        evaluation_of(config.evaluate).reward,
-        num_trials=config.num_trials,
-        seed=config.seed,
-        batch_size=config.batch_size,
-        lag=config.lag,
-        replicas=config.replicas.count if config.replicas else 1,
-    )
+    core = make_core(config, None, strategy=checked)
     core.restore(trials, store.learned(), None)
     tensors, again = _kept(state), _kept(checked.state())
     for name in {**tensors, **again}:
@@ -62,7 +56,7 @@ def replay(config: RunConfig, store: Store) -> Replayed:
 
 
 class _Checked:
-    """A strategy that is held against what a store has of it; implements `Strategy`."""
+    """A strategy that is compared with what a store has of it; implements `Strategy`."""
 
     def __init__(
         self, strategy: Strategy, trials: Sequence[Trial], updates: Sequence[Update], kept: int | None
@@ -73,16 +67,16 @@ class _Checked:
         self._state: StrategyState | None = None
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
-        """The same actions, drawn from the same version."""
+        """Propose a batch; raise `RunError` unless its actions and policy versions are the stored ones."""
         proposals = self._strategy.propose(ticket)
         for trial, proposal in zip(self._trials[ticket.first :], proposals, strict=False):
             stored = trial.proposal
             if (proposal.actions, proposal.policy_version) != (stored.actions, stored.policy_version):
-                raise _difference(f"trial {trial.number} is drawn with other actions")
+                raise _difference(f"trial {trial.number} is sampled with other actions")
         return proposals
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
-        """The same numbers for people, without those that the core adds."""
+        """Learn a batch; raise `RunError` unless its metrics are among the stored ones, to which the core adds some."""
         if self._num_learned == self._kept:
             self._state = self._strategy.state()
         update = self._strategy.observe(ticket, trials)
@@ -93,22 +87,22 @@ class _Checked:
         return update
 
     def state(self) -> StrategyState:
-        """The state where the store's was taken."""
+        """Return the state at the moment of the stored one."""
         return self._state or self._strategy.state()
 
     def restore(self, state: StrategyState) -> None:
-        """Never: a replay begins at the beginning."""
+        """Not supported: a replay starts from the beginning."""
         raise NotImplementedError
 
 
 def _kept(state: StrategyState) -> Mapping[str, Tensor]:
-    """The tensors of a state without the snapshots, which after a restart may know fewer unused weights."""
+    """Return the tensors of a state without the snapshots, which may lack unused weights after a restart."""
     tensors = safetensors.torch.load(state.tensors) if state.tensors else {}
     return {name: value for name, value in tensors.items() if not name.startswith("snapshot/")}
 
 
 def _equal(one: Tensor, other: Tensor) -> bool:
-    """Bit for bit, so that NaN equals NaN and 0 does not equal -0."""
+    """Compare bit for bit: NaN equals NaN, and 0 differs from -0."""
     return one.shape == other.shape and one.numpy().tobytes() == other.numpy().tobytes()
 
 

@@ -14,8 +14,8 @@ from netwright.execution.interface import Executor
 from netwright.searching.callbacks import Callback
 from netwright.searching.confirmation import best_trials, confirm, trials_numbered
 from netwright.searching.core import SearchCore
-from netwright.searching.factory import make_strategy
-from netwright.searching.loop import drive, make_core
+from netwright.searching.factory import make_core, make_strategy
+from netwright.searching.loop import drive
 from netwright.searching.placement import Placement, check_room, make_executor, make_shards
 from netwright.searching.provenance import provenance
 from netwright.searching.results import Results

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 
+from netwright.config.strategies import EvolutionSettings
 from netwright.seeds import derive_seed
 from netwright.spaces.exploring import carried_over, mutated, sample
 from netwright.spaces.programs import Episode, Space
@@ -85,3 +86,8 @@ class Evolution:
         """Go on with the population of `state`."""
         self._population = [Observation.from_json(each) for each in state.values["population"]]
         self._num_updates = state.values["num_updates"]
+
+
+def from_settings(settings: EvolutionSettings, space: Space, seed: int) -> Evolution:
+    """Make the strategy that `settings` describe."""
+    return Evolution(space, seed=seed, population=settings.population, sample=settings.sample, aging=settings.aging)

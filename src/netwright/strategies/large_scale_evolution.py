@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 
+from netwright.config.strategies import LargeScaleEvolutionSettings
 from netwright.spaces.decisions import Action, Choice
 from netwright.spaces.exploring import changed
 from netwright.spaces.programs import Episode, Space
@@ -65,3 +66,8 @@ def mutations_of(episode: Episode) -> dict[str, list[Change]]:
             flipped = tuple(sorted({*action} ^ {place}))
             kinds.setdefault(sign + decision.name, []).append((position, flipped))
     return kinds
+
+
+def from_settings(settings: LargeScaleEvolutionSettings, space: Space, seed: int) -> LargeScaleEvolution:
+    """Make the strategy that `settings` describe."""
+    return LargeScaleEvolution(space, seed=seed, population=settings.population)

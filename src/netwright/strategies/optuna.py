@@ -13,6 +13,7 @@ from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.search_space import IntersectionSearchSpace
 from optuna.trial import FrozenTrial, TrialState
 
+from netwright.config.strategies import OptunaSettings
 from netwright.errors import SpaceError
 from netwright.seeds import derive_seed
 from netwright.spaces.decisions import Action, Decision, actions_from_json, actions_to_json
@@ -160,3 +161,8 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         optuna.logging.set_verbosity(before)
+
+
+def from_settings(settings: OptunaSettings, space: Space, seed: int) -> OptunaStrategy:
+    """Make the strategy that `settings` describe."""
+    return OptunaStrategy(space, seed=seed, sampler=settings.sampler)

@@ -11,9 +11,12 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from netwright.config.strategies import PolicyGradientSettings
+from netwright.controller.baseline import MovingAverageBaseline
+from netwright.controller.independent import IndependentPolicy
 from netwright.controller.interface import Policy
-from netwright.controller.parameters import Advantages, Origin, Parameters, gradient_norm
-from netwright.controller.policy import Weights
+from netwright.controller.parameters import AdamParameters, Advantages, Origin, Parameters, gradient_norm
+from netwright.controller.policy import Controller, Weights
 from netwright.seeds import derive_seed
 from netwright.spaces.decisions import Actions
 from netwright.spaces.programs import Episode, Space
@@ -177,3 +180,28 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def policy_of(settings: PolicyGradientSettings, seed: int) -> tuple[Policy, float]:
+    """Make the policy that `settings` describe; return it with the range of its initial weights."""
+    if settings.policy == "independent":
+        return IndependentPolicy(temperature=settings.temperature), 0.0
+    controller = Controller(
+        seed=seed,
+        hidden_size=settings.hidden_size,
+        num_layers=settings.num_layers,
+        init_range=settings.init_range,
+        temperature=settings.temperature,
+    )
+    return controller, settings.init_range
+
+
+def policy_and_parameters(settings: PolicyGradientSettings, seed: int) -> tuple[Policy, AdamParameters]:
+    """Make the policy that `settings` describe, and its parameters with their optimizer."""
+    policy, init_range = policy_of(settings, seed)
+    return policy, AdamParameters(
+        seed=seed,
+        init_range=init_range,
+        learning_rate=settings.learning_rate,
+        baseline=MovingAverageBaseline(settings.baseline_decay),
+    )

@@ -4,11 +4,18 @@ from collections.abc import Sequence
 
 import torch
 
+from netwright.config.strategies import PPOSettings
 from netwright.controller.interface import Policy
 from netwright.controller.objectives import ppo_loss
 from netwright.controller.parameters import AdamParameters
 from netwright.spaces.programs import Space
-from netwright.strategies.policy_gradient import BatchSampler, GradientResult, gradient_of, one_thread
+from netwright.strategies.policy_gradient import (
+    BatchSampler,
+    GradientResult,
+    gradient_of,
+    one_thread,
+    policy_and_parameters,
+)
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 
@@ -77,3 +84,17 @@ class PPO:
     def restore(self, state: StrategyState) -> None:
         """Go on exactly where `state` was taken."""
         self._sampler.restore(state)
+
+
+def from_settings(settings: PPOSettings, space: Space, seed: int) -> PPO:
+    """Make the strategy that `settings` describe."""
+    policy, parameters = policy_and_parameters(settings, seed)
+    return PPO(
+        space,
+        policy,
+        parameters,
+        seed=seed,
+        clip=settings.clip,
+        num_epochs=settings.num_epochs,
+        entropy_weight=settings.entropy_weight,
+    )

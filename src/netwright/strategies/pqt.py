@@ -6,12 +6,19 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from netwright.config.strategies import PQTSettings
 from netwright.controller.interface import Policy
 from netwright.controller.objectives import reinforce_loss
 from netwright.controller.parameters import AdamParameters
 from netwright.spaces.decisions import actions_from_json
 from netwright.spaces.programs import Episode, Space
-from netwright.strategies.policy_gradient import BatchSampler, GradientResult, gradient_of, one_thread
+from netwright.strategies.policy_gradient import (
+    BatchSampler,
+    GradientResult,
+    gradient_of,
+    one_thread,
+    policy_and_parameters,
+)
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 
@@ -102,3 +109,18 @@ def _sum(gradient: dict[str, Tensor], other: dict[str, Tensor]) -> dict[str, Ten
     return {
         name: value + gradient[name] if name in gradient and name in other else value for name, value in summed.items()
     }
+
+
+def from_settings(settings: PQTSettings, space: Space, seed: int) -> PriorityQueueTraining:
+    """Make the strategy that `settings` describe."""
+    policy, parameters = policy_and_parameters(settings, seed)
+    return PriorityQueueTraining(
+        space,
+        policy,
+        parameters,
+        seed=seed,
+        policy_gradient=settings.policy_gradient,
+        queue_size=settings.queue_size,
+        queue_weight=settings.queue_weight,
+        entropy_weight=settings.entropy_weight,
+    )

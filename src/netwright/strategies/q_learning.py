@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from netwright.config.strategies import QLearningSettings
 from netwright.seeds import derive_seed
 from netwright.spaces.decisions import Action, Actions, Answer, Choice
 from netwright.spaces.programs import Episode, Space
@@ -181,3 +182,8 @@ def _walk(episode: Episode, choose: Choose) -> list[QStep]:
         answers.append(decision.answer(action))
         episode.act(action)
     return steps
+
+
+def from_settings(settings: QLearningSettings, space: Space, seed: int) -> QLearning:
+    """Make the strategy that `settings` describe."""
+    return QLearning(space, seed=seed, **settings.model_dump(exclude={"name"}))

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 
+from netwright.config.strategies import RandomSettings
 from netwright.seeds import derive_seed
 from netwright.spaces.exploring import sample
 from netwright.spaces.programs import Space
@@ -36,3 +37,8 @@ class RandomSearch:
 
     def restore(self, state: StrategyState) -> None:
         """Nothing to restore."""
+
+
+def from_settings(settings: RandomSettings, space: Space, seed: int) -> RandomSearch:
+    """Make the strategy that `settings` describe."""
+    return RandomSearch(space, seed=seed)

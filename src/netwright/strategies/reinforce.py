@@ -4,13 +4,26 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
+from netwright.config.strategies import ReinforceSettings
+from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.interface import Policy
 from netwright.controller.objectives import reinforce_loss
 from netwright.controller.parameters import Advantages, Parameters
+from netwright.controller.shards import LocalShards, ShardedParameters, Shards
+from netwright.errors import ConfigError
 from netwright.spaces.programs import Space
-from netwright.strategies.policy_gradient import BatchSampler, GradientResult, SampledBatch, gradient_of, one_thread
+from netwright.strategies.policy_gradient import (
+    BatchSampler,
+    GradientResult,
+    SampledBatch,
+    gradient_of,
+    one_thread,
+    policy_and_parameters,
+    policy_of,
+)
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 
@@ -105,3 +118,55 @@ class Reinforce:
     def restore(self, state: StrategyState) -> None:
         """Go on exactly where `state` was taken."""
         self._sampler.restore(state)
+
+
+def from_settings(settings: ReinforceSettings, space: Space, seed: int) -> Reinforce:
+    """Make the strategy that `settings` describe."""
+    policy, parameters = policy_and_parameters(settings, seed)
+    return Reinforce(space, policy, parameters, seed=seed, entropy_weight=settings.entropy_weight)
+
+
+def with_replicas(
+    settings: ReinforceSettings,
+    space: Space,
+    seed: int,
+    *,
+    largest: Space,
+    shards: Shards | None,
+    servers: int,
+    accumulate: int,
+    max_staleness: int | None,
+) -> Reinforce:
+    """Make one strategy object for all replicas, whose parameters are in shards.
+
+    Args:
+        settings: The settings of the strategy.
+        space: The space to search.
+        seed: The run's seed.
+        largest: The space of the last trial, to count the parameters.
+        shards: Hold the parameters; None makes `servers` shards in this process.
+        servers: The number of shards.
+        accumulate: Gradients whose mean makes one update.
+        max_staleness: A gradient older than so many updates is dropped; None drops none.
+
+    Raises:
+        ConfigError: There are more shards than parameters.
+    """
+    policy, init_range = policy_of(settings, seed)
+    policy.sample([largest.start()], [np.random.default_rng(seed)])  # creates every parameter
+    num_parameters = sum(weight.numel() for weight in policy.weights.values())
+    if servers > num_parameters:
+        raise ConfigError(
+            f"servers: {servers} shards for {num_parameters} parameters would leave some empty; at most one for each"
+        )
+    if shards is None:
+        shards = LocalShards(servers, learning_rate=settings.learning_rate, accumulate=accumulate)
+    parameters = ShardedParameters(
+        shards,
+        accumulate=accumulate,
+        seed=seed,
+        init_range=init_range,
+        baseline=MovingAverageBaseline(settings.baseline_decay),
+        max_staleness=max_staleness,
+    )
+    return Reinforce(space, policy, parameters, seed=seed, entropy_weight=settings.entropy_weight)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from netwright.architectures.values import fingerprint
+from netwright.config.strategies import ThompsonSettings
 from netwright.seeds import derive_seed
 from netwright.spaces.exploring import carried_over, mutated, sample
 from netwright.spaces.programs import Episode, Space
@@ -120,3 +121,8 @@ class ThompsonSampling:
             self._learn(Observation.from_json(document))
         self._tried = set(state.values["tried"])
         self._num_updates = state.values["num_updates"]
+
+
+def from_settings(settings: ThompsonSettings, space: Space, seed: int) -> ThompsonSampling:
+    """Make the strategy that `settings` describe."""
+    return ThompsonSampling(space, seed=seed, **settings.model_dump(exclude={"name"}))
