@@ -22,11 +22,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 search: install  ## search networks for handwritten digits: about 2 minutes, no download
 	$(BIN)/netwright search digits
 
-test: install    ## every test that takes at most a minute, on up to 4 cores
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --numprocesses auto --maxprocesses 4 --dist loadgroup
+test: install    ## every test that takes at most 15 seconds, on up to 4 cores
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --numprocesses auto --maxprocesses 4 --dist loadfile
 
-test-slow: install  ## the long tests too
-	$(BIN)/python -m pytest
+test-slow: install  ## the long tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow --numprocesses auto --maxprocesses 2 --dist loadfile
 
 test-browser: install  ## the report in a headless Chromium
 	@PYTHONPATH=tests $(BIN)/python -c 'import sys; from oracles.chromium import installed; sys.exit(not installed())' || \

@@ -16,7 +16,7 @@ from netwright.evaluation.function import UserFunction
 from netwright.execution.in_process import InProcessExecutor
 from netwright.searching.factory import make_core, make_strategy
 from netwright.searching.loop import drive
-from netwright.searching.run import hardware
+from netwright.searching.provenance import hardware
 from netwright.searching.store import Store
 from netwright.spaces.convolutional import convolutional
 from netwright.trials import Ticket, Trial, TrialState

@@ -35,7 +35,7 @@ from netwright.execution.on_ray.parameter_shards import RayShards
 from netwright.report.statistics import quantile
 from netwright.searching.core import SearchCore
 from netwright.searching.factory import make_core
-from netwright.searching.run import hardware
+from netwright.searching.provenance import hardware
 from netwright.spaces.convolutional import convolutional
 from netwright.testing.simulation import FixedPolicy, Simulation, simulate
 from netwright.testing.virtual_clock import VirtualExecutor, log_normal
@@ -82,7 +82,7 @@ def busy() -> None:
     schemes = [
         ("800 replicas, one child each", 800, 1, 0),
         ("100 replicas, 8 children each (paper)", 100, 8, 0),
-        ("100 replicas that draw again before their batch closes (lag 1)", 100, 8, 1),
+        ("100 replicas that sample again before their batch is complete (lag 1)", 100, 8, 1),
         ("one controller, m = 8, lag 99", 1, 8, 99),
         ("one controller, m = 400, lag 1", 1, 400, 1),
         ("one controller, m = 8, lag 199", 1, 8, 199),

@@ -15,8 +15,10 @@ from pathlib import Path
 from netwright.cli.estimate import described
 from netwright.recipes import config_of
 from netwright.searching.estimate import estimate_search
+from netwright.searching.placement import Placement, default_workers
 from netwright.searching.progress import make_progress
-from netwright.searching.run import Placement, default_workers, hardware, run_search
+from netwright.searching.provenance import hardware
+from netwright.searching.run import run_search
 from netwright.trials import TrialState
 
 ASKED = 0.3

@@ -20,8 +20,10 @@ from netwright.cli.stages import Stages
 from netwright.config import FinalSettings
 from netwright.final_training.images import FinalImages
 from netwright.final_training.pipeline import finish, found_in
+from netwright.searching.placement import Placement, default_workers
+from netwright.searching.provenance import hardware
 from netwright.searching.results import described
-from netwright.searching.run import Placement, default_workers, hardware, read_config
+from netwright.searching.run import read_config
 from netwright.seeds import derive_seed
 from netwright.tasks.images.data import ImageSplit, everything_but_test
 from netwright.training.images import train_classifier

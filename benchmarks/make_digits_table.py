@@ -22,13 +22,13 @@ from typing import Any
 
 from netwright.architectures.values import fingerprint
 from netwright.config import ImageSettings
-from netwright.evaluation.factory import ImageEvaluation
 from netwright.evaluation.image_worker import ImageChild
+from netwright.evaluation.images import ImageEvaluation
 from netwright.execution.interface import Executor
 from netwright.execution.local import LocalExecutor, usable_cores
 from netwright.files import write_whole
 from netwright.recipes.tables import digits_table
-from netwright.searching.run import hardware
+from netwright.searching.provenance import hardware
 from netwright.seeds import derive_seed
 from netwright.spaces.exploring import enumerate_space
 from netwright.tasks.benchmarks.catalog import TABLES

@@ -20,9 +20,11 @@ import numpy as np
 from netwright.compare.statistics import interval_of_difference, spread
 from netwright.config import QLearningSettings, RunConfig
 from netwright.recipes.networks import metaqnn_digits
+from netwright.searching.placement import Placement, default_workers
 from netwright.searching.progress import make_progress
+from netwright.searching.provenance import hardware
 from netwright.searching.results import Results, described
-from netwright.searching.run import Placement, default_workers, hardware, run_search
+from netwright.searching.run import run_search
 from netwright.searching.store import Store
 
 RANDOM, GREEDY = 1.0, 0.2

@@ -15,7 +15,7 @@ from netwright.execution.local import LocalExecutor
 from netwright.searching.core import Step
 from netwright.searching.factory import make_core
 from netwright.searching.loop import drive
-from netwright.searching.run import hardware
+from netwright.searching.provenance import hardware
 from netwright.searching.store import Store
 from netwright.spaces.convolutional import convolutional
 from netwright.trials import Job

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from netwright.searching.run import hardware
+from netwright.searching.provenance import hardware
 
 WAYS = {"lstm-small": [], "nas-cell": ["--like", "lstm-small"]}
 

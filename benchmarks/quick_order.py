@@ -12,9 +12,11 @@ import time
 from pathlib import Path
 
 from netwright.recipes import config_of
+from netwright.searching.placement import Placement, default_workers
 from netwright.searching.progress import make_progress
+from netwright.searching.provenance import hardware
 from netwright.searching.results import described
-from netwright.searching.run import Placement, default_workers, hardware, run_confirmation, run_search
+from netwright.searching.run import run_confirmation, run_search
 from netwright.trials import TrialState
 
 

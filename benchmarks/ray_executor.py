@@ -11,7 +11,7 @@ from netwright.architectures.published import nas_cnn_15
 from netwright.execution.interface import Executor
 from netwright.execution.local import LocalExecutor
 from netwright.execution.on_ray import RayExecutor
-from netwright.searching.run import hardware
+from netwright.searching.provenance import hardware
 from netwright.trials import Job, Measurement
 
 

@@ -17,8 +17,8 @@ from unittest import mock
 import numpy as np
 
 from netwright.compare.statistics import Spread, share, spread
+from netwright.execution.local import usable_cores
 from netwright.recipes import config_of
-from netwright.searching.run import usable_cores
 from netwright.spaces.exploring import sample
 from netwright.spaces.programs import Episode, Space
 from netwright.strategies import thompson
@@ -72,18 +72,24 @@ def with_surrogate(surrogate: GaussianProcessSurrogate, space: Space, seed: int)
 
 Make = Callable[[Space, int], ThompsonSampling]
 VARIANTS: dict[str, tuple[Make, Callable[[Sequence[float]], Array]]] = {
-    "as it is": (lambda space, seed: ThompsonSampling(space, seed=seed), standardised),
-    "without pairs": (
+    "complete strategy": (lambda space, seed: ThompsonSampling(space, seed=seed), standardised),
+    "no pair effects": (
         lambda space, seed: with_surrogate(GaussianProcessSurrogate(pairs=0.0), space, seed),
         standardised,
     ),
-    "the mean, no draw": (lambda space, seed: with_surrogate(Certain(), space, seed), standardised),
-    "without the critic": (lambda space, seed: Uncritical(space, seed=seed), standardised),
-    "candidates anywhere": (lambda space, seed: Anywhere(space, seed=seed), standardised),
-    "one change at most": (lambda space, seed: ThompsonSampling(space, seed=seed, max_changes=1), standardised),
-    "values by rank": (lambda space, seed: ThompsonSampling(space, seed=seed), by_rank),
-    "values by distance": (lambda space, seed: ThompsonSampling(space, seed=seed), by_distance),
-    "repeats allowed": (lambda space, seed: Forgetful(space, seed=seed), standardised),
+    "posterior mean instead of a posterior sample": (
+        lambda space, seed: with_surrogate(Certain(), space, seed),
+        standardised,
+    ),
+    "no surrogate: the first candidate is tried": (lambda space, seed: Uncritical(space, seed=seed), standardised),
+    "random candidates instead of mutations": (lambda space, seed: Anywhere(space, seed=seed), standardised),
+    "one changed decision for each candidate": (
+        lambda space, seed: ThompsonSampling(space, seed=seed, max_changes=1),
+        standardised,
+    ),
+    "targets by rank only": (lambda space, seed: ThompsonSampling(space, seed=seed), by_rank),
+    "targets by distance only": (lambda space, seed: ThompsonSampling(space, seed=seed), by_distance),
+    "repeated architectures allowed": (lambda space, seed: Forgetful(space, seed=seed), standardised),
 }
 """What makes the strategy, and what makes values of rewards."""
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import cloudpickle
 import pytest
 from typer.testing import CliRunner, Result
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from netwright.cli.app import app
 from netwright.errors import DataError
@@ -96,12 +98,17 @@ def not_a_recipe():
 '''
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class ByFile(LoadScopeScheduling):
     """With several processes, a file's tests run in one of them, and so do all that share the session's Ray cluster."""
-    for item in items:
-        group = "ray" if "on_ray" in item.path.parts else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        return "on_ray" if "/on_ray/" in file else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    """Instead of `--dist loadgroup`, which finds no group with pytest 9.2: it sets an attribute that is gone."""
+    return ByFile(config, log)
 
 
 @pytest.fixture(autouse=True)

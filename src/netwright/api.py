@@ -1,15 +1,16 @@
-"""`nw.search`: a search from Python, for a user's own space and own function."""
+"""`nw.search`: a search from Python over a user's own space and function."""
 
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from netwright.config import FunctionSettings, ReplicaSettings, RunConfig, StrategySettings, strategy_settings
 from netwright.errors import ConfigError, NetwrightError
+from netwright.searching.placement import Placement
 from netwright.searching.progress import make_progress
 from netwright.searching.results import Results
-from netwright.searching.run import Placement, continued, run_search
+from netwright.searching.run import continued, run_search
 from netwright.spaces.checking import check_space
 from netwright.spaces.programs import Space
 from netwright.trials import TrialState
@@ -27,7 +28,7 @@ def search(
     batch_size: int = 8,
     lag: int | None = None,
     replicas: int | ReplicaSettings | None = None,
-    executor: Literal["local", "ray"] = "local",
+    executor: str = "local",
     address: str | None = None,
     gpus_per_child: float | None = None,
     time_limit_seconds: float | None = None,
@@ -35,60 +36,81 @@ def search(
 ) -> Results:
     """Search `space` for the architecture with the highest `evaluate(architecture)`.
 
-    Evaluates in this process, or in `workers` processes. With `executor` "ray" these are a Ray cluster's, by default as
-    many as it has room for; docs/distributed.md has `address`, `gpus_per_child` and `replicas`. `lag` is 1, and 0 where
-    there are replicas. With `out`, a folder, every trial is kept on disk and the same call goes on where an earlier one
-    stopped; at the end stands OUT/report.html. `progress` shows a bar; None shows it in a terminal.
+    A trial whose `evaluate` raises or returns NaN fails and counts as reward 0; a warning carries the first traceback.
 
-    Returns `Results`: `.best` and `.top(k)` are trials with `.proposal.architecture`, `.reward` and `.metrics`.
+    Args:
+        space: The search space, or a function without arguments that returns it.
+        evaluate: Returns the reward of an architecture; higher is better.
+        num_trials: Total number of architectures to try.
+        strategy: A strategy's name, or its settings.
+        workers: Processes that evaluate. None is this process; on Ray, as many as the cluster has room for.
+        seed: The same seed gives the same search.
+        out: The folder for all trials and report.html; the same call continues a search that stopped.
+        batch_size: Architectures per update of the strategy.
+        lag: Updates by which a batch may be sampled early. None is 1, and 0 with replicas.
+        replicas: Controllers that share their parameters (docs/distributed.md); None is one controller.
+        executor: "local" for processes of this machine, or "ray" for a Ray cluster's.
+        address: The Ray cluster; None starts one on this machine.
+        gpus_per_child: GPUs per child on Ray; None is one where there are GPUs.
+        time_limit_seconds: Limit per trial; needs `workers` or Ray.
+        progress: Whether to show a bar; None shows it in a terminal.
 
-    A trial that raises, or returns NaN, fails and counts as reward 0; a warning carries the first traceback. When the
-    first trials all raise, the search stops with `RunError`. `ConfigError` and `SpaceError` name a wrong argument.
+    Returns:
+        The results: `.best` and `.top(k)` are trials with `.proposal.architecture`, `.reward` and `.metrics`.
+
+    Raises:
+        ConfigError, SpaceError: An argument is wrong; the message names it.
+        RunError: The first trials all raised, or the disk is full.
     """
+    if isinstance(replicas, int):
+        replicas = ReplicaSettings.from_json({"count": replicas})
+    lag = (0 if replicas else 1) if lag is None else lag
+    config = _config(
+        space, evaluate, strategy, num_trials=num_trials, seed=seed, batch_size=batch_size, lag=lag, replicas=replicas,
+        time_limit_seconds=time_limit_seconds,
+    )  # fmt: skip
+    placement = Placement(workers=workers, executor=executor, address=address, gpus_per_child=gpus_per_child)
+    return _run(config, None if out is None else Path(out), placement, progress)
+
+
+def _config(
+    space: Space | Callable[[], Space],
+    evaluate: Callable[[Any], float],
+    strategy: str | StrategySettings,
+    **settings: object,
+) -> RunConfig:
     space = space if isinstance(space, Space) or not callable(space) else space()
     check_space(space, num_samples=20)
     if not callable(evaluate):
         raise ConfigError(f"evaluate is a function of an architecture that returns a number; got {evaluate!r}")
-    if isinstance(replicas, int):
-        replicas = ReplicaSettings.from_json({"count": replicas})
-    config = RunConfig.from_json(
-        {
-            "space": space,
-            "evaluate": FunctionSettings(function=evaluate),
-            "strategy": strategy_settings(strategy),
-            "num_trials": num_trials,
-            "seed": seed,
-            "batch_size": batch_size,
-            "lag": (0 if replicas else 1) if lag is None else lag,
-            "replicas": replicas,
-            "time_limit_seconds": time_limit_seconds,
-        }
+    function = FunctionSettings(function=evaluate)
+    return RunConfig.from_json(
+        {"space": space, "evaluate": function, "strategy": strategy_settings(strategy), **settings}
     )
+
+
+def _run(config: RunConfig, folder: Path | None, placement: Placement, progress: bool | None) -> Results:
+    """Run the search, write its report into `folder` if there is one, and warn if trials failed."""
+    workers = placement.workers
     if workers is not None and workers < 1:
         raise ConfigError(f"workers is a number of processes, 1 or more, or None for this process; got {workers}")
-    if workers is None and executor == "local" and time_limit_seconds is not None:
+    if workers is None and not placement.on_cluster and config.time_limit_seconds is not None:
         raise ConfigError("time_limit_seconds needs processes that can be stopped; pass workers=1 or more")
-    placement = Placement(workers=workers, executor=executor, address=address, gpus_per_child=gpus_per_child)
-    folder = None if out is None else Path(out)
     if folder is not None:
-        config = continued(config, folder, num_trials=num_trials)
+        config = continued(config, folder, num_trials=config.num_trials)
     with make_progress(live=progress, verbose=False) as callback:
         results = run_search(config, folder, placement, callback)
     if folder is not None:
-        _leave_report(folder)
+        from netwright.report.page import write_report  # plotly takes half a second to import
+
+        try:
+            write_report(folder)
+        except NetwrightError as error:  # for example a full disk: the results are kept all the same
+            warnings.warn(f"no report could be written: {error}", stacklevel=3)
     failed = [trial for trial in results.trials if trial.state is TrialState.FAILED]
     if failed:
         warnings.warn(
-            f"{len(failed)} of {num_trials} trials failed; trial {failed[0].number}: {failed[0].error}", stacklevel=2
+            f"{len(failed)} of {config.num_trials} trials failed; trial {failed[0].number}: {failed[0].error}",
+            stacklevel=3,
         )
     return results
-
-
-def _leave_report(folder: Path) -> None:
-    # Plotly takes half a second to import, which a search in memory does not need.
-    from netwright.report.page import write_report
-
-    try:
-        write_report(folder)
-    except NetwrightError as error:  # a full disk, say: what was searched stays found
-        warnings.warn(f"no report could be written: {error}", stacklevel=3)

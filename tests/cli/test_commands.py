@@ -127,9 +127,9 @@ def test_the_version_and_the_help(cli: Cli) -> None:
 
 def test_the_help_of_search_names_every_strategy(cli: Cli) -> None:
     said = " ".join(re.sub("[│╭╰─]", " ", done(cli, "search", "--help").stdout).split())
-    listed = re.search(r"Who chooses: (.*?)\. Default", said)
+    listed = re.search(r"The search strategy: (.*?)\. Default", said)
     assert listed is not None
-    assert sorted(re.split(r", | or ", listed[1])) == sorted(STRATEGIES)
+    assert listed[1] == ", ".join(f"{name} ({entry.help})" for name, entry in STRATEGIES.items())
 
 
 @pytest.mark.parametrize(

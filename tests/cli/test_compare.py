@@ -35,7 +35,7 @@ def test_two_strategies_end_to_end_the_same_on_one_worker_and_on_two(
     assert result.stderr.splitlines()[-1] == "trials=120/120"
     folder = tmp_path / "comparisons" / "config-random-reinforce-learning_rate=0.05"
     page = (folder / "comparison.html").read_text()
-    assert "How probably one run is better than another" in page
+    assert "Probability of improvement" in page
     assert "repeats charged" in page
 
     again = document(cli, *compare)
@@ -60,7 +60,7 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("time_limit", ["null", "60"], ids=["whole runs as jobs", "run folders"])
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_comparison_that_was_stopped_goes_on_to_the_same_numbers(
     start: Start, cli: Cli, recipe_file: Path, tmp_path: Path, time_limit: str, how: int
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from netwright.cli.replay import with_replicas
+from netwright.cli.search import with_replicas
 from netwright.recipes import config_of
 from netwright.searching.store import FILE_NAME, Store
 from netwright.trials import TrialState
@@ -57,8 +57,8 @@ def test_killed_by_kill_9_it_goes_on_with_nothing_lost_or_learned_twice(
 
     replayed = cli("replay", run)
     assert replayed.exit_code == 0
-    assert "40 architectures drawn" not in replayed.stdout  # those beyond the limit were drawn too
-    assert re.search(r"4\d architectures drawn, 20 batches learned, [\d,]+ numbers of the", replayed.stdout)
+    assert "40 architectures sampled" not in replayed.stdout  # those beyond the limit were sampled too
+    assert re.search(r"4\d architectures sampled, 20 batches learned, [\d,]+ numbers of the", replayed.stdout)
     report = (run / "report.html").read_text(encoding="utf-8")
     assert re.search(r"Staleness, .* median \d+, 95% at most [\d.]+, highest \d+, over 20 gradients\.", report)
 

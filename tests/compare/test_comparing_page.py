@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from netwright.compare.comparison import Comparison, Curve
-from netwright.compare.page import distances, write_page
+from netwright.compare.page import regrets, write_page
 from netwright.compare.plan import make_plan
 from netwright.compare.runs import WholeRun
 from netwright.config import FunctionSettings, RunConfig
-from netwright.evaluation.factory import DatasetInfo
+from netwright.evaluation.interface import DatasetInfo
 from oracles.chromium import NAMES, Chromium, installed
 from oracles.tiny_search import tiny, total
 
@@ -27,7 +27,13 @@ def file(tmp_path: Path) -> Path:
 
 def test_the_page_tells_everything_and_trusts_no_name(file: Path) -> None:
     text = file.read_text().partition("<script")[0]
-    for said in ("regret", "best found", "better than", "40 trials a run, repeats charged", "strategy.learning_rate"):
+    for said in (
+        "regret",
+        "optimum found",
+        "better than",
+        "40 trials a run, repeats charged",
+        "strategy.learning_rate",
+    ):
         assert said in text
     assert EVIL not in file.read_text()
     assert "&lt;script&gt;" in text
@@ -35,7 +41,7 @@ def test_the_page_tells_everything_and_trusts_no_name(file: Path) -> None:
 
 def test_an_interval_that_reaches_the_best_keeps_its_band_on_a_logarithmic_axis() -> None:
     curve = Curve((1.0, 2.0, 3.0), (None, 0.75, 1.0), (None, 0.5, 1.0), (None, 1.0, 1.0))
-    found = distances(curve, best=1.0, floor=0.01)
+    found = regrets(curve, best=1.0, floor=0.01)
     assert (found.mean, found.low, found.high) == ((None, 0.25, None), (None, 0.5, 0.01), (None, 0.01, 0.01))
 
 

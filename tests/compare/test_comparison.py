@@ -15,7 +15,8 @@ from netwright.compare.records import Record
 from netwright.compare.runs import WholeRun
 from netwright.config import FunctionSettings, RunConfig
 from netwright.errors import ConfigError, RunError, StoreError
-from netwright.evaluation.factory import DatasetInfo, FunctionEvaluation
+from netwright.evaluation.function import FunctionEvaluation
+from netwright.evaluation.interface import DatasetInfo
 from netwright.recipes.cells import pydoc
 from netwright.trials import Measurement, Proposal, Trial, TrialState
 from oracles.tiny_search import raise_always, tiny, total

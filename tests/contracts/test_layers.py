@@ -40,10 +40,11 @@ def test_lower_rows_never_import_higher_ones() -> None:
             "netwright.searching.core",
             "netwright.searching.store",
         ],
+        [f"netwright.evaluation.{name}" for name in ("factory", "images", "text", "table", "function", "interface")],
     ],
-    ids=["spaces", "architectures", "values"],
+    ids=["spaces", "architectures", "values", "kinds of children"],
 )
-def test_values_and_spaces_need_no_torch(names: list[str]) -> None:
+def test_values_spaces_and_kinds_need_no_torch(names: list[str]) -> None:
     assert len(names) > 1
     program = f"import sys, importlib\nfor n in {names}: importlib.import_module(n)\nprint('torch' in sys.modules)"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -152,7 +152,7 @@ def test_a_shard_takes_numbered_gradients_in_once_and_in_order():
         shuffled.apply(number, slices(number), {} if number else initial)
     assert (shuffled.num_applied, shuffled._waiting) == (4, {})
     assert same(ordered.state(), shuffled.state())
-    with pytest.raises(RuntimeError, match="version 4 and was asked for version 3"):
+    with pytest.raises(RuntimeError, match="version 4, and version 3 was requested"):
         shuffled.fetch(3)
 
 

@@ -106,11 +106,11 @@ def test_the_orange_lines_are_the_way_of_the_state(cell):
 
 def test_a_card_shows_the_node_that_it_is(cell):
     svg = draw_cell(cell)
-    placement_with = cards(svg)
-    assert len(placement_with) == len(cell.nodes) + 1
+    placed = cards(svg)
+    assert len(placed) == len(cell.nodes) + 1
     idle = idle_activations(cell)
     assert len(with_class(svg, "nw-idle")) == len(idle)
-    for (x, y), node in zip(placement_with, (*cell.nodes, cell.inject), strict=True):
+    for (x, y), node in zip(placed, (*cell.nodes, cell.inject), strict=True):
         inside = [words for tx, ty, _, words in texts(svg) if abs(tx - x) < 1 and y < ty < y + 2 * HALF]
         assert inside == [node.activation] + (["max"] if node.combination == "max" else [])
         sign = [

@@ -18,7 +18,7 @@ from netwright.tasks.text.data import TextData
 from netwright.trials import Job
 from oracles.rhymes import FLOAT32, SETTINGS, SMALL_CELL, rhyming_text, train
 
-TRAINING = {name: value for name, value in SETTINGS.items() if name != "speed"} | {"epochs": 2}
+TRAINING = {name: value for name, value in SETTINGS.items() if name != "speed"} | {"epochs": 2, "dropout": {}}
 
 
 @pytest.fixture(autouse=True)
@@ -61,9 +61,10 @@ def test_data_are_opened_once_at_the_first_call(dataset: list[tuple[str, Path | 
 
 @pytest.mark.parametrize("architecture", [SMALL_CELL, Lstm(), RecurrentHighway(depth=2)], ids=str)
 def test_a_job_is_trained_from_its_seed_on_the_text(architecture: RecurrentArchitecture) -> None:
-    training = {**TRAINING, "dropout": Dropout(inputs=0.2)}
-    evaluate = child(training=training)
+    training: dict[str, object] = {**TRAINING, "dropout": {"inputs": 0.2}}
+    evaluate = child(training=dict(training))
     measured = evaluate(Job(1, architecture, seed=3)).metrics
+    training["dropout"] = Dropout(inputs=0.2)
     assert measured == train(rhyming_text(), evaluate.build(architecture, 3), seed=3, **training)
     assert len(measured["validation_perplexities"]) == 2
 
@@ -72,7 +73,7 @@ def test_only_the_beginning_of_the_text() -> None:
     measured = child(num_train_tokens=200, num_validation_tokens=50)(Job(1, Lstm(), seed=3)).metrics
     whole = rhyming_text()
     short = TextData("short", whole.train[:200], whole.validation[:50], whole.test, whole.vocabulary, "word")
-    assert measured == train(short, child().build(Lstm(), 3), seed=3, **TRAINING)
+    assert measured == train(short, child().build(Lstm(), 3), seed=3, **{**TRAINING, "dropout": Dropout()})
 
 
 @pytest.mark.parametrize("tied", [False, True])

@@ -19,7 +19,7 @@ from netwright.final_training.images import FinalImages
 from netwright.final_training.interface import Candidate
 from netwright.final_training.text import FinalText
 from netwright.recipes import config_of
-from netwright.searching.run import Placement
+from netwright.searching.placement import Placement
 from netwright.trials import Failure, FailureKind, Job, Measurement, Outcome
 
 SMALL = ConvNet((ConvLayer(filter_height=1, filter_width=1, num_filters=2),))

@@ -19,7 +19,7 @@ from netwright.files import locked
 from netwright.final_training import images as finals
 from netwright.final_training.pipeline import finish, found_in
 from netwright.models.folder import read_description
-from netwright.searching.run import Placement
+from netwright.searching.placement import Placement
 from netwright.tasks import catalog
 from netwright.training import images as loop
 from oracles.numbered_images import (
@@ -300,6 +300,7 @@ def test_whatever_ends_the_training_is_explained(
 TINY = ("--set", "evaluate.epochs=1", "--set", "space.num_layers=2", "--set", "confirm.at_end=false")
 
 
+@pytest.mark.slow
 def test_a_run_becomes_a_model_through_kill_9(tmp_path: Path, cli, start) -> None:
     assert cli("search", "digits", "--trials", 4, "--workers", 2, "-o", tmp_path / "run", *TINY).exit_code == 0
     arguments = ("train", "run", "--epochs", 1, "--top", 2, "--workers", 2)
@@ -377,4 +378,4 @@ def test_a_run_of_a_users_function_has_nothing_to_train(cli, tmp_path: Path, rec
     assert cli("search", f"{recipe_file}:config", "--workers", 1, "-o", tmp_path / "run").exit_code == 0
     result = cli("train", tmp_path / "run")
     assert result.exit_code == 2
-    assert "are of a kind of your own" in result.stderr
+    assert "this run calls a function of yours" in result.stderr

@@ -262,7 +262,7 @@ def test_threads_share_a_sampler():
     study = optuna.create_study(direction="maximize", sampler=ControllerSampler(seed=0))
     study.optimize(objective, n_trials=40, n_jobs=4)
     assert [trial.state for trial in study.trials] == [OptunaState.COMPLETE] * 40
-    assert study.sampler._drawings == {}
+    assert study.sampler._sampled == {}
     study.ask().suggest_int("any", 0, 3)
     again = ControllerSampler(seed=0)
     again.sample_independent(study, study.trials[-1], "other", IntDistribution(0, 3))

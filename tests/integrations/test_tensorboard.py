@@ -15,10 +15,11 @@ import pytest
 
 from netwright.config import FunctionSettings, RandomSettings, RunConfig
 from netwright.integrations.tensorboard import Curves
+from netwright.searching.callbacks import Callbacks
 from netwright.searching.core import Step
 from netwright.searching.factory import make_core
-from netwright.searching.progress import Callbacks
-from netwright.searching.run import Placement, run_search
+from netwright.searching.placement import Placement
+from netwright.searching.run import run_search
 from netwright.searching.store import Store
 from netwright.trials import Measurement, Outcome, Update
 from oracles.interrupted import interrupted_at_every_line

@@ -81,7 +81,7 @@ def test_steps_of_a_cell_are_the_sequence() -> None:
 
 def test_wrong_shapes_say_what_is_expected() -> None:
     module, x = NAS(INPUTS, HIDDEN), torch.randn(STEPS, BATCH, INPUTS)
-    with pytest.raises(ConfigError, match=r"input is \[4, 3, 6\].*input_size = 5"):
+    with pytest.raises(ConfigError, match=r"input has shape \[4, 3, 6\].*input_size = 5"):
         module(torch.randn(STEPS, BATCH, INPUTS + 1))
     with pytest.raises(ConfigError, match=r"c_0 is \[1, 2, 6\].*\[1, 3, 6\]"):
         module(x, (torch.zeros(1, BATCH, HIDDEN), torch.zeros(1, 2, HIDDEN)))

@@ -90,9 +90,10 @@ def test_what_is_known_of_the_weights_goes_on_elsewhere(name: str) -> None:
 
 SEARCHES = """
 import sys
-from netwright.searching.progress import make_watch
+from netwright.searching.progress import make_progress
 from netwright.recipes import config_of
-from netwright.searching.run import Place, run_search
+from netwright.searching.placement import Placement
+from netwright.searching.run import run_search
 
 text = ["evaluate.num_train_tokens=2000", "evaluate.num_validation_tokens=1000"]
 for recipe, small in (("digits", ["evaluate.num_train=100", "evaluate.num_validation=100"]), ("pydoc", text)):

@@ -79,7 +79,7 @@ def test_weights_of_tensorflow_are_taken_over(bias: bool) -> None:
 
 
 def test_kernels_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"kernel is \[5, 40\]; with 6 units it has to be \[5, 48\]"):
+    with pytest.raises(ConfigError, match=r"kernel has shape \[5, 40\]; with 6 units it must be \[5, 48\]"):
         NASCell.from_tensorflow(np.zeros((5, 40)), np.zeros((6, 48)))
 
 

@@ -65,6 +65,7 @@ def expected(cli: Cli, recipe_file: Path, tmp_path: Path) -> list[tuple[object, 
     return trials(tmp_path / "local")
 
 
+@pytest.mark.slow
 def test_a_node_is_killed_and_no_trial_is_lost_or_stored_twice(
     start: Start, recipe_file: Path, nodes: Nodes, tmp_path: Path, expected: list[tuple[object, ...]]
 ) -> None:
@@ -86,6 +87,7 @@ def test_a_node_is_killed_and_no_trial_is_lost_or_stored_twice(
     assert distinct < num_calls(tmp_path) <= distinct + 2, "the children of the dead node, and no others, begin again"
 
 
+@pytest.mark.slow
 def test_the_driver_is_killed_and_the_same_command_goes_on(
     start: Start, recipe_file: Path, nodes: Nodes, tmp_path: Path, expected: list[tuple[object, ...]]
 ) -> None:

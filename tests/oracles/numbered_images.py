@@ -9,7 +9,7 @@ import netwright as nw
 from netwright.architectures.convolutional import ConvLayer, ConvNet
 from netwright.config import FinalSettings, ImageSettings, RunConfig
 from netwright.final_training.pipeline import finish
-from netwright.searching.run import Placement
+from netwright.searching.placement import Placement
 from netwright.spaces.convolutional import convolutional
 from netwright.tasks.images.data import ImageData
 

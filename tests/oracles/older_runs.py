@@ -99,7 +99,7 @@ def confirmed(netwright: Netwright, run: Path) -> dict[str, Any]:
 
 def replayed(netwright: Netwright, run: Path) -> dict[str, str]:
     said = netwright("replay", run)[0]
-    numbers = re.search(r"([\d,]+) architectures drawn, ([\d,]+) batches learned", said)
+    numbers = re.search(r"([\d,]+) architectures (?:drawn|sampled), ([\d,]+) batches learned", said)
     digest = re.search(r"sha256 (\w{64})", said)
     assert numbers, said
     assert digest, said

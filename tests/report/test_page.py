@@ -61,9 +61,9 @@ def run(tmp_path):
 def test_every_part_is_there(run):
     _, page = report_of(run)
     titles = set(figures_of(page))
-    assert {"Reward of every trial", "filter_height", "filter_width", "inputs", "num_filters"} < titles
-    assert {"Entropy of the controller", "Baseline and mean reward of a batch", "Norm of the gradient"} < titles
-    assert {"What is drawn", "Time per child", "Workers at work"} < titles
+    assert {"Reward per trial", "filter_height", "filter_width", "inputs", "num_filters"} < titles
+    assert {"Policy entropy", "Mean reward of a batch and baseline", "Gradient norm"} < titles
+    assert {"Sample diversity", "Training time per child", "Worker utilisation"} < titles
     assert len([a for a in page.all("div") if (a.get("id") or "").startswith("chart-")]) == len(titles)
     for expected in (
         "netwright search made-up",
@@ -86,7 +86,7 @@ def test_the_charts_say_what_the_store_holds(run):
     with Store.read(run) as store:
         trials = store.trials()
     figures = figures_of(report_of(run)[1])
-    reward = {trace["name"]: trace for trace in figures["Reward of every trial"]["data"]}
+    reward = {trace["name"]: trace for trace in figures["Reward per trial"]["data"]}
     done = [trial for trial in trials if trial.state == "done"]
     assert reward["measured"]["x"] == [trial.number for trial in done]
     assert reward["measured"]["y"] == pytest.approx([trial.reward for trial in done], rel=1e-4)
@@ -95,7 +95,7 @@ def test_the_charts_say_what_the_store_holds(run):
     heights = figures["filter_height"]["data"]
     assert [trace["name"] for trace in heights] == ["1", "3", "5", "7"]
     assert sum(trace["y"][0] for trace in heights) == pytest.approx(1, abs=1e-4)
-    assert sum(figures["Time per child"]["data"][0]["y"]) == len(trials)
+    assert sum(figures["Training time per child"]["data"][0]["y"]) == len(trials)
 
 
 def test_confirmed_means_and_maxima_are_labelled(run):
@@ -170,8 +170,8 @@ def test_a_space_that_is_gone_costs_its_section_only(tmp_path):
 
     run = make_run(tmp_path / "run", space=local(), num_trials=16)
     _, page = report_of(run)
-    assert "The decisions cannot be told apart here" in page.text
-    assert {"Reward of every trial", "Entropy of the controller"} < set(figures_of(page))
+    assert "There are no option frequencies" in page.text
+    assert {"Reward per trial", "Policy entropy"} < set(figures_of(page))
     assert "width" not in figures_of(page)
     assert not page.all("template")
 
@@ -185,14 +185,14 @@ def test_a_space_that_has_changed_costs_its_section_only(tmp_path, monkeypatch):
     monkeypatch.setattr(found_again, "__wrapped__", broken)
     _, page = report_of(run)
     assert "the space cannot be used: ZeroDivisionError: changed since" in page.text
-    assert "Reward of every trial" in figures_of(page)
+    assert "Reward per trial" in figures_of(page)
 
 
 def test_random_search_has_no_controller(tmp_path):
     _, page = report_of(make_run(tmp_path / "run", learns=False))
-    assert "controller has come" not in page.text
-    assert "What was chosen" in page.text
-    assert "Entropy of the controller" not in figures_of(page)
+    assert "Learned preferences" not in page.text
+    assert "Sampled options" in page.text
+    assert "Policy entropy" not in figures_of(page)
 
 
 @pytest.mark.parametrize(("num_trials", "num_drawn"), [(64, 0), (64, 1), (64, 20), (1, 1)])
@@ -224,11 +224,12 @@ def long_run(tmp_path_factory):
     return make_run(tmp_path_factory.mktemp("long") / "run", num_trials=15_000, space=space, num_distinct=1500)
 
 
+@pytest.mark.slow
 def test_15_000_trials_stay_below_10_megabytes(long_run):
     text, page = report_of(long_run)
     assert len(text.encode()) < 10e6
     assert "The best 500 of 15,000 trials" in page.text
-    assert "trials are drawn as points; both lines are of all" in page.text
+    assert "trials are shown as points; both lines include all" in page.text
     assert len(page.all("tr")) < 600
     for figure in figures_of(page).values():
         assert all(len(trace["x"]) < 2100 for trace in figure["data"])

@@ -35,6 +35,7 @@ def trials(run: Path) -> list[tuple[object, ...]]:
         ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_digits_gives_the_same_trials_on_one_worker_and_on_two_killed_and_extended(
     start: Start, cli: Cli, tmp_path: Path
 ) -> None:

@@ -9,11 +9,12 @@ from netwright.architectures.costs import ImageShape, costs_of
 from netwright.cli import estimate as estimates
 from netwright.config import ConstraintSettings
 from netwright.errors import RunError
+from netwright.evaluation.images import ImageEvaluation
 from netwright.evaluation.probe import Probe
 from netwright.recipes.networks import cifar10, digits
 from netwright.searching import estimate as estimating
 from netwright.searching.factory import make_strategy
-from netwright.searching.run import Placement
+from netwright.searching.placement import Placement
 from netwright.trials import Job, Ticket
 
 DIGITS = ImageShape(1, 8, 8, 10)
@@ -30,8 +31,8 @@ def made_up_machine(monkeypatch):
         return measured, 3.0
 
     monkeypatch.setattr(estimating, "_timed", timed)
-    drawn = estimating._drawn
-    monkeypatch.setattr(estimating, "_drawn", lambda config: (drawn(config)[0], 0.0))
+    drawn = estimating._sampled
+    monkeypatch.setattr(estimating, "_sampled", lambda config: (drawn(config)[0], 0.0))
 
 
 def multiply_adds(architecture, images=DIGITS):
@@ -46,7 +47,8 @@ def whole_search(config):
 
 
 def estimated(config, workers=2):
-    return estimating._estimate(config, DIGITS, (997, 500), Placement(workers), num_probes=8, opening=1.0, seconds=1.0)
+    probe = ImageEvaluation(config.evaluate).probe(DIGITS, 997, 500, seconds=1.0)
+    return estimating._estimate(config, probe, Placement(workers), num_probes=8, opening=1.0)
 
 
 def test_the_time_is_that_of_all_children_shared_by_the_workers(made_up_machine):
@@ -74,7 +76,7 @@ def test_rejected_children_cost_nothing(made_up_machine):
     assert estimate.child_seconds == pytest.approx(
         statistics.fmean(0.1 + SECONDS_EACH * multiply_adds(c) for c in kept)
     )
-    with pytest.raises(RunError, match="all of 96 architectures that were drawn are above a limit"):
+    with pytest.raises(RunError, match="all of 96 architectures that were sampled are above a limit"):
         estimated(digits().changed(constraints=ConstraintSettings(max_multiply_adds=1)))
 
 
@@ -85,7 +87,7 @@ def test_duplicates_are_trained_once(made_up_machine):
 
 
 def test_the_schedule_of_depths_counts():
-    drawn, _ = estimating._drawn(cifar10())
+    drawn, _ = estimating._sampled(cifar10())
     depths = [len(proposal.architecture.layers) for proposal in drawn]
     assert len(drawn) == 256
     assert {depth: depths.count(depth) for depth in sorted(set(depths))} == dict.fromkeys(range(6, 22, 2), 32)

@@ -2,6 +2,7 @@
 
 import statistics
 
+import pytest
 from synthetic import measured_quality
 
 from netwright.config import ReinforceSettings, ReplicaSettings
@@ -29,6 +30,7 @@ def quality(seed, replicas):
     )
 
 
+@pytest.mark.slow
 def test_two_replicas_over_three_shards_learn_as_well_as_the_single_controller():
     single = [quality(seed, None) for seed in range(6)]
     replicated = [quality(seed, ReplicaSettings(count=2, servers=3)) for seed in range(6)]

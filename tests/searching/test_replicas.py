@@ -13,12 +13,13 @@ from netwright.errors import ConfigError, RunError
 from netwright.evaluation.factory import evaluation_of
 from netwright.evaluation.function import UserFunction
 from netwright.searching import run as running
+from netwright.searching.callbacks import Callbacks
 from netwright.searching.core import SearchCore
 from netwright.searching.factory import make_core, make_strategy
 from netwright.searching.loop import drive
-from netwright.searching.progress import Callbacks
+from netwright.searching.placement import Placement
 from netwright.searching.replay import replay
-from netwright.searching.run import Placement, run_search
+from netwright.searching.run import run_search
 from netwright.searching.store import Store
 from netwright.spaces.decisions import Choice
 from netwright.spaces.programs import Schedule, space
@@ -267,7 +268,7 @@ def test_a_replay_notices_what_was_changed(replicas):
     settings = config(replicas=replicas)
     _, store, _ = searched(settings)
     assert replay(settings, store).digest == replay(settings, store).digest
-    with pytest.raises(RunError, match="trial 0 is drawn with other actions"):
+    with pytest.raises(RunError, match="trial 0 is sampled with other actions"):
         replay(settings.changed(seed=1), store)
     store._connection.execute("UPDATE trials SET reward = reward + 0.01 WHERE number = 8")
     with pytest.raises(RunError, match=f"update {store.learned().index(4)} gives"):

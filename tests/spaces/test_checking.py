@@ -111,35 +111,35 @@ def test_a_scheduled_space_is_checked_at_its_start() -> None:
 
 @pytest.mark.parametrize("second", [(8, 16), (32, 16, 8), (8, 16, 32, 64), (8.0, 16.0, 32.0)])
 def test_one_name_with_two_option_lists(second: Any) -> None:
-    with pytest.raises(SpaceError, match=r"'width' was asked with options \(8, 16, 32\) and with options .*allowed="):
+    with pytest.raises(SpaceError, match=r"'width' occurs with options \(8, 16, 32\) and with options .*allowed="):
         check_space(two_lists(second))
 
 
 def test_a_rare_second_list_is_found() -> None:
-    with pytest.raises(SpaceError, match=r"'a' was asked with .* and with options \(1, 2\)"):
+    with pytest.raises(SpaceError, match=r"'a' occurs with .* and with options \(1, 2\)"):
         check_space(rare_second_list())
 
 
 def test_true_and_one_are_two_option_lists() -> None:
-    with pytest.raises(SpaceError, match=r"'flag' was asked with options \(False, True\) and with options \(0, 1\)"):
+    with pytest.raises(SpaceError, match=r"'flag' occurs with options \(False, True\) and with options \(0, 1\)"):
         check_space(booleans_and_numbers())
 
 
 @pytest.mark.parametrize("subset_first", [False, True])
 def test_a_subset_and_a_choice_under_one_name(subset_first: bool) -> None:
-    with pytest.raises(SpaceError, match=r"'inputs' was asked with .*a Subset"):
+    with pytest.raises(SpaceError, match=r"'inputs' occurs with .*a Subset"):
         check_space(both_kinds(subset_first))
 
 
 @pytest.mark.parametrize("subsets", [False, True])
 def test_a_space_that_never_ends(subsets: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "MAX_DECISIONS", 300)
-    with pytest.raises(SpaceError, match="endless asked 300 decisions without ending"):
+    with pytest.raises(SpaceError, match="endless yielded 300 decisions without ending"):
         check_space(endless(subsets))
 
 
 def test_a_space_that_need_not_end() -> None:
-    with pytest.raises(SpaceError, match="can_go_on_forever asked 10,000 decisions without ending"):
+    with pytest.raises(SpaceError, match="can_go_on_forever yielded 10,000 decisions without ending"):
         check_space(can_go_on_forever())
 
 
@@ -175,7 +175,7 @@ def test_an_architecture_without_json(what: object) -> None:
 
 
 def test_a_space_that_asks_nothing() -> None:
-    with pytest.raises(SpaceError, match="no_decision asks no decision, so there is nothing to search"):
+    with pytest.raises(SpaceError, match="no_decision yields no decision, so there is nothing to search"):
         check_space(no_decision())
 
 

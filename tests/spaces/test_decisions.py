@@ -24,7 +24,7 @@ def test_a_mask_leaves_the_indices_of_the_full_list() -> None:
 
 
 def test_a_masked_option_is_refused_both_ways() -> None:
-    message = r"action 1 \(option 16\) of Choice 'width' is masked here"
+    message = r"action 1 \(option 16\) of Choice 'width' is masked at this decision"
     with pytest.raises(SpaceError, match=message):
         MASKED.answer(1)
     with pytest.raises(SpaceError, match=message):
@@ -97,7 +97,7 @@ def test_a_subset_answers_ascending_positions() -> None:
 
 @pytest.mark.parametrize("action", [(3,), (-1,), (0, 3)])
 def test_positions_that_did_not_come_earlier_are_refused(action: tuple[int, ...]) -> None:
-    with pytest.raises(SpaceError, match="is out of range for Subset 'inputs': 3 places can be selected"):
+    with pytest.raises(SpaceError, match="is out of range for Subset 'inputs': 3 positions can be selected"):
         ANCHORS.answer(action)
 
 

@@ -173,7 +173,7 @@ def test_the_sizes_of_the_papers_spaces() -> None:
 
 
 def test_a_scheduled_space_has_no_size_of_its_own() -> None:
-    with pytest.raises(SpaceError, match=r"num_layers of .* is a Schedule: perform space.at"):
+    with pytest.raises(SpaceError, match=r"num_layers of .* is a Schedule; use space.at"):
         size_of(convolutional(Schedule(6)))  # type: ignore[arg-type]
 
 

@@ -152,7 +152,7 @@ def test_a_network_leads_back_to_its_actions() -> None:
     assert space.replay(space.encode(NETWORK)).architecture == NETWORK
     for episode in enumerate_space(metaqnn(3, image_size=5, **SMALL)):
         assert episode.space.encode(episode.architecture) == tuple(episode.actions)
-    with pytest.raises(SpaceError, match="one of PlainNets"):
+    with pytest.raises(SpaceError, match="contains PlainNets"):
         space.encode(nas_cell())
     with pytest.raises(SpaceError, match="masked here"):
         space.encode(PlainNet((Dense(num_units=32),)))
@@ -208,9 +208,9 @@ def test_what_is_no_network_is_refused(document: dict[str, Any], message: str) -
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"max_layers": 0}, "max_layers and image_size are whole numbers, 1 or more; got 0, 32"),
-        ({"image_size": 7.5}, "max_layers and image_size are whole numbers"),
-        ({"pools": (2, 2)}, "pools are pairs of window and stride"),
+        ({"max_layers": 0}, "max_layers and image_size must be whole numbers, 1 or more; got 0, 32"),
+        ({"image_size": 7.5}, "max_layers and image_size must be whole numbers"),
+        ({"pools": (2, 2)}, r"pools must be pairs \(window, stride\)"),
         ({"pools": ((2, 0),)}, "1 or more; got Pooling"),
         ({"filter_sizes": (2,)}, "filter sizes are odd"),
     ],

@@ -83,12 +83,14 @@ def test_replay_rebuilds_the_architecture() -> None:
 
 
 def test_too_few_actions_are_refused_with_the_next_question() -> None:
-    with pytest.raises(SpaceError, match=r"3 actions end before the space .*staircase does: it asks Subset\(name='inp"):
+    with pytest.raises(
+        SpaceError, match=r"3 actions are too few for space .*staircase; its next decision is Subset\(name='inp"
+    ):
         staircase().replay((0, (), 1))
 
 
 def test_too_many_actions_are_refused() -> None:
-    with pytest.raises(SpaceError, match="staircase has ended after 4 decisions; got one more action"):
+    with pytest.raises(SpaceError, match="staircase ended after 4 decisions; got one more action"):
         staircase().replay((0, (), 1, (), 0))
 
 
@@ -118,7 +120,7 @@ def test_a_program_yields_decisions_only() -> None:
 def test_of_counts_the_earlier_subsets_of_the_same_name() -> None:
     assert counts_wrongly(of=1).replay(((), (), (0,))).architecture == (0,)
     for of in (0, 2):
-        with pytest.raises(SpaceError, match=rf"'inputs' was asked with of={of}, but 1 of that name came before"):
+        with pytest.raises(SpaceError, match=rf"'inputs' has of={of}, but 1 of that name came before"):
             counts_wrongly(of=of).replay(((), (), ()))
 
 
@@ -127,7 +129,7 @@ def test_a_program_that_never_ends_is_stopped(monkeypatch: pytest.MonkeyPatch) -
     episode = endless().start()
     for _ in range(49):
         episode.act(0)
-    with pytest.raises(SpaceError, match="endless asked 50 decisions without ending"):
+    with pytest.raises(SpaceError, match="endless yielded 50 decisions without ending"):
         episode.act(0)
 
 
@@ -177,7 +179,7 @@ def test_a_scheduled_space_is_performed_at_a_sample_number() -> None:
     scheduled = staircase(num_layers=Schedule(1, 1, 2))  # type: ignore[arg-type]
     assert [scheduled.at(n).parameters["num_layers"] for n in range(5)] == [1, 1, 2, 2, 3]
     assert scheduled.at(2) == staircase(2)
-    with pytest.raises(SpaceError, match=r"parameter num_layers of .*staircase is a Schedule: perform space.at"):
+    with pytest.raises(SpaceError, match=r"parameter num_layers of .*staircase is a Schedule; use space.at"):
         scheduled.start()
 
 

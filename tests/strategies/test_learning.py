@@ -25,7 +25,7 @@ from oracles.learning import mean_quality_of_the_last
 @pytest.mark.parametrize(
     ("settings", "num_layers", "trials"),
     [
-        (ReinforceSettings(), 15, 880),
+        pytest.param(ReinforceSettings(), 15, 880, marks=pytest.mark.slow),
         (ReinforceSettings(learning_rate=0.005, temperature=1.5, entropy_weight=0.0001), 8, 640),
         (ReinforceSettings(learning_rate=0.005, num_layers=1), 8, 640),
         (EvolutionSettings(), 15, 640),

@@ -7,7 +7,7 @@ from netwright.compare.comparison import Comparison, Summary
 from netwright.compare.plan import make_plan
 from netwright.compare.runs import WholeRun
 from netwright.compare.statistics import interval_of_difference
-from netwright.evaluation.factory import DatasetInfo
+from netwright.evaluation.interface import DatasetInfo
 from netwright.recipes.tables import digits_table
 
 NUM_SEEDS, TRIALS = 16, 60

@@ -13,7 +13,11 @@ from oracles.learning import mean_quality_of_the_last
     ("strategy", "settings"),
     [
         (ReinforceSettings(policy="independent", learning_rate=0.05), {}),
-        (ReinforceSettings(policy="independent", learning_rate=0.01, baseline_decay=0.9), {"batch_size": 1, "lag": 0}),
+        pytest.param(
+            ReinforceSettings(policy="independent", learning_rate=0.01, baseline_decay=0.9),
+            {"batch_size": 1, "lag": 0},
+            marks=pytest.mark.slow,
+        ),
         (PPOSettings(learning_rate=0.002, hidden_size=32), {"batch_size": 20}),
         (PPOSettings(policy="independent", learning_rate=0.02), {"batch_size": 20, "lag": 3}),
         (PQTSettings(learning_rate=0.003), {}),

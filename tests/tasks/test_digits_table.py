@@ -11,7 +11,8 @@ import pytest
 
 from netwright.config import TableSettings
 from netwright.errors import DataError
-from netwright.evaluation.factory import ImageEvaluation, evaluation_of
+from netwright.evaluation.factory import evaluation_of
+from netwright.evaluation.images import ImageEvaluation
 from netwright.execution.in_process import InProcessExecutor
 from netwright.recipes import config_of
 from netwright.spaces.exploring import enumerate_space, size_of

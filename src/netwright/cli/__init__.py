@@ -1,6 +1,16 @@
-"""The command line."""
+"""The command line: a file for each command. Importing it adds the command, so the order is that of the help."""
 
-from netwright.cli import compare as compare
-from netwright.cli import recipes as recipes
-from netwright.cli import train as train
+# isort: off
 from netwright.cli.app import main as main
+from netwright.cli import search as search
+from netwright.cli import resume as resume
+from netwright.cli import show as show
+from netwright.cli import report as report
+from netwright.cli import draw as draw
+from netwright.cli import confirm as confirm
+from netwright.cli import compare as compare
+from netwright.cli import train as train
+from netwright.cli import export as export
+from netwright.cli import recipes as recipes
+from netwright.cli import doctor as doctor
+from netwright.cli import replay as replay

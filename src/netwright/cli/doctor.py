@@ -1,4 +1,4 @@
-"""What `netwright doctor` finds out about this machine."""
+"""`netwright doctor`: what there is to search with."""
 
 import os
 import platform
@@ -8,21 +8,43 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import torch
+from rich.console import Console
+from rich.markup import escape
 
+from netwright.cli import options
+from netwright.cli.app import app, reporting
 from netwright.errors import NetwrightError
-from netwright.execution.local import usable_cores
 from netwright.execution.on_ray.cluster import probed_nodes, versions_here
-from netwright.searching.run import hardware
-from netwright.tasks.images.cifar10 import find_cifar10
-from netwright.tasks.text.penn_treebank import find_penn_treebank
-from netwright.training.speed import has_fast_bfloat16
 
 PACKAGES = ("netwright", "torch", "numpy", "pydantic", "typer", "rich", "pebble", "loky", "cloudpickle", "safetensors")
 
 
+@app.command()
+@reporting
+def doctor(data: options.DataOption = None, address: options.AddressOption = None) -> None:
+    """Print what a bug report needs: versions, devices, threads, bfloat16, data found, write access.
+
+    With --address it prints the nodes of a Ray cluster and the versions that differ there.
+
+    Examples:
+        netwright doctor
+        netwright doctor --address auto
+    """
+    console = Console(soft_wrap=True)
+    for subject, finding in findings(data) if address is None else cluster_findings(address):
+        console.print(f"[bold]{subject:14}[/] {escape(finding)}", highlight=False)
+
+
 def findings(data: Path | None) -> Iterator[tuple[str, str]]:
-    """(subject, finding) pairs, cheap ones first."""
+    """Yield (subject, finding) pairs about this machine and the data in the folder `data`, cheap ones first."""
+    import torch
+
+    from netwright.execution.local import usable_cores
+    from netwright.searching.provenance import hardware
+    from netwright.tasks.images.cifar10 import find_cifar10
+    from netwright.tasks.text.penn_treebank import find_penn_treebank
+    from netwright.training.speed import has_fast_bfloat16
+
     yield "python", f"{platform.python_version()} on {platform.platform()} ({sys.executable})"
     yield "packages", ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
     yield "hardware", hardware()
@@ -52,7 +74,7 @@ def findings(data: Path | None) -> Iterator[tuple[str, str]]:
 
 
 def cluster_findings(address: str) -> Iterator[tuple[str, str]]:
-    """(subject, finding) pairs about the Ray cluster at `address`; `ConfigError` where it cannot be reached."""
+    """Yield (subject, finding) pairs about the Ray cluster at `address`; `ConfigError` if it cannot be reached."""
     nodes, here = probed_nodes(address), versions_here()
     cpus, gpus = sum(node.cpus for node in nodes), sum(node.gpus for node in nodes)
     yield "cluster", f"reachable, nodes: {len(nodes)}, processors: {cpus:g}, GPUs: {gpus:g}"

@@ -1,27 +1,23 @@
-"""What a run or an architecture looks like: `netwright draw`, `netwright report`."""
+"""`netwright draw`."""
 
 import json
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
 
-import typer
 from rich.console import Console
 
 from netwright.architectures.families import Architecture, equations_of
+from netwright.cli import options
+from netwright.cli.app import app, reporting
 from netwright.drawing.any import drawable
-from netwright.errors import ConfigError, NetwrightError, RunError, unknown
-
-if TYPE_CHECKING:
-    from netwright.searching.results import Results
+from netwright.errors import ConfigError, RunError, unknown
 
 SUFFIXES = (".svg", ".png", ".tex")
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is drawn, the words above it, and the file where it goes unless -o says otherwise."""
+    """What is drawn, its title and note, and the default file of the picture."""
 
     architecture: Architecture
     title: str
@@ -29,34 +25,15 @@ class Subject:
     file: Path
 
 
-def draw(
-    what: Annotated[
-        str,
-        typer.Argument(
-            metavar="RUN|FILE.json|NAME",
-            help="A run's folder, an architecture's JSON, or a published network or cell: nas-cnn-15, nas-cell, "
-            "nas-max-cell, lstm-cell.",
-            show_default=False,
-        ),
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="FILE",
-            help="FILE.svg or FILE.png; FILE.tex for a cell's equations. [dim]Default: RUN/best.svg or NAME.svg[/]",
-        ),
-    ] = None,
-    trial: Annotated[
-        int | None, typer.Option("--trial", min=0, help="This trial of a run instead of its best one.")
-    ] = None,
-) -> None:
-    """Draw a network, its layers, filters and skip connections, or a recurrent cell; of a cell print the equations too.
+@app.command()
+@reporting
+def draw(what: options.DrawArgument, out: options.PictureOption = None, trial: options.DrawTrialOption = None) -> None:
+    """Draw a network with its layers, filters and skip connections, or a recurrent cell with its equations.
 
-    netwright draw nas-cnn-15 -o nas-cnn-15.png
-    netwright draw nas-cell -o nas-cell.tex
-    netwright draw runs/digits-reinforce-seed0 --trial 90
+    Examples:
+        netwright draw nas-cnn-15 -o nas-cnn-15.png
+        netwright draw nas-cell -o nas-cell.tex
+        netwright draw runs/digits-reinforce-seed0 --trial 90
     """
     from netwright.files import write_whole
 
@@ -70,7 +47,7 @@ def draw(
 
 
 def _content(subject: Subject, file: Path) -> bytes:
-    """What goes into `file`, by its suffix."""
+    """The content of `file`, in the form that its suffix names."""
     from netwright.drawing.any import draw as drawing
     from netwright.drawing.png import svg_to_png
     from netwright.drawing.svg import Style
@@ -88,34 +65,6 @@ def _content(subject: Subject, file: Path) -> bytes:
         return f"{equations}\n".encode()
     svg = drawing(subject.architecture, title=subject.title, note=subject.note, style=Style(adaptive=suffix == ".svg"))
     return svg_to_png(svg) if suffix == ".png" else svg.encode()
-
-
-def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, as --out named it.", show_default=False)],
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="FILE.html. [dim]Default: RUN/report.html[/]")
-    ] = None,
-) -> None:
-    """Write the run's report: one HTML file that opens anywhere, also while the search goes on.
-
-    Rewards, what the controller has come to prefer, the best networks drawn, all trials, failures, settings.
-    """
-    from netwright.report.page import write_report
-
-    Console(soft_wrap=True).print(f"Report: {write_report(run, out)}", highlight=False, markup=False)
-
-
-def report_at_end(console: Console, results: "Results", folder: Path) -> None:
-    """Write the report of a run that has come to its end, and say where it is and how to draw."""
-    from netwright.report.page import write_report
-
-    has_picture = any(drawable(trial.proposal.architecture) is not None for trial in results.top(1))
-    try:
-        said = f"Report: {write_report(folder)}"
-        said += f" (a picture of the best: netwright draw {shlex.quote(str(folder))})" if has_picture else ""
-    except NetwrightError as error:  # a full disk, say: what was searched stays found
-        said = f"No report could be written: {error}"
-    console.print(said, highlight=False, markup=False, soft_wrap=True)
 
 
 def _subject(what: str, trial: int | None) -> Subject:

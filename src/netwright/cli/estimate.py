@@ -4,11 +4,12 @@ from rich.console import Console
 
 from netwright.config import RunConfig
 from netwright.searching.estimate import Estimate, estimate_paper, estimate_search
-from netwright.searching.run import Placement, hardware
+from netwright.searching.placement import Placement
+from netwright.searching.provenance import hardware
 
 
 def print_estimates(config: RunConfig, placement: Placement) -> None:
-    """The cost of the search, and of the paper's own setting, on this machine."""
+    """Estimate and print the cost of the search, and of the paper's setting, on this machine."""
     console, progress = Console(soft_wrap=True), Console(stderr=True)
     with progress.status("timing a few mini-batches of a few networks"):
         search = estimate_search(config, placement)
@@ -16,14 +17,14 @@ def print_estimates(config: RunConfig, placement: Placement) -> None:
     with progress.status("the same for the paper's setting"):
         paper = estimate_paper(placement)
     console.print(described_paper(paper), highlight=False, markup=False)
-    if placement.executor == "ray":
+    if placement.on_cluster:
         note = f"timed here: as if all {search.workers} workers of the cluster (--workers) were like this machine's"
         console.print(note, highlight=False, markup=False)
     console.print(f"hardware: {hardware()}", style="dim", highlight=False, markup=False)
 
 
 def described(estimate: Estimate) -> str:
-    """A few lines on one search."""
+    """The estimate of one search in a few lines."""
     left_out = "".join(
         f", {share:.0%} {what}"
         for share, what in ((estimate.share_duplicate, "duplicates"), (estimate.share_rejected, "rejected"))
@@ -35,12 +36,13 @@ def described(estimate: Estimate) -> str:
         f"{duration(estimate.high)}; {device_hours(estimate)}\n"
         f"  {estimate.num_trained:,.0f} networks of {duration(estimate.child_seconds)} on {estimate.workers} "
         f"workers{left_out}{retrained}, {duration(estimate.start_seconds)} to start\n"
-        "  measured on networks as the controller draws them at its start; the range allows for its taste to change"
+        "  measured on networks that the untrained controller samples; the range allows for the policy shifting to "
+        "cheaper or larger networks"
     )
 
 
 def described_paper(estimate: Estimate) -> str:
-    """A line on the paper's setting."""
+    """The estimate of the paper's setting in one line."""
     return (
         f"The paper's setting ({estimate.num_trained:,.0f} networks of 50 epochs on CIFAR-10): about "
         f"{duration(estimate.seconds)} here; {device_hours(estimate)}"
@@ -48,13 +50,13 @@ def described_paper(estimate: Estimate) -> str:
 
 
 def device_hours(estimate: Estimate) -> str:
-    """With the device's name and a sensible number of digits."""
+    """The hours with the name of the device, in two digits below 10."""
     hours = estimate.device_hours
     return f"{hours:,.0f} {estimate.device}-hours" if hours >= 10 else f"{hours:.2g} {estimate.device}-hours"
 
 
 def duration(seconds: float) -> str:
-    """Two digits in the unit that suits."""
+    """Seconds as text, in the largest unit of which there are at least two."""
     for unit, size in (("years", 365.25 * 86_400), ("days", 86_400.0), ("hours", 3600.0), ("minutes", 60.0)):
         if seconds >= 2 * size or (unit == "minutes" and seconds >= size):
             amount = seconds / size

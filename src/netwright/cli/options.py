@@ -1,59 +1,177 @@
-"""Options that more than one command takes, or that would make a command's signature hard to read."""
+"""Every argument and option of the command line, each declared once."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from netwright.config import STRATEGIES
+from netwright.execution.factory import EXECUTORS
 
-class GridName(StrEnum):
-    """What `--grid` takes."""
+REPLICAS_PANEL = "Replicas of the controller"
 
-    small = "small"
-    none = "none"
+if TYPE_CHECKING:
+    ExecutorName = str
+else:
+    ExecutorName = Literal[tuple(EXECUTORS)]
 
+# Arguments
 
-class ScheduleName(StrEnum):
-    """What `--schedule` takes."""
-
-    constant = "constant"
-    step = "step"
-    cosine = "cosine"
-
-
-class RepeatsName(StrEnum):
-    """What `--repeats` takes."""
-
-    charged = "charged"
-    free = "free"
-
-
-class ExecutorName(StrEnum):
-    """What `--executor` takes."""
-
-    local = "local"
-    ray = "ray"
-
-
-RunArgument = Annotated[
-    Path, typer.Argument(metavar="RUN", help="A run's folder, as --out named it.", show_default=False)
+RecipeArgument = Annotated[
+    str,
+    typer.Argument(metavar="RECIPE", help="A name from `netwright recipes`, or FILE.py:FUNCTION.", show_default=False),
 ]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.", show_default=False)]
+DrawArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN|FILE.json|NAME",
+        help="The folder of a run, an architecture's JSON, or a published network or cell: nas-cnn-15, nas-cell, "
+        "nas-max-cell, lstm-cell.",
+        show_default=False,
+    ),
+]
+SourceArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN|NAME|FILE.json",
+        help="The folder of a run, a published network or cell (nas-cnn-15, nas-cell), a reference model (lstm-small, "
+        "rhn), or an architecture's JSON.",
+        show_default=False,
+    ),
+]
+ModelArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="MODEL|RUN",
+        help="The folder of a model, as `netwright train` writes it; for optuna the folder of a run.",
+        show_default=False,
+    ),
+]
+
+# Where the output goes
+
 OutOption = Annotated[
     Path | None, typer.Option("--out", "-o", help="The run's folder. [dim]Default: runs/RECIPE-STRATEGY-seedS[/]")
 ]
+ReportOption = Annotated[
+    Path | None, typer.Option("--out", "-o", metavar="FILE", help="FILE.html. [dim]Default: RUN/report.html[/]")
+]
+PictureOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FILE",
+        help="FILE.svg or FILE.png; FILE.tex for a cell's equations. [dim]Default: RUN/best.svg or NAME.svg[/]",
+    ),
+]
+ComparisonOption = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", help="The comparison's folder. [dim]Default: comparisons/RECIPE-A-B-...[/]"),
+]
+ModelOption = Annotated[
+    Path | None, typer.Option("--out", "-o", help="The model's folder. [dim]Default: RUN/model or models/NAME[/]")
+]
+ExportOption = Annotated[
+    str | None,
+    typer.Option(
+        "--out",
+        "-o",
+        help="The file, or the URL of a storage. [dim]Default: MODEL.py, MODEL.onnx, RUN/optuna.db[/]",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print everything as one JSON document.")]
+TopOption = Annotated[int, typer.Option("--top", min=1, help="Number of architectures in the table.")]
+TensorboardOption = Annotated[
+    bool, typer.Option("--tensorboard", help="Write live curves for TensorBoard into RUN/tensorboard.")
+]
+FormOption = Annotated[
+    Literal["code", "onnx", "optuna"],
+    typer.Option(
+        "--to",
+        help="code: a Python file that needs only torch; onnx: a file for other runtimes; optuna: a study for "
+        "optuna-dashboard.",
+    ),
+]
+
+# What is searched, and how
+
 TrialsOption = Annotated[
     int | None,
-    typer.Option("--trials", min=1, help="How many architectures to try in all. [dim]Default: the recipe's[/]"),
+    typer.Option("--trials", min=1, help="Total number of architectures to try. [dim]Default: the recipe's[/]"),
 ]
+SeedOption = Annotated[int, typer.Option("--seed", help="The same seed gives the same search.")]
 StrategyOption = Annotated[
     str | None,
     typer.Option(
         "--strategy",
-        help="Who chooses: reinforce, ppo, pqt, thompson, evolution, large-scale-evolution, q-learning, optuna or "
-        "random. [dim]Default: the recipe's[/]",
+        help=f"The search strategy: {', '.join(f'{name} ({entry.help})' for name, entry in STRATEGIES.items())}. "
+        "[dim]Default: the recipe's[/]",
     ),
 ]
+SettingsOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, for example evaluate.epochs=3. Repeatable."),
+]
+MaxParametersOption = Annotated[
+    int | None,
+    typer.Option("--max-parameters", min=1, help="Reject a child with more parameters without training it."),
+]
+MaxFlopsOption = Annotated[
+    int | None,
+    typer.Option("--max-flops", min=1, help="Reject a child with more multiply-adds per image without training it."),
+]
+EstimateOption = Annotated[
+    bool, typer.Option("--estimate", help="Print what the search would cost on this machine, and stop.")
+]
+ReplicasOption = Annotated[
+    int | None,
+    typer.Option(
+        "--replicas",
+        min=1,
+        metavar="K",
+        rich_help_panel=REPLICAS_PANEL,
+        help="Number of controllers that share their parameters; the paper has 100. [dim]Default: one controller[/]",
+    ),
+]
+BatchOption = Annotated[
+    int | None,
+    typer.Option("--batch", min=1, metavar="M", rich_help_panel=REPLICAS_PANEL, help="Architectures per gradient."),
+]
+ServersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--servers",
+        min=1,
+        metavar="S",
+        rich_help_panel=REPLICAS_PANEL,
+        help="Shards of the parameters. [dim]Default: 20[/]",
+    ),
+]
+AccumulateOption = Annotated[
+    int | None,
+    typer.Option(
+        "--accumulate",
+        min=1,
+        metavar="N",
+        rich_help_panel=REPLICAS_PANEL,
+        help="Gradients per update. [dim]Default: 1, for ptb 10[/]",
+    ),
+]
+MaxStalenessOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-staleness",
+        min=0,
+        metavar="D",
+        rich_help_panel=REPLICAS_PANEL,
+        help="Drop a gradient that is more than D updates old. [dim]Default: none is dropped[/]",
+    ),
+]
+
+# Where children run, and on which data
+
 WorkersOption = Annotated[
     int | None,
     typer.Option(
@@ -64,19 +182,25 @@ WorkersOption = Annotated[
 ]
 ExecutorOption = Annotated[
     ExecutorName | None,
-    typer.Option("--executor", help="Where children run: processes here, or a Ray cluster. [dim]Default: local[/]"),
+    typer.Option(
+        "--executor",
+        help=f"Train children in {' or '.join(entry.help for entry in EXECUTORS.values())}. [dim]Default: local[/]",
+    ),
 ]
 AddressOption = Annotated[
     str | None,
     typer.Option(
         "--address",
         metavar="auto|HOST:PORT",
-        help="The Ray cluster: the one on this machine, or by its head node. [dim]Default: one is started here[/]",
+        help="The Ray cluster: auto for the one on this machine, or its head node. [dim]Default: start one here[/]",
     ),
 ]
 GpusPerChildOption = Annotated[
     float | None,
-    typer.Option("--gpus-per-child", help="On Ray, also a fraction: 0.25. [dim]Default: one where there are GPUs[/]"),
+    typer.Option(
+        "--gpus-per-child",
+        help="GPUs per child on Ray; a fraction such as 0.25 is allowed. [dim]Default: one where there are GPUs[/]",
+    ),
 ]
 DataOption = Annotated[
     Path | None,
@@ -86,61 +210,115 @@ DataOption = Annotated[
     ),
 ]
 VerifyOption = Annotated[
-    bool,
-    typer.Option("--verify-data/--no-verify-data", help="Whether data files must have the official checksums."),
+    bool, typer.Option("--verify-data/--no-verify-data", help="Require the official checksums of data files.")
 ]
-MaxParametersOption = Annotated[
+
+# Confirmation and pictures
+
+ConfirmTopOption = Annotated[
+    int | None, typer.Option("--top", min=1, help="Number of architectures. [dim]Default: the recipe's[/]")
+]
+RetrainingsOption = Annotated[
+    int | None, typer.Option("--num-seeds", min=1, help="Retrainings of each. [dim]Default: the recipe's[/]")
+]
+ConfirmTrialOption = Annotated[
+    list[int] | None, typer.Option("--trial", help="Retrain this trial instead of the best ones. Repeatable.")
+]
+DrawTrialOption = Annotated[
+    int | None, typer.Option("--trial", min=0, help="Draw this trial of a run instead of its best one.")
+]
+
+# Comparison
+
+StrategiesOption = Annotated[
+    str,
+    typer.Option(
+        "--strategies",
+        metavar="A,B,...",
+        help="The strategies to compare; settings follow a name: reinforce:learning_rate=0.01:hidden_size=50.",
+        show_default=False,
+    ),
+]
+NumSeedsOption = Annotated[int, typer.Option("--num-seeds", min=1, help="Runs of every strategy.")]
+TrialsBudgetOption = Annotated[int | None, typer.Option("--trials", min=1, help="The budget of every run in trials.")]
+SecondsBudgetOption = Annotated[
+    float | None,
+    typer.Option(
+        "--budget", metavar="SECONDS", help="The budget in seconds instead: a table's, or those that children took."
+    ),
+]
+RepeatsOption = Annotated[
+    Literal["charged", "free"],
+    typer.Option("--repeats", help="charged: a repeated architecture costs its seconds again and counts as a trial."),
+]
+MaxProposalsOption = Annotated[
     int | None,
-    typer.Option("--max-parameters", min=1, help="Reject children with more, without training them."),
+    typer.Option(
+        "--max-proposals",
+        min=1,
+        help="Limit of proposals per run where the budget is in seconds or repeats are free. [dim]Default: 1000, or "
+        "10 x --trials where that is more[/]",
+    ),
 ]
-MaxFlopsOption = Annotated[
-    int | None,
-    typer.Option("--max-flops", min=1, help="The same for the multiply-adds that one image costs."),
+ComparisonSettingsOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting for all strategies. Repeatable."),
 ]
-TensorboardOption = Annotated[
-    bool, typer.Option("--tensorboard", help="Write live curves for TensorBoard into RUN/tensorboard.")
-]
-EstimateOption = Annotated[
-    bool, typer.Option("--estimate", help="Say what the search would cost on this machine, and do not search.")
-]
+
+# Final training
+
 TaskOption = Annotated[
     str | None,
-    typer.Option("--task", help="The data for a NAME or FILE.json: cifar10, digits, ptb. A run has its own."),
+    typer.Option(
+        "--task", help="The data for a NAME or FILE.json: cifar10, digits, ptb. A run already has its own task."
+    ),
 ]
 CandidatesOption = Annotated[
-    int, typer.Option("--top", min=1, help="Choose among so many of the run's best. Validation decides.")
+    int, typer.Option("--top", min=1, help="Number of the run's best architectures among which validation chooses.")
 ]
 GridOption = Annotated[
-    GridName,
-    typer.Option("--grid", help="small: 16 points around the search's settings; none: those settings alone."),
+    Literal["small", "none"],
+    typer.Option("--grid", help="small: 16 points around the search's settings; none: only those settings."),
 ]
 FinalEpochsOption = Annotated[
     int | None,
     typer.Option(
         "--epochs",
         min=1,
-        help="Of every training. More are of use to a language model only if its learning rate falls more slowly too: "
-        "--set evaluate.constant_epochs=N --set evaluate.decay=D. [dim]Default: 6 times the search's; for text as many "
-        "as the search's[/]",
+        help="Epochs of every training. A language model profits from more only if its learning rate also falls more "
+        "slowly: --set evaluate.constant_epochs=N --set evaluate.decay=D. [dim]Default: 6 times the search's; for text "
+        "the search's[/]",
     ),
 ]
 ScheduleOption = Annotated[
-    ScheduleName | None, typer.Option("--schedule", help="Of the learning rate. [dim]Default: the search's[/]")
+    Literal["constant", "step", "cosine"] | None,
+    typer.Option("--schedule", help="Schedule of the learning rate. [dim]Default: the search's[/]"),
+]
+LabelSmoothingOption = Annotated[
+    float | None,
+    typer.Option("--label-smoothing", help="Share of each label spread over all classes, for example 0.1."),
 ]
 SizeOption = Annotated[
     str | None,
     typer.Option(
-        "--size", help="Of a language model: the paper's 25M or 54M (tied) or 32M, or any number of parameters, 5M."
+        "--size", help="Parameters of a language model: the paper's 25M, 54M (tied) or 32M, or any number such as 5M."
     ),
 ]
-HiddenOption = Annotated[int | None, typer.Option("--hidden", min=1, help="Units of its layers instead.")]
+HiddenOption = Annotated[
+    int | None, typer.Option("--hidden", min=1, help="Units per layer of a language model, instead of --size.")
+]
 LikeOption = Annotated[
     str | None,
-    typer.Option("--like", metavar="BASELINE", help="A baseline's settings and number of parameters: lstm-small."),
+    typer.Option(
+        "--like", metavar="MODEL", help="Take settings and number of parameters from a reference model: lstm-small."
+    ),
 ]
-LabelSmoothingOption = Annotated[
-    float | None, typer.Option("--label-smoothing", help="Share of a label given to all classes, for example 0.1.")
-]
-ModelOption = Annotated[
-    Path | None, typer.Option("--out", "-o", help="The model's folder. [dim]Default: RUN/model or models/NAME[/]")
+FinalSeedOption = Annotated[int, typer.Option("--seed", help="Seed of the initial weights and of the data order.")]
+FinalSettingsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a setting: evaluate.batch_size=128, final.weight_decays=[1,3]. Repeatable.",
+    ),
 ]

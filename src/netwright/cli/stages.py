@@ -1,4 +1,4 @@
-"""What a person sees while a network is trained to the end: a bar for each stage, or plain lines in a log."""
+"""The progress of final trainings and comparisons: a bar for each stage in a terminal, plain lines elsewhere."""
 
 import sys
 from contextlib import AbstractContextManager
@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 
 class Stages(AbstractContextManager["Stages"]):
-    """Call it with a stage, how much of it has ended, and how much there is."""
+    """A callable that shows the progress of named stages; use it in a `with`."""
 
     def __init__(self) -> None:
         console = Console(stderr=True)
@@ -33,7 +33,7 @@ class Stages(AbstractContextManager["Stages"]):
             self._progress.stop()
 
     def __call__(self, stage: str, ended: int, total: int) -> None:
-        """Move the stage's bar, or say about every tenth of the way how far it is."""
+        """Move the bar of `stage` to `ended` of `total`; without a terminal print a line at every tenth."""
         if self._progress:
             if stage not in self._bars:
                 self._bars[stage] = self._progress.add_task(stage, total=total)

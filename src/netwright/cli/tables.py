@@ -1,4 +1,4 @@
-"""The table of the best architectures and the words below it, for a terminal and for a file."""
+"""The table of a run's best architectures and the notes below it, for a terminal and for a file."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from netwright.trials import TrialState
 
 
 def print_table(console: Console, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A framed table in a terminal; elsewhere aligned plain columns, two spaces apart, nothing cut off."""
+    """Print a framed table in a terminal, and elsewhere plain aligned columns without cutting anything off."""
     if console.is_terminal:
         table = Table(*headers, header_style="bold", row_styles=("", "dim"))
         for row in rows:
@@ -26,7 +26,7 @@ def print_table(console: Console, headers: Sequence[str], rows: Sequence[Sequenc
 
 
 def print_results(console: Console, results: Results, top: int, folder: object) -> None:
-    """What a run has found: the `top` best architectures and all that were confirmed, what failed."""
+    """Print the `top` best architectures of a run, all confirmed ones, and the first failures."""
     counts = {state: sum(trial.state is state for trial in results.trials) for state in TrialState}
     reused = sum(trial.reused_from is not None for trial in results.trials)
     data = f" on {results.data_name}" if results.data_name else ""
@@ -82,7 +82,7 @@ def _print_notes(console: Console, results: Results, metric: str, folder: object
     if results.confirmed:
         notes.append(f"confirmed: mean ± deviation of the {metric} over fresh seeds on the same split, to be quoted.")
         notes.append(
-            f"search's {metric}: the one training that the search saw, optimistic where it was picked for being high."
+            f"search's {metric}: of the search's one training, optimistic because it was picked for being high."
         )
     elif results.config["evaluate"]["kind"] == "table":
         test = results.best.metrics["test_accuracy"]
@@ -98,7 +98,7 @@ def _print_notes(console: Console, results: Results, metric: str, folder: object
 
 
 def _mishaps(results: Results) -> list[str]:
-    """A line for the first trial that failed, and for the first that was rejected."""
+    """A line each for the first failed and the first rejected trial."""
     notes = []
     for state, what in ((TrialState.FAILED, "failure"), (TrialState.REJECTED, "rejected")):
         if first := next((trial for trial in results.trials if trial.state is state), None):

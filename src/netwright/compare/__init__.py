@@ -1,1 +1,1 @@
-"""Strategies side by side: equal budgets, several seeds, statistics with intervals."""
+"""Comparison of strategies: equal budgets, several seeds, statistics with intervals."""

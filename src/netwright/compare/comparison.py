@@ -1,12 +1,12 @@
-"""What a comparison has found, for people and for programs: from the records of all runs to one document."""
+"""The results of a comparison, computed from the records of all runs."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
+from netwright.architectures.values import JsonObject
 from netwright.compare.plan import Budget, Plan
 from netwright.compare.records import Record
 from netwright.compare.statistics import (
@@ -22,10 +22,10 @@ from netwright.compare.statistics import (
     spread,
 )
 from netwright.errors import RunError
-from netwright.evaluation.factory import DatasetInfo
+from netwright.evaluation.interface import DatasetInfo
 
 NUM_POINTS = 100
-"""Of a curve."""
+"""Points of a curve."""
 TOPS = (1, 5, 15)
 MODELS = 400
 """The paper's comparison with random search: the means of the best 1, 5 and 15 models every 400 models (Figure 6)."""
@@ -33,15 +33,15 @@ MODELS = 400
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What one run has come to."""
+    """The result of one run."""
 
     seed: int
     best_reward: float
     best_score: float
     test_accuracy: float | None
-    """Of the architecture with the best reward, the first of them: what the run would have reported."""
+    """Of the first architecture with the best reward, which the run would have reported."""
     regret: float | None
-    """The best reward that there is, less the best one found."""
+    """The best possible reward minus the best one found; None if the former is unknown."""
     num_trials: int
     num_distinct: int
     cost: float
@@ -49,7 +49,10 @@ class RunSummary:
 
 @dataclass(frozen=True)
 class Curve:
-    """A mean over runs with its interval, at common places; None where a run has nothing yet, or is the only one."""
+    """A mean over runs with its 95% interval, at common x.
+
+    The mean is None where a run has no value yet, and the interval also where there is only one run.
+    """
 
     x: tuple[float, ...]
     mean: tuple[float | None, ...]
@@ -59,18 +62,18 @@ class Curve:
 
 @dataclass(frozen=True)
 class Summary:
-    """One strategy over its runs."""
+    """The results of one strategy over its runs."""
 
     strategy: str
     best_score: Spread
     test_accuracy: Spread | None
     regret: Spread | None
     found: Spread | None
-    """The share of runs that found the best there is."""
+    """The share of runs that found the optimum."""
     num_trials: float
     num_distinct: float
     num_unspent: int
-    """Runs that ended before their budget, after as many proposals as are allowed."""
+    """Runs that reached the limit of proposals before the end of their budget."""
     curve: Curve
     """The best score so far, by cost."""
     runs: tuple[RunSummary, ...]
@@ -78,7 +81,10 @@ class Summary:
 
 @dataclass(frozen=True)
 class ByModels:
-    """The paper's comparison: mean score of the best `top` models so far, less that of `against`; above 0 is better."""
+    """The paper's comparison: the mean score of the best `top` models so far minus that of `against`.
+
+    Above 0 is better, whichever direction of the score is.
+    """
 
     strategy: str
     against: str
@@ -88,13 +94,13 @@ class ByModels:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that table, JSON and page tell."""
+    """Everything that the table, the JSON document and the page show."""
 
     plan: Plan
     data: str | None
     data_notes: tuple[str, ...]
     best_score: float | None
-    """The best that there is, where that is known."""
+    """The best possible score, if known."""
     summaries: tuple[Summary, ...]
     better: Mapping[tuple[str, str], Spread]
     """The probability that a run of the first has a better reward than one of the second."""
@@ -102,7 +108,7 @@ class Comparison:
 
     @classmethod
     def of(cls, plan: Plan, records: Sequence[Record], dataset: DatasetInfo) -> "Comparison":
-        """The comparison of these runs; `RunError` where one of them has measured nothing."""
+        """Compare these runs; raise `RunError` if one of them has no measurement."""
         reward = plan.evaluation.reward
         best = None if dataset.best_score is None else reward(dataset.best_score)
         by_strategy = {name: [each for each in records if each.strategy == name] for name in plan.configs}
@@ -120,8 +126,8 @@ class Comparison:
             plan, dataset.name, dataset.notes, dataset.best_score, summaries, better, _by_models(by_strategy, sign)
         )
 
-    def to_json(self) -> dict[str, Any]:
-        """The document of `netwright compare --json`: the same runs give the same document."""
+    def to_json(self) -> JsonObject:
+        """Return the document of `netwright compare --json`, which is a function of the runs alone."""
         plan, reward = self.plan, self.plan.evaluation.reward
         return {
             "recipe": plan.config.recipe,
@@ -146,13 +152,13 @@ class Comparison:
 
 
 def _grid(budget: Budget) -> Array:
-    """The costs at which curves are told; the last is the budget."""
+    """Return the costs at which curves are evaluated; the last is the budget."""
     grid = np.linspace(0, budget.amount, NUM_POINTS + 1)[1:]
     return np.unique(np.ceil(grid)) if budget.unit == "trials" else grid
 
 
 def costs_of(record: Record, budget: Budget) -> Array:
-    """What had been spent after every trial."""
+    """Return the cumulative cost after every trial."""
     repeated = record.repeated
     prices = [budget.price(record.seconds[n], repeated=repeated[n]) for n in range(len(repeated))]
     return np.cumsum(prices)
@@ -162,7 +168,7 @@ def _summary(budget: Budget, records: Sequence[Record], best: float | None, grid
     runs = tuple(_run_summary(record, budget, best) for record in records)
     tested = [run.test_accuracy for run in runs if run.test_accuracy is not None]
     regrets = [run.regret for run in runs if run.regret is not None]
-    # What overran the budget counts where it ended.
+    # A trial that overruns the budget is counted at the budget.
     rows = [
         at_costs(best_so_far(record.rewards, record.scores), np.minimum(costs_of(record, budget), budget.amount), grid)
         for record in records
@@ -202,7 +208,7 @@ def _run_summary(record: Record, budget: Budget, best: float | None) -> RunSumma
 
 
 def _by_models(by_strategy: Mapping[str, Sequence[Record]], sign: float) -> tuple[ByModels, ...]:
-    """Every other strategy against random search, or against the first where that is not among them."""
+    """Compare every strategy with random search, or with the first one if random search is not among them."""
     shortest = min(len(record.rewards) for records in by_strategy.values() for record in records)
     step = min(MODELS, math.ceil(shortest / 10))
     numbers = range(step, shortest + 1, step)
@@ -221,7 +227,7 @@ def _by_models(by_strategy: Mapping[str, Sequence[Record]], sign: float) -> tupl
 
 
 def _curve(x: Array, runs: Array, against: Array | None = None) -> Curve:
-    """The mean of the runs, or its difference to that of `against`."""
+    """Return the mean of the runs, or its difference from that of `against`."""
     mean = runs.mean(axis=0)
     several = len(runs) > 1
     if against is not None:
@@ -233,5 +239,5 @@ def _curve(x: Array, runs: Array, against: Array | None = None) -> Curve:
 
 
 def _known(values: Array) -> tuple[float | None, ...]:
-    """JSON has no NaN."""
+    """Replace NaN, which JSON lacks, by None."""
     return tuple(None if math.isnan(value) else float(value) for value in values)

@@ -4,83 +4,83 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from netwright.architectures.values import JsonObject
 from netwright.compare import tables
-from netwright.compare.comparison import ByModels, Comparison, Curve
+from netwright.compare.comparison import Comparison, Curve
 from netwright.config import flattened
 from netwright.files import write_whole
 from netwright.report.charts import Figure, framed, short
-from netwright.report.html import Charts, cell, definitions, document, table, words
+from netwright.report.html import render
 
 FILE_NAME = "comparison.html"
 COLOURS = ("blue", "accent", "green", "warn", "muted", "ramp-6", "ramp-2", "points")
 STYLES = "td, td.number, th, th.number { max-width: 150px; white-space: normal; overflow-wrap: anywhere; }"
-"""Names of strategies are as long as their settings; an interval may stand below its mean."""
+"""A strategy's name is as long as its settings, and an interval may stand below its mean."""
 BAND = "30"
 """The opacity of an interval, hexadecimal."""
 
 
 def write_page(comparison: Comparison, folder: Path) -> Path:
-    """Write FOLDER/comparison.html; returns it."""
+    """Write FOLDER/comparison.html and return its path."""
     target = folder / FILE_NAME
     write_whole(target, page(comparison).encode())
     return target
 
 
 def page(comparison: Comparison) -> str:
-    """The whole document."""
-    placed = Charts()
-    name = comparison.plan.config.recipe.rpartition(":")[2]
-    data = f" on {comparison.data}" if comparison.data else ""
-    by_models = "".join(placed.place(_by_models(comparison, top)) for top in _tops(comparison.by_models))
-    body = [
-        f"<header><h1>{words(name)}</h1><p class=note>{words(f'Strategies side by side{data}')}</p></header>",
-        _table(*tables.strategies(comparison)),
-        *(f'<p class="note">{words(note)}</p>' for note in tables.notes(comparison)),
-        "<h2>Best so far</h2>",
-        *(
-            f'<div class="charts">{placed.place(each)}</div>'
-            for each in (_best_so_far(comparison), _distance(comparison))
-        ),
-        "<h2>How probably one run is better than another</h2>" if len(comparison.summaries) > 1 else "",
-        _table(*tables.pairs(comparison)) if len(comparison.summaries) > 1 else "",
-        "<h2>The best of so many models</h2>" if by_models else "",
-        f'<div class="charts">{by_models}</div>',
-        "<h2>Settings</h2>",
-        *(_settings(comparison, each.strategy) for each in comparison.summaries),
-    ]
-    return document(f"{name}, strategies side by side - netwright", body, placed.figures, styles=STYLES)
-
-
-def _table(headers: list[str], rows: tables.Rows) -> str:
-    unbroken = [[text.replace(", ", ",\N{NO-BREAK SPACE}") for text in row] for row in rows]  # intervals
-    cells = [[cell(words(text), number=index > 0) for index, text in enumerate(row)] for row in unbroken]
-    return table([(name, index > 0) for index, name in enumerate(headers)], cells)
+    """Render the comparison as one HTML document."""
+    best = [_best_so_far(comparison), *_regret(comparison)]
+    by_models = [_by_models(comparison, top) for top in sorted({each.top for each in comparison.by_models})]
+    return render(
+        "compare/comparison.html.jinja",
+        [*best, *by_models],
+        styles=STYLES,
+        name=comparison.plan.config.recipe.rpartition(":")[2],
+        data=comparison.data,
+        strategies=tables.strategies(comparison),
+        notes=tables.notes(comparison),
+        best=best,
+        pairs=tables.pairs(comparison) if len(comparison.summaries) > 1 else None,
+        by_models=by_models,
+        settings={
+            each.strategy: {
+                name: json.dumps(value) for name, value in flattened(comparison.plan.configs[each.strategy].to_json())
+            }
+            for each in comparison.summaries
+        },
+    )
 
 
 def _best_so_far(comparison: Comparison) -> Figure:
     reward, unit = comparison.plan.evaluation.reward, comparison.plan.budget.unit
     metric = reward.score_name.replace("_", " ")
     data = _lines(((each.strategy, each.curve) for each in comparison.summaries), comparison)
-    note = "The mean over runs of the best score so far, and its 95% interval; it begins where every run has one."
+    note = "Mean over runs with its 95% interval; it begins where every run has a score."
     return framed(f"Best {metric} so far", data, note, f"{unit} spent", metric, height=380)
 
 
-def _distance(comparison: Comparison) -> Figure | None:
-    """How far the best so far is from the best there is, where that is known."""
+def _regret(comparison: Comparison) -> list[Figure]:
+    """Plot the difference between the best score there is and the best so far; empty if the former is unknown."""
     best, unit = comparison.best_score, comparison.plan.budget.unit
     if best is None:
-        return None
+        return []
     means = [abs(best - mean) for each in comparison.summaries for mean in each.curve.mean if mean is not None]
     floor = min((mean for mean in means if mean), default=1.0) / 10
-    curves = [(each.strategy, distances(each.curve, best, floor)) for each in comparison.summaries]
-    note = "The mean over runs of the distance to the best there is, and its 95% interval."
-    figure = framed("What is missing", _lines(curves, comparison), note, f"{unit} spent", "distance", height=380)
-    figure["layout"]["yaxis"]["type"] = "log"
-    return figure
+    curves = [(each.strategy, regrets(each.curve, best, floor)) for each in comparison.summaries]
+    metric = comparison.plan.evaluation.reward.score_name.replace("_", " ")
+    note = (
+        f"The difference between the best {metric} there is and the best so far; mean over runs with its 95% interval."
+    )
+    figure = framed("Regret", _lines(curves, comparison), note, f"{unit} spent", "regret", height=380)
+    figure.layout["yaxis"]["type"] = "log"
+    return [figure]
 
 
-def distances(curve: Curve, best: float, floor: float) -> Curve:
-    """A logarithmic axis has no place for 0: a line ends there, an interval that reaches it ends at `floor`."""
+def regrets(curve: Curve, best: float, floor: float) -> Curve:
+    """Return the distances of a curve to `best`, for a logarithmic axis.
+
+    Such an axis has no place for 0: a line ends there, and an interval that reaches 0 ends at `floor`.
+    """
     mean = tuple(None if value is None or value == best else abs(best - value) for value in curve.mean)
     low, high = (
         tuple(None if value is None else max(abs(best - value), floor) for value in values)
@@ -89,24 +89,20 @@ def distances(curve: Curve, best: float, floor: float) -> Curve:
     return Curve(curve.x, mean, low, high)
 
 
-def _tops(by_models: Iterable[ByModels]) -> list[int]:
-    return sorted({each.top for each in by_models})
-
-
 def _by_models(comparison: Comparison, top: int) -> Figure:
-    """The paper's comparison with random search, of every strategy."""
+    """Plot the paper's comparison with random search, for every strategy."""
     group = [each for each in comparison.by_models if each.top == top]
     against = group[0].against
     data = _lines(((each.strategy, each.curve) for each in group), comparison)
-    what = "best model" if top == 1 else f"mean of the best {top} different models"
-    note = f"Above 0 a strategy is better than {against} after as many models; mean over runs and its 95% interval."
-    return framed(f"The {what}, less that of {against}", data, note, "models", "difference")
+    what = "Best model" if top == 1 else f"Mean of the top {top} distinct models"
+    note = f"Above 0 a strategy is better than {against} after as many models; mean over runs with its 95% interval."
+    return framed(f"{what}: improvement over {against}", data, note, "models", "improvement")
 
 
-def _lines(curves: Iterable[tuple[str, Curve]], comparison: Comparison) -> list[Figure]:
-    """A line with its band for each strategy, which has the same colour in all charts."""
+def _lines(curves: Iterable[tuple[str, Curve]], comparison: Comparison) -> list[JsonObject]:
+    """Return a line and its band for each strategy, which has the same colour in all charts."""
     order = [each.strategy for each in comparison.summaries]
-    data: list[Figure] = []
+    data: list[JsonObject] = []
     for strategy, curve in curves:
         colour = f"var:{COLOURS[order.index(strategy) % len(COLOURS)]}"
         sure = [
@@ -115,7 +111,12 @@ def _lines(curves: Iterable[tuple[str, Curve]], comparison: Comparison) -> list[
             if low is not None and high is not None
         ]
         if sure:
-            band: Figure = {"mode": "lines", "line": {"width": 0}, "fill": "toself", "fillcolor": f"{colour}/{BAND}"}
+            band: JsonObject = {
+                "mode": "lines",
+                "line": {"width": 0},
+                "fill": "toself",
+                "fillcolor": f"{colour}/{BAND}",
+            }
             x, low, high = (list(map(short, values)) for values in zip(*sure, strict=True))
             band |= {"x": x + x[::-1], "y": high + low[::-1], "hoverinfo": "skip", "showlegend": False}
             data.append({"legendgroup": strategy, **band})
@@ -130,9 +131,3 @@ def _lines(curves: Iterable[tuple[str, Curve]], comparison: Comparison) -> list[
             }
         )
     return data
-
-
-def _settings(comparison: Comparison, strategy: str) -> str:
-    settings = flattened(comparison.plan.configs[strategy].to_json())
-    shown = definitions((name, f"<code>{words(json.dumps(value))}</code>") for name, value in settings)
-    return f"<details><summary>{words(strategy)}</summary>{shown}</details>"

@@ -1,4 +1,4 @@
-"""What is compared: strategies with their settings, seeds, and the budget that every run has alike."""
+"""The plan of a comparison: strategies with their settings, seeds, and the common budget of all runs."""
 
 import json
 import re
@@ -6,21 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
+from netwright.architectures.values import JsonObject
 from netwright.config import STRATEGIES, RunConfig, differences, strategy_settings
 from netwright.errors import ConfigError, StoreError, unknown
-from netwright.evaluation.factory import Evaluation, evaluation_of
+from netwright.evaluation.factory import evaluation_of
+from netwright.evaluation.interface import Evaluation
 from netwright.files import replace_whole
 from netwright.trials import Trial
 
 FILE_NAME = "plan.json"
 MIN_PROPOSALS, PROPOSALS_PER_TRIAL = 1000, 10
-"""Where repeats may cost nothing, a run ends after so many proposals: the first, or the second times its trials."""
+"""Default limit of proposals if repeats may be free: the first, or the second times the trials if that is more."""
 
 
 class Repeats(StrEnum):
-    """What a trial costs whose architecture the same run has tried before."""
+    """Whether a trial costs anything if its run has tried the same architecture before."""
 
     charged = "charged"
     free = "free"
@@ -28,24 +29,24 @@ class Repeats(StrEnum):
 
 @dataclass(frozen=True)
 class Budget:
-    """What a run may spend: `amount` trials or seconds, and whether repeats count.
+    """The budget of a run: `amount` trials or seconds (`unit`), and whether repeats count.
 
-    A trial belongs to a run if all before it have cost less than `amount`, so that the last one may overrun it.
+    A trial belongs to a run if all before it cost less than `amount` together, so the last one may overrun it.
     """
 
     unit: str
     amount: float
     repeats: Repeats
     max_proposals: int
-    """A run that goes in circles at no cost ends after so many."""
+    """Limit for a run that keeps repeating itself at no cost."""
 
     @property
     def is_certain(self) -> bool:
-        """Whether every trial brings a run nearer to its end."""
+        """Whether every trial has a positive cost, so that the budget alone ends a run."""
         return self.unit == "trials" and self.repeats is Repeats.charged
 
     def price(self, seconds: float | None, *, repeated: bool) -> float:
-        """What one trial costs."""
+        """Return the cost of one trial."""
         if repeated and self.repeats is Repeats.free:
             return 0.0
         return 1.0 if self.unit == "trials" else seconds or 0.0
@@ -55,7 +56,7 @@ class Budget:
 
     @property
     def rule(self) -> str:
-        """The accounting in words, for the output."""
+        """Describe the accounting for the output."""
         if self.repeats is Repeats.charged:
             said = "a repeated architecture costs its seconds again and counts as a trial"
         else:
@@ -69,7 +70,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Plan:
-    """A comparison, complete. `configs` are the runs' settings by the strategy as it was written; seeds are apart."""
+    """A complete plan; `configs` are the settings of runs, except seeds, by the strategy as the user wrote it."""
 
     configs: Mapping[str, RunConfig]
     seeds: tuple[int, ...]
@@ -77,7 +78,7 @@ class Plan:
 
     @property
     def config(self) -> RunConfig:
-        """Any of the configs: what all have in common is read here."""
+        """One of the configs, to read settings that all have in common."""
         return next(iter(self.configs.values()))
 
     @property
@@ -87,11 +88,11 @@ class Plan:
 
     @property
     def runs_are_jobs(self) -> bool:
-        """Whether whole runs go side by side, and not the children of one run. A time limit needs processes."""
+        """Whether whole runs are parallel, and not the children of one run. A time limit needs processes."""
         return self.evaluation.is_instant and self.config.time_limit_seconds is None
 
     def seconds(self, trials: Sequence[Trial], number: int) -> float | None:
-        """What a trial cost, or would have cost if nothing had been taken over from an earlier one; None: unknown."""
+        """Return what a trial cost, or would have cost without reuse of an earlier one; None if unknown."""
         trial = trials[number]
         trained = trial if trial.reused_from is None else trials[trial.reused_from]
         if self.evaluation.seconds_metric is not None:
@@ -101,15 +102,15 @@ class Plan:
 
     @property
     def runs(self) -> list[tuple[str, int]]:
-        """(strategy, seed) of every run, in the order in which they are done."""
+        """(strategy, seed) of every run, in the order of execution."""
         return [(strategy, seed) for seed in self.seeds for strategy in self.configs]
 
     def run_config(self, strategy: str, seed: int) -> RunConfig:
-        """The settings of one run."""
+        """Return the settings of one run."""
         return self.configs[strategy].changed(seed=seed)
 
-    def to_json(self, data: str | None) -> dict[str, Any]:
-        """What all runs of a folder must have in common; `data` is the name of the data."""
+    def to_json(self, data: str | None) -> JsonObject:
+        """Return what all runs of a folder must have in common; `data` is the name of the data."""
         return {
             "unit": self.budget.unit,
             "amount": self.budget.amount,
@@ -131,9 +132,20 @@ def make_plan(
     max_proposals: int | None = None,
     settings: Sequence[str] = (),
 ) -> Plan:
-    """The comparison of `strategies`, "a,b:KEY=VALUE:KEY=VALUE,c", by seeds from the config's own on.
+    """Plan a comparison.
 
-    `settings` are `KEY=VALUE` assignments for all alike. `ConfigError` says what cannot be compared.
+    Args:
+        config: The recipe's settings; seeds count up from its own.
+        strategies: Written as "a,b:KEY=VALUE:KEY=VALUE,c".
+        num_seeds: Runs of every strategy.
+        trials: The budget of a run in trials; exactly one of `trials` and `seconds` is given.
+        seconds: The budget of a run in seconds.
+        repeats: Whether repeated architectures are charged.
+        max_proposals: Limit of proposals of a run whose budget alone does not end it.
+        settings: `KEY=VALUE` assignments for all strategies.
+
+    Raises:
+        ConfigError: These strategies or this budget cannot be compared.
     """
     if num_seeds < 1:
         raise ConfigError(f"--num-seeds {num_seeds}: expected 1 or more runs of every strategy")
@@ -181,7 +193,7 @@ def _budget(trials: int | None, seconds: float | None, repeats: Repeats, max_pro
 
 
 def _with_strategy(config: RunConfig, written: str) -> RunConfig:
-    """The config with a strategy written as NAME:KEY=VALUE; the recipe's own settings stand where it has that one."""
+    """Return the config with the strategy NAME:KEY=VALUE; the recipe's settings of the same strategy are kept."""
     name, *assignments = written.split(":")
     if name != config.strategy.name:
         config = config.changed(strategy=strategy_settings(name))
@@ -196,17 +208,17 @@ def _with_strategy(config: RunConfig, written: str) -> RunConfig:
 
 
 def file_name(strategy: str) -> str:
-    """A strategy as it was written, as part of a file's name."""
+    """Return a strategy, as the user wrote it, as part of a file name."""
     return re.sub(r"[^\w.=]+", "-", strategy)
 
 
 def default_folder(recipe: str, strategies: str) -> Path:
-    """Where a comparison goes unless a user says otherwise."""
+    """Return the default folder of a comparison."""
     return Path("comparisons") / "-".join([recipe.rpartition(":")[2], *map(file_name, strategies.split(","))])
 
 
 def keep_plan(plan: Plan, folder: Path, data: str | None) -> None:
-    """Note in `folder` what is compared there; `ConfigError` names what differs from what is noted already.
+    """Write the plan into `folder`; raise `ConfigError` if it contradicts the plan stored there.
 
     Seeds and strategies may be added at any time.
     """
@@ -219,7 +231,7 @@ def keep_plan(plan: Plan, folder: Path, data: str | None) -> None:
     replace_whole(path, json.dumps(document, indent=1).encode())
 
 
-def _stored(path: Path) -> dict[str, Any]:
+def _stored(path: Path) -> JsonObject:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         if {*stored} != {"unit", "amount", "repeats", "max_proposals", "data", "strategies"}:
@@ -229,8 +241,8 @@ def _stored(path: Path) -> dict[str, Any]:
         raise StoreError(f"{path} is no plan of a comparison ({error}); choose another --out") from None
 
 
-def _changes(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """Every difference in words."""
+def _changes(stored: JsonObject, wanted: JsonObject) -> list[str]:
+    """Describe every difference."""
     changed = []
     theirs, ours = (f"{each['amount']:,g} {each['unit']} a run" for each in (stored, wanted))
     if theirs != ours:

@@ -1,4 +1,4 @@
-"""A run of a comparison as the few numbers of every trial that statistics need, and the ledger that ends it."""
+"""Records of a comparison's runs: the numbers that the statistics need, and the ledger that enforces the budget."""
 
 import json
 from collections.abc import Sequence
@@ -15,25 +15,25 @@ from netwright.trials import Trial, TrialState
 
 @dataclass(frozen=True)
 class Record:
-    """One run: an entry for each trial in every list, in the order of trials."""
+    """One run; every list has one entry per trial, in their order."""
 
     strategy: str
     seed: int
     rewards: tuple[float | None, ...]
-    """None where a trial was not measured."""
+    """None for a trial without a measurement."""
     scores: tuple[float | None, ...]
     seconds: tuple[float | None, ...]
-    """What a trial cost or, a repeat, would have cost again; None where nobody knows."""
+    """What a trial cost, or what a repeat would have cost if trained again; None if unknown."""
     test_accuracies: tuple[float | None, ...]
-    """None where the task knows none during a search, which is usual."""
+    """Usually None: most tasks do not measure it during a search."""
     firsts: tuple[int, ...]
     """The number of the first trial with the same architecture."""
     error: str | None = None
-    """Why the first trial failed that did."""
+    """The error of the first failed trial."""
 
     @classmethod
     def of(cls, plan: Plan, strategy: str, seed: int, trials: Sequence[Trial]) -> Self:
-        """The record of a run's finished trials."""
+        """Make the record of a run's finished trials."""
         done = [trial.state is TrialState.DONE for trial in trials]
         score_name = plan.evaluation.reward.score_name
         first: dict[str, int] = {}
@@ -50,16 +50,16 @@ class Record:
 
     @property
     def repeated(self) -> list[bool]:
-        """Whether an earlier trial had the architecture."""
+        """For each trial, whether an earlier one had the same architecture."""
         return [first < number for number, first in enumerate(self.firsts)]
 
     def write(self, path: Path) -> None:
-        """Keep the record as JSON, whole or not at all."""
+        """Write the record as JSON, atomically."""
         replace_whole(path, json.dumps(asdict(self), separators=(",", ":")).encode())
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """What `write` wrote; `StoreError` for anything else."""
+        """Read what `write` wrote; raise `StoreError` for anything else."""
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
             lists = {name: tuple(value) for name, value in document.items() if isinstance(value, list)}
@@ -72,17 +72,17 @@ class Record:
 
 
 class Ledger:
-    """Follows what a run spends, trial by trial in their order, and ends it where its budget does."""
+    """Adds up the costs of a run's trials in their order, and ends the run with its budget."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self.spent = 0.0
         self.num_trials = 0
-        """Trials that belong to the run, so far."""
+        """Trials that belong to the run so far."""
         self._seen: set[str] = set()
 
     def follow(self, core: SearchCore) -> None:
-        """Count the trials that have ended; at the end of the budget limit `core` to them, which finishes it."""
+        """Count finished trials; at the end of the budget, finish `core` by limiting it to them."""
         while not self.ended and self.num_trials < len(core.trials):
             trial = core.trials[self.num_trials]
             if not trial.state.finished:
@@ -97,6 +97,6 @@ class Ledger:
 
     @property
     def ended(self) -> bool:
-        """Whether the budget is spent, or the run goes in circles."""
+        """Whether the budget is spent or the limit of proposals reached."""
         budget = self._plan.budget
         return self.spent >= budget.amount or self.num_trials >= budget.max_proposals

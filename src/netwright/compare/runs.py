@@ -1,43 +1,47 @@
-"""The runs of a comparison: whole runs side by side where children are instant, else one run folder after the other."""
+"""Executes the runs of a comparison: in parallel if children are instant, else one run folder after the other."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 
 from netwright.compare.plan import Plan, file_name, keep_plan
 from netwright.compare.records import Ledger, Record
 from netwright.config import RunConfig
 from netwright.errors import NetwrightError, RunError, StoreError
-from netwright.evaluation.factory import DatasetInfo
+from netwright.evaluation.interface import DatasetInfo
 from netwright.execution.attempts import run_all
 from netwright.execution.in_process import InProcessExecutor
 from netwright.execution.local import LocalExecutor, usable_cores
 from netwright.files import locked
+from netwright.searching.callbacks import Callback
 from netwright.searching.core import SearchCore, Step
 from netwright.searching.factory import make_core
 from netwright.searching.loop import drive
-from netwright.searching.run import Placement, default_workers, look_at_data, run_search
+from netwright.searching.placement import Placement, default_workers
+from netwright.searching.run import open_data, run_search
 from netwright.trials import Job, Measurement, Outcome
 
 RUNS = "runs"
 """The sub-folder with the runs."""
 
 OnProgress = Callable[[float, float], None]
-"""Told how much of all budgets is spent, and how much there is."""
+"""Called with the amount spent and the total of all budgets."""
 
 
 def execute(
     plan: Plan, folder: Path, placement: Placement, on_progress: OnProgress
 ) -> tuple[list[Record], DatasetInfo]:
-    """Do every run of `plan` that is not in `folder` yet; return the records of all, and what is known of the data.
+    """Execute the runs of `plan` that are not in `folder` yet.
 
-    Stopping it loses no finished run and, where children are trained, no finished trial; the same call goes on.
+    An interruption loses no finished run and, if children are trained, no finished trial; the same call resumes.
+
+    Returns:
+        The records of all runs, and the description of the data.
     """
-    plan.config.space.at(0).start()  # parameters that the space refuses are found before anything is written
-    dataset = look_at_data(plan.config, placement)
+    plan.config.space.at(0).start()  # refuses invalid parameters before anything is written
+    dataset = open_data(plan.config, placement)
     try:
         (folder / RUNS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -61,7 +65,7 @@ def execute(
 
 
 def record_path(folder: Path, strategy: str, seed: int) -> Path:
-    """The file of one run's record."""
+    """Return the path of one run's record."""
     return folder / RUNS / f"{file_name(strategy)}-seed{seed}.json"
 
 
@@ -70,13 +74,13 @@ def record_path(folder: Path, strategy: str, seed: int) -> Path:
 
 @dataclass(frozen=True)
 class WholeRun:
-    """An `Evaluate` whose job is one run, (strategy, seed), of instant children; measures its `Record`."""
+    """An `Evaluate` that executes a whole run, (strategy, seed), of instant children and measures its `Record`."""
 
     plan: Plan
     dataset: DatasetInfo
 
     def __call__(self, job: Job) -> Measurement:
-        """The record, or the words of netwright's own error."""
+        """Return the record, or the message of a netwright error."""
         strategy, seed = job.architecture
         try:
             return Measurement({"record": self.play(strategy, seed)})
@@ -84,7 +88,7 @@ class WholeRun:
             return Measurement({"error": str(error)})
 
     def play(self, strategy: str, seed: int) -> Record:
-        """Search to the end of the budget, in this process, keeping nothing but the trials."""
+        """Search to the end of the budget in this process and in memory."""
         core = make_core(self.plan.run_config(strategy, seed), None, self.dataset.shape)
         ledger = Ledger(self.plan)
         executor = InProcessExecutor(self.plan.evaluation.evaluate(self.dataset.folder))
@@ -122,16 +126,11 @@ def _record_in(outcome: Outcome, strategy: str, seed: int) -> Record:
 # Trained children -----------------------------------------------------------------------------------------------------
 
 
-class Bookkeeping(AbstractContextManager["Bookkeeping"]):
-    """Ends a run with its budget; implements `Callback`."""
+class Bookkeeping(Callback):
+    """Ends a run with its budget."""
 
     def __init__(self, ledger: Ledger, on_spent: Callable[[float], None]) -> None:
         self._ledger, self._on_spent = ledger, on_spent
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing to put away."""
 
     def begin(self, core: SearchCore, config: RunConfig, placement: Placement, data_notes: Sequence[str]) -> None:
         """Count what an earlier start has spent."""
@@ -145,9 +144,6 @@ class Bookkeeping(AbstractContextManager["Bookkeeping"]):
     def _follow(self) -> None:
         self._ledger.follow(self.core)
         self._on_spent(self._ledger.spent)
-
-    def confirming(self, ended: int, total: int) -> None:
-        """Nothing is confirmed in a comparison."""
 
 
 def _one_after_the_other(
@@ -169,12 +165,12 @@ def _one_after_the_other(
 def _trained(
     plan: Plan, strategy: str, seed: int, folder: Path, placement: Placement, on_spent: Callable[[float], None]
 ) -> Record:
-    """One run in a folder of its own, as `netwright search` makes it."""
+    """Execute one run in a folder of its own, as `netwright search` does."""
     config, ledger = plan.run_config(strategy, seed), Ledger(plan)
     placement = replace(placement, workers=placement.workers or default_workers(config))
     with Bookkeeping(ledger, on_spent) as callback:
         run_search(config, folder, placement, callback)
         trials = callback.core.trials[: ledger.num_trials]
-        if not plan.budget.is_certain:  # note in the folder how long the run has become
+        if not plan.budget.is_certain:  # store the final number of trials in the folder
             run_search(config.changed(num_trials=ledger.num_trials), folder, placement, callback)
     return Record.of(plan, strategy, seed, trials)

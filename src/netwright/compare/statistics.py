@@ -1,7 +1,7 @@
-"""The numbers of a comparison, with 95% intervals: plain arrays in, plain arrays out.
+"""Statistics of a comparison with 95% confidence intervals.
 
-Intervals are bootstrapped: runs are drawn anew with replacement, and the middle 95% of what they would have given is
-the interval (Efron 1979). They are those of means over runs, so more seeds make them narrower.
+Intervals of means over runs are percentile bootstraps (Efron 1979): runs are resampled with replacement, and the middle
+95% of the resampled means is the interval.
 """
 
 import functools
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from netwright.searching.results import wilson_interval
 from netwright.seeds import derive_seed
 
 Array = NDArray[np.float64]
 NUM_RESAMPLES = 2000
 TAILS = (2.5, 97.5)
 """Percent."""
-NORMAL_QUANTILE = 1.959964
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Spread:
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """What there is to say of one number from each of several runs."""
+    """Return mean, standard deviation and interval of one number from each of several runs."""
     array = np.array(values, dtype=float)
     if len(array) == 1:
         return Spread(float(array[0]), None, None, None)
@@ -41,29 +41,25 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def share(hits: Sequence[bool]) -> Spread:
-    """A share with Wilson's interval (1927), which says something of 0% and 100% too."""
-    count, rate = len(hits), sum(hits) / len(hits)
-    squared = NORMAL_QUANTILE**2
-    centre = rate + squared / (2 * count)
-    half = NORMAL_QUANTILE * math.sqrt(rate * (1 - rate) / count + squared / (4 * count**2))
-    scale = 1 + squared / count
-    return Spread(rate, None, max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale))
+    """Return the share of hits with Wilson's interval."""
+    rate = sum(hits) / len(hits)
+    return Spread(rate, None, *wilson_interval(rate, len(hits)))
 
 
 @functools.cache
 def resamples(count: int, what: str) -> Array:
-    """How often each of `count` runs is drawn, by resample: NUM_RESAMPLES rows that sum to `count`."""
+    """Return how often each of `count` runs is sampled: NUM_RESAMPLES rows that sum to `count`."""
     rng = np.random.default_rng(derive_seed("bootstrap", what, count))
     return rng.multinomial(count, [1 / count] * count, size=NUM_RESAMPLES).astype(float)
 
 
 def interval(runs: Array) -> tuple[Array, Array]:
-    """Of the mean of every column; a row for each run."""
+    """Return the bounds of the mean of every column of `runs`, shape (runs, columns)."""
     return _middle(resamples(len(runs), "a") @ runs / len(runs))
 
 
 def interval_of_difference(runs: Array, against: Array) -> tuple[Array, Array]:
-    """Of the difference between the means of every column, the two groups of runs being independent."""
+    """Return the bounds of the difference between the column means of two independent groups of runs."""
     ours = resamples(len(runs), "a") @ runs / len(runs)
     theirs = resamples(len(against), "b") @ against / len(against)
     return _middle(ours - theirs)
@@ -75,7 +71,7 @@ def _middle(resampled: Array) -> tuple[Array, Array]:
 
 
 def probability_of_better(values: Sequence[float], against: Sequence[float]) -> Spread:
-    """That a run of the one has a higher value than a run of the other: over all pairs of runs, ties count half."""
+    """Return the probability that a value is higher than one of `against`: over all pairs, ties count half."""
     ours, theirs = np.array(values)[:, None], np.array(against)[None, :]
     wins = (ours > theirs) + 0.5 * (ours == theirs)
     if min(wins.shape) == 1:
@@ -86,7 +82,7 @@ def probability_of_better(values: Sequence[float], against: Sequence[float]) -> 
 
 
 def best_so_far(rewards: Sequence[float | None], scores: Sequence[float | None]) -> Array:
-    """After every trial, the score of the trial with the highest reward so far; NaN before the first."""
+    """Return, after every trial, the score of the trial with the highest reward so far; NaN before the first."""
     best, score, found = -math.inf, math.nan, []
     for reward, measured in zip(rewards, scores, strict=True):
         if reward is not None and measured is not None and reward > best:
@@ -96,7 +92,10 @@ def best_so_far(rewards: Sequence[float | None], scores: Sequence[float | None])
 
 
 def at_costs(values: Array, costs: Array, grid: Array) -> Array:
-    """The last of `values` whose cost, of the same index and never falling, is at most each of `grid`; else NaN."""
+    """Return, for each cost of `grid`, the last of `values` reached at that cost; NaN where there is none.
+
+    `costs` belong to the values of the same index and never fall.
+    """
     indices = np.searchsorted(costs, grid, side="right") - 1
     return np.where(indices >= 0, values[np.maximum(indices, 0)], math.nan)
 
@@ -108,9 +107,9 @@ def best_unique(
     top: int,
     numbers: Sequence[int],
 ) -> Array:
-    """The mean score of the `top` best different architectures among the first n trials, for every n of `numbers`.
+    """Return the mean score of the `top` best distinct architectures of the first n trials, for every n of `numbers`.
 
-    NaN where there are not so many (paper, section 4.2: the comparison with random search).
+    NaN where there are fewer (paper, section 4.2: the comparison with random search).
     """
     known = [
         (number, reward, score)

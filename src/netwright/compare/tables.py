@@ -1,22 +1,22 @@
-"""The tables of a comparison and what stands below them, as text for a terminal and for the page."""
+"""The tables of a comparison and the notes below them, as text for a terminal and for the page."""
 
 from netwright.compare.comparison import Comparison
 from netwright.compare.statistics import Spread
 
 Rows = list[list[str]]
 ENOUGH_RUNS = 10
-"""From here on a bootstrapped interval of the mean holds the true one in about 90% of cases and more."""
+"""Runs from which a bootstrapped 95% interval covers the true mean in about 90% of cases or more."""
 
 
 def strategies(comparison: Comparison) -> tuple[list[str], Rows]:
-    """Headers and rows: a strategy on each."""
+    """Return headers and rows: one row for each strategy."""
     metric = comparison.plan.evaluation.reward.score_name.replace("_", " ")
     summaries = comparison.summaries
     tested = all(each.test_accuracy for each in summaries)
     known = all(each.regret for each in summaries)
     headers = ["strategy", "runs", f"best {metric}"]
-    headers += ["its test accuracy"] if tested else []
-    headers += ["regret", "best found"] if known else []
+    headers += ["test accuracy"] if tested else []
+    headers += ["regret", "optimum found"] if known else []
     rows = []
     for each in summaries:
         row = [each.strategy, str(len(each.runs)), value(each.best_score)]
@@ -24,11 +24,11 @@ def strategies(comparison: Comparison) -> tuple[list[str], Rows]:
         if each.regret and each.found and known:
             row += [value(each.regret), share(each.found)]
         rows.append([*row, f"{each.num_trials:,.5g}", f"{each.num_distinct:,.5g}"])
-    return [*headers, "trials", "distinct"], rows
+    return [*headers, "trials", "distinct architectures"], rows
 
 
 def pairs(comparison: Comparison) -> tuple[list[str], Rows]:
-    """Headers and rows: how probably a run of the row's strategy is better than one of the column's."""
+    """Return headers and rows: the probability that a run of the row's strategy beats one of the column's."""
     names = [each.strategy for each in comparison.summaries]
     rows = []
     for one in names:
@@ -38,22 +38,22 @@ def pairs(comparison: Comparison) -> tuple[list[str], Rows]:
 
 
 def notes(comparison: Comparison) -> list[str]:
-    """How to read the tables."""
+    """Explain the tables: budget, seeds, intervals, columns, incomplete runs, treatment of the data."""
     plan = comparison.plan
     known = any(each.regret for each in comparison.summaries)
     found = [
         plan.budget.rule,
-        f"seeds {plan.seeds[0]} to {plan.seeds[-1]}; mean ± standard deviation over runs, in brackets the 95% interval "
-        "of the mean, bootstrapped, or of a share",
+        f"seeds {plan.seeds[0]} to {plan.seeds[-1]}; mean ± standard deviation over runs; in brackets the 95% "
+        "confidence interval, bootstrapped for means and probabilities, Wilson's for shares",
     ]
     if any(1 < len(each.runs) < ENOUGH_RUNS for each in comparison.summaries):
         found.append(
-            f"intervals of fewer than {ENOUGH_RUNS} runs are too narrow: one bootstrapped from 5 holds the true "
-            "mean in about 84% of cases, and 100% in the second table is no certainty; more --num-seeds join these"
+            f"intervals of fewer than {ENOUGH_RUNS} runs are too narrow: one bootstrapped from 5 covers the true "
+            "mean in about 84% of cases, and 100% in the second table is no certainty; a larger --num-seeds adds runs"
         )
     if known:
         found.append(
-            "regret: the best reward that there is, less the best found; best found: the share of runs with regret 0"
+            "regret: the best possible reward minus the best found; optimum found: the share of runs with regret 0"
         )
     found += [
         f"{each.strategy}: {each.num_unspent} of {len(each.runs)} runs ended before their budget, after "
@@ -65,13 +65,13 @@ def notes(comparison: Comparison) -> list[str]:
 
 
 def value(spread: Spread) -> str:
-    """Mean ± deviation [interval], as far as they are known."""
+    """Format as mean ± deviation [interval], leaving out what is unknown."""
     deviation = "" if spread.deviation is None else f" ± {spread.deviation:.2g}"
     return f"{spread.mean:.4g}{deviation}{_between(spread, '{:.4g}')}"
 
 
 def share(spread: Spread) -> str:
-    """Mean [interval] in percent."""
+    """Format as mean [interval] in percent."""
     return f"{spread.mean:.0%}{_between(spread, '{:.0%}')}"
 
 

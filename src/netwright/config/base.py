@@ -1,11 +1,12 @@
-"""What all groups of settings share, and the kinds of values that they hold."""
+"""The base class of all groups of settings, and the types of values that several of them use."""
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
 
+from netwright.architectures.values import JsonObject
 from netwright.errors import ConfigError
 from netwright.spaces.programs import Space
 from netwright.spaces.references import reference, resolve, space_from_json, space_to_json
@@ -16,7 +17,7 @@ SpaceField = Annotated[
     PlainSerializer(space_to_json),
 ]
 FunctionField = Annotated[
-    Callable[..., Any],
+    Callable[..., float],
     PlainValidator(lambda value: value if callable(value) else resolve(value)),
     PlainSerializer(reference),
 ]
@@ -30,20 +31,24 @@ Values = Annotated[tuple[Value, ...], Field(min_length=1)]
 
 
 class Settings(BaseModel):
-    """What all groups of settings share."""
+    """Base class of all groups of settings: frozen, unknown names are refused, to JSON and back."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Self:
-        """The settings that `to_json` wrote; `ConfigError` names every setting that does not fit."""
+    def from_json(cls, document: Mapping[str, object]) -> Self:
+        """Make the settings from JSON values, or from Python values of the fields.
+
+        Raises:
+            ConfigError: Lists every setting that is unknown, missing or invalid.
+        """
         try:
             return cls.model_validate(document)
         except ValidationError as error:
             problems = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
             raise ConfigError("; ".join(problems)) from None
 
-    def to_json(self) -> dict[str, Any]:
-        """JSON values from which `from_json` makes equal settings."""
-        document: dict[str, Any] = json.loads(self.model_dump_json())
+    def to_json(self) -> JsonObject:
+        """Return JSON values from which `from_json` makes equal settings."""
+        document: JsonObject = json.loads(self.model_dump_json())
         return document

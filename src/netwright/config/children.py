@@ -1,6 +1,7 @@
-"""Settings of the kinds of children: how one is trained and judged."""
+"""Settings of the kinds of children: how a child is trained and evaluated."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
@@ -8,8 +9,20 @@ from netwright.children.dropout import Dropout
 from netwright.config.base import Fraction, FunctionField, NonNegative, Positive, Settings, Share
 
 
-class ImageSettings(Settings):
-    """How a child is trained on images and judged (paper, section 4.1)."""
+class ChildSettings(Settings):
+    """Base class of the settings of one kind of child, with what the rest of a config must respect.
+
+    A new kind is a class here, added to `EvaluateSettings`, and a description in `netwright.evaluation`.
+    """
+
+    cannot_limit: ClassVar[Mapping[str, str]] = {}
+    """The costs that cannot be limited ("parameters", "multiply_adds"), each with the reason."""
+    cannot_confirm: ClassVar[str | None] = None
+    """Why architectures cannot be confirmed by training them again; None where they can."""
+
+
+class ImageSettings(ChildSettings):
+    """How a network is trained on images and evaluated (paper, section 4.1)."""
 
     kind: Literal["images"] = "images"
     task: str = "cifar10"
@@ -31,12 +44,16 @@ class ImageSettings(Settings):
     channels_last: bool = True
 
 
-class TextSettings(Settings):
-    """How a recurrent cell is dropped into a language model, trained and judged (paper, section 4.2).
+class TextSettings(ChildSettings):
+    """How the language model around a recurrent cell is trained and evaluated (paper, section 4.2).
 
-    The paper names layers, size, epochs and reward; the rest is of the models that it compares with, of medium size
+    The paper gives layers, size, epochs and reward; the other values are those of its reference models of medium size
     (Zaremba et al. 2014, Gal & Ghahramani 2016).
     """
+
+    cannot_limit: ClassVar[Mapping[str, str]] = {
+        "multiply_adds": "multiply-adds are counted for networks for images alone; limit the parameters of a cell"
+    }
 
     kind: Literal["text"] = "text"
     task: str = "ptb"
@@ -71,19 +88,33 @@ class TextSettings(Settings):
         return self
 
 
-class FunctionSettings(Settings):
+class FunctionSettings(ChildSettings):
     """A user's own function: architecture -> reward."""
+
+    cannot_limit: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("parameters", "multiply_adds"),
+        "netwright counts the costs of its own networks; a function of your own counts its own",
+    )
+
+    task: ClassVar[None] = None
+    """The function has its own data."""
 
     kind: Literal["function"] = "function"
     function: FunctionField
 
 
-class TableSettings(Settings):
+class TableSettings(ChildSettings):
     """A table of trained architectures: each is looked up, none is trained."""
+
+    cannot_limit: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("parameters", "multiply_adds"),
+        "costs are counted for networks that are trained; a table is searched without limits",
+    )
+    cannot_confirm: ClassVar[str | None] = "what stands in a table stays what it is; there is nothing to confirm"
 
     kind: Literal["table"] = "table"
     task: str = "nasbench201-cifar10"
 
 
 EvaluateSettings = ImageSettings | TextSettings | FunctionSettings | TableSettings
-"""How a child is judged; the kind tells them apart."""
+"""The settings of any kind of child; the field `kind` is the discriminator."""

@@ -1,20 +1,35 @@
 """Settings of the final training."""
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import PositiveInt
 
 from netwright.config.base import Below1, Fraction, NonNegative, Positive, Settings, Share, Values
 
 
-class FinalSettings(Settings):
+class FinalTrainingSettings(Settings):
+    """What the final trainings of all kinds of children have in common."""
+
+    grid: ClassVar[tuple[str, ...]]
+    """The names of the settings whose values the grid combines."""
+
+    top: PositiveInt = 1  # architectures among which validation chooses; the paper takes the search's best one
+    seed: int = 0
+
+    def without_grid(self) -> Self:
+        """Return a copy that keeps only the first value of each list: the search's own settings."""
+        return self.model_copy(update={name: getattr(self, name)[:1] for name in self.grid})
+
+
+class FinalSettings(FinalTrainingSettings):
     """The final training: a grid on the search's split, its best point on all images but the test set's (section 4.1).
 
-    The paper names the four things that its grid varies and none of their values. The first value of each is the
+    The paper names the four settings that its grid varies and none of their values. The first value of each is the
     search's own setting.
     """
 
-    top: PositiveInt = 1  # architectures among which validation chooses; the paper takes the search's best one
+    grid: ClassVar = ("learning_rates", "weight_decays", "epsilons", "decays_at")
+
     epochs: PositiveInt | None = None  # None: 6 times the search's, DenseNet's 300 for the paper's 50
     schedule: Literal["constant", "step", "cosine"] | None = None  # None: the search's
     label_smoothing: Below1 = 0.0  # none in the paper
@@ -22,32 +37,19 @@ class FinalSettings(Settings):
     weight_decays: Values[NonNegative] = (1.0, 5.0)  # times the search's
     epsilons: Values[Share] = (1e-5, 1e-3)  # of batch normalisation
     decays_at: Values[Below1 | None] = (None, 0.75)  # of training, where the rate begins to fall; None: the schedule's
-    seed: int = 0
-
-    def without_grid(self) -> Self:
-        """The same with the search's own settings only."""
-        first = {name: getattr(self, name)[:1] for name in ("learning_rates", "weight_decays", "epsilons", "decays_at")}
-        return self.model_copy(update=first)
 
 
-class FinalTextSettings(Settings):
-    """The final training of a language model: a grid on what the search saw, its best point on the whole text.
+class FinalTextSettings(FinalTrainingSettings):
+    """The final training of a language model: a grid on the search's text, its best point on the whole text.
 
-    The paper names what its grid varies (section 4.2) and none of the values. The first value of each is the search's
-    own setting.
+    The paper names the settings that its grid varies (section 4.2) and none of their values. The first value of each
+    is the search's own setting.
     """
 
-    top: PositiveInt = 1  # architectures among which validation chooses; the paper takes the search's best one
+    grid: ClassVar = ("learning_rates", "init_ranges", "dropouts", "constant_epochs")
+
     epochs: PositiveInt | None = None  # None: the search's
     learning_rates: Values[Positive] = (1.0, 0.5)  # times the search's
     init_ranges: Values[Positive] = (1.0, 0.5)  # times the search's
     dropouts: Values[Fraction] = (1.0, 0.7)  # times every rate of the search's
     constant_epochs: Values[NonNegative] = (1.0, 1.5)  # times the search's
-    seed: int = 0
-
-    def without_grid(self) -> Self:
-        """The same with the search's own settings only."""
-        first = {
-            name: getattr(self, name)[:1] for name in ("learning_rates", "init_ranges", "dropouts", "constant_epochs")
-        }
-        return self.model_copy(update=first)

@@ -2,18 +2,19 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator
 
+from netwright.architectures.values import JsonObject
 from netwright.config.base import NonNegative, Positive, Settings, SpaceField
-from netwright.config.children import EvaluateSettings, FunctionSettings, TableSettings, TextSettings
+from netwright.config.children import EvaluateSettings
 from netwright.config.strategies import ReinforceSettings, StrategyField, StrategySettings
 from netwright.errors import ConfigError, unknown
 
 
 class ConstraintSettings(Settings):
-    """What a child may cost, counted before it is trained: parameters, and multiply-adds for one image."""
+    """Limits on the costs of a child, counted before training: parameters, and multiply-adds for one image."""
 
     max_parameters: PositiveInt | None = None  # above it a child is rejected, and not trained
     max_multiply_adds: PositiveInt | None = None
@@ -23,10 +24,18 @@ class ConstraintSettings(Settings):
     weight: NonNegative = 0.07  # MnasNet (Tan et al. 2019)
 
     @property
+    def limited(self) -> frozenset[str]:
+        """The costs that have a limit or a target: "parameters", "multiply_adds"."""
+        return frozenset(
+            cost
+            for cost in ("parameters", "multiply_adds")
+            if getattr(self, f"max_{cost}") or getattr(self, f"target_{cost}")
+        )
+
+    @property
     def in_use(self) -> bool:
-        """Whether costs matter."""
-        limits = (self.max_parameters, self.max_multiply_adds, self.target_parameters, self.target_multiply_adds)
-        return any(limit is not None for limit in limits)
+        """Whether any cost has a limit or a target."""
+        return bool(self.limited)
 
 
 class ConfirmSettings(Settings):
@@ -38,16 +47,16 @@ class ConfirmSettings(Settings):
 
 
 class ReplicaSettings(Settings):
-    """The paper's asynchronous scheme: replicas of the controller over a parameter server of several shards."""
+    """The paper's asynchronous scheme: replicas of the controller and a parameter server of several shards."""
 
-    count: PositiveInt = 100  # K, replicas that each draw `batch_size` architectures; paper, CIFAR-10 (400 on PTB)
+    count: PositiveInt = 100  # K, replicas that each sample `batch_size` architectures; paper, CIFAR-10 (400 on PTB)
     servers: PositiveInt = 20  # S, shards of the parameters; paper (the slides have 10)
     accumulate: PositiveInt = 1  # gradients for one update, their mean; paper, CIFAR-10 (10 on PTB)
     max_staleness: NonNegativeInt | None = None  # a gradient older than so many updates is dropped; none in the paper
 
 
 class RunConfig(Settings):
-    """One search, complete."""
+    """All settings of one search."""
 
     recipe: str = "python"
     space: SpaceField
@@ -56,7 +65,7 @@ class RunConfig(Settings):
     num_trials: PositiveInt = 12_800  # paper, CIFAR-10
     seed: int = 0
     batch_size: PositiveInt = 8  # the paper's m: architectures per update
-    lag: Annotated[int, Field(ge=0)] = 1  # updates by which a batch may be drawn early; 0 is textbook REINFORCE
+    lag: Annotated[int, Field(ge=0)] = 1  # updates by which a batch may be sampled early; 0 is textbook REINFORCE
     replicas: ReplicaSettings | None = None  # None: one controller, with which a seed determines the search
     reuse: bool = True  # a duplicate takes the measurement of the first trial with its architecture
     failure_reward: float = 0.0  # what a child that failed is worth
@@ -66,7 +75,7 @@ class RunConfig(Settings):
 
     @property
     def most_in_flight(self) -> int:
-        """How many children there can be at once."""
+        """The largest number of children in training at the same time."""
         return (self.lag + 1) * self.batch_size * (self.replicas.count if self.replicas else 1)
 
     @field_validator("replicas")
@@ -80,35 +89,42 @@ class RunConfig(Settings):
     @field_validator("constraints")
     @classmethod
     def _costs_can_be_counted(cls, settings: ConstraintSettings, info: ValidationInfo) -> ConstraintSettings:
-        evaluate = info.data.get("evaluate")
-        if settings.in_use and isinstance(evaluate, FunctionSettings):
-            raise ValueError("netwright counts the costs of its own networks; a function of your own counts its own")
-        if settings.in_use and isinstance(evaluate, TableSettings):
-            raise ValueError("costs are counted for networks that are trained; a table is searched without limits")
-        if isinstance(evaluate, TextSettings) and (settings.max_multiply_adds or settings.target_multiply_adds):
-            raise ValueError("multiply-adds are counted for networks for images alone; limit the parameters of a cell")
+        evaluate: EvaluateSettings | None = info.data.get("evaluate")
+        for cost, reason in evaluate.cannot_limit.items() if evaluate else ():
+            if cost in settings.limited:
+                raise ValueError(reason)
         return settings
 
     @field_validator("confirm")
     @classmethod
-    def _measured_anew(cls, settings: ConfirmSettings, info: ValidationInfo) -> ConfirmSettings:
-        if settings.at_end and isinstance(info.data.get("evaluate"), TableSettings):
-            raise ValueError("what stands in a table stays what it is; there is nothing to confirm")
+    def _can_be_confirmed(cls, settings: ConfirmSettings, info: ValidationInfo) -> ConfirmSettings:
+        evaluate: EvaluateSettings | None = info.data.get("evaluate")
+        if settings.at_end and evaluate and evaluate.cannot_confirm:
+            raise ValueError(evaluate.cannot_confirm)
         return settings
 
-    def changed(self, **changes: Any) -> Self:
-        """A copy with some settings replaced, checked again."""
+    def changed(self, **changes: object) -> Self:
+        """Return a copy with some settings replaced; the copy is validated."""
         return self.from_json({**dict(self), **changes})
 
     def with_settings(self, assignments: Sequence[str]) -> Self:
-        """A copy with `KEY=VALUE` assignments applied, as `netwright search --set` takes them."""
+        """Return a copy with `KEY=VALUE` assignments applied, as `netwright search --set` takes them."""
         return self.from_json(assigned(self.to_json(), assignments))
 
 
-def assigned(document: dict[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
-    """`document`, a config's JSON, after `KEY=VALUE` assignments; `ConfigError` for a key that it does not have.
+def assigned(document: JsonObject, assignments: Sequence[str]) -> JsonObject:
+    """Apply `KEY=VALUE` assignments to the JSON of a config.
 
-    Keys are dotted: `evaluate.epochs=3`, `space.num_layers=8`, `lag=0`. Values are JSON, or else plain strings.
+    Args:
+        document: The config's JSON, which is changed in place.
+        assignments: Keys are dotted: `evaluate.epochs=3`, `space.num_layers=8`, `lag=0`. A value is parsed as JSON,
+            and taken as a plain string where it is not JSON.
+
+    Returns:
+        `document`.
+
+    Raises:
+        ConfigError: An assignment has no "=", or the config has no such setting.
     """
     for assignment in assignments:
         key, separator, text = assignment.partition("=")
@@ -130,10 +146,10 @@ def assigned(document: dict[str, Any], assignments: Sequence[str]) -> dict[str, 
     return document
 
 
-def flattened(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """(dotted name, value) of every setting that `--set` can change, from a config's JSON."""
+def flattened(document: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Yield (dotted name, value) of every setting that `--set` can change, from a config's JSON."""
     for name, value in document.items():
-        if name == "space":
+        if name == "space" and isinstance(value, Mapping):
             yield from ((f"space.{parameter}", setting) for parameter, setting in value["parameters"].items())
         elif isinstance(value, Mapping):
             yield from flattened(value, f"{prefix}{name}.")
@@ -141,8 +157,8 @@ def flattened(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[s
             yield prefix + name, value
 
 
-def differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """The names of all settings in which two configs' JSON differ, with both values; the trial limit may differ."""
+def differences(stored: JsonObject, wanted: JsonObject) -> list[str]:
+    """Describe every setting in which the JSON of two configs differs, with both values; not the trial limit."""
     ours, theirs = dict(flattened(stored)), dict(flattened(wanted))
     ours["space"], theirs["space"] = stored["space"]["program"], wanted["space"]["program"]
     names = [name for name in {**ours, **theirs} if name != "num_trials" and ours.get(name) != theirs.get(name)]

@@ -1,14 +1,13 @@
-"""Set attention over anchor points: which earlier places feed this one (paper, section 3.3).
+"""Set-selection attention over anchor points: which earlier layers feed the current one (paper, section 3.3).
 
-    P(place j is selected at place i) = sigmoid(v . tanh(W_prev h_j + W_curr h_i)),   j < i
+    P(layer j feeds layer i) = sigmoid(v . tanh(W_prev h_j + W_curr h_i)),   j < i
 
-h is the LSTM's top state at the step where the `Subset` was asked. The bits are independent given the states.
+h is the state of the top LSTM layer at the step of the `Subset` decision. Given the states, the bits are independent.
 
-Shapes: M sequences, G of them at once, A anchors, P pairs (i, j) with j < i, H units.
+Shapes: M sequences, G of them at the same decision, A anchors, P pairs (i, j) with j < i, H units.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -21,7 +20,16 @@ SUBSET_WEIGHTS = ("previous", "current", "score", "none")
 
 
 def pair_scores(weights: Mapping[str, Tensor], name: str, states_MAH: Tensor) -> Tensor:
-    """The logits of every pair of anchors of `name`, shape [M, P], pairs ordered as `torch.tril_indices` does."""
+    """Return the logits of all pairs of anchors, for the training of known sequences.
+
+    Args:
+        weights: the controller's weights.
+        name: name of the `Subset` decision.
+        states_MAH: LSTM states at the anchors.
+
+    Returns:
+        Logits [M, P], pairs in the order of `torch.tril_indices`.
+    """
     later, earlier = torch.tril_indices(states_MAH.shape[1], states_MAH.shape[1], offset=-1)
     previous = states_MAH @ weights[f"subset/{name}/previous"].T
     current = states_MAH @ weights[f"subset/{name}/current"].T
@@ -29,14 +37,15 @@ def pair_scores(weights: Mapping[str, Tensor], name: str, states_MAH: Tensor) ->
 
 
 def bernoulli_entropy(logits: Tensor) -> Tensor:
-    """Entropy in nats of independent bits with these logits, elementwise."""
+    """Return the entropy in nats of independent bits with these logits, element-wise."""
     return functional.softplus(logits) - logits * torch.sigmoid(logits)
 
 
 class AnchorMemory:
-    """While sampling, in numpy: the anchors seen so far under one name, for all M sequences.
+    """The anchors of one `Subset` name passed so far, for all M sequences; numpy arrays, used during sampling.
 
-    `rows` are the G sequences that are asked: their numbers, or `slice(None)` for all, which saves picking them.
+    The argument `rows` of all methods selects the G sequences at the current decision: a list of indices, or
+    `slice(None)` for all of them, which avoids copies.
     """
 
     def __init__(self, weights: Mapping[str, Tensor], name: str, num_sequences: int) -> None:
@@ -47,13 +56,13 @@ class AnchorMemory:
         self._projected_MAH = self._inputs_MAH = np.zeros((num_sequences, 0, len(self._score)), np.float32)
 
     def logits(self, rows: list[int] | slice, states_GH: Floats) -> Floats:
-        """The logits of selecting each earlier anchor at the states of these sequences, shape [G, A]."""
+        """Return the logits [G, A] of selecting each earlier anchor, given the current states of these sequences."""
         current_GH = states_GH @ self._current.T
         logits_GA: Floats = np.tanh(self._seen(self._projected_MAH, rows) + current_GH[:, np.newaxis]) @ self._score
         return logits_GA
 
     def next_inputs(self, rows: list[int] | slice, selected_GA: Floats) -> Floats:
-        """The mean of the selected anchors' inputs, or the learned vector for none; shape [G, H]."""
+        """Return the next inputs [G, H]: the mean of the selected anchors' inputs, or a learned vector if none is."""
         counts_G1 = selected_GA.sum(1, keepdims=True)
         sums_GH = (selected_GA[:, np.newaxis] @ self._seen(self._inputs_MAH, rows))[:, 0]
         return np.where(counts_G1 > 0, sums_GH / np.maximum(counts_G1, 1), self._none)
@@ -62,13 +71,13 @@ class AnchorMemory:
         return values_MAH[rows, : self._num_anchors]
 
     def append(self, rows: list[int] | slice, positions: list[int], inputs_GH: Floats, states_GH: Floats) -> None:
-        """Remember the place just asked as anchor number `positions[g]` of sequence `rows[g]`."""
+        """Store the current step as anchor number `positions[g]` of sequence `rows[g]`."""
         self._num_anchors = max(self._num_anchors, max(positions) + 1)
         if self._num_anchors > self._inputs_MAH.shape[1]:
             room = ((0, 0), (0, 16), (0, 0))
             self._projected_MAH, self._inputs_MAH = (np.pad(v, room) for v in (self._projected_MAH, self._inputs_MAH))
-        places: tuple[Any, Any] = (rows, positions[0])
-        if len(set(positions)) > 1:  # in a space that does not ask every sequence equally often
-            places = (range(len(positions)) if isinstance(rows, slice) else rows, positions)
-        self._projected_MAH[places] = states_GH @ self._previous.T
-        self._inputs_MAH[places] = inputs_GH
+        indices: tuple[list[int] | slice, int] | tuple[Sequence[int], list[int]] = (rows, positions[0])
+        if len(set(positions)) > 1:  # in a space whose sequences have different numbers of anchors
+            indices = (range(len(positions)) if isinstance(rows, slice) else rows, positions)
+        self._projected_MAH[indices] = states_GH @ self._previous.T
+        self._inputs_MAH[indices] = inputs_GH

@@ -1,15 +1,19 @@
-"""The baseline of REINFORCE: a moving average of rewards, which lowers the variance and not the expectation."""
+"""The baseline of REINFORCE: a moving average of rewards that reduces the gradient's variance without adding bias."""
 
 from collections.abc import Sequence
 
 
 class MovingAverageBaseline:
-    """b <- decay * b + (1 - decay) * mean reward of the batch, once per batch. Paper: section 3.2.
+    """Exponential moving average of batch rewards: b <- decay * b + (1 - decay) * mean reward (paper, section 3.2).
 
-    A batch is judged by the average of the batches before it and enters the average afterwards. The first batch has
-    nothing before it: each of its members is judged by the mean of the others.
+    The baseline of a batch is the average over the batches before it. The first batch has none before it, so the
+    baseline of each of its members is the mean reward of the other members.
 
-    Deviation: the paper gives no decay and no start. 0.95 is the value of the authors' next paper (Zoph et al. 2018).
+    Deviation: the paper gives neither the decay nor the initial value. 0.95 is the decay of the authors' next paper
+    (Zoph et al. 2018).
+
+    Args:
+        decay: weight of the old average, in 0..1.
     """
 
     def __init__(self, decay: float = 0.95) -> None:
@@ -17,7 +21,7 @@ class MovingAverageBaseline:
         self.value: float | None = None
 
     def advantages(self, rewards: Sequence[float]) -> list[float]:
-        """R_k - b for each reward of one batch; does not change the baseline."""
+        """Return R_k - b for each reward of one batch, without changing the baseline."""
         if self.value is not None:
             return [reward - self.value for reward in rewards]
         if len(rewards) < 2:
@@ -26,7 +30,7 @@ class MovingAverageBaseline:
         return [reward - (total - reward) / (len(rewards) - 1) for reward in rewards]
 
     def update(self, rewards: Sequence[float]) -> None:
-        """Take in the rewards of one learned batch."""
+        """Update the moving average with the rewards of one batch."""
         if rewards:
             mean = sum(rewards) / len(rewards)
             self.value = mean if self.value is None else self.decay * self.value + (1 - self.decay) * mean

@@ -1,11 +1,10 @@
-"""A policy without a network: one row of logits for each decision, whatever was decided before.
+"""A policy without a network: every decision has its own logits, independent of the earlier decisions.
 
-The policy that REINFORCE has on the tables of small spaces (Dong & Yang 2020): a softmax for every edge of a cell.
+This is the policy of the REINFORCE baseline of NAS-Bench-201 (Dong & Yang 2020): one softmax for each edge of a cell.
 
-Shapes: M sequences, D choices of all of them, N options of the largest, B bits of all subsets.
+Shapes: M sequences, D choices of all sequences, N options of the largest choice, B bits of all subsets.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -15,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from netwright.controller.anchors import bernoulli_entropy
-from netwright.controller.policy import Weights, draw_options
+from netwright.controller.policy import Weights, sample_options
 from netwright.errors import ConfigError, SpaceError
 from netwright.spaces.decisions import Action, Choice, Decision
 from netwright.spaces.programs import Episode
@@ -23,7 +22,7 @@ from netwright.spaces.programs import Episode
 
 @dataclass
 class _Places:
-    """Where the logits of known sequences stand in one vector of all logits used; its entry 0 is padding."""
+    """Positions of the logits of complete episodes in one vector of all logits used; its entry 0 is padding."""
 
     first: dict[str, int] = field(default_factory=dict)
     """Weight name -> its first entry."""
@@ -37,7 +36,7 @@ class _Places:
     bit_taken: list[bool] = field(default_factory=list)
 
     def add(self, sequence: int, name: str, decision: Decision, action: Action) -> None:
-        """The next decision of a sequence, whose logits have this name."""
+        """Append the next decision of a sequence and its action; `name` is that of the decision's logits."""
         length = len(decision.options) if isinstance(decision, Choice) else decision.of
         first = self.first.setdefault(name, self.size)
         if first == self.size:
@@ -56,10 +55,16 @@ class _Places:
 
 
 class IndependentPolicy:
-    """Every decision from its own logits, which start at zero; implements `Policy`.
+    """Independent decisions, each with its own logits, initially zero; implements `Policy`.
 
     `weights` maps "choice/NAME/k" to the logits of the k-th `Choice` of this name in a sequence, and "subset/NAME/k" to
-    those of the k-th `Subset`: one for each of the k earlier places.
+    those of the k-th `Subset`, one logit for each of the k earlier positions; k counts from 0.
+
+    Args:
+        temperature: divides all logits; above 0.
+
+    Raises:
+        ConfigError: the temperature is not above 0.
     """
 
     def __init__(self, *, temperature: float = 1.0) -> None:
@@ -69,7 +74,15 @@ class IndependentPolicy:
         self.weights: Weights = {}
 
     def meet(self, decision: Decision, occurrence: int) -> str:
-        """The name of a decision's logits, created where it was never met; `SpaceError` if it means something else."""
+        """Return the name of a decision's logits and create them at its first occurrence.
+
+        Args:
+            decision: the decision.
+            occurrence: the number of earlier decisions of its name in the sequence.
+
+        Raises:
+            SpaceError: an earlier decision of this name and occurrence had another number of options.
+        """
         choice = isinstance(decision, Choice)
         length = len(decision.options) if isinstance(decision, Choice) else decision.of
         name = f"{'choice' if choice else 'subset'}/{decision.name}/{occurrence}"
@@ -77,39 +90,36 @@ class IndependentPolicy:
         if known is None:
             self.weights[name] = torch.zeros(length, requires_grad=True)
         elif len(known) != length:
-            raise SpaceError(f"{decision} does not fit what was asked before under its name; run check_space")
+            raise SpaceError(f"{decision} differs from an earlier decision of the same name; run check_space")
         return name
 
     def load(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over the values of `weights`; a decision without any among them counts as one that was never met."""
+        """Replace all weights by copies of `weights`; a decision without an entry is initialised at its occurrence."""
         self.weights = {name: value.detach().clone().requires_grad_() for name, value in weights.items()}
 
     def snapshot(self) -> Weights:
-        """A copy of all weights."""
+        """Return a copy of all weights."""
         return {name: weight.detach().clone() for name, weight in self.weights.items()}
 
     @torch.no_grad()
     def sample(self, episodes: Sequence[Episode], rngs: Sequence[np.random.Generator]) -> None:
-        """Answer every decision of fresh performances; sequence k draws from rngs[k] only."""
+        """Sample an action for every decision of new episodes, in place; episode k is sampled with rngs[k] only."""
         for episode, rng in zip(episodes, rngs, strict=True):
-            asked: Counter[str] = Counter()
             while (decision := episode.decision) is not None:
-                logits = (self.weights[self.meet(decision, asked[decision.name])] / self.temperature).double()
-                asked[decision.name] += 1
+                logits = (self.weights[self.meet(decision, episode.occurrence)] / self.temperature).double()
                 if isinstance(decision, Choice):
-                    episode.act(draw_options(logits.numpy()[None], np.array([decision.allowed]), [rng])[0])
+                    episode.act(sample_options(logits.numpy()[None], np.array([decision.allowed]), [rng])[0])
                 else:
                     bits = rng.random(decision.of) < torch.sigmoid(logits).numpy()
                     episode.act(tuple(int(position) for position in np.flatnonzero(bits)))
 
     def log_probs(self, episodes: Sequence[Episode]) -> tuple[Tensor, Tensor]:
-        """Log-probability and entropy in nats, each [M], of M complete performances; differentiable."""
+        """Return log-probability and entropy in nats, each [M], of M complete episodes; differentiable."""
         places = _Places()
         for sequence, episode in enumerate(episodes):
-            asked: Counter[str] = Counter()
-            for decision, action in zip(episode.decisions, episode.actions, strict=True):
-                places.add(sequence, self.meet(decision, asked[decision.name]), decision, action)
-                asked[decision.name] += 1
+            steps = zip(episode.decisions, episode.occurrences, episode.actions, strict=True)
+            for decision, occurrence, action in steps:
+                places.add(sequence, self.meet(decision, occurrence), decision, action)
         padding = torch.zeros(1, requires_grad=True)
         logits = torch.cat([padding, *(self.weights[name] for name in places.first)]) / self.temperature
         log_probs = entropies = torch.zeros(len(episodes))
@@ -120,7 +130,7 @@ class IndependentPolicy:
 
 
 def _choices(logits: Tensor, places: _Places) -> tuple[Tensor, Tensor, Tensor]:
-    """(sequence, log-probability, entropy) of each choice, each [D]."""
+    """Return (sequence, log-probability, entropy) of each choice, each of shape [D]."""
     allowed_DN = np.zeros((len(places.choice_allowed), max(map(len, places.choice_allowed), default=1)), dtype=np.bool_)
     for row, allowed in enumerate(places.choice_allowed):
         allowed_DN[row, : len(allowed)] = allowed
@@ -134,7 +144,7 @@ def _choices(logits: Tensor, places: _Places) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _bits(logits: Tensor, places: _Places) -> tuple[Tensor, Tensor, Tensor]:
-    """(sequence, log-probability, entropy) of each bit, each [B]."""
+    """Return (sequence, log-probability, entropy) of each bit, each of shape [B]."""
     logits_B = logits[torch.tensor(places.bit_entries, dtype=torch.int64)]
     log_p = functional.logsigmoid(torch.where(torch.tensor(places.bit_taken, dtype=torch.bool), logits_B, -logits_B))
     return torch.tensor(places.bit_sequences, dtype=torch.int64), log_p, bernoulli_entropy(logits_B)

@@ -1,4 +1,4 @@
-"""What a policy offers to the strategies that learn one."""
+"""The interface between a policy and the policy-gradient strategies that train it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -11,22 +11,35 @@ from netwright.spaces.programs import Episode
 
 
 class Policy(Protocol):
-    """A distribution over the action sequences of a space, with weights to differentiate by.
+    """A differentiable distribution over the action sequences of a space.
 
-    Weights are created when a decision is met for the first time, with values that do not depend on the order of
-    meeting. A decision may be masked; an action that is not allowed has probability 0.
+    The weights of a decision are created at its first occurrence; their initial values do not depend on the order in
+    which decisions occur. An action that a decision masks has probability 0.
     """
 
     weights: Weights
 
     def load(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over the values of `weights`; a decision without any among them counts as one that was never met."""
+        """Replace all weights by copies of `weights`; a decision without an entry is initialised at its occurrence."""
 
     def snapshot(self) -> Weights:
-        """A copy of all weights."""
+        """Return a copy of all weights."""
 
     def sample(self, episodes: Sequence[Episode], rngs: Sequence[np.random.Generator]) -> None:
-        """Answer every decision of fresh performances; number k draws from rngs[k] only."""
+        """Sample an action for every decision of new episodes, in place.
+
+        Args:
+            episodes: M episodes at their first decision.
+            rngs: M generators; episode k is sampled with rngs[k] only.
+        """
 
     def log_probs(self, episodes: Sequence[Episode]) -> tuple[Tensor, Tensor]:
-        """Log-probability and entropy in nats, each [M], of M complete performances; differentiable."""
+        """Evaluate known action sequences; differentiable with respect to `weights`.
+
+        Args:
+            episodes: M complete episodes.
+
+        Returns:
+            Log-probability and entropy in nats, each of shape [M]. The entropy of an episode is the sum of the
+            policy's entropies at its decisions.
+        """

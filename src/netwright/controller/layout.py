@@ -1,8 +1,8 @@
-"""Known sequences as index arrays, so that their log-probability is one LSTM call instead of one per decision.
+"""Complete episodes as index arrays: their log-probability then takes one LSTM call instead of one per decision.
 
-The input after a `Choice` is the embedding of the option taken. The input after a `Subset` is the mean of the *inputs*
-(not the states) at the selected anchors, so all inputs are known beforehand: X = E + S X, where E holds embeddings and
-the strictly lower triangular S the means. One triangular solve gives X.
+The input after a `Choice` is the embedding of the chosen option. The input after a `Subset` is the mean of the *inputs*
+(not the states) at the selected anchors. All inputs therefore follow from the actions alone: X = E + S X, where E holds
+the embeddings and S, strictly lower triangular, the weights of the means. One triangular solve gives X.
 """
 
 from collections import defaultdict
@@ -21,7 +21,7 @@ Indices = npt.NDArray[np.int64]
 
 @dataclass
 class ChoiceTerms:
-    """Where one decision name was asked, what was taken, and what was allowed there."""
+    """All occurrences of the `Choice`s of one name: their positions, the actions taken and the masks."""
 
     sequences: list[int] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
@@ -31,17 +31,20 @@ class ChoiceTerms:
 
 @dataclass
 class SubsetTerms:
-    """For each sequence, the steps at which one `Subset` name was asked and the positions selected there."""
+    """For each sequence, the steps with a `Subset` of one name and the positions selected there."""
 
     steps: list[list[int]]
     selected: list[list[tuple[int, ...]]]
 
 
 class Layout:
-    """Index arrays of m performances, padded to the longest.
+    """Index arrays of M episodes, padded to the longest, T decisions.
 
-    `rows` [m, T]: the row of the table of embeddings that is the input of each step (zeros after a non-empty Subset);
-    `mixing` [m, T, T]: the matrix S, or None where no Subset selected anything.
+    Attributes:
+        rows: [M, T], for each step the row of the embedding table that is its input (zeros after a non-empty Subset).
+        mixing: [M, T, T], the matrix S, or None if every Subset is empty.
+        choices: the occurrences of each `Choice` name.
+        subsets: the occurrences of each `Subset` name.
     """
 
     def __init__(self, episodes: Sequence[Episode]) -> None:
@@ -49,7 +52,7 @@ class Layout:
         self.choices: dict[str, ChoiceTerms] = defaultdict(ChoiceTerms)
         self.subsets: dict[str, SubsetTerms] = {}
         self.first_row: dict[str, int] = {}
-        """Decision name -> its first row in the table: zeros, start, then the blocks of the names in this order."""
+        """Decision name -> its first row of the embedding table: zeros, start, then one block a name in this order."""
         self.rows: Indices = np.full((num_sequences, longest), ZERO_ROW, dtype=np.int64)
         self.mixing: npt.NDArray[np.float32] | None = None
         self._next_row = FIRST_FREE_ROW

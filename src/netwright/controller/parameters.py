@@ -1,21 +1,23 @@
-"""The controller's parameters with their optimiser and baseline: what several replicas would share.
+"""The controller's parameters with their optimiser and baseline: the state that replicas of a controller share.
 
-    snapshot = parameters.pull()                      # one consistent version
-    ... sample with pulled.weights, measure ...
+    snapshot = parameters.pull()                           # one consistent version
+    ... sample with snapshot.weights, train the children ...
     advantages = parameters.advantages(rewards, origin)
-    ... differentiate at pulled.weights ...
-    parameters.push(gradient)                       # one update
+    ... differentiate the loss at snapshot.weights ...
+    parameters.push(gradient)                              # one update
 
-In one process this is a single object; a parameter server is the same verbs over shards (`controller/shards.py`).
+`AdamParameters` holds them in one object; `controller/shards.py` distributes them over the shards of a parameter server
+with the same interface.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 from torch import Tensor
 
+from netwright.architectures.values import JsonObject
 from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.policy import Weights, initial_weight
 from netwright.nn.optimizers import Adam
@@ -23,7 +25,7 @@ from netwright.nn.optimizers import Adam
 
 @dataclass(frozen=True)
 class ParameterSnapshot:
-    """One version of the parameters. `version` counts the updates behind it."""
+    """The parameters after `version` updates."""
 
     version: int
     weights: Weights
@@ -31,7 +33,7 @@ class ParameterSnapshot:
 
 @dataclass(frozen=True)
 class Origin:
-    """What a gradient comes from: the round of a replica, drawn with the parameters of this version."""
+    """The batch of a gradient: number `round` of replica `replica`, sampled with the parameters of `version`."""
 
     replica: int
     round: int
@@ -40,52 +42,52 @@ class Origin:
 
 @dataclass(frozen=True)
 class Advantages:
-    """A batch's rewards against the baseline."""
+    """The advantages of one batch of rewards."""
 
     values: list[float]
-    """R_k - b with the baseline of the batches before."""
+    """R_k - b, with the baseline b of the batches before this one."""
     baseline: float
-    """The value after this batch."""
+    """The baseline after this batch."""
     accepted: bool = True
-    """Whether a gradient is to follow."""
+    """Whether a gradient for this batch must be pushed; if not, the batch changes nothing."""
     metrics: Mapping[str, float] = field(default_factory=dict)
-    """What people should know besides."""
+    """Further numbers to log with the batch, such as its staleness."""
 
     @classmethod
     def by(cls, baseline: MovingAverageBaseline, rewards: Sequence[float], **metrics: float) -> Self:
-        """Of an accepted batch, whose rewards the baseline takes in."""
+        """Compute the advantages of an accepted batch, then update `baseline` with its rewards."""
         advantages = baseline.advantages(rewards)
         baseline.update(rewards)
         return cls(advantages, baseline.value or 0.0, metrics=metrics)
 
 
 class Parameters(Protocol):
-    """What a strategy asks of the keeper of its parameters.
+    """The interface of a policy-gradient strategy to its parameters.
 
-    Gradients are pushed in the order in which their batches were judged; several may be on their way.
+    Gradients are pushed in the order of the calls of `advantages`; several may be outstanding.
     """
 
     def pull(self) -> ParameterSnapshot:
-        """A copy of all parameters at one version."""
+        """Return a copy of all parameters at one version."""
 
     def advantages(self, rewards: Sequence[float], origin: Origin) -> Advantages:
-        """Hold a batch against the baseline, which then takes its rewards in."""
+        """Compute the advantages of a batch, then update the baseline with its rewards."""
 
     def push(self, gradient: Mapping[str, Tensor]) -> None:
-        """Apply the gradient of the loss of a batch: one update."""
+        """Apply the gradient of the loss of one batch; a weight that it lacks has gradient zero."""
 
-    def state(self) -> tuple[dict[str, Any], Weights]:
-        """JSON values and tensors from which `restore` goes on exactly; not while a gradient is on its way."""
+    def state(self) -> tuple[JsonObject, Weights]:
+        """Return JSON values and tensors for `restore`; not while a gradient is outstanding."""
 
-    def restore(self, values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave; meant for a fresh object."""
+    def restore(self, values: JsonObject, tensors: Mapping[str, Tensor]) -> None:
+        """Continue exactly from the result of `state`; call it on a new object."""
 
 
 class AdamWeights:
     """Named weights, updated by Adam (Kingma & Ba 2015). Paper: learning rate 0.0006 (section 4.1).
 
-    A weight that a gradient does not mention keeps its value and its moments. Adam knows single numbers only, so a
-    part of a weight that is kept elsewhere is updated to the same bits.
+    A weight without an entry in a gradient keeps its value and its moments. Adam is element-wise, so the slices of a
+    weight in several shards are updated to the same bits as the whole weight.
     """
 
     def __init__(self, learning_rate: float) -> None:
@@ -93,22 +95,22 @@ class AdamWeights:
         self._optimizer = Adam(learning_rate=learning_rate, together=True)
 
     def add(self, name: str, value: Tensor) -> None:
-        """A new weight, which starts from a copy of `value`."""
+        """Add a weight with a copy of `value` as its initial value."""
         self.values[name] = value.detach().clone().requires_grad_()
         self._optimizer.weights.append(self.values[name])
 
     def step(self, gradient: Mapping[str, Tensor]) -> None:
-        """Apply one gradient; all its names have been added."""
+        """Apply one gradient, all of whose names have been added."""
         for name, weight in self.values.items():
             weight.grad = gradient.get(name)
         self._optimizer.step()
 
     def snapshot(self) -> Weights:
-        """A copy of all weights."""
+        """Return a copy of all weights."""
         return {name: weight.detach().clone() for name, weight in self.values.items()}
 
     def state(self) -> Weights:
-        """Tensors from which `restore` goes on exactly: "weight/NAME" and "adam/MOMENT/NAME"."""
+        """Return the tensors for `restore`, named "weight/NAME" and "adam/MOMENT/NAME"."""
         tensors = {f"weight/{name}": weight.detach() for name, weight in self.values.items()}
         for name, weight in self.values.items():
             for moment, value in self._optimizer.state[weight].items():
@@ -116,7 +118,7 @@ class AdamWeights:
         return tensors
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave; meant for a fresh object. Other names are left alone."""
+        """Continue exactly from the result of `state`; call it on a new object. Tensors of other names are ignored."""
         for key, value in tensors.items():
             if key.startswith("weight/"):
                 self.add(key.removeprefix("weight/"), value)
@@ -127,7 +129,14 @@ class AdamWeights:
 
 
 class AdamParameters:
-    """Parameters in this process, with Adam and one baseline."""
+    """Parameters in one object in this process, with Adam and one baseline; implements `Parameters`.
+
+    Args:
+        seed: determines the initial value of every weight, as in the controller.
+        init_range: initial weights are uniform in -init_range..init_range.
+        learning_rate: Adam's.
+        baseline: the moving average of rewards.
+    """
 
     def __init__(self, *, seed: int, init_range: float, learning_rate: float, baseline: MovingAverageBaseline) -> None:
         self.baseline = baseline
@@ -136,17 +145,17 @@ class AdamParameters:
         self._weights = AdamWeights(learning_rate)
 
     def pull(self) -> ParameterSnapshot:
-        """A copy of all parameters."""
+        """Return a copy of all parameters."""
         return ParameterSnapshot(self.version, self._weights.snapshot())
 
     def advantages(self, rewards: Sequence[float], origin: Origin | None = None) -> Advantages:
-        """Hold a batch against the baseline, wherever it comes from; the baseline then takes its rewards in."""
+        """Compute the advantages of a batch, whatever its origin, then update the baseline with its rewards."""
         return Advantages.by(self.baseline, rewards)
 
     def step(self, gradient: Mapping[str, Tensor]) -> None:
-        """Apply one gradient within an update that `push` will end.
+        """Apply one of several gradients of the same batch, the last of which is given to `push`.
 
-        A name seen for the first time starts from its initial value, as in the controller.
+        A weight that occurs for the first time starts from its initial value, as in the controller.
         """
         for name, value in gradient.items():
             if name not in self._weights.values:
@@ -154,20 +163,20 @@ class AdamParameters:
         self._weights.step(gradient)
 
     def push(self, gradient: Mapping[str, Tensor]) -> None:
-        """Apply the last or only gradient of a batch."""
+        """Apply the last or only gradient of a batch and increment `version`."""
         self.step(gradient)
         self.version += 1
 
-    def state(self) -> tuple[dict[str, Any], Weights]:
-        """JSON values and tensors from which `restore` goes on exactly."""
+    def state(self) -> tuple[JsonObject, Weights]:
+        """Return JSON values and tensors for `restore`."""
         return {"version": self.version, "baseline": self.baseline.value}, self._weights.state()
 
-    def restore(self, values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave; meant for a fresh object."""
+    def restore(self, values: JsonObject, tensors: Mapping[str, Tensor]) -> None:
+        """Continue exactly from the result of `state`; call it on a new object."""
         self.version, self.baseline.value = values["version"], values["baseline"]
         self._weights.restore(tensors)
 
 
 def gradient_norm(gradient: Mapping[str, Tensor]) -> float:
-    """The Euclidean norm over all parameters, the same whatever their order."""
+    """Return the Euclidean norm over all parameters; exact summation makes it independent of their order."""
     return math.sqrt(math.fsum(float(value.pow(2).sum()) for value in gradient.values()))

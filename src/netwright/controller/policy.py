@@ -1,9 +1,9 @@
-"""The controller: a recurrent policy that answers a space's decisions one after the other.
+"""The controller: an autoregressive LSTM policy over the decisions of a space.
 
-Paper: a two-layer LSTM with 35 units, weights U(-0.08, 0.08), a softmax per decision and an attention over anchor
-points per `Subset` (sections 3.1, 3.3, 4.1); the action just taken is the next input.
+Paper: a two-layer LSTM with 35 units, weights U(-0.08, 0.08), a softmax for each `Choice` and an attention over anchor
+points for each `Subset` (sections 3.1, 3.3, 4.1). The embedding of an action is the input of the next step.
 
-Shapes: M sequences, G of them at once, T decisions of the longest, H units, A anchors, N options.
+Shapes: M sequences, G of them at the same decision, T decisions of the longest, H units, A anchors, N options.
 """
 
 from collections import defaultdict
@@ -28,21 +28,31 @@ OF_DECISIONS = ("choice/", "subset/")
 
 
 def initial_weight(seed: int, name: str, shape: Sequence[int], init_range: float) -> Tensor:
-    """U(-init_range, init_range), a function of (seed, name) alone, so the order of creation does not matter."""
+    """Sample a weight from U(-init_range, init_range); its values depend on seed and name, not on order of creation."""
     generator = torch.Generator().manual_seed(derive_seed(seed, "controller", name))
     return torch.empty(tuple(shape)).uniform_(-init_range, init_range, generator=generator)
 
 
 class Controller:
-    """The policy: samples complete sequences and gives the log-probability of known ones.
+    """The LSTM policy: samples action sequences and evaluates the log-probability of known ones; implements `Policy`.
 
     `weights` maps names to tensors: "lstm/...", "start" (the first input), "choice/NAME/embedding|weight|bias",
-    "subset/NAME/previous|current|score|none". Those of a decision are created when its name is first met and shared by
-    every place that asks under this name.
+    "subset/NAME/previous|current|score|none". The weights of a decision are created when its name first occurs and are
+    shared by all decisions of this name.
 
-    Deviation: the paper does not say what is shared, how large embeddings are, or what follows an anchor step. Here
-    weights are shared over layers, embeddings have `hidden_size` entries, and the mean of the selected anchors' inputs
-    follows (a learned vector where none is selected).
+    Deviation: the paper does not state which weights are shared, the size of embeddings, or the input after an anchor
+    step. Here weights are shared over layers, embeddings have `hidden_size` entries, and the input after an anchor
+    step is the mean of the selected anchors' inputs (a learned vector if none is selected).
+
+    Args:
+        seed: determines the initial value of every weight.
+        hidden_size: LSTM units of each layer, H.
+        num_layers: LSTM layers.
+        init_range: initial weights are uniform in -init_range..init_range.
+        temperature: divides all logits; above 0.
+
+    Raises:
+        ConfigError: the temperature is not above 0.
     """
 
     def __init__(
@@ -57,7 +67,7 @@ class Controller:
         if temperature <= 0:
             raise ConfigError(f"temperature must be above 0; got {temperature}")
         self.seed, self.hidden_size, self.init_range, self.temperature = seed, hidden_size, init_range, temperature
-        # By way of "meta": nn.LSTM would draw from the global generator, which belongs to the user.
+        # Created on "meta", since nn.LSTM would otherwise change the state of torch's global generator.
         self.lstm = nn.LSTM(hidden_size, hidden_size, num_layers, device="meta").to_empty(device="cpu")
         self.weights: Weights = {f"lstm/{name}": weight for name, weight in self.lstm.named_parameters()}
         with torch.no_grad():
@@ -69,7 +79,11 @@ class Controller:
         self.weights[name] = initial_weight(self.seed, name, shape, self.init_range).requires_grad_()
 
     def meet(self, decision: Decision) -> None:
-        """Create the weights of a decision that was never met; `SpaceError` if its name means something else."""
+        """Create the weights of a decision at the first occurrence of its name.
+
+        Raises:
+            SpaceError: an earlier decision of this name was of the other kind or had another number of options.
+        """
         name, hidden = decision.name, self.hidden_size
         if isinstance(decision, Choice):
             known, num_options = self.weights.get(f"choice/{name}/bias"), len(decision.options)
@@ -78,16 +92,16 @@ class Controller:
                 self._create(f"choice/{name}/weight", (num_options, hidden))
                 self._create(f"choice/{name}/bias", (num_options,))
             elif known is None or len(known) != num_options:
-                raise SpaceError(f"{decision} does not fit what was asked before under its name; run check_space")
+                raise SpaceError(f"{decision} differs from an earlier decision of the same name; run check_space")
         elif f"subset/{name}/none" not in self.weights:
             if f"choice/{name}/bias" in self.weights:
-                raise SpaceError(f"{decision} does not fit the Choice that was asked under its name; run check_space")
+                raise SpaceError(f"{decision} differs from an earlier Choice of the same name; run check_space")
             for part in SUBSET_WEIGHTS:
                 matrix = part in ("previous", "current")
                 self._create(f"subset/{name}/{part}", (hidden, hidden) if matrix else (hidden,))
 
     def load(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over the values of `weights`; a decision without any among them counts as one that was never met."""
+        """Replace all weights by copies of `weights`; a decision without an entry is initialised at its occurrence."""
         for name in self.weights.keys() - weights.keys():
             if name.startswith(OF_DECISIONS):
                 del self.weights[name]
@@ -99,15 +113,17 @@ class Controller:
                     self.weights[name].copy_(value)
 
     def snapshot(self) -> Weights:
-        """A copy of all weights."""
+        """Return a copy of all weights."""
         return {name: weight.detach().clone() for name, weight in self.weights.items()}
 
     # Sampling ---------------------------------------------------------------------------------------------------------
 
     def sample(self, episodes: Sequence[Episode], rngs: Sequence[np.random.Generator]) -> None:
-        """Answer every decision of M fresh performances in lock-step: one LSTM step per decision for all of them.
+        """Sample an action for every decision of M new episodes, in place, with one LSTM step per decision for all.
 
-        Sequence k draws from rngs[k] only, so it does not depend on its neighbours.
+        Args:
+            episodes: M episodes at their first decision.
+            rngs: M generators; episode k is sampled with rngs[k] only, so it does not depend on the other episodes.
         """
         recurrence = self._recurrence()
         memories: dict[str, AnchorMemory] = {}
@@ -117,7 +133,7 @@ class Controller:
             states = recurrence.step(inputs_MH, states)
             outputs_MH = states[-1][0]
             next_inputs_MH = np.zeros_like(inputs_MH)
-            # Sequences of one shape are at the same decision; picking all rows one by one would cost as much as a step.
+            # Usually all sequences are at the same decision; a slice then avoids copies that cost as much as a step.
             together = len(next(iter(groups.values()))) == len(episodes)
             for name, rows in groups.items():
                 decisions = [episodes[row].decision for row in rows]
@@ -146,34 +162,41 @@ class Controller:
         return Recurrence(self.weights, self.lstm.num_layers)
 
     def begin(self) -> States:
-        """The walk at its first decision; for a sequence whose decisions come from outside, each a `Choice`."""
+        """Return the LSTM states at the first decision of one sequence of `Choice`s.
+
+        With `choose` and `advance` a caller supplies the decisions one at a time, without an `Episode`:
+
+            walk = controller.begin()
+            action = controller.choose(walk, choice, rng)
+            walk = controller.advance(walk, choice, action)
+        """
         recurrence = self._recurrence()
         return recurrence.step(array(self.weights["start"])[np.newaxis], recurrence.start(1))
 
     def choose(self, walk: States, choice: Choice, rng: np.random.Generator) -> int:
-        """An option of `choice`, the next decision of the walk, drawn."""
+        """Sample an option of `choice`, the decision at the states `walk`, and return its index."""
         self.meet(choice)
         (action,) = self._choose(choice.name, [choice], walk[-1][0], [rng])
         return action
 
     def advance(self, walk: States, choice: Choice, action: int) -> States:
-        """The walk behind `choice`, answered with `action`."""
+        """Return the states after `choice` was answered with the option of index `action`."""
         self.meet(choice)
         return self._recurrence().step(array(self.weights[f"choice/{choice.name}/embedding"])[[action]], walk)
 
     def _choose(
         self, name: str, decisions: Sequence[Decision | None], states_GH: Floats, rngs: Sequence[np.random.Generator]
     ) -> list[int]:
-        """One option per sequence."""
+        """Sample one option for each sequence."""
         weight, bias = array(self.weights[f"choice/{name}/weight"]), array(self.weights[f"choice/{name}/bias"])
         logits_GN = ((states_GH @ weight.T + bias) / self.temperature).astype(np.float64)
         allowed_GN = np.array([decision.allowed for decision in decisions if isinstance(decision, Choice)])
-        return draw_options(logits_GN, allowed_GN, rngs)
+        return sample_options(logits_GN, allowed_GN, rngs)
 
     def _select(
         self, logits_GA: Floats, positions: Sequence[int], rngs: Sequence[np.random.Generator]
     ) -> tuple[list[Action], Floats]:
-        """Independent bits for as many anchors as each sequence has, as actions and as a 0/1 matrix [G, A]."""
+        """Sample one bit for each earlier anchor; return the selections as actions and as a 0/1 matrix [G, A]."""
         probabilities_GA = sigmoid((logits_GA / self.temperature).astype(np.float64))
         selected_GA = np.zeros_like(logits_GA)
         actions: list[Action] = []
@@ -186,9 +209,14 @@ class Controller:
     # Known sequences --------------------------------------------------------------------------------------------------
 
     def log_probs(self, episodes: Sequence[Episode]) -> tuple[Tensor, Tensor]:
-        """Log-probability and entropy in nats, each [M], of M complete performances; differentiable, one LSTM call.
+        """Evaluate known action sequences by one LSTM call; differentiable with respect to `weights`.
 
-        The entropy of a sequence is the sum of the policy's entropies at its decisions.
+        Args:
+            episodes: M complete episodes.
+
+        Returns:
+            Log-probability and entropy in nats, each of shape [M]. The entropy of an episode is the sum of the
+            policy's entropies at its decisions.
         """
         for episode in episodes:
             for decision in episode.decisions:
@@ -213,7 +241,7 @@ class Controller:
         return log_probs, entropies
 
     def _inputs(self, layout: Layout) -> Tensor:
-        """The LSTM's inputs of every step, [M, T, H]; see layout.py."""
+        """Return the LSTM's inputs at every step, [M, T, H]; see layout.py."""
         start = self.weights["start"].unsqueeze(0)
         blocks = [torch.zeros_like(start), start]
         for name in layout.first_row:
@@ -227,7 +255,7 @@ class Controller:
         return solved
 
     def _subset_terms(self, name: str, terms: SubsetTerms, states_TMH: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-probability and entropy of all bits of one `Subset` name, each [M]."""
+        """Return log-probability and entropy, each [M], summed over all bits of one `Subset` name."""
         num_anchors = max(map(len, terms.steps))
         later, earlier = torch.tril_indices(num_anchors, num_anchors, offset=-1).tolist()
         steps = [anchors + [0] * (num_anchors - len(anchors)) for anchors in terms.steps]
@@ -239,27 +267,36 @@ class Controller:
                 [i < len(selected) and j in selected[i] for i, j in zip(later, earlier, strict=True)]
                 for selected in terms.selected
             ],
-            dtype=torch.bool,  # said, since with a single anchor there is no pair to tell it from
+            dtype=torch.bool,  # explicit: with a single anchor the list is empty and torch would choose float32
         )
         log_p = functional.logsigmoid(torch.where(taken_MP, logits_MP, -logits_MP))
         entropy = bernoulli_entropy(logits_MP)
         return (log_p * asked_MP).sum(1), (entropy * asked_MP).sum(1)
 
 
-def draw_options(
+def sample_options(
     logits_GN: npt.NDArray[np.float64], allowed_GN: npt.NDArray[np.bool_], rngs: Sequence[np.random.Generator]
 ) -> list[int]:
-    """One allowed option for each row of logits, by inverting the cumulative distribution in double precision."""
+    """Sample one option for each row of logits by inverting the cumulative distribution in double precision.
+
+    Args:
+        logits_GN: unnormalised log-probabilities.
+        allowed_GN: options that may be sampled.
+        rngs: G generators, one for each row.
+
+    Returns:
+        G option indices.
+    """
     odds_GN = np.where(allowed_GN, np.exp(logits_GN - logits_GN.max(1, keepdims=True)), 0.0)
     cumulative_GN = odds_GN.cumsum(1)
-    # A float32 draw is at most 1 - 2**-24, so the threshold stays below the total and the last allowed option.
+    # A uniform float32 sample is at most 1 - 2**-24, so the threshold stays below the total probability.
     thresholds = [[float(rng.random(dtype=np.float32))] for rng in rngs] * cumulative_GN[:, -1:]
     options: list[int] = (cumulative_GN <= thresholds).sum(1).tolist()
     return options
 
 
 def _by_name(episodes: Sequence[Episode]) -> dict[str, list[int]]:
-    """The indices of the unfinished performances, by the name of the decision that each is at."""
+    """Group the indices of unfinished episodes by the name of their current decision."""
     groups: dict[str, list[int]] = defaultdict(list)
     for row, episode in enumerate(episodes):
         if episode.decision is not None:

@@ -1,7 +1,7 @@
 """One step of a stacked LSTM in numpy, for sampling.
 
-A controller of 35 units has so little to compute that a step costs what its calls cost, and numpy's cost half of
-torch's. Gradients are torch's: `Controller.log_probs` goes through a known sequence in one call of `nn.LSTM`.
+With 35 units the overhead of the calls dominates a step, and numpy's overhead is half of torch's. Nothing here is
+differentiable: `Controller.log_probs` evaluates a known sequence by one call of `nn.LSTM`.
 
 Shapes: M sequences, H units.
 """
@@ -20,19 +20,19 @@ States = list[tuple[Floats, Floats]]
 
 
 def sigmoid(x: npt.NDArray[Number]) -> npt.NDArray[Number]:
-    """1 / (1 + exp(-x)), by way of tanh, which cannot overflow."""
+    """Return 1 / (1 + exp(-x)), computed by tanh, which cannot overflow."""
     values: npt.NDArray[Number] = 0.5 * np.tanh(0.5 * x) + 0.5
     return values
 
 
 def array(weight: Tensor) -> Floats:
-    """The weight's own memory, to be read."""
+    """Return a view of the weight's memory, to be read only."""
     values: Floats = weight.detach().numpy()
     return values
 
 
 class Recurrence:
-    """The LSTM of a controller, with its weights as they are now (their names are those of `nn.LSTM`)."""
+    """The LSTM of a controller for one value of its weights, which have the names of `nn.LSTM`."""
 
     def __init__(self, weights: Mapping[str, Tensor], num_layers: int) -> None:
         self._layers = []
@@ -43,12 +43,12 @@ class Recurrence:
             self._layers.append((of_input.T, of_state.T, input_bias + state_bias))
 
     def start(self, num_sequences: int) -> States:
-        """Zeros."""
+        """Return the zero state of every layer."""
         size = len(self._layers[0][1])
         return [(np.zeros((num_sequences, size), np.float32),) * 2 for _ in self._layers]
 
     def step(self, inputs_MH: Floats, states: States) -> States:
-        """Every layer's next state; the last one's is the output."""
+        """Return the next state of every layer; the state of the last layer is the output."""
         following = []
         size = inputs_MH.shape[1]
         for (state_MH, cell_MH), (of_input, of_state, bias) in zip(states, self._layers, strict=True):

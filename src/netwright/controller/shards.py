@@ -1,37 +1,44 @@
-"""The parameter server of Zoph & Le 2017 (section 3.2): the controller's parameters, cut into S shards.
+"""The parameter server of Zoph & Le 2017 (section 3.2): the controller's parameters, divided into S shards.
 
-    parameters = ShardedParameters.local(3, seed=0, ...)        # implements `Parameters`
-    snapshot = parameters.pull()                                  # all shards at one version
-    advantages = parameters.advantages(rewards, origin)                  # each counts once
+    parameters = ShardedParameters.local(3, seed=0, ...)     # implements `Parameters`
+    snapshot = parameters.pull()                             # all shards at one version
+    advantages = parameters.advantages(rewards, origin)      # a repeated batch is refused
     parameters.push(gradient)
 
-Shards are plain objects that share nothing. Here they live in one process; `execution/on_ray/parameter_shards.py`
-has them on the nodes of a cluster.
+Shards share no state. `LocalShards` holds them in this process; `execution/on_ray/parameter_shards.py` places them on
+the nodes of a cluster.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
 
+from netwright.architectures.values import JsonObject
 from netwright.controller.baseline import MovingAverageBaseline
 from netwright.controller.parameters import AdamWeights, Advantages, Origin, ParameterSnapshot
 from netwright.controller.policy import Weights, initial_weight
 from netwright.errors import ConfigError
 
 Slices = Mapping[str, Tensor]
-"""One shard's part of each named tensor, flat; it may be empty."""
+"""One shard's part of each named tensor, one-dimensional and possibly empty."""
 
 
 class Shard:
-    """Keeps a slice of every parameter with Adam's moments, and updates it once in `accumulate` gradients.
+    """A slice of every parameter with Adam's moments, updated once every `accumulate` gradients.
 
-    Gradients are numbered. Each is taken in once and in order, however often and in whatever order they come.
+    Gradients are numbered. They are applied in this order and each one once, even if they arrive in another order or
+    repeatedly.
 
-    Deviation: of the gradients that make one update the paper says neither "sum" nor "mean"; this is the mean, where a
-    gradient that does not mention a parameter counts as zero. Adam, which divides by their size, hardly tells the two.
+    Deviation: the paper does not say whether an update uses the sum or the mean of its gradients. This is the mean,
+    where a gradient without an entry for a parameter counts as zero. Adam is nearly invariant to the scale of
+    gradients, so the two differ little.
+
+    Args:
+        learning_rate: Adam's.
+        accumulate: gradients for one update, 1 or more.
     """
 
     def __init__(self, *, learning_rate: float, accumulate: int = 1) -> None:
@@ -43,11 +50,17 @@ class Shard:
 
     @property
     def version(self) -> int:
-        """Updates so far."""
+        """The number of updates so far."""
         return self.num_applied // self._accumulate
 
     def apply(self, number: int, gradient: Slices, initial: Slices) -> None:
-        """Take in gradient `number`; `initial` has the first values of parameters that it is the first to mention."""
+        """Apply gradient `number`, or store it until all earlier ones are applied; a repeated number is ignored.
+
+        Args:
+            number: position of the gradient in the order of all gradients, from 0.
+            gradient: this shard's slices of the gradient.
+            initial: this shard's slices of the initial values of parameters that occur for the first time.
+        """
         if number >= self.num_applied:
             self._waiting[number] = (gradient, initial)
         while (turn := self._waiting.pop(self.num_applied, None)) is not None:
@@ -64,17 +77,21 @@ class Shard:
             self._sums = {}
 
     def fetch(self, version: int) -> Weights:
-        """A copy of this shard's slices, which have to be at `version`."""
+        """Return a copy of this shard's slices.
+
+        Raises:
+            RuntimeError: the shard is not at `version`.
+        """
         if self.version != version:
-            raise RuntimeError(f"a shard is at version {self.version} and was asked for version {version}")
+            raise RuntimeError(f"a shard is at version {self.version}, and version {version} was requested")
         return self._weights.snapshot()
 
     def state(self) -> Weights:
-        """Tensors from which `restore` goes on exactly, with what has accumulated since the last update."""
+        """Return the tensors for `restore`, including the gradients accumulated since the last update."""
         return self._weights.state() | {f"sum/{name}": value for name, value in self._sums.items()}
 
     def restore(self, num_applied: int, tensors: Slices) -> None:
-        """Go on from what `state` gave after so many gradients; meant for a fresh object."""
+        """Continue exactly from the result of `state` after `num_applied` gradients; call it on a new object."""
         self.num_applied = num_applied
         self._weights.restore(tensors)
         sums = {key.removeprefix("sum/"): value for key, value in tensors.items() if key.startswith("sum/")}
@@ -82,25 +99,25 @@ class Shard:
 
 
 class Shards(Protocol):
-    """All shards, asked together; every list has one entry for each. The verbs are those of `Shard`."""
+    """The methods of `Shard` for all shards together; every list has one entry for each shard."""
 
     def __len__(self) -> int: ...
 
     def apply(self, number: int, gradients: Sequence[Slices], initials: Sequence[Slices]) -> None:
-        """Have every shard take in its slices of gradient `number`, once."""
+        """Apply gradient `number` in every shard, once."""
 
     def fetch(self, version: int) -> list[Weights]:
-        """Copies of the slices, all at `version`."""
+        """Return copies of the slices, all at `version`."""
 
     def state(self) -> list[Weights]:
-        """Tensors from which `restore` goes on exactly."""
+        """Return the tensors for `restore`."""
 
     def restore(self, num_applied: int, parts: Sequence[Slices]) -> None:
-        """Go on from what `state` gave after so many gradients; meant for a fresh object."""
+        """Continue exactly from the result of `state` after `num_applied` gradients; call it on a new object."""
 
 
 class LocalShards:
-    """Shards in this process; implements `Shards`."""
+    """`count` shards in this process; implements `Shards`."""
 
     def __init__(self, count: int, *, learning_rate: float, accumulate: int = 1) -> None:
         self._shards = [Shard(learning_rate=learning_rate, accumulate=accumulate) for _ in range(count)]
@@ -109,33 +126,41 @@ class LocalShards:
         return len(self._shards)
 
     def apply(self, number: int, gradients: Sequence[Slices], initials: Sequence[Slices]) -> None:
-        """One after the other."""
+        """Apply gradient `number` in every shard, once."""
         for shard, gradient, initial in zip(self._shards, gradients, initials, strict=True):
             shard.apply(number, gradient, initial)
 
     def fetch(self, version: int) -> list[Weights]:
-        """One after the other."""
+        """Return copies of the slices, all at `version`."""
         return [shard.fetch(version) for shard in self._shards]
 
     def state(self) -> list[Weights]:
-        """One after the other."""
+        """Return the tensors for `restore`."""
         return [shard.state() for shard in self._shards]
 
     def restore(self, num_applied: int, parts: Sequence[Slices]) -> None:
-        """One after the other."""
+        """Continue exactly from the result of `state` after `num_applied` gradients; call it on a new object."""
         for shard, part in zip(self._shards, parts, strict=True):
             shard.restore(num_applied, part)
 
 
 class ShardedParameters:
-    """Parameters over shards, for any number of replicas; implements `Parameters`.
+    """Parameters divided over shards, for any number of replicas; implements `Parameters`.
 
-    With one shard or many, parameters are those of `AdamParameters` to the bit where the gradients are. There is one
-    baseline: every batch is judged by it, then enters it. A batch counts once for each (replica, round), and one
-    that is older than `max_staleness` versions is dropped and counted, and its rewards with it.
+    Equal gradients give parameters that are bit-identical to those of `AdamParameters`, whatever the number of shards.
+    All replicas share one baseline. A batch, identified by (replica, round), is accepted once. A batch older than
+    `max_staleness` versions is dropped with its rewards, and counted.
 
-    Deviation: the paper's shards each take in what comes as it comes. Here gradients have one order, and a pull sees
-    all shards at one version, so that a run can be repeated.
+    Deviation: each of the paper's shards applies gradients in the order in which they arrive. Here gradients have one
+    order and a pull reads all shards at one version, so that a run is reproducible.
+
+    Args:
+        shards: new shards.
+        seed: determines the initial value of every weight, as in the controller.
+        init_range: initial weights are uniform in -init_range..init_range.
+        baseline: the moving average of rewards.
+        accumulate: gradients for one update, as in `shards`.
+        max_staleness: largest number of updates between sampling and learning of a batch; None is no limit.
     """
 
     def __init__(
@@ -158,27 +183,51 @@ class ShardedParameters:
         self._snapshot: ParameterSnapshot | None = None
 
     @classmethod
-    def local(cls, num_shards: int, *, learning_rate: float, accumulate: int = 1, **settings: Any) -> Self:
-        """Over shards in this process."""
+    def local(
+        cls,
+        num_shards: int,
+        *,
+        seed: int,
+        init_range: float,
+        learning_rate: float,
+        baseline: MovingAverageBaseline,
+        accumulate: int = 1,
+        max_staleness: int | None = None,
+    ) -> Self:
+        """Create parameters over `num_shards` new shards in this process; the other arguments are those of the classes.
+
+        Raises:
+            ConfigError: `num_shards` or `accumulate` is below 1.
+        """
         for name, number in (("servers", num_shards), ("accumulate", accumulate)):
             if number < 1:
                 raise ConfigError(f"{name} is 1 or more; got {number}")
         shards = LocalShards(num_shards, learning_rate=learning_rate, accumulate=accumulate)
-        return cls(shards, accumulate=accumulate, **settings)
+        return cls(
+            shards,
+            seed=seed,
+            init_range=init_range,
+            baseline=baseline,
+            accumulate=accumulate,
+            max_staleness=max_staleness,
+        )
 
     @property
     def version(self) -> int:
-        """Updates so far."""
+        """The number of updates so far."""
         return self.num_applied // self._accumulate
 
     def pull(self) -> ParameterSnapshot:
-        """All parameters at one version; kept until the next gradient, so not to be written into."""
+        """Return all parameters at one version; the result is cached until the next gradient, so do not modify it."""
         if self._snapshot is None:
             self._snapshot = ParameterSnapshot(self.version, self._joined(self._shards.fetch(self.version)))
         return self._snapshot
 
     def advantages(self, rewards: Sequence[float], origin: Origin) -> Advantages:
-        """Accept a batch that is neither known nor too old. Its staleness counts the updates that come before it."""
+        """Compute the advantages of a batch, or refuse it if it is repeated or too old.
+
+        The staleness of a batch is the number of updates between its sampling and its own update.
+        """
         refused = Advantages([0.0] * len(rewards), self.baseline.value or 0.0, accepted=False)
         if origin.round <= self._last_round.get(origin.replica, -1):
             return refused
@@ -191,7 +240,7 @@ class ShardedParameters:
         return Advantages.by(self.baseline, rewards, staleness=staleness)
 
     def push(self, gradient: Mapping[str, Tensor]) -> None:
-        """Send every shard its slices."""
+        """Send every shard its slices of the gradient."""
         new = {name: value.shape for name, value in gradient.items() if name not in self._shapes}
         first = {name: initial_weight(self._seed, name, shape, self._init_range) for name, shape in new.items()}
         self._place(new)
@@ -200,13 +249,13 @@ class ShardedParameters:
         self._snapshot = None
 
     def _place(self, shapes: Mapping[str, torch.Size]) -> None:
-        """Decide which shards keep new parameters: numbers are dealt out so that no shard has two more than another."""
+        """Assign new parameters to shards element by element; the sizes of two shards differ by at most one element."""
         for name, shape in shapes.items():
             self._first_shard[name] = sum(known.numel() for known in self._shapes.values()) % len(self._shards)
             self._shapes[name] = shape
 
     def _cut(self, tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
-        """Each shard's slices."""
+        """Divide tensors into the slices of each shard."""
         cut: list[dict[str, Tensor]] = [{} for _ in range(len(self._shards))]
         for name, value in tensors.items():
             slices = value.detach().reshape(-1).tensor_split(len(self._shards))
@@ -215,7 +264,7 @@ class ShardedParameters:
         return cut
 
     def _joined(self, parts: Sequence[Slices]) -> Weights:
-        """What `_cut` took apart."""
+        """Rebuild the tensors that `_cut` divided."""
         joined = {}
         for name in parts[0]:
             first = self._first_shard[name]
@@ -223,12 +272,12 @@ class ShardedParameters:
             joined[name] = torch.cat(slices).reshape(self._shapes[name])
         return joined
 
-    def state(self) -> tuple[dict[str, Any], Weights]:
-        """JSON values and tensors from which `restore` goes on exactly, on any number of shards.
+    def state(self) -> tuple[JsonObject, Weights]:
+        """Return JSON values and tensors for `restore`, which may use another number of shards.
 
-        The tensors are whole, and named as those of `AdamParameters`.
+        The tensors are whole and have the names of those of `AdamParameters`.
         """
-        assert self.num_accepted == self.num_applied, "a gradient is on its way"
+        assert self.num_accepted == self.num_applied, "a gradient is outstanding"
         values = {
             "version": self.version,
             "baseline": self.baseline.value,
@@ -243,8 +292,8 @@ class ShardedParameters:
             tensors.update({kind + name: value for name, value in whole.items()})
         return values, tensors
 
-    def restore(self, values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave; meant for a fresh object over fresh shards."""
+    def restore(self, values: JsonObject, tensors: Mapping[str, Tensor]) -> None:
+        """Continue exactly from the result of `state`; call it on a new object over new shards."""
         self.num_accepted = self.num_applied = values["applied"]
         self.num_dropped = values["dropped"]
         self.baseline.value = values["baseline"]
@@ -260,12 +309,12 @@ class ShardedParameters:
 
 
 STEPS = "adam/step/"
-"""Adam's count of the updates of a parameter: one number, the same in every shard."""
+"""Prefix of Adam's update count of a parameter: a single number, equal in all shards."""
 KINDS = ("weight/", "adam/exp_avg/", "adam/exp_avg_sq/", STEPS, "sum/")
 
 
 def _by_kind(tensors: Mapping[str, Tensor]) -> dict[str, Weights]:
-    """Tensors of a state by what stands in front of the parameter's name; others are left out."""
+    """Group the tensors of a state by the prefix before the parameter's name; others are ignored."""
     found: dict[str, Weights] = {}
     for kind in KINDS:
         named = {key.removeprefix(kind): value for key, value in tensors.items() if key.startswith(kind)}

@@ -1,24 +1,30 @@
-"""Limits on what a child may cost, judged before it is trained, and the soft form that changes its reward."""
+"""Limits on the costs of a child, checked before it is trained, and the soft form that changes its reward."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-CountCosts = Callable[[Any], Mapping[str, int]]
+CountCosts = Callable[[object], Mapping[str, int]]
 """Architecture -> its costs by name, `num_parameters` and `multiply_adds`; empty where they cannot be counted."""
 
 
-def no_costs(architecture: Any) -> Mapping[str, int]:
-    """For architectures of which nothing is known."""
+def no_costs(architecture: object) -> Mapping[str, int]:
+    """Return no costs: for architectures whose costs are unknown."""
     return {}
 
 
 @dataclass(frozen=True)
 class Constraints:
-    """`limits` and `targets` are numbers for names of costs.
+    """Hard limits and soft targets on costs.
 
     A child above a limit is rejected and worth `rejected_reward`. The reward of any other is multiplied by
     (target / cost) ** weight for each target, as in MnasNet (Tan et al. 2019, arXiv 1807.11626, equation 2).
+
+    Args:
+        count: Counts the costs of an architecture.
+        limits: The largest permitted value of a cost, by its name.
+        targets: The desired value of a cost, by its name.
+        weight: The exponent of the soft form; MnasNet's is 0.07.
+        rejected_reward: The reward of a child above a limit.
     """
 
     count: CountCosts = no_costs
@@ -28,7 +34,7 @@ class Constraints:
     rejected_reward: float = 0.0
 
     def violation(self, costs: Mapping[str, int]) -> str | None:
-        """Every limit that is broken, in words; None where all are kept."""
+        """Describe every limit that `costs` exceed; None if they exceed none."""
         broken = [
             f"{name} {costs[name]:,} above the limit {limit:,}"
             for name, limit in self.limits.items()
@@ -37,7 +43,7 @@ class Constraints:
         return ", ".join(broken) or None
 
     def factor(self, costs: Mapping[str, int]) -> float:
-        """What the reward is multiplied by."""
+        """Return what the reward of a child with these costs is multiplied by."""
         product = 1.0
         for name, target in self.targets.items():
             product *= float((target / costs[name]) ** self.weight)

@@ -1,13 +1,14 @@
-"""The evaluation of one architecture on images: build, train, measure. This is what workers call."""
+"""The worker's side of image children: build, train and measure one architecture."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 
 from torch import nn
 
+from netwright.architectures.values import JsonObject
 from netwright.children.building import build, initialise
 from netwright.tasks.catalog import open_images
 from netwright.tasks.images.data import ImageSplit, split_images
@@ -18,9 +19,16 @@ from netwright.trials import Job, Measurement
 
 @dataclass(frozen=True)
 class ImageChild:
-    """An `Evaluate`: call it with a job. Opens its data at the first call, in the process where that happens.
+    """An `Evaluate`: call it with a job. The data is opened at the first call, in the process of that call.
 
-    `training` holds the keyword arguments of `train_classifier` beside network, split, seed and speed.
+    Args:
+        task: The name of the task that has the images.
+        folder: The folder of its files.
+        num_train: Training images; None is all that validation leaves.
+        num_validation: Validation images, or below 1 that share of every class.
+        split_seed: Of the division into training and validation.
+        training: The keyword arguments of `train_classifier` except network, split, seed and speed.
+        speed: Device, precision and memory format.
     """
 
     task: str
@@ -28,40 +36,43 @@ class ImageChild:
     num_train: int | None
     num_validation: int | float
     split_seed: int
-    training: dict[str, Any]
+    training: JsonObject
     speed: Speed = field(default_factory=Speed)
 
     @cached_property
     def split(self) -> ImageSplit:
-        """The images, divided into training and validation."""
+        """The images, divided into training and validation; read at the first use."""
         data = open_images(self.task, self.folder, verify=False)
         return split_images(data, num_validation=self.num_validation, num_train=self.num_train, seed=self.split_seed)
 
     def __call__(self, job: Job) -> Measurement:
-        """Train the job's architecture from its seed; a function of both alone."""
-        return self.trained(job)
+        """Train the job's architecture; the result depends on the architecture and the seed alone."""
+        return self.trained_network(job)[1]
 
-    def trained(self, job: Job, *, epsilon: float = 1e-5, **changes: Any) -> Measurement:
-        """The same with some of the keyword arguments in `training` replaced; `epsilon` is batch normalisation's."""
-        return self.trained_network(job, epsilon=epsilon, **changes)[1]
+    def trained_network(
+        self, job: Job, changes: Mapping[str, object] = MappingProxyType({})
+    ) -> tuple[nn.Module, Measurement]:
+        """Train the job's architecture, and return the network too.
 
-    def trained_network(self, job: Job, *, epsilon: float = 1e-5, **changes: Any) -> tuple[nn.Module, Measurement]:
-        """What `trained` measures, and the network itself, for whoever measures more."""
+        Args:
+            job: The architecture and the seed.
+            changes: Replaces some of the keyword arguments in `training`; `epsilon` is batch normalisation's.
+        """
+        settings: JsonObject = {"epsilon": 1e-5, **self.training, **changes}
         channels, height, width = self.split.train_images.shape[1:]
-        network = build(job.architecture, self.split.num_classes, channels, epsilon, (height, width))
+        network = build(job.architecture, self.split.num_classes, channels, settings.pop("epsilon"), (height, width))
         initialise(network, job.seed)
-        settings = {**self.training, **changes}
         metrics = train_classifier(network, self.split, seed=job.seed, speed=self.speed, **settings)
         return network, Measurement(metrics)
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """An `Evaluate` for jobs that differ in their settings: job n is trained with `settings[n]` (see `trained`)."""
+    """An `Evaluate` for jobs that differ in their settings: job n is trained with `settings[n]` changed."""
 
     child: ImageChild
-    settings: tuple[Mapping[str, Any], ...]
+    settings: tuple[Mapping[str, object], ...]
 
     def __call__(self, job: Job) -> Measurement:
         """Train the job's architecture with the settings of its number."""
-        return self.child.trained(job, **self.settings[job.number])
+        return self.child.trained_network(job, self.settings[job.number])[1]

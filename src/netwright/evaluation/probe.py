@@ -1,13 +1,13 @@
-"""How long a child would take, from a few of its mini-batches: a stand-in for training that estimates call."""
+"""The time that training a child would take, extrapolated from a few of its mini-batches."""
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import nn
 
 from netwright.architectures.costs import ImageShape
+from netwright.architectures.values import JsonObject
 from netwright.children.building import build, initialise
 from netwright.tasks.images.data import ImageSplit
 from netwright.training.images import measure_accuracy, train_classifier
@@ -16,30 +16,38 @@ from netwright.trials import Job, Measurement
 
 MOST_STEPS = 200
 EVALUATED, SLOW_SECONDS = 500, 0.2
-"""So many images are measured at once; fewer where a mini-batch takes longer than this."""
+"""This many images are measured at once; a mini-batch of them where training on one takes longer than this."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """An `Evaluate` on random pixels: times mini-batches, and the measuring of images.
+    """An `Evaluate` on random pixels that times mini-batches of training, and the measuring of images.
 
+    The first mini-batch does not count: during it a process chooses how to compute layers of each shape, and later
+    children of the process find that done.
 
-    A child trains on `num_train` images and is measured on `num_validation` in every epoch; `training` is what
-    `ImageChild` has. About `seconds` are spent on mini-batches, after a first one that does not count:
-    with it a process chooses how to compute layers of each shape, and later children find that done.
+    Args:
+        images: The shape of the images.
+        num_train: Training images of a child.
+        num_validation: Images on which a child is measured after every epoch.
+        training: That of `ImageChild`.
+        speed: That of `ImageChild`.
+        seconds: The approximate time to spend on mini-batches.
     """
 
     images: ImageShape
     num_train: int
     num_validation: int
-    training: dict[str, Any]
+    training: JsonObject
     speed: Speed = field(default_factory=Speed)
     seconds: float = 1.0
 
     def __call__(self, job: Job) -> Measurement:
-        """`child_seconds`: what training the job's architecture from start to end would take here and now.
+        """Time the job's architecture.
 
-        `first_seconds` is what the first mini-batch took longer than others.
+        Returns:
+            `child_seconds`, the time that the whole training would take here and now, and `first_seconds`, by how much
+            the first mini-batch took longer than the others.
         """
         shape = self.images
         network = build(job.architecture, shape.num_classes, shape.channels, image_size=(shape.height, shape.width))
@@ -56,14 +64,14 @@ class Probe:
         return Measurement({"child_seconds": epochs * epoch, "first_seconds": max(0.0, first - step)})
 
     def _steps(self, network: nn.Module, num_steps: int, seed: int) -> float:
-        """Seconds for so many mini-batches; measuring one image, as `train_classifier` must, is hardly any of them."""
+        """Return the seconds of `num_steps` mini-batches; measuring the one validation image hardly counts."""
         split = self._random(num_steps * self.training["batch_size"], seed)
         begun = time.perf_counter()
         train_classifier(network, split, seed=seed, speed=self.speed, **{**self.training, "epochs": 1})
         return time.perf_counter() - begun
 
     def _evaluation(self, network: nn.Module, num_images: int, seed: int) -> float:
-        """Seconds to measure one image, as one of many."""
+        """Return the seconds to measure one image as one of `num_images`."""
         split = self._random(num_images, seed)
         upsample = self.training["upsample"]
         begun = time.perf_counter()

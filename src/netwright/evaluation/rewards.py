@@ -1,4 +1,4 @@
-"""From a measurement to the number that the strategy maximises."""
+"""Rewards: from the measurement of a child to the number that the strategy maximises."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,21 +7,21 @@ from netwright.trials import Measurement
 
 
 class Reward(Protocol):
-    """`score` is what people read (an accuracy), the call is what the controller learns from (its cube)."""
+    """How good a child is: `score` is shown to people (an accuracy), the call gives what is learned from (its cube)."""
 
     @property
     def score_name(self) -> str:
-        """The metric's name, under which the core keeps the score of every trial."""
+        """The name of the metric under which the score of every trial is stored."""
 
     @property
     def higher_is_better(self) -> bool:
-        """Whether people want the score high (an accuracy) or low (a perplexity)."""
+        """Whether a high score is good (an accuracy) or a low one (a perplexity)."""
 
     def score(self, measurement: Measurement) -> float:
-        """The measured quality in its own unit."""
+        """Return the measured quality in its own unit."""
 
     def __call__(self, score: float) -> float:
-        """The reward of a score."""
+        """Return the reward of a score."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class AccuracyReward:
     higher_is_better: bool = True
 
     def score(self, measurement: Measurement) -> float:
-        """The best of the last `last_epochs` validation accuracies, in 0..1."""
+        """Return the best of the last `last_epochs` validation accuracies, in 0..1."""
         return float(max(measurement.metrics["validation_accuracies"][-self.last_epochs :]))
 
     def __call__(self, score: float) -> float:
-        """The reward in 0..1."""
+        """Return the reward, in 0..1."""
         return float(score**self.exponent)
 
 
@@ -51,25 +51,25 @@ class PerplexityReward:
     higher_is_better: bool = False
 
     def score(self, measurement: Measurement) -> float:
-        """The validation perplexity after the last epoch."""
+        """Return the validation perplexity after the last epoch."""
         return float(measurement.metrics["validation_perplexities"][-1])
 
     def __call__(self, score: float) -> float:
-        """The reward, above 0."""
+        """Return the reward, above 0."""
         return self.constant / score**2
 
 
 @dataclass(frozen=True)
 class ValueReward:
-    """One measured number as it is: what a user's own function returned, or what stands in a table."""
+    """One measured number unchanged: the value of a user's own function, or a table's accuracy."""
 
     score_name: str = "value"
     higher_is_better: bool = True
 
     def score(self, measurement: Measurement) -> float:
-        """The measured number."""
+        """Return the measured number."""
         return float(measurement.metrics[self.score_name])
 
     def __call__(self, score: float) -> float:
-        """The same number."""
+        """Return the score itself."""
         return score

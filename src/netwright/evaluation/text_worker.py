@@ -1,12 +1,13 @@
-"""The evaluation of one recurrent architecture on text: build, train, measure. This is what workers call."""
+"""The worker's side of text children: build, train and measure one recurrent architecture."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from netwright.architectures.costs import hidden_size_for
 from netwright.architectures.recurrent import RecurrentArchitecture
+from netwright.architectures.values import JsonObject
+from netwright.children.dropout import Dropout
 from netwright.children.language_model import LanguageModel
 from netwright.errors import ConfigError
 from netwright.tasks.catalog import open_task
@@ -18,12 +19,23 @@ from netwright.trials import Job, Measurement
 
 @dataclass(frozen=True)
 class TextChild:
-    """An `Evaluate`: call it with a job. Opens its data at the first call, in the process where that happens.
+    """An `Evaluate`: call it with a job. The data is opened at the first call, in the process of that call.
 
-    A child is trained on the first `num_train_tokens` of the training text and measured on the first
-    `num_validation_tokens` of the validation text; None stands for all. Either `hidden_size` is given, or
-    `num_parameters`, and then every child is as wide as that many allow. `model` holds the other keyword arguments of
-    `LanguageModel` beside the seed, `training` those of `train_language_model` beside model, text, seed and speed.
+    Args:
+        task: The name of the task that has the text.
+        folder: The folder of its files.
+        num_train_tokens: A child is trained on so many first tokens of the training text; None is all.
+        num_validation_tokens: A child is measured on so many first tokens of the validation text; None is all.
+        hidden_size: Units of a layer; None lets `num_parameters` decide.
+        num_parameters: Parameters of the whole model, which decide the hidden size; None where that is given.
+        init_range: Matrices are initialised from U(-init_range, init_range).
+        model: The other keyword arguments of `LanguageModel` except the seed.
+        training: The keyword arguments of `train_language_model` except model, text, seed and speed; `dropout` holds
+            the fields of a `Dropout`.
+        speed: Device and precision.
+
+    Raises:
+        ConfigError: Both `hidden_size` and `num_parameters` are given, or neither.
     """
 
     task: str
@@ -33,8 +45,8 @@ class TextChild:
     hidden_size: int | None
     num_parameters: int | None
     init_range: float
-    model: dict[str, Any]
-    training: dict[str, Any]
+    model: JsonObject
+    training: JsonObject
     speed: Speed = field(default_factory=Speed)
 
     def __post_init__(self) -> None:
@@ -46,14 +58,19 @@ class TextChild:
 
     @cached_property
     def data(self) -> TextData:
-        """The text."""
+        """The text; read at the first use."""
         data = open_task(self.task, self.folder, verify=False)
         if not isinstance(data, TextData):
             raise ConfigError(f"task {self.task!r} is no text; recurrent cells are trained on texts")
         return data
 
+    @property
+    def arguments(self) -> JsonObject:
+        """The keyword arguments of `train_language_model` that `training` describes."""
+        return {**self.training, "dropout": Dropout(**self.training["dropout"])}
+
     def build(self, architecture: RecurrentArchitecture, seed: int) -> LanguageModel:
-        """The untrained language model of a job; a function of both alone."""
+        """Build the untrained language model of `architecture`, with weights from `seed`."""
         vocabulary_size, hidden_size = len(self.data.vocabulary), self.hidden_size
         if hidden_size is None:
             assert self.num_parameters is not None
@@ -68,13 +85,24 @@ class TextChild:
         )
 
     def __call__(self, job: Job) -> Measurement:
-        """Train the job's architecture from its seed; a function of both alone."""
+        """Train the job's architecture; the result depends on the architecture and the seed alone."""
         metrics = train_language_model(
             self.build(job.architecture, job.seed),
             self.data.train[: self.num_train_tokens],
             self.data.validation[: self.num_validation_tokens],
             seed=job.seed,
             speed=self.speed,
-            **self.training,
+            **self.arguments,
         )
         return Measurement(metrics)
+
+
+@dataclass(frozen=True)
+class TextCandidates:
+    """An `Evaluate` for jobs that differ in their settings: job n is trained as `children[n]` does."""
+
+    children: tuple[TextChild, ...]
+
+    def __call__(self, job: Job) -> Measurement:
+        """Train the job's architecture with the settings of its number."""
+        return self.children[job.number](job)

@@ -16,6 +16,10 @@ class InProcessExecutor:
         self._evaluate = evaluate
         self._jobs: deque[Job | RemoteTask] = deque()
 
+    @property
+    def workers(self) -> None:
+        """None: children run in this process."""
+
     def submit(self, job: Job | RemoteTask) -> None:
         """Put the job into the queue."""
         queue_up(self._jobs, job)

@@ -22,6 +22,10 @@ class Executor(Protocol):
     An executor never raises what a child raises: that is an `Outcome` with a failure. Used from one thread.
     """
 
+    @property
+    def workers(self) -> int | None:
+        """How many children run at once; None where they run in this process."""
+
     def submit(self, job: Job | RemoteTask) -> None:
         """Accept a job; a chore goes before all jobs that wait."""
 

@@ -1,14 +1,13 @@
-"""The grid of a final training: candidates, their scores on the search's split on disk, and the choice among them."""
+"""The grid of a final training: candidates, their stored scores on the search's split, the choice among them."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from netwright.architectures.families import Architecture
-from netwright.architectures.values import fingerprint, to_json
+from netwright.architectures.values import JsonObject, fingerprint, to_json
 from netwright.config import RunConfig
 from netwright.errors import RunError, StoreError
 from netwright.evaluation.rewards import Reward
@@ -16,48 +15,54 @@ from netwright.execution.attempts import check_none_lost, run_all
 from netwright.execution.interface import Evaluate
 from netwright.files import replace_whole
 from netwright.final_training.interface import Candidate
-from netwright.searching.run import Placement, make_executor
+from netwright.searching.placement import Placement, make_executor
 from netwright.seeds import derive_seed
 from netwright.trials import Job, Outcome
 
 OnProgress = Callable[[str, int, int], None]
-"""Told what is under way, how much of it has ended, and how much there is."""
+"""Called with the name of a stage, the number of its ended parts, and the number of all."""
 
 
-def candidates_of(found: Mapping[str, Architecture], grid: Sequence[Mapping[str, Any]]) -> tuple[Candidate, ...]:
-    """Every architecture with every point of the grid, in their order."""
+def candidates_of(found: Mapping[str, Architecture], grid: Sequence[JsonObject]) -> tuple[Candidate, ...]:
+    """Combine every architecture with every point of the grid, in their order."""
     return tuple(Candidate(origin, network, point) for origin, network in found.items() for point in grid)
 
 
 class Measured:
-    """What the candidates' trainings gave, in a JSON file that is replaced as a whole after each of them.
+    """The results of the candidates' trainings, in a JSON file that is replaced as a whole after each of them.
 
-    `common` is everything beside the candidate that decides a result: what was measured under other circumstances is
-    not found.
+    Args:
+        path: The JSON file; results that it holds are used again.
+        common: Everything beside the candidate that decides a result; results with other values are not used.
+        reward: Gives the score of a measurement.
+
+    Raises:
+        StoreError: The file is corrupted.
     """
 
-    def __init__(self, path: Path, common: Mapping[str, Any], reward: Reward) -> None:
+    def __init__(self, path: Path, common: Mapping[str, object], reward: Reward) -> None:
         self._path, self._common, self.reward = path, dict(common), reward
-        self._entries: dict[str, dict[str, Any]] = {}
-        self._lost: dict[str, dict[str, Any]] = {}
-        """What says nothing of its candidate, and is not kept on disk."""
+        self._entries: dict[str, JsonObject] = {}
+        self._lost: dict[str, JsonObject] = {}
+        """Results of lost workers, which say nothing about a candidate and are not stored."""
         if path.exists():
             try:
                 self._entries = dict(json.loads(path.read_text(encoding="utf-8")))
             except (OSError, ValueError, TypeError) as error:
                 raise StoreError(f"{path} is corrupted ({error}); remove it to train the grid anew") from None
 
-    def of(self, candidate: Candidate) -> dict[str, Any] | None:
-        """The score by its name and `seconds`, or `error` and `seconds`; None where it was not trained yet."""
+    def of(self, candidate: Candidate) -> JsonObject | None:
+        """Return the score by its name and `seconds`, or `error` and `seconds`; None if it was not trained yet."""
         key = self._key(candidate)
         return self._entries.get(key) or self._lost.get(key)
 
     def add(self, candidate: Candidate, outcome: Outcome) -> None:
-        """Keep an outcome; one that says nothing of the candidate only until this process ends.
+        """Store an outcome; that of a lost worker is kept only until this process ends.
 
-        `RunError` where the disk is full.
+        Raises:
+            RunError: The disk is full.
         """
-        result: dict[str, Any] = {"error": str(outcome.failure)}
+        result: JsonObject = {"error": str(outcome.failure)}
         if outcome.measurement is not None:
             result = {self.reward.score_name: self.reward.score(outcome.measurement)}
         entries = self._lost if outcome.lost else self._entries
@@ -65,9 +70,13 @@ class Measured:
         if not outcome.lost:
             replace_whole(self._path, json.dumps(self._entries).encode())
 
+    def table(self, candidates: Sequence[Candidate]) -> list[JsonObject]:
+        """Return every candidate with what its training gave, as JSON values."""
+        return [{"origin": each.origin, "settings": each.settings, **(self.of(each) or {})} for each in candidates]
+
     @property
     def lost(self) -> list[str]:
-        """How candidates lost their workers."""
+        """The errors of the candidates that lost their workers."""
         return [entry["error"] for entry in self._lost.values()]
 
     def _key(self, candidate: Candidate) -> str:
@@ -78,18 +87,29 @@ class Measured:
 
 def train_candidates(
     candidates: Sequence[Candidate],
+    measured: Measured,
     *,
     evaluate: Evaluate,
     config: RunConfig,
     seed: int,
     placement: Placement,
-    measured: Measured,
     on_progress: OnProgress,
 ) -> None:
-    """Train on the search's split what is not in `measured` yet, and put it there.
+    """Train the candidates that are not in `measured` yet on the search's split, and store their results there.
 
-    `evaluate` trains job n as `candidates[n]` says. All points of an architecture have one seed. `RunError` if some
-    lost their workers, when all others are kept.
+    All points of an architecture have the same seed.
+
+    Args:
+        candidates: The candidates.
+        measured: The stored results.
+        evaluate: Trains job n as `candidates[n]` says.
+        config: The search's settings.
+        seed: Of the final training.
+        placement: Where candidates are trained.
+        on_progress: Called before the first training and after each.
+
+    Raises:
+        RunError: Some trainings lost their workers; the results of all others are stored.
     """
     todo = [number for number, candidate in enumerate(candidates) if measured.of(candidate) is None]
     on_progress("grid", len(candidates) - len(todo), len(candidates))
@@ -111,7 +131,7 @@ def train_candidates(
 
 
 def best_candidate(candidates: Sequence[Candidate], measured: Measured) -> tuple[Candidate, float]:
-    """The candidate with the best score, the earlier one of equals, and that score."""
+    """Return the candidate with the best score, the earlier one of equals, and that score."""
     name, results = measured.reward.score_name, [measured.of(candidate) or {} for candidate in candidates]
     scored = [
         (result[name], candidate) for result, candidate in zip(results, candidates, strict=True) if name in result

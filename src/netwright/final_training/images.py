@@ -1,22 +1,21 @@
-"""The final training of convolutional networks: on all images but the test set's (paper, section 4.1)."""
+"""The final training of convolutional networks: on all images except the test set (paper, section 4.1)."""
 
 import itertools
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from torch import nn
 
-from netwright.architectures.values import fingerprint
+from netwright.architectures.values import JsonObject, fingerprint
 from netwright.children.building import build, initialise, num_parameters
 from netwright.config import FinalSettings, ImageSettings
 from netwright.errors import DataError
-from netwright.evaluation.factory import ImageEvaluation
 from netwright.evaluation.image_worker import Candidates, ImageChild
+from netwright.evaluation.images import ImageEvaluation
 from netwright.evaluation.rewards import Reward
 from netwright.final_training.interface import Candidate, Finished, once_each, sha256_of
-from netwright.searching.run import Placement
+from netwright.searching.placement import Placement
+from netwright.searching.results import wilson_interval
 from netwright.seeds import derive_seed
 from netwright.tasks.catalog import open_images, prepare_task
 from netwright.tasks.images.data import ImageData, everything_but_test
@@ -29,7 +28,7 @@ EPOCHS_FACTOR = 6
 
 @dataclass(frozen=True, eq=False)
 class FinalImages:
-    """Implements `FinalTraining`."""
+    """Implements `FinalTraining` for networks that classify images."""
 
     settings: ImageSettings
     final: FinalSettings
@@ -38,7 +37,7 @@ class FinalImages:
 
     @classmethod
     def open(cls, settings: ImageSettings, final: FinalSettings, placement: Placement) -> "FinalImages":
-        """Read the data; `DataError` where it has no test part."""
+        """Read the data; `DataError` if it has no test part."""
         folder = prepare_task(settings.task, placement.data, verify=placement.verify)
         data = open_images(settings.task, folder, verify=False)
         if not len(data.test_images):
@@ -47,15 +46,15 @@ class FinalImages:
 
     @property
     def reward(self) -> Reward:
-        """That of the search."""
+        """The search's reward."""
         return ImageEvaluation(self.settings).reward
 
     def checksum(self) -> str:
-        """Of the training images and labels."""
+        """Return the checksum of the training images and labels."""
         return sha256_of(self.data.train_images, self.data.train_labels)
 
-    def data_description(self) -> dict[str, Any]:
-        """Name, classes, shape and the test part."""
+    def data_description(self) -> JsonObject:
+        """Describe name, classes, shape and test part."""
         return {
             "data": self.data.name,
             "class_names": list(self.data.class_names),
@@ -63,8 +62,8 @@ class FinalImages:
             "test_sha256": sha256_of(self.data.test_images, self.data.test_labels),
         }
 
-    def grid(self) -> list[Mapping[str, Any]]:
-        """Learning rate, weight decay, batch normalisation's epsilon and start of the decay, as in the paper."""
+    def grid(self) -> list[JsonObject]:
+        """Combine learning rates, weight decays, epsilons of batch normalisation and starts of the decay (paper)."""
         settings, final = self.settings, self.final
         schedule = final.schedule or settings.schedule
         decays_at = final.decays_at if schedule != "constant" else (None,)
@@ -84,13 +83,13 @@ class FinalImages:
         )
 
     def evaluate(self, candidates: Sequence[Candidate]) -> Candidates:
-        """Trains on the search's split."""
+        """Return what trains on the search's split."""
         return Candidates(self.child, tuple(candidate.settings for candidate in candidates))
 
     def train(
         self, winner: Candidate, *, seed: int, checkpoint: Checkpoint, on_epoch: Callable[[int, int], None]
     ) -> Finished:
-        """On all images but the test set's."""
+        """Train on all images except the test set."""
         seed = derive_seed(seed, "final", fingerprint(winner.architecture))
         settings = {**self.child.training, **winner.settings}
         epsilon, epochs = settings.pop("epsilon"), settings["epochs"]
@@ -109,8 +108,8 @@ class FinalImages:
         )
         return Finished(network, history)
 
-    def tested(self, network: nn.Module) -> dict[str, Any]:
-        """The accuracy on the test images, in float32 as the network will be used, with its 95% interval."""
+    def tested(self, network: nn.Module) -> JsonObject:
+        """Measure the test accuracy, in float32 as the network will be used, with its 95% interval."""
         speed = replace(self.child.speed, precision="float32")
         upsample, labels = self.child.training["upsample"], self.data.test_labels
         accuracy = measure_accuracy(network, self.data.test_images, labels, upsample=upsample, speed=speed)
@@ -122,8 +121,8 @@ class FinalImages:
             "num_train_images": len(self.data.train_images),
         }
 
-    def description(self, winner: Candidate, finished: Finished) -> dict[str, Any]:
-        """What goes in and out, and how it was trained."""
+    def description(self, winner: Candidate, finished: Finished) -> JsonObject:
+        """Describe input, output and training."""
         return {
             "kind": "images",
             **self.data_description(),
@@ -133,11 +132,3 @@ class FinalImages:
             "settings": {**self.child.training, **winner.settings},
             "training_losses": finished.history["training_losses"],
         }
-
-
-def wilson_interval(share: float, count: int, deviations: float = 1.96) -> tuple[float, float]:
-    """Where the probability of a success lies when a `share` of `count` trials succeeded (E. B. Wilson, 1927)."""
-    squared = deviations**2 / count
-    centre = share + squared / 2
-    spread = deviations * math.sqrt(share * (1 - share) / count + squared / (4 * count))
-    return (centre - spread) / (1 + squared), (centre + spread) / (1 + squared)

@@ -1,13 +1,14 @@
-"""A kind of network as the final training sees it."""
+"""The interface of a final training: what differs between networks for images and language models."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from torch import Tensor, nn
 
 from netwright.architectures.families import Architecture
+from netwright.architectures.values import JsonObject
 from netwright.evaluation.rewards import Reward
 from netwright.execution.interface import Evaluate
 from netwright.training.checkpoints import Checkpoint
@@ -15,35 +16,38 @@ from netwright.training.checkpoints import Checkpoint
 
 @dataclass(frozen=True)
 class Candidate:
-    """An architecture with the settings of one grid point; `origin` says where the architecture is from.
+    """An architecture with the settings of one grid point.
 
-    `settings` are those that differ from the search's.
+    Args:
+        origin: Where the architecture is from, for messages.
+        architecture: The architecture.
+        settings: The settings of training that may differ from the search's.
     """
 
     origin: str
     architecture: Architecture
-    settings: Mapping[str, Any]
+    settings: JsonObject
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A network trained to the end, and what its epochs gave."""
+    """A network trained to the end, and the metrics of its epochs."""
 
     network: nn.Module
-    history: Mapping[str, Any]
+    history: JsonObject
 
 
 def sha256_of(*tensors: Tensor) -> str:
-    """Of all their numbers, one tensor after the other."""
+    """Return the SHA-256 of the numbers of all tensors, one tensor after the other."""
     digest = hashlib.sha256()
     for tensor in tensors:
         digest.update(tensor.numpy().tobytes())
     return digest.hexdigest()
 
 
-def once_each(points: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The points in their order without those that equal an earlier one, as where a factor multiplies 0."""
-    found: list[Mapping[str, Any]] = []
+def once_each(points: Iterable[JsonObject]) -> list[JsonObject]:
+    """Return the points in their order without those that equal an earlier one, as where a factor multiplies 0."""
+    found: list[JsonObject] = []
     for point in points:
         if point not in found:
             found.append(point)
@@ -51,41 +55,46 @@ def once_each(points: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 class FinalTraining(Protocol):
-    """Data and loops of one kind, with the settings of a run.
+    """The data and the training loop of one kind of network, with the settings of a run.
 
     winner = best of grid(), by reward.score of what evaluate(...) measures on the search's split
     finished = train(winner, ...)
     metrics = tested(finished.network)      # once
-
     """
 
     @property
     def reward(self) -> Reward:
-        """Whose score chooses among the candidates."""
+        """The reward whose score chooses among the candidates."""
 
     def checksum(self) -> str:
-        """Of all data that a training sees, so that nothing is taken over from a training on other data."""
+        """Return a checksum of the data of a training, so that no result of a training on other data is reused."""
 
-    def data_description(self) -> dict[str, Any]:
-        """The part of model.json that says which data this is, the test part too, so that no result is taken for one
-        on other data; `data` is the name."""
+    def data_description(self) -> JsonObject:
+        """Return the part of model.json that identifies the data, with its test part; `data` is the name."""
 
-    def grid(self) -> Sequence[Mapping[str, Any]]:
-        """The settings of every point once, the search's own first."""
+    def grid(self) -> Sequence[JsonObject]:
+        """Return the settings of every grid point once, the search's own first."""
 
     def evaluate(self, candidates: Sequence[Candidate]) -> Evaluate:
-        """Trains job n as `candidates[n]` says, on the search's split."""
+        """Return what trains job n as `candidates[n]` says, on the search's split."""
 
     def train(
         self, winner: Candidate, *, seed: int, checkpoint: Checkpoint, on_epoch: Callable[[int, int], None]
     ) -> Finished:
-        """The winner trained to the end, in this process, going on from `checkpoint`; `ChildError` where it fails.
+        """Train the winner to the end, in this process.
 
-        `on_epoch` is told how many epochs have ended, of how many.
+        Args:
+            winner: The candidate that the grid chose.
+            seed: Of the first weights and the order of the data.
+            checkpoint: Training continues from it, and updates it after every epoch.
+            on_epoch: Called after every epoch with the numbers of ended epochs and of all.
+
+        Raises:
+            ChildError: The loss is no finite number, or does not fall.
         """
 
-    def tested(self, network: nn.Module) -> dict[str, Any]:
-        """The metrics on the test part, which nothing before has looked at."""
+    def tested(self, network: nn.Module) -> JsonObject:
+        """Measure the network on the test part, which is used for nothing else."""
 
-    def description(self, winner: Candidate, finished: Finished) -> dict[str, Any]:
-        """The part of model.json that says what goes in, what comes out, how it was trained; with the data's."""
+    def description(self, winner: Candidate, finished: Finished) -> JsonObject:
+        """Return the part of model.json about inputs, outputs, data and training."""

@@ -3,47 +3,42 @@
     candidates (architecture x grid point)  --trained on the search's split-->  score  --> the winner
     winner  --trained to the end-->  network  --tested once-->  the folder of a model
 
-The test data are looked at after the last decision has been taken. What was finished is kept beside the model's folder
-until that is complete; the same call goes on from there. What differs between kinds of networks is in `finals`.
+The test data is read after the last decision. Finished parts are kept beside the model's folder until that is
+complete; the same call continues from there. The kinds of networks differ in `final_training.images` and `.text`.
 """
 
 import shutil
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-from netwright.architectures.families import Architecture, architecture_from_json, reads_images, reads_text
-from netwright.architectures.values import fingerprint, to_json
-from netwright.config import (
-    FinalSettings,
-    FinalTextSettings,
-    FunctionSettings,
-    ImageSettings,
-    RunConfig,
-    TableSettings,
-    TextSettings,
-)
+from netwright.architectures.families import Architecture, architecture_from_json
+from netwright.architectures.values import JsonObject, fingerprint, to_json
+from netwright.config import RunConfig
+from netwright.config.final_training import FinalTrainingSettings
 from netwright.errors import ChildError, ConfigError, NetwrightError, RunError, StoreError, unknown
 from netwright.execution.attempts import in_one_line, is_out_of_memory
 from netwright.files import locked
+from netwright.final_training.factory import FINAL_TRAININGS, final_training_of
 from netwright.final_training.grid import Measured, OnProgress, best_candidate, candidates_of, train_candidates
-from netwright.final_training.images import FinalImages
 from netwright.final_training.interface import Candidate, FinalTraining, Finished
-from netwright.final_training.text import FinalText
 from netwright.models.folder import read_description, write_model
 from netwright.recipes import RECIPES, config_of
+from netwright.searching.placement import Placement
+from netwright.searching.provenance import provenance
 from netwright.searching.results import Results
-from netwright.searching.run import Placement, check_same_data, hardware
+from netwright.searching.run import check_same_data
 from netwright.searching.store import Store
 from netwright.training.checkpoints import Checkpoint
 
 
 def found_in(run: Path, top: int) -> dict[str, Architecture]:
-    """The `top` best architectures of a run, confirmed ones first, by where they are from."""
+    """Return the `top` best architectures of a run, confirmed ones first, by where they are from.
+
+    Raises:
+        RunError: The run has no measured trial.
+        ConfigError: The architectures are of a user's own kind.
+    """
     with Store.read(run) as store:
         results = Results.of(store)
     if not (trials := results.top(top)):
@@ -61,72 +56,59 @@ def found_in(run: Path, top: int) -> dict[str, Architecture]:
 
 
 def config_for(task: str, data: Path | None = None) -> RunConfig:
-    """The first recipe for `task`, fitted to `data`: what an architecture without a run is trained with."""
+    """Return the settings that an architecture without a run is trained with: the first recipe for `task`.
+
+    Args:
+        task: The task's name.
+        data: A user's own data, to which the recipe is fitted.
+
+    Raises:
+        ConfigError: No recipe trains networks on this task.
+    """
     recipes: dict[str, str] = {}
     for name, recipe in RECIPES.items():
-        if not isinstance(settings := recipe().evaluate, FunctionSettings | TableSettings):
+        settings = recipe().evaluate
+        if settings.task is not None and settings.kind in FINAL_TRAININGS:
             recipes.setdefault(settings.task, name)
     if task not in recipes:
         raise ConfigError(unknown("task", task, recipes))
     return config_of(recipes[task], data)
 
 
-def final_training(
-    config: RunConfig, final: FinalSettings | FinalTextSettings, found: Mapping[str, Architecture], placement: Placement
-) -> FinalTraining:
-    """The kind that `config` trains; `ConfigError` where `found` are no networks of that kind."""
-    settings = config.evaluate
-    if isinstance(settings, FunctionSettings):
-        raise ConfigError(
-            "a final training needs networks that netwright trains itself, and this run calls a function of yours; "
-            "`netwright show RUN --json` prints the architectures to train in your own code"
-        )
-    if isinstance(settings, TableSettings):
-        raise ConfigError(
-            f"this run looks up what others have trained, in the table {settings.task}, and there is nothing to train; "
-            "its test accuracies are in `netwright show RUN --json`"
-        )
-    for origin, network in found.items():
-        if not (reads_images(network) or reads_text(network)):
-            raise ConfigError(
-                f"{origin} is a cell of NAS-Bench-201, which netwright looks up in a table and does not train"
-            )
-        if reads_images(network) != isinstance(settings, ImageSettings):
-            reads = "images" if reads_images(network) else "text"
-            raise ConfigError(f"{origin} is a network for {reads}, and the task {settings.task} is not; another --task")
-    if isinstance(settings, TextSettings):
-        assert isinstance(final, FinalTextSettings)
-        return FinalText.open(settings, final, placement)
-    assert isinstance(final, FinalSettings)
-    return FinalImages.open(settings, final, placement)
-
-
 def finish(
     found: Mapping[str, Architecture],
     config: RunConfig,
-    final: FinalSettings | FinalTextSettings,
+    final: FinalTrainingSettings,
     folder: Path,
     placement: Placement,
     on_progress: OnProgress = lambda stage, ended, total: None,
     run: Path | None = None,
-) -> dict[str, Any]:
-    """Choose among the architectures in `found` and the points of the grid, train the winner, test it, write `folder`.
+) -> JsonObject:
+    """Choose among architectures and grid points, train the winner to the end, test it, and write its folder.
 
-    `found` maps where an architecture is from to the architecture; `run` is the stored one that found them all, if one
-    did, and `DataError` says that its data was other data. Returns the content of model.json. A `folder` that the same
-    call has completed is returned as it is, without a second test; `ConfigError` for any other one.
+    Args:
+        found: The architectures, by where they are from.
+        config: The search's settings.
+        final: The settings of the final training.
+        folder: The model's folder. One that the same call has completed is kept, without a second test.
+        placement: Where candidates are trained and where the data is.
+        on_progress: Called after every training of the grid and every epoch of the final training.
+        run: The stored run that found all the architectures, if there is one.
+
+    Returns:
+        The content of model.json.
+
+    Raises:
+        ConfigError: The architectures cannot be trained on this task, or `folder` holds another model.
+        DataError: The data is missing, or differs from the run's.
+        RunError: A training or the test failed; what was finished is kept.
     """
-    training = final_training(config, final, found, placement)
+    training = final_training_of(config, final, found, placement)
     data = training.data_description()
-    if run is not None:
-        with Store.read(run) as store, store.understood():
-            check_same_data(store, data["data"])
+    _check_data_of(run, data["data"])
     common = {"search_settings": config.evaluate.to_json(), "seed": final.seed, "data_sha256": training.checksum()}
-    plan = {
-        **common,
-        "architectures": {origin: to_json(network) for origin, network in found.items()},
-        "final_settings": final.to_json(),
-    }
+    plan = {**common, "architectures": {origin: to_json(each) for origin, each in found.items()}}
+    plan["final_settings"] = final.to_json()
     if folder.exists():
         return _finished_already(folder, plan, data)
     candidates = candidates_of(found, training.grid())
@@ -134,25 +116,32 @@ def finish(
         measured = Measured(unfinished / "grid.json", common, training.reward)
         winner, score = candidates[0], None
         if len(candidates) > 1:
-            evaluate = training.evaluate(candidates)
             train_candidates(
-                candidates, evaluate=evaluate, config=config, seed=final.seed, placement=placement, measured=measured,
-                on_progress=on_progress,
+                candidates, measured, evaluate=training.evaluate(candidates), config=config, seed=final.seed,
+                placement=placement, on_progress=on_progress,
             )  # fmt: skip
             winner, score = best_candidate(candidates, measured)
         with _explained(f"the final training of {winner.origin}"):
             finished = _trained_to_the_end(winner, training, final.seed, unfinished, common, on_progress)
         with _explained(f"the test of {winner.origin} after its final training"):
             tested = training.tested(finished.network)
-        metrics = {**tested, training.reward.score_name: score}
         description = {
             **training.description(winner, finished),
             "origin": winner.origin,
-            "metrics": metrics,
-            **_provenance(candidates, measured, plan),
+            "metrics": {**tested, training.reward.score_name: score},
+            "grid": measured.table(candidates),
+            **provenance(),
+            "plan": plan,
         }
         write_model(folder, finished.network, winner.architecture, description)
     return read_description(folder)
+
+
+def _check_data_of(run: Path | None, name: str) -> None:
+    """Raise `DataError` if the stored run was searched on other data than the one of this name."""
+    if run is not None:
+        with Store.read(run) as store, store.understood():
+            check_same_data(store, name)
 
 
 def _trained_to_the_end(
@@ -160,10 +149,10 @@ def _trained_to_the_end(
     training: FinalTraining,
     seed: int,
     folder: Path,
-    common: Mapping[str, Any],
+    common: Mapping[str, object],
     on_progress: OnProgress,
 ) -> Finished:
-    """The winner's last training, going on from a checkpoint in `folder`."""
+    """Train the winner to the end, continuing from a checkpoint in `folder`."""
     identity = fingerprint({**common, "architecture": to_json(winner.architecture), "settings": dict(winner.settings)})
     on_progress("final training", 0, winner.settings["epochs"])
     try:
@@ -179,7 +168,7 @@ def _trained_to_the_end(
 
 @contextmanager
 def _explained(what: str) -> Iterator[None]:
-    """Exceptions inside that are none of netwright's own, which say themselves what to do, become a `RunError`."""
+    """Turn exceptions that are not netwright's own, whose messages have a remedy, into a `RunError` with one."""
     try:
         yield
     except NetwrightError:
@@ -197,8 +186,8 @@ def _explained(what: str) -> Iterator[None]:
         ) from error
 
 
-def _finished_already(folder: Path, plan: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
-    """What is in `folder`, if that was trained as `plan` says and, as far as it says so, on `data`."""
+def _finished_already(folder: Path, plan: Mapping[str, object], data: Mapping[str, object]) -> JsonObject:
+    """Return model.json of `folder` if it was trained as `plan` says and, as far as it records that, on `data`."""
     document = read_description(folder)
     if changed := [name for name, value in data.items() if document.get(name, value) != value]:
         raise ConfigError(
@@ -215,7 +204,7 @@ def _finished_already(folder: Path, plan: Mapping[str, Any], data: Mapping[str, 
 
 @contextmanager
 def _unfinished(folder: Path) -> Iterator[Path]:
-    """The folder beside the model's for what was finished, this process's alone; gone when the model is complete."""
+    """Lock a folder beside the model's for finished parts; it is removed when the model is complete."""
     unfinished = folder.with_name(folder.name + ".unfinished")
     try:
         unfinished.mkdir(parents=True, exist_ok=True)
@@ -224,17 +213,3 @@ def _unfinished(folder: Path) -> Iterator[Path]:
     with locked(unfinished):
         yield unfinished
     shutil.rmtree(unfinished)
-
-
-def _provenance(candidates: Sequence[Candidate], measured: Measured, plan: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of model.json about where the network comes from: the grid, and what made it, when, from what."""
-    return {
-        "grid": [
-            {"origin": each.origin, "settings": dict(each.settings), **(measured.of(each) or {})} for each in candidates
-        ],
-        "command": sys.argv,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {name: version(name) for name in ("netwright", "torch", "numpy")},
-        "hardware": hardware(),
-        "plan": dict(plan),
-    }

@@ -1,46 +1,33 @@
 """The final training of language models: on the whole training text (paper, section 4.2)."""
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 from torch import nn
 
 from netwright.architectures.families import reads_text
-from netwright.architectures.values import fingerprint
+from netwright.architectures.values import JsonObject, fingerprint
 from netwright.children.building import num_parameters
 from netwright.children.dropout import Dropout
 from netwright.children.language_model import LanguageModel
 from netwright.config import FinalTextSettings, TextSettings
-from netwright.evaluation.factory import LANGUAGE_MODEL_SETTINGS, TextEvaluation
 from netwright.evaluation.rewards import Reward
-from netwright.evaluation.text_worker import TextChild
+from netwright.evaluation.text import LANGUAGE_MODEL_SETTINGS, TextEvaluation
+from netwright.evaluation.text_worker import TextCandidates, TextChild
 from netwright.final_training.interface import Candidate, Finished, once_each, sha256_of
-from netwright.searching.run import Placement
+from netwright.searching.placement import Placement
 from netwright.seeds import derive_seed
 from netwright.tasks.catalog import open_text, prepare_task
 from netwright.tasks.text.data import TextData, check_long_enough
 from netwright.training.checkpoints import Checkpoint
 from netwright.training.perplexity import bits_of, measure_nats_per_token, perplexity_of
 from netwright.training.text import train_language_model
-from netwright.trials import Job, Measurement
-
-
-@dataclass(frozen=True)
-class TextCandidates:
-    """An `Evaluate` for jobs that differ in their settings: job n is trained as `children[n]` does."""
-
-    children: tuple[TextChild, ...]
-
-    def __call__(self, job: Job) -> Measurement:
-        """Train the job's architecture with the settings of its number."""
-        return self.children[job.number](job)
 
 
 @dataclass(frozen=True, eq=False)
 class FinalText:
-    """Implements `FinalTraining`."""
+    """Implements `FinalTraining` for language models."""
 
     settings: TextSettings
     final: FinalTextSettings
@@ -49,7 +36,7 @@ class FinalText:
 
     @classmethod
     def open(cls, settings: TextSettings, final: FinalTextSettings, placement: Placement) -> "FinalText":
-        """Read the data."""
+        """Read the text; `DataError` if it is too short."""
         folder = prepare_task(settings.task, placement.data, verify=placement.verify)
         data = open_text(settings.task, folder, verify=False)
         check_long_enough(data, settings.batch_size, settings.window)
@@ -57,15 +44,15 @@ class FinalText:
 
     @property
     def reward(self) -> Reward:
-        """That of the search."""
+        """The search's reward."""
         return TextEvaluation(self.settings).reward
 
     def checksum(self) -> str:
-        """Of the training and the validation text."""
+        """Return the checksum of the training and the validation text."""
         return sha256_of(self.data.train, self.data.validation)
 
-    def data_description(self) -> dict[str, Any]:
-        """Name, vocabulary and the test part."""
+    def data_description(self) -> JsonObject:
+        """Describe name, vocabulary and test part."""
         return {
             "data": self.data.name,
             "unit": self.data.unit,
@@ -73,8 +60,8 @@ class FinalText:
             "test_sha256": sha256_of(self.data.test),
         }
 
-    def grid(self) -> list[Mapping[str, Any]]:
-        """Learning rate, range of the first weights, dropout rates and epoch of the decay, as in the paper."""
+    def grid(self) -> list[JsonObject]:
+        """Combine learning rates, ranges of the first weights, dropout rates and starts of the decay (paper)."""
         settings, final = self.settings, self.final
         return once_each(
             {
@@ -90,20 +77,17 @@ class FinalText:
         )
 
     def evaluate(self, candidates: Sequence[Candidate]) -> TextCandidates:
-        """Trains on as much of the text as the search did."""
+        """Return what trains on as much of the text as the search did."""
         return TextCandidates(tuple(self._child(candidate) for candidate in candidates))
 
     def _child(self, candidate: Candidate) -> TextChild:
         settings = dict(candidate.settings)
-        init_range, dropout = settings.pop("init_range"), Dropout(**settings.pop("dropout"))
-        return replace(
-            self.child, init_range=init_range, training={**self.child.training, **settings, "dropout": dropout}
-        )
+        return replace(self.child, init_range=settings.pop("init_range"), training={**self.child.training, **settings})
 
     def train(
         self, winner: Candidate, *, seed: int, checkpoint: Checkpoint, on_epoch: Callable[[int, int], None]
     ) -> Finished:
-        """On the whole training text; the validation text is measured and not learned from."""
+        """Train on the whole training text; the validation text is only measured."""
         seed = derive_seed(seed, "final", fingerprint(winner.architecture))
         child = self._child(winner)
         assert reads_text(winner.architecture)
@@ -116,12 +100,12 @@ class FinalText:
             speed=child.speed,
             checkpoint=checkpoint,
             on_epoch=lambda epoch, _perplexity: on_epoch(epoch + 1, child.training["epochs"]),
-            **child.training,
+            **child.arguments,
         )
         return Finished(network, history)
 
-    def tested(self, network: nn.Module) -> dict[str, Any]:
-        """Perplexity and bits for each token of the test text, read in one piece, in float32."""
+    def tested(self, network: nn.Module) -> JsonObject:
+        """Measure perplexity and bits for each token of the test text, read in one piece, in float32."""
         assert isinstance(network, LanguageModel)
         speed = replace(self.child.speed, precision="float32")
         nats = measure_nats_per_token(network, self.data.test, speed=speed, streams=1)
@@ -133,8 +117,8 @@ class FinalText:
             "num_train_tokens": len(self.data.train),
         }
 
-    def description(self, winner: Candidate, finished: Finished) -> dict[str, Any]:
-        """What goes in and out, and how it was trained."""
+    def description(self, winner: Candidate, finished: Finished) -> JsonObject:
+        """Describe input, output and training."""
         assert isinstance(finished.network, LanguageModel)
         settings = {**self.child.training, **winner.settings}
         return {

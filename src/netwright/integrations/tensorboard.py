@@ -1,11 +1,11 @@
-"""A run's live curves for TensorBoard; what TensorBoard is, is known only here."""
+"""A run's live curves for TensorBoard; no other module imports TensorBoard."""
 
 import importlib.util
 import statistics
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,24 +13,27 @@ from typing import Any
 from netwright.config import RunConfig
 from netwright.errors import ConfigError, StoreError
 from netwright.execution.signals import interruptions_held_back
+from netwright.searching.callbacks import Callback
 from netwright.searching.core import SearchCore, Step
+from netwright.searching.placement import Placement
 from netwright.searching.results import NUM_RECENT
-from netwright.searching.run import Placement
 from netwright.searching.store import Store
 from netwright.trials import Trial, TrialState
 
 SUFFIX = ".netwright"
-"""Of our event files, so that those of others in the folder are left alone."""
+"""Suffix of netwright's event files; others in the folder are left alone."""
 
 
-class Curves(AbstractContextManager["Curves"]):
-    """Writes the curves of the run in the folder `run` into `run`/tensorboard; implements `Callback`.
+class Curves(Callback):
+    """Writes the curves of the run in the folder `run` into `run`/tensorboard.
 
-    The step of a trial's values is its number, that of an update's the number of trials learned. Trials end out of
-    order; a trial is written when all before it have ended, which is at most lag + 1 batches later. So every curve runs
-    from left to right, and is the same for the same seed.
+    The step of a trial is its number; that of an update is the number of trials learned from. Trials finish out
+    of order, and one is written when all before it have finished, at most lag + 1 batches later. So the steps of
+    a curve increase, and the curve is the same for the same seed.
 
-    `ConfigError` where TensorBoard is not installed, `StoreError` where the folder cannot be written.
+    Raises:
+        ConfigError: TensorBoard is not installed.
+        StoreError: The folder cannot be written.
     """
 
     def __init__(self, run: Path) -> None:
@@ -43,7 +46,7 @@ class Curves(AbstractContextManager["Curves"]):
         self._writer: Any = None
         self._next = 0
         self._waiting: dict[int, Trial] = {}
-        """Trials that have ended before one with a lower number."""
+        """Trials that finished before one with a lower number."""
         self._rewards: deque[float] = deque(maxlen=NUM_RECENT)
         self._failed: deque[bool] = deque(maxlen=NUM_RECENT)
         self._best: float | None = None
@@ -51,7 +54,7 @@ class Curves(AbstractContextManager["Curves"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Write also what has ended behind a trial that has not, since nobody knows whether the run will go on."""
+        """Write also trials that finished after an unfinished one, since the run may never be resumed."""
         if self._writer is None:
             return
         with self._explained():
@@ -60,10 +63,10 @@ class Curves(AbstractContextManager["Curves"]):
             self._writer.close()
 
     def begin(self, core: SearchCore, config: RunConfig, placement: Placement, data_notes: Sequence[str]) -> None:
-        """Write the whole history anew, in place of what earlier starts wrote.
+        """Rewrite the whole history, replacing the files of earlier sessions.
 
-        Going on behind an older file would lose the points that a `kill -9` took, leave a hole where the run went on
-        without `--tensorboard`, and double the trials that were written out of order at an interruption.
+        Appending to them would lose the points that a `kill -9` took, leave a gap for sessions without `--tensorboard`,
+        and duplicate the trials that were written out of order at an interruption.
         """
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
@@ -77,9 +80,9 @@ class Curves(AbstractContextManager["Curves"]):
         self.step(Step(tuple(core.trials), tuple(updates)))
 
     def step(self, step: Step) -> None:
-        """Write every trial whose turn it is, and every update; on disk when this returns.
+        """Write every update, and every finished trial that follows finished ones; flush them to disk.
 
-        The whole of it, also where Ctrl-C comes meanwhile: TensorBoard's queue is read by a thread of its own.
+        Ctrl-C is deferred meanwhile, since TensorBoard's queue is read by a thread of its own.
         """
         self._waiting.update({trial.number: trial for trial in step.trials if trial.state.finished})
         with interruptions_held_back(), self._explained():
@@ -90,11 +93,8 @@ class Curves(AbstractContextManager["Curves"]):
                 self._write("updates", (update.round + 1) * self._batch_size, update.metrics)
             self._writer.flush()
 
-    def confirming(self, ended: int, total: int) -> None:
-        """Nothing: the curves are the search's."""
-
     def _write_trial(self, trial: Trial) -> None:
-        """Its own values, and those that look back from it."""
+        """Write the trial's values and the running statistics up to it."""
         values: dict[str, float] = {}
         if trial.reward is not None:
             self._rewards.append(trial.reward)
@@ -112,7 +112,7 @@ class Curves(AbstractContextManager["Curves"]):
         self._write("trials", trial.number, values)
 
     def _write(self, group: str, step: int, values: Mapping[str, float]) -> None:
-        """One event: a point of each of the curves `group`/name."""
+        """Write one event: a point of each curve `group`/name."""
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
 
@@ -121,7 +121,7 @@ class Curves(AbstractContextManager["Curves"]):
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """The system's errors in the user's terms."""
+        """Translate errors of the file system into `StoreError`."""
         try:
             yield
         except OSError as error:

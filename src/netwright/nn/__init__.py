@@ -1,4 +1,8 @@
-"""Recurrent cells as torch modules, usable without any search."""
+"""Recurrent layers as torch modules, usable without a search, called like `torch.nn.LSTM` and `torch.nn.LSTMCell`.
+
+layers = netwright.nn.NAS(input_size=100, hidden_size=200, num_layers=2)
+output, (h_n, c_n) = layers(torch.randn(35, 20, 100))     # [steps, batch, inputs]
+"""
 
 from netwright.nn.highway import HighwayLayer as HighwayLayer
 from netwright.nn.interface import SequenceLayer as SequenceLayer

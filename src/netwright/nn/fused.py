@@ -1,16 +1,15 @@
-"""A cell over a whole sequence as one differentiable function: few and large operations instead of many small ones.
+"""A cell over a whole sequence as one autograd function: few large operations instead of many small ones.
 
-Forward, the inputs of all steps are projected in one product; a step is one recurrent product and the cell's program.
-Backward, a step is the other program and one product; the gradients of the weights are one product each at the end.
+Forward, one matrix product projects the inputs of all steps; each step is one recurrent product and the operations of
+`forward_program`. Backward, each step is the operations of `backward_program` and one product; at the end one product
+gives the gradient of each weight matrix.
 
-Legend of shapes: T steps, B sequences, I inputs, H hidden units, N nodes, L leaves.
+Shapes: T steps, B sequences, I inputs, H hidden units, N nodes, L leaves.
 """
-
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
+from torch.autograd.function import FunctionCtx, once_differentiable
 
 from netwright.architectures.recurrent import RecurrentCell
 from netwright.nn.products import linear, packed
@@ -27,18 +26,30 @@ from netwright.nn.programs import (
 from netwright.nn.schedule import special_leaves
 
 CACHE_BYTES = 2**22
-"""On a processor, the factors of the way back are computed for as many steps at once as fit in a cache."""
+"""On a CPU, the derivatives for the backward pass are computed for as many steps at once as fit in this much cache."""
+
+
+class _Context(FunctionCtx):
+    """What the forward pass stores for the backward pass."""
+
+    cell: RecurrentCell
+    input_dtype: torch.dtype
+    has_bias: bool
+    saved_tensors: tuple[Tensor, ...]
+    needs_input_grad: tuple[bool, ...]
 
 
 class TreeFunction(torch.autograd.Function):
-    """Outputs [T, B, H] and c_T [B, H] of x [T, B, I] and h_0, c_0; matrices are multiplied in `dtype`.
+    """Apply a cell to a whole sequence; `TreeLayer` calls it.
 
-    weight_ih [L H, I], weight_hh [L H, H], bias [L H] or None, mask [B, H] or None, which gets no gradient.
+    Inputs: x [T, B, I], h_0 and c_0 [B, H], weight_ih [L H, I], weight_hh [L H, H], bias [L H] or None, and the
+    recurrent dropout mask [B, H] or None, which gets no gradient. Outputs: [T, B, H] and c_T [B, H]. Matrices are
+    multiplied in `dtype`; everything else has the dtype of h_0.
     """
 
     @staticmethod
     def forward(
-        ctx: Any,
+        ctx: _Context,
         cell: RecurrentCell,
         dtype: torch.dtype,
         x: Tensor,
@@ -49,7 +60,7 @@ class TreeFunction(torch.autograd.Function):
         bias: Tensor | None,
         mask: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        """All steps; the tape is kept."""
+        """Compute all steps and store the tape."""
         (steps, batch, _), leaves = x.shape, (cell.base, h.shape[1])
         rows, weight_ih, weight_hh = x.flatten(0, 1).to(dtype), weight_ih.to(dtype), weight_hh.to(dtype)
         u = linear(rows, weight_ih).to(h.dtype).view(steps, batch, *leaves).transpose(1, 2)
@@ -63,13 +74,13 @@ class TreeFunction(torch.autograd.Function):
                 v.add_(bias.view(leaves))
             program.run(step)
         ctx.cell, ctx.input_dtype, ctx.has_bias = cell, x.dtype, bias is not None
-        ctx.save_for_backward(*tape, rows, weight_ih, weight_hh, mask)
+        ctx.save_for_backward(*tape, rows, weight_ih, weight_hh, mask)  # type: ignore[arg-type]  # None is saved too
         return tape.outputs[1:], tape.memory[-1]
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_outputs: Tensor, grad_c: Tensor) -> tuple[Tensor | None, ...]:
-        """The steps in reverse, then the gradients of all weights."""
+    def backward(ctx: _Context, grad_outputs: Tensor, grad_c: Tensor) -> tuple[Tensor | None, ...]:
+        """Go through the steps in reverse, then compute the gradients of all weights."""
         *kept, rows, weight_ih, weight_hh, mask = ctx.saved_tensors
         tape = Tape(*kept)
         grads = new_gradients(tape, grad_c)
@@ -92,7 +103,7 @@ class TreeFunction(torch.autograd.Function):
 def _steps_back(
     cell: RecurrentCell, tape: Tape, grads: Gradients, grad_outputs: Tensor, weight: Tensor, mask: Tensor | None
 ) -> Tensor:
-    """Fills `grads`, whose last memory is the gradient of c_T; returns that of h_0."""
+    """Fill `grads`, whose last memory is the gradient of c_T, and return the gradient of h_0."""
     total, bytes_of_step = len(grad_outputs), grads.nodes[0].numel() * grads.nodes.element_size()
     steps = total if grad_outputs.is_cuda else min(total, max(1, CACHE_BYTES // bytes_of_step))
     factors = Factors(torch.empty_like(grads.nodes[:steps]), torch.empty_like(tape.before[:steps]))

@@ -1,4 +1,4 @@
-"""The recurrent highway network (Zilly et al. 2016): the strongest baseline of the cells."""
+"""The recurrent highway network (Zilly et al. 2016), the strongest reference model for the searched cells."""
 
 import math
 
@@ -14,9 +14,15 @@ class HighwayLayer(nn.Module):
 
         s <- h t + s (1 - t),  h = tanh(W_H x + R_H s + b_H),  t = sigmoid(W_T x + R_T s + b_T)
 
-    in each layer, x in the first one only, with matrices of its own: 2 H (I + depth (H + 1)) parameters. The rows of
-    the weights are those of h, then those of t. `transform_bias` is where b_T starts. The mask multiplies s in the
-    products, the same at every depth.
+    Every highway layer has its own R and b; x enters the first one only. In total 2 H (I + depth (H + 1)) parameters.
+    The rows of the weights are those of h, then those of t. The recurrent mask multiplies s in the products R s and is
+    the same in all highway layers.
+
+    Args:
+        input_size: I, entries of x.
+        hidden_size: H, entries of s.
+        depth: highway layers in each step.
+        transform_bias: initial value of b_T.
     """
 
     def __init__(self, input_size: int, hidden_size: int, depth: int, transform_bias: float = -2.0) -> None:
@@ -29,7 +35,7 @@ class HighwayLayer(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Matrices uniform within 1 / sqrt(H), the biases zero and `transform_bias`."""
+        """Initialise matrices from U(-1 / sqrt(H), 1 / sqrt(H)), b_H with 0 and b_T with `transform_bias`."""
         bound = 1 / math.sqrt(self.hidden_size)
         nn.init.uniform_(self.weight_ih, -bound, bound)
         nn.init.uniform_(self.weight_hh, -bound, bound)
@@ -39,11 +45,11 @@ class HighwayLayer(nn.Module):
             of_t.fill_(self.transform_bias)
 
     def initial_state(self, x_TBI: Tensor) -> State:
-        """Zeros, in the type of the weights."""
+        """Return zeros for the sequences in `x_TBI`, in the dtype of the weights."""
         return (self.weight_hh.new_zeros(x_TBI.shape[1], self.hidden_size),)
 
     def forward(self, x_TBI: Tensor, state: State, recurrent_mask: Tensor | None = None) -> tuple[Tensor, State]:
-        """As `SequenceLayer`."""
+        """Return the outputs [T, B, H] and the state after the last step; see `SequenceLayer`."""
         (s,) = state
         layers = list(zip(self.weight_hh.unbind(0), self.bias.chunk(self.depth), strict=True))
         outputs = []

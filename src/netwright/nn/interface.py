@@ -1,26 +1,33 @@
-"""What a stack of recurrent layers is made of."""
+"""The interface of the recurrent layers that a language model stacks."""
 
 from typing import Protocol
 
 from torch import Tensor
 
 State = tuple[Tensor, ...]
-"""What a layer carries from one step to the next: tensors [batch, hidden], the output first."""
+"""The recurrent state of a layer between two steps: tensors [batch, hidden], the output first."""
 
 
 class SequenceLayer(Protocol):
-    """One recurrent layer over whole sequences: the tree cells, LSTM and RHN alike.
+    """One recurrent layer over whole sequences, whether a tree cell, an LSTM or a recurrent highway network.
 
-    T steps, B sequences, I inputs, H hidden units.
+    Shapes: T steps, B sequences, I inputs, H hidden units.
     """
 
     hidden_size: int
 
     def initial_state(self, x_TBI: Tensor) -> State:
-        """Zeros for the sequences in `x_TBI`."""
+        """Return the zero state for the sequences in `x_TBI`."""
 
     def __call__(self, x_TBI: Tensor, state: State, recurrent_mask: Tensor | None = None) -> tuple[Tensor, State]:
-        """Outputs [T, B, H] and the state after the last step.
+        """Apply the layer to T steps.
 
-        `recurrent_mask` [B, H] multiplies the output that is fed back, the same at every step (Gal & Ghahramani 2016).
+        Args:
+            x_TBI: inputs.
+            state: state before the first step.
+            recurrent_mask: [B, H], multiplies the output that is fed back, the same at every step (variational
+                dropout, Gal & Ghahramani 2016).
+
+        Returns:
+            Outputs [T, B, H] and the state after the last step.
         """

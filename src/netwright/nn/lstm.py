@@ -1,4 +1,4 @@
-"""The LSTM as one layer among others: the baseline of the cells."""
+"""The LSTM as a `SequenceLayer`, a reference model for the searched cells."""
 
 import math
 
@@ -12,8 +12,12 @@ from netwright.nn.interface import State
 class LSTMLayer(nn.Module):
     """Four gates with one bias each, no peepholes (Zaremba et al. 2014); a `SequenceLayer` whose state is (h, c).
 
-    4 H (I + H + 1) parameters. Without a mask torch's own fused LSTM runs, whose second bias is no parameter here but
-    stays zero; it holds the weights so that cuDNN finds them in one piece.
+    It has 4 H (I + H + 1) parameters. Without a recurrent mask torch's fused LSTM computes all steps; its second bias
+    is a constant zero here and no parameter. The weights are stored in `nn.LSTM` because cuDNN needs them contiguous.
+
+    Args:
+        input_size: I, entries of an input.
+        hidden_size: H, entries of h and of c.
     """
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
@@ -26,7 +30,7 @@ class LSTMLayer(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Matrices uniform within 1 / sqrt(H), the bias zero."""
+        """Initialise matrices from U(-1 / sqrt(H), 1 / sqrt(H)) and the bias with 0."""
         bound = 1 / math.sqrt(self.hidden_size)
         weight_ih, weight_hh, bias = self._weights()
         nn.init.uniform_(weight_ih, -bound, bound)
@@ -37,16 +41,16 @@ class LSTMLayer(nn.Module):
         return tuple(self.lstm.get_parameter(name) for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0"))
 
     def initial_state(self, x_TBI: Tensor) -> State:
-        """Zeros, in the type of the weights."""
+        """Return zeros for the sequences in `x_TBI`, in the dtype of the weights."""
         return (self._weights()[0].new_zeros(x_TBI.shape[1], self.hidden_size),) * 2
 
     def forward(self, x_TBI: Tensor, state: State, recurrent_mask: Tensor | None = None) -> tuple[Tensor, State]:
-        """As `SequenceLayer`."""
+        """Return the outputs [T, B, H] and the state after the last step; see `SequenceLayer`."""
         h, c = state
         weight_ih, weight_hh, bias = self._weights()
         if recurrent_mask is None:
             output, (h, c) = self.lstm(x_TBI, (h[None], c[None]))
-            # Under autocast torch's LSTM leaves bfloat16, even in c.
+            # Under autocast torch's LSTM returns bfloat16, even for c.
             return output.to(bias.dtype), (h[0].to(bias.dtype), c[0].to(bias.dtype))
         outputs = []
         for from_input in functional.linear(x_TBI, weight_ih, bias).unbind(0):

@@ -1,8 +1,13 @@
-"""Cells of the space as drop-in modules: called as torch's nn.LSTM and nn.LSTMCell are."""
+"""Recurrent cells as drop-in replacements of torch's nn.LSTM and nn.LSTMCell.
+
+output, (h_n, c_n) = Recurrent(cell, 100, 200, num_layers=2)(x)     # x [steps, batch, 100]
+h, c = NASCell(100, 200)(x, (h, c))                                 # x [batch, 100]
+"""
 
 from collections.abc import Iterable
-from typing import Any, Self, cast
+from typing import Self, TypedDict, Unpack, cast
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -15,11 +20,19 @@ from netwright.nn.tree import TreeLayer
 
 
 class Recurrent(nn.Module):
-    """`num_layers` layers of `cell`, called as nn.LSTM: `output, (h_n, c_n) = module(x, (h_0, c_0))`.
+    """A stack of layers of `cell`, called like nn.LSTM: `output, (h_n, c_n) = module(x, (h_0, c_0))`.
 
-    `x` is [T, B, I], [B, T, I] with `batch_first`, or [T, I] without a batch; the states are [num_layers, B, H] or
-    [num_layers, H] and start at zero where none are given. `dropout` is of every layer's output but the last one's,
-    in training.
+    Args:
+        cell: the cell of every layer.
+        input_size: I, entries of an input.
+        hidden_size: H, entries of h and of c.
+        num_layers: layers, 1 or more.
+        bias: whether the recurrent products have a bias; see `TreeLayer`.
+        batch_first: whether batched inputs and outputs are [B, T, ...] instead of [T, B, ...].
+        dropout: probability of dropout on the output of every layer but the last, in training.
+
+    Raises:
+        ConfigError: `num_layers` or `dropout` is out of range.
     """
 
     def __init__(
@@ -34,9 +47,9 @@ class Recurrent(nn.Module):
     ) -> None:
         super().__init__()
         if num_layers < 1:
-            raise ConfigError(f"num_layers is {num_layers}; a stack has one layer or more")
+            raise ConfigError(f"num_layers is {num_layers}; it must be 1 or more")
         if not 0 <= dropout <= 1:
-            raise ConfigError(f"dropout is {dropout}; a probability is between 0 and 1")
+            raise ConfigError(f"dropout is {dropout}; it is a probability and must be between 0 and 1")
         self.cell, self.input_size, self.hidden_size = cell, input_size, hidden_size
         self.num_layers, self.batch_first, self.dropout = num_layers, batch_first, dropout
         self.layers = nn.ModuleList(
@@ -44,7 +57,7 @@ class Recurrent(nn.Module):
         )
 
     def reset_parameters(self) -> None:
-        """New weights in every layer."""
+        """Sample new weights in every layer."""
         for layer in self._trees():
             layer.reset_parameters()
 
@@ -53,7 +66,20 @@ class Recurrent(nn.Module):
         x: Tensor,
         hx: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Outputs of the last layer, and every layer's state after the last step."""
+        """Apply all layers to a sequence.
+
+        Args:
+            x: inputs [T, B, I], [B, T, I] with `batch_first`, or [T, I] without a batch dimension.
+            hx: states h_0 and c_0, each [num_layers, B, H], or [num_layers, H] without a batch dimension; default
+                zeros.
+
+        Returns:
+            Outputs of the last layer, shaped like `x` with H in place of I, and the states h_n and c_n of all layers
+            after the last step, shaped like `hx`.
+
+        Raises:
+            ConfigError: `x` or `hx` has another shape.
+        """
         _check_input(x, (2, 3), self.input_size)
         batched = x.dim() == 3
         if not batched:
@@ -84,21 +110,28 @@ class Recurrent(nn.Module):
         return cast("Iterable[TreeLayer]", self.layers)
 
     def extra_repr(self) -> str:
-        """What the layers below do not show."""
+        """Describe the stack in `repr`: sizes and options that the layers' own lines do not show."""
         return f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}" + "".join(
             f", {name}={getattr(self, name)}" for name in ("batch_first", "dropout") if getattr(self, name)
         )
 
 
 class RecurrentStep(nn.Module):
-    """One step of `cell`, called as nn.LSTMCell: `h, c = module(x, (h, c))`; [B, ...] or one sequence's vectors."""
+    """One step of `cell`, called like nn.LSTMCell: `h, c = module(x, (h, c))`.
+
+    Args:
+        cell: the cell.
+        input_size: I, entries of an input.
+        hidden_size: H, entries of h and of c.
+        bias: whether the recurrent product has a bias; see `TreeLayer`.
+    """
 
     def __init__(self, cell: RecurrentCell, input_size: int, hidden_size: int, bias: bool = False) -> None:
         super().__init__()
         self.layer = TreeLayer(cell, input_size, hidden_size, bias)
 
     def reset_parameters(self) -> None:
-        """New weights."""
+        """Sample new weights."""
         self.layer.reset_parameters()
 
     def forward(
@@ -106,7 +139,18 @@ class RecurrentStep(nn.Module):
         x: Tensor,
         hx: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """h and c after the step; zeros before it where none are given."""
+        """Apply one step.
+
+        Args:
+            x: inputs [B, I], or [I] for one sequence.
+            hx: h and c before the step, each [B, H] or [H]; default zeros.
+
+        Returns:
+            h and c after the step, each [B, H] or [H].
+
+        Raises:
+            ConfigError: `x` or `hx` has another shape.
+        """
         _check_input(x, (1, 2), self.layer.input_size)
         if hx is None:
             hx = (x.new_zeros(*x.shape[:-1], self.layer.hidden_size),) * 2
@@ -119,45 +163,61 @@ class RecurrentStep(nn.Module):
 def _check_input(x: Tensor, dims: tuple[int, int], size: int) -> None:
     if x.dim() not in dims or x.shape[-1] != size:
         raise ConfigError(
-            f"the input is {list(x.shape)}; it has to have {dims[0]} or {dims[1]} dimensions, the last one "
-            f"input_size = {size}"
+            f"the input has shape {list(x.shape)}; it must have {dims[0]} or {dims[1]} dimensions, the last one of "
+            f"size input_size = {size}"
         )
 
 
 def _check_state(state: tuple[Tensor, Tensor], shape: tuple[int, ...]) -> None:
     for name, tensor in zip(("h_0", "c_0"), state, strict=True):
         if tensor.shape != shape:
-            raise ConfigError(f"{name} is {list(tensor.shape)}; for this input it has to be {list(shape)}")
+            raise ConfigError(f"{name} has shape {list(tensor.shape)}; for this input it must be {list(shape)}")
+
+
+class StackOptions(TypedDict, total=False):
+    """The optional arguments of `Recurrent`."""
+
+    num_layers: int
+    bias: bool
+    batch_first: bool
+    dropout: float
 
 
 class NAS(Recurrent):
-    """Layers of the published cell (figure 8, top right); all else as in `Recurrent`."""
+    """A stack of layers of the published cell (figure 8, top right); arguments as for `Recurrent`."""
 
-    def __init__(self, input_size: int, hidden_size: int, **options: Any) -> None:
+    def __init__(self, input_size: int, hidden_size: int, **options: Unpack[StackOptions]) -> None:
         super().__init__(nas_cell(), input_size, hidden_size, **options)
 
 
 class NASMax(Recurrent):
-    """Layers of the published cell with max (figure 8, bottom); all else as in `Recurrent`."""
+    """A stack of layers of the published cell with max (figure 8, bottom); arguments as for `Recurrent`."""
 
-    def __init__(self, input_size: int, hidden_size: int, **options: Any) -> None:
+    def __init__(self, input_size: int, hidden_size: int, **options: Unpack[StackOptions]) -> None:
         super().__init__(max_cell(), input_size, hidden_size, **options)
 
 
 class NASCell(RecurrentStep):
-    """One step of the published cell (figure 8, top right)."""
+    """One step of the published cell (figure 8, top right); arguments as for `RecurrentStep`."""
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = False) -> None:
         super().__init__(nas_cell(), input_size, hidden_size, bias)
 
     @classmethod
     def from_tensorflow(
-        cls, kernel: NDArray[Any], recurrent_kernel: NDArray[Any], bias: NDArray[Any] | None = None
+        cls, kernel: NDArray[np.generic], recurrent_kernel: NDArray[np.generic], bias: NDArray[np.generic] | None = None
     ) -> Self:
-        """A cell with the weights of TensorFlow's NASCell.
+        """Create a cell with the weights of TensorFlow's NASCell, whose columns are those of leaf 0, leaf 1, and so on.
 
-        `kernel` [I, 8 H], `recurrent_kernel` [H, 8 H], `bias` [8 H], one leaf after the other. TensorFlow has its state
-        in the order c, m; here it is h, c with h = m.
+        The state of TensorFlow's cell is (c, m); here it is (h, c) with h = m.
+
+        Args:
+            kernel: [I, 8 H].
+            recurrent_kernel: [H, 8 H].
+            bias: [8 H].
+
+        Raises:
+            ConfigError: the shapes do not fit each other.
         """
         hidden = recurrent_kernel.shape[0]
         for name, weight, shape in (
@@ -166,7 +226,9 @@ class NASCell(RecurrentStep):
             ("bias", bias, (8 * hidden,)),
         ):
             if weight is not None and weight.shape != shape:
-                raise ConfigError(f"{name} is {list(weight.shape)}; with {hidden} units it has to be {list(shape)}")
+                raise ConfigError(
+                    f"{name} has shape {list(weight.shape)}; with {hidden} units it must be {list(shape)}"
+                )
         module = cls(kernel.shape[0], hidden, bias is not None)
         weights = {"weight_ih": kernel.T, "weight_hh": recurrent_kernel.T, "bias": bias}
         given = {name: torch.tensor(weight) for name, weight in weights.items() if weight is not None}
@@ -175,7 +237,7 @@ class NASCell(RecurrentStep):
 
 
 class NASMaxCell(RecurrentStep):
-    """One step of the published cell with max (figure 8, bottom)."""
+    """One step of the published cell with max (figure 8, bottom); arguments as for `RecurrentStep`."""
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = False) -> None:
         super().__init__(max_cell(), input_size, hidden_size, bias)

@@ -1,8 +1,13 @@
-"""SGD and Adam by torch's own functions, for weights that take part in a step or not.
+"""SGD and Adam by torch's functional implementations, for weights that do not all have a gradient in every step.
 
-`torch.optim.SGD` and `torch.optim.Adam` import torch's compiler when they are first made, which takes as long as the
-import of torch itself: in every worker before its first child, and in every process with a controller. The functions
-behind them do not, and give the same bits.
+Creating the first `torch.optim.SGD` or `torch.optim.Adam` of a process imports torch's compiler, which takes as long as
+importing torch itself; every worker and every process with a controller would pay for it. The functional
+implementations do not import it and give bit-identical results.
+
+    optimizer = SGD(network.parameters(), learning_rate=0.1, momentum=0.9)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
 """
 
 from abc import ABC, abstractmethod
@@ -16,24 +21,27 @@ from torch.optim.sgd import sgd
 
 
 class Optimizer(ABC):
-    """What changes weights by their gradients.
+    """Base of the optimisers. Between steps `learning_rate` may be changed and `weights` may be extended.
 
-    Between steps `learning_rate` may be changed, and `weights` appended to.
+    Args:
+        weights: tensors that `step` changes in place.
+        learning_rate: step size.
+        weight_decay: multiple of a weight that is added to its gradient.
     """
 
     def __init__(self, weights: Iterable[Tensor], learning_rate: float, weight_decay: float) -> None:
         self.weights, self.learning_rate, self._weight_decay = list(weights), learning_rate, weight_decay
         self.state: defaultdict[Tensor, dict[str, Tensor]] = defaultdict(dict)
-        """What is known of each weight, by torch's names; goes on exactly where it is put back."""
+        """State of each weight under torch's names; restoring it continues a training exactly."""
 
     def zero_grad(self) -> None:
-        """Forget the gradients of all weights."""
+        """Remove the gradients of all weights."""
         for weight in self.weights:
             weight.grad = None
 
     @torch.no_grad()
     def step(self) -> None:
-        """Change in place every weight that has a gradient."""
+        """Update in place every weight that has a gradient."""
         pairs = [(weight, weight.grad) for weight in self.weights if weight.grad is not None]
         self._change([weight for weight, _ in pairs], [gradient for _, gradient in pairs])
 
@@ -42,7 +50,7 @@ class Optimizer(ABC):
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent, with Nesterov's momentum where there is any."""
+    """Stochastic gradient descent; a `momentum` above 0 is Nesterov's. Other arguments as for `Optimizer`."""
 
     def __init__(
         self, weights: Iterable[Tensor], *, learning_rate: float, momentum: float = 0.0, weight_decay: float = 0.0
@@ -69,9 +77,14 @@ class SGD(Optimizer):
 
 
 class Adam(Optimizer):
-    """Adam (Kingma & Ba 2015) with its authors' decays and epsilon.
+    """Adam (Kingma & Ba 2015) with its authors' decays 0.9 and 0.999 and epsilon 1e-8.
 
-    `together` takes all weights in one call, also on a processor; the bits are the same.
+    Args:
+        weights: tensors that `step` changes in place.
+        learning_rate: step size.
+        weight_decay: multiple of a weight that is added to its gradient.
+        together: whether one call updates all weights (torch's `foreach`); None lets torch decide. The results are
+            bit-identical.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Products of matrices where a recurrent layer needs them: with few rows, many times over."""
+"""Matrix products for recurrent layers, which multiply a few rows by the same weights at every step."""
 
 from functools import cache
 
@@ -7,20 +7,20 @@ from torch import Tensor
 from torch.nn import functional
 
 STEPS_WORTH_PACKING = 8
-"""Laying weights out anew costs about as much as it saves in that many products."""
+"""Packing weights takes about as much time as it saves in this many products."""
 
 
 def linear(a: Tensor, weight: Tensor) -> Tensor:
-    """`a` [M, K] times the transpose of `weight` [N, K], without a gradient.
+    """Return `a` [M, K] times the transpose of `weight` [N, K], without a gradient.
 
-    On a processor oneDNN is asked itself, as torch's compiler does: for 20 rows and for the gradients of weights it is
-    up to half again as fast as the library that torch would take.
+    On a CPU this calls oneDNN directly, as torch's compiler does: for 20 rows and for the gradients of weights it is up
+    to 1.5 times as fast as the library that torch would use.
     """
     return _by_onednn(a, weight) if weight.is_cpu and _has_onednn(weight.dtype) else functional.linear(a, weight)
 
 
 def packed(weight: Tensor, num_rows: int, times: int) -> Tensor:
-    """`weight` laid out for `times` calls of `linear` with `num_rows` rows, where that pays."""
+    """Return `weight` in oneDNN's layout for products with `num_rows` rows if `times` calls of `linear` justify it."""
     if times >= STEPS_WORTH_PACKING and weight.is_cpu and _has_onednn(weight.dtype):
         laid_out: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, num_rows)
         return laid_out
@@ -34,7 +34,7 @@ def _by_onednn(a: Tensor, weight: Tensor) -> Tensor:
 
 @cache
 def _has_onednn(dtype: torch.dtype) -> bool:
-    """Whether this build of torch has the two operations above, which torch does not promise to keep, and they work."""
+    """Whether this build of torch has the two private operations above and they compute correctly in `dtype`."""
     if dtype not in (torch.float32, torch.bfloat16) or not torch.backends.mkldnn.is_available():
         return False
     identity = torch.eye(4, dtype=dtype)

@@ -1,12 +1,12 @@
-"""The element-wise part of a cell's steps as lists of operations on memory that is there before the first step.
+"""The element-wise part of a cell's steps as lists of operations on preallocated memory.
 
-With z_i what node i joins and D_i the gradient of it, the way back is
+Let z_i be the value of node i before its activation and D_i the gradient of the loss by z_i. The backward pass is
 
-    D_child = D_parent K_child,    K_child = d z_parent / d z_child,
+    D_child = D_parent K_child,    K_child = d z_parent / d z_child.
 
-and K of many steps is computed at once, so that one step back is one multiplication for each level of the tree.
+K is computed for many steps at once, so that one backward step is one multiplication for each level of the tree.
 
-Legend of shapes: T steps, B sequences, H hidden units, N nodes, L leaves, J leaves that do not add.
+Shapes: T steps, B sequences, H hidden units, N nodes, L leaves, J leaves whose combination is not "add".
 """
 
 from collections.abc import Callable
@@ -20,28 +20,28 @@ from netwright.nn.schedule import children_of, levels, levels_back, runs, specia
 
 
 class Tape(NamedTuple):
-    """What the way forward keeps for the way back."""
+    """The values of the forward pass that the backward pass needs."""
 
     joined: Tensor
-    """[T, N, B, H] before the activations; the same memory as `passed` where no node is a sine."""
+    """[T, N, B, H] z, before the activations; the same memory as `passed` if no node has the activation "sin"."""
     passed: Tensor
-    """[T, N, B, H] what the parents see."""
+    """[T, N, B, H] the nodes' outputs to their parents."""
     before: Tensor
-    """[T, B, H] of the inject node: after its activation, before the injection."""
+    """[T, B, H] the inject node after its activation and before the injection."""
     injected: Tensor
-    """[T, B, H] before the activation of the injection."""
+    """[T, B, H] the inject node after the injection's combination and before its activation."""
     u: Tensor
-    """[T, L, B, H] the leaves' parts of the input."""
+    """[T, L, B, H] W_ih x at the leaves."""
     leaf_v: Tensor
-    """[T, J, B, H] the parts of the last output in the leaves that do not add."""
+    """[T, J, B, H] W_hh h at the leaves whose combination is not "add"."""
     outputs: Tensor
-    """[T + 1, B, H] h, the initial one first."""
+    """[T + 1, B, H] h, from h_0."""
     memory: Tensor
-    """[T + 1, B, H] c, the initial one first."""
+    """[T + 1, B, H] c, from c_0."""
 
 
 def new_tape(cell: RecurrentCell, u: Tensor, h: Tensor, c: Tensor) -> Tape:
-    """Unwritten memory for the steps of `u`, but for the initial state."""
+    """Allocate the tape for the steps of `u` and write the initial state h, c into it."""
     steps, _, batch, hidden = u.shape
     passed = h.new_empty(steps, len(cell.nodes), batch, hidden)
     tape = Tape(
@@ -63,17 +63,17 @@ def _has_sine(cell: RecurrentCell) -> bool:
 
 
 class Program:
-    """Operations in order, each with the tensors that it is called with in every step."""
+    """A list of operations and, for each, its argument tensors at every step."""
 
     def __init__(self) -> None:
         self._lines: list[tuple[Callable[..., object], list[tuple[Tensor, ...]]]] = []
 
     def add(self, operation: Callable[..., object], *tensors: Tensor) -> None:
-        """`operation` on `tensors` [T, ...], one step at a time."""
+        """Append `operation`, which is called at step t with element t of each of `tensors` [T, ...]."""
         self._lines.append((operation, list(zip(*(tensor.unbind(0) for tensor in tensors), strict=True))))
 
     def run(self, step: int) -> None:
-        """The operations of one step."""
+        """Execute the operations of one step."""
         for operation, arguments in self._lines:
             operation(*arguments[step])
 
@@ -94,7 +94,7 @@ _ACTIVATE: dict[str, Callable[[Tensor, Tensor], object]] = {
 
 
 def forward_program(cell: RecurrentCell, tape: Tape, v: Tensor) -> Program:
-    """From `tape.u` and the leaves' parts of the last output, `v` [L, B, H], to h and c."""
+    """Build the program of a forward step, from `tape.u` and W_hh h in `v` [L, B, H] to h and c on the tape."""
     program = Program()
     special = special_leaves(cell)
     v = v.expand(len(tape.u), *v.shape)
@@ -126,7 +126,7 @@ def _nodes(tensor: Tensor, run: range) -> Tensor:
 
 
 _aten = torch.ops.aten
-# (gradient of what is passed on, z, what is passed on, out): out = gradient * activation'(z).
+# (grad, z, a, out): out = grad * activation'(z), where a = activation(z).
 _BACK: dict[str, Callable[[Tensor, Tensor, Tensor, Tensor], object]] = {
     "identity": lambda grad, z, a, out: out.copy_(grad),
     "tanh": lambda grad, z, a, out: _aten.tanh_backward.grad_input(grad, a, grad_input=out),
@@ -137,7 +137,7 @@ _BACK: dict[str, Callable[[Tensor, Tensor, Tensor, Tensor], object]] = {
 
 
 def _sides(combination: str, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
-    """The derivatives of a combination by its two sides; where they are equal, max takes half of each as torch does."""
+    """Return the derivatives of a combination by its operands; for "max" of equal operands 1/2 each, as in torch."""
     if combination == "add":
         return left.new_ones(()), left.new_ones(())
     if combination == "elem_mult":
@@ -147,16 +147,16 @@ def _sides(combination: str, left: Tensor, right: Tensor) -> tuple[Tensor, Tenso
 
 
 class Factors(NamedTuple):
-    """The derivatives that a step back multiplies with."""
+    """The derivatives by which a backward step multiplies gradients."""
 
     nodes: Tensor
-    """[T, N, B, H] K; at the root of h by z."""
+    """[T, N, B, H] K; at the root d h / d z_root."""
     memory: Tensor
-    """[T, B, H] of the z of the inject node's parent (of h, where there is none) by the c before."""
+    """[T, B, H] d z_parent / d c of the previous step, for the parent of the inject node; at the root d h / d c."""
 
 
 def write_factors(cell: RecurrentCell, tape: Tape, factors: Factors) -> None:
-    """Fills `factors` from what the way forward kept of the same steps."""
+    """Compute `factors` from the tape of the same steps."""
     joined, passed, out = (nodes.unbind(1) for nodes in (tape.joined, tape.passed, factors.nodes))
     by_passed = [tape.before.new_ones(())] * len(cell.nodes)
     for parent in range(cell.base, len(cell.nodes)):
@@ -173,20 +173,20 @@ def write_factors(cell: RecurrentCell, tape: Tape, factors: Factors) -> None:
 
 
 class Gradients(NamedTuple):
-    """What the way back writes."""
+    """The gradients that the backward pass computes."""
 
     nodes: Tensor
     """[T, N, B, H] D."""
     leaf_v: Tensor
-    """[T, B, L, H] of the leaves' parts of the last output."""
+    """[T, B, L, H] by W_hh h at the leaves."""
     leaf_u: Tensor
-    """[T, J, B, H] of the parts of the input in the leaves that do not add; in the others both parts have the same."""
+    """[T, J, B, H] by W_ih x at the leaves whose combination is not "add"; at the other leaves it equals `leaf_v`."""
     memory: Tensor
-    """[T + 1, B, H] of c, the initial one first."""
+    """[T + 1, B, H] by c, from c_0."""
 
 
 def new_gradients(tape: Tape, grad_c: Tensor) -> Gradients:
-    """Unwritten memory, but for the gradient of the last c."""
+    """Allocate the gradients and write the gradient of the last c into them."""
     steps, base, batch, hidden = tape.u.shape
     memory = torch.empty_like(tape.memory)
     memory[-1] = grad_c
@@ -195,7 +195,7 @@ def new_gradients(tape: Tape, grad_c: Tensor) -> Gradients:
 
 
 def backward_program(cell: RecurrentCell, tape: Tape, factors: Factors, grads: Gradients, grad_h: Tensor) -> Program:
-    """From `grad_h` [B, H] and the gradient of c after a step to all of `grads` of the step."""
+    """Build the program of a backward step, from the gradients of h (`grad_h` [B, H]) and c to `grads` of the step."""
     program = Program()
     root = len(cell.nodes) - 1
     grad_h = grad_h.expand(len(grads.nodes), *grad_h.shape)

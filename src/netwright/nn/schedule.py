@@ -1,4 +1,4 @@
-"""Which nodes of a cell can be computed together: levels of the tree, and runs of neighbours that do the same."""
+"""Which nodes of a cell are computed together: levels of the tree, and runs of neighbours with the same operation."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -7,7 +7,7 @@ from netwright.architectures.recurrent import RecurrentCell
 
 
 def levels(cell: RecurrentCell) -> Iterator[range]:
-    """Ranges of nodes, leaves first, each of which joins nodes of earlier ranges alone."""
+    """Yield ranges of nodes for the forward pass, leaves first; the children of a node are in earlier ranges."""
     level = range(cell.base)
     while level:
         yield level
@@ -18,7 +18,7 @@ def levels(cell: RecurrentCell) -> Iterator[range]:
 
 
 def levels_back(cell: RecurrentCell) -> Iterator[range]:
-    """Ranges of internal nodes, the root first, each of which has its parents in earlier ranges alone."""
+    """Yield ranges of internal nodes for the backward pass, root first; the parent of a node is in an earlier range."""
     level = range(len(cell.nodes) - 1, len(cell.nodes))
     while level:
         yield level
@@ -26,17 +26,17 @@ def levels_back(cell: RecurrentCell) -> Iterator[range]:
 
 
 def children_of(cell: RecurrentCell, parents: range) -> range:
-    """What consecutive internal nodes join."""
+    """Return the range of the children of consecutive internal nodes."""
     return range(cell.children(parents.start)[0], cell.children(parents[-1])[1] + 1)
 
 
 def runs(names: Sequence[str], level: range) -> Iterator[tuple[str, range]]:
-    """The longest ranges within `level` whose nodes have one name."""
+    """Divide `level` into the longest ranges of nodes with equal names, given the name of every node."""
     for name, run in groupby(level, lambda index: names[index]):
         indices = list(run)
         yield name, range(indices[0], indices[-1] + 1)
 
 
 def special_leaves(cell: RecurrentCell) -> list[int]:
-    """The leaves that do not add, for which the two products have gradients of their own."""
+    """Return the leaves whose combination is not "add": the gradients of their two products differ."""
     return [index for index in range(cell.base) if cell.nodes[index].combination != "add"]

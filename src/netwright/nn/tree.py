@@ -1,4 +1,4 @@
-"""A layer of cells of the space over whole sequences."""
+"""One layer of a recurrent cell of the search space, over whole sequences."""
 
 import math
 from collections.abc import Callable
@@ -14,10 +14,16 @@ _all_steps: Callable[..., tuple[Tensor, Tensor]] = TreeFunction.apply
 
 
 class TreeLayer(nn.Module):
-    """`cell` over whole sequences; a `SequenceLayer` whose state is (h, c).
+    """A layer of `cell` over whole sequences; a `SequenceLayer` whose state is (h, c).
 
-    The rows i H .. (i + 1) H of the weights are those of leaf i. `bias` is added to the recurrent product alone, as in
-    TensorFlow's NASCell, so that it shifts what an elem_mult leaf multiplies with.
+    The rows i H .. (i + 1) H - 1 of the weights are those of leaf i.
+
+    Args:
+        cell: the cell.
+        input_size: I, entries of an input.
+        hidden_size: H, entries of h and of c.
+        bias: whether there is a bias, added to the recurrent product only as in TensorFlow's NASCell. In an elem_mult
+            leaf it therefore shifts one factor.
     """
 
     def __init__(self, cell: RecurrentCell, input_size: int, hidden_size: int, bias: bool = False) -> None:
@@ -30,7 +36,7 @@ class TreeLayer(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Matrices uniform within 1 / sqrt(H), as torch's recurrent layers start; the bias zero."""
+        """Initialise matrices from U(-1 / sqrt(H), 1 / sqrt(H)), as torch's recurrent layers, and the bias with 0."""
         bound = 1 / math.sqrt(self.hidden_size)
         nn.init.uniform_(self.weight_ih, -bound, bound)
         nn.init.uniform_(self.weight_hh, -bound, bound)
@@ -38,16 +44,16 @@ class TreeLayer(nn.Module):
             nn.init.zeros_(self.bias)
 
     def extra_repr(self) -> str:
-        """Sizes and the cell."""
+        """Describe the layer in `repr`: sizes and cell."""
         bias = "" if self.bias is None else ", bias=True"
         return f"{self.input_size}, {self.hidden_size}{bias}, {self.cell}"
 
     def initial_state(self, x_TBI: Tensor) -> State:
-        """Zeros, in the type of the weights."""
+        """Return zeros for the sequences in `x_TBI`, in the dtype of the weights."""
         return (self.weight_hh.new_zeros(x_TBI.shape[1], self.hidden_size),) * 2
 
     def forward(self, x_TBI: Tensor, state: State, recurrent_mask: Tensor | None = None) -> tuple[Tensor, State]:
-        """As `SequenceLayer`."""
+        """Return the outputs [T, B, H] and the state after the last step; see `SequenceLayer`."""
         device = x_TBI.device.type
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else self.weight_hh.dtype
         with torch.autocast(device, enabled=False):

@@ -44,9 +44,14 @@ RECIPES: dict[str, Callable[[], RunConfig]] = {
 
 
 def config_of(recipe: str, data: Path | None = None) -> RunConfig:
-    """The config of a recipe by name or as FILE.py:FUNCTION; `ConfigError` where there is none.
+    """Return the config of a recipe.
 
-    `data` is where the images of a user's own are, to which `images` fits its settings.
+    Args:
+        recipe: A name in `RECIPES`, or FILE.py:FUNCTION.
+        data: A user's own images, to which the recipe `images` fits its settings.
+
+    Raises:
+        ConfigError: There is no such recipe, or the user's function failed or returned no `RunConfig`.
     """
     if ".py:" in recipe:
         try:

@@ -1,7 +1,6 @@
 """Searches for recurrent cells of language models."""
 
 from pathlib import Path
-from typing import Any
 
 from netwright.architectures.recurrent import ACTIVATIONS, COMBINATIONS
 from netwright.children.dropout import Dropout
@@ -20,7 +19,7 @@ def ptb() -> RunConfig:
         evaluate=TextSettings(),
         strategy=ReinforceSettings(learning_rate=0.0005),  # paper
         num_trials=15_000,  # paper
-        batch_size=10,  # the paper's replicas draw one child each, and ten of their gradients make an update
+        batch_size=10,  # the paper's replicas sample one child each, and ten of their gradients make an update
     )
 
 
@@ -72,9 +71,9 @@ def text(data: Path | None = None) -> RunConfig:
     )
 
 
-def quick_text(**changes: Any) -> TextSettings:
-    """Small language models that tell good cells from bad ones within seconds of training."""
-    settings: dict[str, Any] = {
+def quick_text(**changes: object) -> TextSettings:
+    """Return settings of small language models, which rank cells after seconds of training."""
+    settings: dict[str, object] = {
         "num_parameters": None,
         "hidden_size": 64,
         "num_layers": 1,
@@ -88,4 +87,4 @@ def quick_text(**changes: Any) -> TextSettings:
         "loss_over_time": "mean",
         "dropout": Dropout(),
     }
-    return TextSettings(**{**settings, **changes})
+    return TextSettings.from_json({**settings, **changes})

@@ -68,7 +68,7 @@ def cifar10_pooling() -> RunConfig:
 
 
 def cifar10_slides() -> RunConfig:
-    """The first experiment as the slides tell it: reward squared, a controller of one layer with 128 units.
+    """The first experiment according to the slides: reward squared, a controller of one layer with 128 units.
 
     As cifar10.
     """
@@ -153,5 +153,5 @@ def metaqnn_digits() -> RunConfig:
             exponent=1.0,  # Baker's reward is the validation accuracy
         ),
         strategy=QLearningSettings(num_models=300),
-        num_trials=600,  # a network that is drawn again is no further model
+        num_trials=600,  # a network that is sampled again is no further model
     )

@@ -1,4 +1,4 @@
-"""The language models that the paper compares its cells with, with the settings that their authors published.
+"""Reference models: the language models that the paper compares its cells with, as their authors trained them.
 
 netwright train lstm-small --task ptb --grid none
 netwright train nas-cell --task ptb --grid none --like lstm-small       # as many parameters, the same settings
@@ -20,7 +20,7 @@ PENN_TREEBANK = 10_000
 
 @dataclass(frozen=True)
 class ReferenceModel:
-    """An architecture and how it is trained."""
+    """A published language model: its architecture and the settings of its training."""
 
     architecture: RecurrentArchitecture
     settings: TextSettings
@@ -84,26 +84,32 @@ REFERENCE_MODELS: dict[str, Callable[[], ReferenceModel]] = {
     "lstm-variational-large": gal_large,
     "rhn": rhn,
 }
-"""By the names that `netwright train` takes."""
+"""By the names that `netwright train` accepts."""
 
 PAPER_SIZES = {"32M": False, "25M": True, "54M": True}
 """The sizes of the paper's final models (table 2), and whether their embeddings are tied."""
 
 
 def reference_settings(name: str, task: str, *, shrunk: bool) -> TextSettings:
-    """The settings of the baseline `name` on `task`.
+    """Return the settings of the reference model `name` on `task`.
 
-    `shrunk`: for another architecture with as many parameters on Penn Treebank, instead of as many units.
+    Args:
+        name: A name in `REFERENCE_MODELS`.
+        task: The name of a text.
+        shrunk: For another architecture with as many parameters on Penn Treebank, instead of as many units.
+
+    Raises:
+        ConfigError: There is no reference model of this name.
     """
     if name not in REFERENCE_MODELS:
-        raise ConfigError(unknown("baseline", name, REFERENCE_MODELS))
-    baseline = REFERENCE_MODELS[name]()
-    settings = baseline.settings.model_copy(update={"task": task})
+        raise ConfigError(unknown("reference model", name, REFERENCE_MODELS))
+    model = REFERENCE_MODELS[name]()
+    settings = model.settings.model_copy(update={"task": task})
     if not shrunk:
         return settings
     assert settings.hidden_size is not None
     count = language_model_parameters(
-        baseline.architecture,
+        model.architecture,
         PENN_TREEBANK,
         hidden_size=settings.hidden_size,
         num_layers=settings.num_layers,
@@ -113,7 +119,7 @@ def reference_settings(name: str, task: str, *, shrunk: bool) -> TextSettings:
 
 
 def resized(settings: TextSettings, *, size: str | None, hidden: int | None) -> TextSettings:
-    """`settings` with another size: "25M", or a number of units; `ConfigError` for what is no size."""
+    """Return `settings` with another size: "25M" parameters, or `hidden` units; `ConfigError` for any other size."""
     if size is not None and hidden is not None:
         raise ConfigError(f"--size {size} and --hidden {hidden} are two ways to say one thing; give one of them")
     if hidden is not None:

@@ -1,12 +1,12 @@
-"""The charts as plotly figures: plain dictionaries, which the page's script draws. Colours are names of the page's.
+"""The report's charts as Plotly figures, which the page's script draws.
 
-A figure holds {"data", "layout", "title", "note"}; "var:NAME" stands for the CSS variable --NAME, so that a chart
-follows the page from light to dark.
+Colours are CSS variables of the page, so that a chart follows it from light to dark: "var:NAME" stands for --NAME.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
+from netwright.architectures.values import JsonObject
 from netwright.report.statistics import (
     Series,
     bins_of,
@@ -24,22 +24,31 @@ from netwright.searching.results import NUM_RECENT, Results
 from netwright.searching.store import Session
 from netwright.trials import Trial, TrialState, Update
 
-Figure = dict[str, Any]
 MAX_POINTS = 2000
-"""Points of a chart; more of them are thinned out, evenly."""
+"""Points of a chart; of more, evenly spaced ones are kept."""
 RAMP = tuple(f"var:ramp-{index}" for index in range(8))
-"""For options in their order, from blue to orange."""
+"""Colours of ordered options, from blue to orange."""
 LINES = ("var:blue", "var:accent", "var:green", "var:muted")
-NEW = "New: samples whose architecture had not been drawn before."
+NEW = "New architectures: samples that no earlier trial had."
 SHAPES = (
-    " Rectangular: filters that are not as high as wide. Density: pairs of layers of which the later one reads the "
-    "earlier one."
+    " Rectangular filters: height and width differ. Density of skip connections: the share of all pairs of layers in "
+    "which the later layer reads the earlier one."
 )
 NUM_TIME_BINS = 40
 
 
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """A chart with its title and note; `data` (traces) and `layout` are Plotly's."""
+
+    title: str
+    note: str
+    data: list[JsonObject]
+    layout: JsonObject
+
+
 def rewards(results: Results) -> Figure | None:
-    """The reward of every trial, the running mean and the best so far."""
+    """Plot the reward of every trial, its moving average and the best so far; None before the first reward."""
     rewarded = [trial for trial in results.trials if trial.reward is not None and trial.state.finished]
     if not rewarded:
         return None
@@ -50,7 +59,7 @@ def rewards(results: Results) -> Figure | None:
     shown = [rewarded[index] for index in kept]
     means = running_mean(values, NUM_RECENT)
     thinned = evenly(len(values), MAX_POINTS // 2)
-    data = [
+    data: list[JsonObject] = [
         _points("measured", [trial for trial in shown if trial.state is TrialState.DONE], results, "points", "circle"),
         _points("failed", [trial for trial in shown if trial.state is not TrialState.DONE], results, "warn", "x"),
         {
@@ -68,13 +77,16 @@ def rewards(results: Results) -> Figure | None:
             "line": {"color": "var:blue", "width": 2, "shape": "hv"},
         },
     ]
-    note = "Best so far is the luckiest of many noisy trainings; the mean shows what the controller has learned."
+    note = (
+        "The best reward so far is optimistic, since it is the maximum of many noisy measurements; the mean shows what "
+        "the strategy has learned."
+    )
     if len(shown) < len(rewarded):
-        note += f" {len(shown):,} of {len(rewarded):,} trials are drawn as points; both lines are of all."
-    return framed("Reward of every trial", [each for each in data if each["x"]], note, "trial", "reward", height=380)
+        note += f" {len(shown):,} of {len(rewarded):,} trials are shown as points; both lines include all."
+    return framed("Reward per trial", [each for each in data if each["x"]], note, "trial", "reward", height=380)
 
 
-def _points(name: str, trials: Sequence[Trial], results: Results, colour: str, symbol: str) -> Figure:
+def _points(name: str, trials: Sequence[Trial], results: Results, colour: str, symbol: str) -> JsonObject:
     metric = results.score_name
     return {
         "name": name,
@@ -88,39 +100,34 @@ def _points(name: str, trials: Sequence[Trial], results: Results, colour: str, s
 
 
 def preference(series: Series) -> Figure:
-    """How often each option of one decision was chosen: stacked where exactly one is, lines where any may be."""
+    """Plot how often each option of a decision was sampled: stacked for a choice, as lines for a subset."""
     count = len(series.shares)
     data = []
     for index, (label, shares) in enumerate(series.shares.items()):
         colour = RAMP[round(index * (len(RAMP) - 1) / max(1, count - 1))]
         filled = {"stackgroup": "one", "fillcolor": colour, "line": {"width": 0.5, "color": colour}}
         line = {"line": {"width": 2, "color": LINES[index % len(LINES)]}}
-        data.append(
-            {
-                "name": label,
-                "mode": "lines",
-                "x": series.numbers,
-                "y": [None if share is None else short(share) for share in shares],
-                "hovertemplate": "%{y:.1%}",
-                **(filled if series.stacked else line),
-            }
-        )
-    figure = framed(series.name, data, "", "trial", "share", share=True)
-    figure["layout"]["hovermode"] = "x unified"
-    return figure
+        data.append(_shares(label, series.numbers, shares) | (filled if series.stacked else line))
+    return framed(series.name, data, "", "trial", "frequency", share=True, hover="x unified")
+
+
+def _shares(name: str, numbers: Sequence[float], shares: Sequence[float | None]) -> JsonObject:
+    """A line of shares over the trials."""
+    y = [short(share) for share in shares]
+    return {"name": name, "mode": "lines", "x": numbers, "y": y, "hovertemplate": "%{y:.1%}"}
 
 
 def learning(updates: Sequence[Update], batch_size: int) -> list[Figure]:
-    """What the strategy says of its learning, one chart for each number; nothing for one that does not learn."""
+    """Plot the training of the strategy, one chart for each kind of number that it reports."""
     groups = {
-        "Entropy of the controller": ["entropy"],
-        "Baseline and mean reward of a batch": ["mean_reward", "baseline"],
-        "Norm of the gradient": ["gradient_norm"],
+        "Policy entropy": ["entropy"],
+        "Mean reward of a batch and baseline": ["mean_reward", "baseline"],
+        "Gradient norm": ["gradient_norm"],
     }
     colours = {"mean_reward": "points", "baseline": "accent"}
     figures = []
     for title, names in groups.items():
-        data = []
+        data: list[JsonObject] = []
         for name in names:
             points = [(update.round, update.metrics[name]) for update in updates if name in update.metrics]
             kept = [points[index] for index in evenly(len(points), MAX_POINTS // 2)]
@@ -136,12 +143,12 @@ def learning(updates: Sequence[Update], batch_size: int) -> list[Figure]:
                 )
         if data:
             unit = "nats per architecture" if names == ["entropy"] else ""
-            figures.append(framed(title, data, "", "trials learned", unit, legend=len(data) > 1))
+            figures.append(framed(title, data, "", "trials learned from", unit, legend=len(data) > 1))
     return figures
 
 
 def diversity(results: Results) -> Figure | None:
-    """Shares over time: unique samples and, of ConvNets, rectangular filters and density of skip connections."""
+    """Plot the share of new architectures and, of ConvNets, rectangular filters and skip connections."""
     if not results.trials:
         return None
     shares = {"new architectures": uniqueness(results.trials)}
@@ -149,23 +156,15 @@ def diversity(results: Results) -> Figure | None:
     shares |= convnets or {}
     numbers = middles(bins_of(len(results.trials)))
     data = [
-        {
-            "name": name,
-            "mode": "lines",
-            "x": numbers,
-            "y": [None if value is None else short(value) for value in values],
-            "hovertemplate": "%{y:.1%}",
-            "line": {"color": f"var:{colour}", "width": 2.2},
-        }
+        _shares(name, numbers, values) | {"line": {"color": f"var:{colour}", "width": 2.2}}
         for (name, values), colour in zip(shares.items(), ("muted", "blue", "accent"), strict=False)
     ]
-    figure = framed("What is drawn", data, NEW + (SHAPES if convnets else ""), "trial", "share", share=True)
-    figure["layout"]["hovermode"] = "x unified"
-    return figure
+    note = NEW + (SHAPES if convnets else "")
+    return framed("Sample diversity", data, note, "trial", "share", share=True, hover="x unified")
 
 
 def times(results: Results) -> Figure | None:
-    """How long the training of a child took."""
+    """Plot a histogram of the training times of children; None if none was trained."""
     seconds = trained_seconds(results.trials)
     if not seconds:
         return None
@@ -175,54 +174,50 @@ def times(results: Results) -> Figure | None:
     counts = [0] * (NUM_TIME_BINS + 1)
     for value in seconds:
         counts[min(NUM_TIME_BINS, int((value - low) / width))] += 1
-    data = [
-        {
-            "type": "bar",
-            "name": "children",
-            "x": [short(low + (index + 0.5) * width) for index in range(len(counts))],
-            "y": counts,
-            "marker": {"color": "var:blue"},
-            "hovertemplate": "about %{x} s: %{y}<extra></extra>",
-        }
-    ]
+    data: JsonObject = {
+        "type": "bar",
+        "name": "children",
+        "x": [short(low + (index + 0.5) * width) for index in range(len(counts))],
+        "y": counts,
+        "marker": {"color": "var:blue"},
+        "hovertemplate": "about %{x} s: %{y}<extra></extra>",
+    }
     half, most, longest = (
         f"{value:.3g} s" for value in (quantile(seconds, 0.5), quantile(seconds, 0.95), max(seconds))
     )
-    note = f"{len(seconds):,} trained: half within {half}, 95% within {most}, the longest {longest}."
-    note += " The last bar is the slowest percent."
-    figure = framed("Time per child", data, note, "seconds", "children", legend=False)
-    figure["layout"]["bargap"] = 0.08
+    note = f"{len(seconds):,} children: median {half}, 95th percentile {most}, maximum {longest}."
+    note += " The last bar holds the slowest percent."
+    figure = framed("Training time per child", [data], note, "seconds", "children", legend=False)
+    figure.layout["bargap"] = 0.08
     return figure
 
 
-def workers_busy(sessions: Sequence[Session]) -> Figure | None:
-    """How many of the workers had work, over time."""
+def utilisation(sessions: Sequence[Session]) -> Figure | None:
+    """Plot the share of busy workers over time; None if no times are known."""
     found = busy(sessions)
     if found is None:
         return None
     unit, size = ("minutes", 60.0) if found.seconds[-1] < 2 * 3600 else ("hours", 3600.0)
-    data = [
-        {
-            "name": "busy",
-            "mode": "lines",
-            "x": [short(seconds / size) for seconds in found.seconds],
-            "y": [short(share) for share in found.shares],
-            "hovertemplate": f"after %{{x}} {unit}: %{{y:.0%}}<extra></extra>",
-            "line": {"color": "var:blue", "width": 1.8, "shape": "hvh"},
-            "fill": "tozeroy",
-        }
-    ]
+    data: JsonObject = {
+        "name": "busy",
+        "mode": "lines",
+        "x": [short(seconds / size) for seconds in found.seconds],
+        "y": [short(share) for share in found.shares],
+        "hovertemplate": f"after %{{x}} {unit}: %{{y:.0%}}<extra></extra>",
+        "line": {"color": "var:blue", "width": 1.8, "shape": "hvh"},
+        "fill": "tozeroy",
+    }
     workers = sorted({session.workers for session in sessions})
     counted = "1 worker" if workers == [1] else f"{' or '.join(map(str, workers))} workers"
-    note = f"{counted}, {found.share:.1%} busy, the time in which they start included."
+    note = f"{counted}, busy {found.share:.1%} of the time, including their start-up."
     if found.num_pauses:
-        note += f" Pauses between starts of the run ({found.num_pauses}) are cut out."
-    return framed("Workers at work", data, note, unit, "share of the workers", share=True, legend=False)
+        note += f" The pauses between sessions ({found.num_pauses}) are cut out."
+    return framed("Worker utilisation", [data], note, unit, "busy workers", share=True, legend=False)
 
 
 def framed(
     title: str,
-    data: list[Figure],
+    data: list[JsonObject],
     note: str,
     x: str,
     y: str,
@@ -230,9 +225,22 @@ def framed(
     height: int = 270,
     share: bool = False,
     legend: bool = True,
+    hover: str = "closest",
 ) -> Figure:
-    """A chart of plotly's traces `data` with what is around them."""
-    y_axis: Figure = {"title": {"text": y}, "automargin": True}
+    """Return a chart of the traces `data` with axes titled `x` and `y`.
+
+    Args:
+        title: Shown above the chart.
+        data: Plotly's traces.
+        note: Shown below the chart; may be empty.
+        x: Title of the horizontal axis.
+        y: Title of the vertical axis.
+        height: In pixels.
+        share: Whether y runs from 0% to 100%.
+        legend: Whether the traces are named.
+        hover: Plotly's `hovermode`.
+    """
+    y_axis: JsonObject = {"title": {"text": y}, "automargin": True}
     if share:
         y_axis |= {"range": [0, 1], "tickformat": ".0%"}
     layout = {
@@ -242,10 +250,11 @@ def framed(
         "yaxis": y_axis,
         "showlegend": legend,
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
+        "hovermode": hover,
     }
-    return {"title": title, "note": note, "data": data, "layout": layout}
+    return Figure(title, note, data, layout)
 
 
 def short(value: float | None) -> float | None:
-    """Five significant digits: enough for any screen, and half of the bytes."""
+    """Round to five significant digits, which is enough for any screen and halves the page's size."""
     return None if value is None else float(f"{value:.5g}")

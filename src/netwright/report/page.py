@@ -1,50 +1,70 @@
-"""The page: what is read from the store, the charts and sections, the one file that holds them all."""
+"""The report of a run: one HTML file, written from what the run's store holds."""
 
-from collections.abc import Mapping
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
+from netwright.architectures.values import JsonObject
+from netwright.config import flattened
 from netwright.drawing.svg import stylesheet
 from netwright.errors import ConfigError
 from netwright.files import write_whole
 from netwright.report import charts, sections
-from netwright.report.html import Charts, document, words
-from netwright.report.statistics import preferences
-from netwright.searching.results import Results
+from netwright.report.charts import Figure
+from netwright.report.html import render
+from netwright.report.statistics import failures, preferences
+from netwright.searching.results import Results, described
 from netwright.searching.store import Session, Store
 from netwright.spaces.references import load_file, space_from_json
 from netwright.trials import Update
 
 FILE_NAME = "report.html"
 MAX_DECISIONS = 24
-"""Charts of decisions; a space with more names shows the first of them."""
+"""Charts of decisions; of a space with more, the first ones are shown."""
+NUM_DRAWN_LARGE = 3
+SMALL = 5
+"""Columns of a drawing up to which drawings stand side by side."""
 
 
 @dataclass(frozen=True)
-class RunOnDisk:
-    """Everything that the page tells."""
+class StoredRun:
+    """Everything that the report is made from."""
 
-    folder: Path
     results: Results
     updates: list[Update]
     sessions: list[Session]
-    about: Mapping[str, Any]
-    place: Mapping[str, Any]
+    about: JsonObject
+    placement: JsonObject
+
+    @classmethod
+    def of(cls, store: Store) -> "StoredRun":
+        """Read the run in `store`, which a search may still be extending."""
+        # Updates first: a search in progress may add trials meanwhile, but never removes updates.
+        updates = store.updates()
+        return cls(Results.of(store), updates, store.sessions(), store.document("about"), store.document("place"))
 
 
 def write_report(folder: Path, file: Path | None = None) -> Path:
-    """Write the report of the run in `folder`, also while it goes on; returns the file, FOLDER/report.html by default.
+    """Write the report of a finished, interrupted or running search.
 
-    A run with a recipe FILE.py:FUNCTION loads that file, as continuing it would; where that fails the report says so
-    and goes without what the space alone can tell. `StoreError` where there is no run, `ConfigError` where the file
-    cannot be written.
+    The file of a recipe FILE.py:FUNCTION is executed, as resuming the run would; if that fails, the report says so and
+    leaves out the option frequencies.
+
+    Args:
+        folder: The run's folder.
+        file: Where to write; FOLDER/report.html by default.
+
+    Returns:
+        The path of the report.
+
+    Raises:
+        StoreError: There is no run in `folder`.
+        ConfigError: The file cannot be written.
     """
     with Store.read(folder) as store:
-        # Updates first: a search that goes on meanwhile may add trials, never take updates back.
-        run = RunOnDisk(folder, *_read(store))
+        run = StoredRun.of(store)
     target = file or folder / FILE_NAME
     with store.understood():
         content = page(run)
@@ -52,67 +72,65 @@ def write_report(folder: Path, file: Path | None = None) -> Path:
     return target
 
 
-def _read(
-    store: Store,
-) -> tuple[Results, list[Update], list[Session], Mapping[str, Any], Mapping[str, Any]]:
-    updates = store.updates()
-    return Results.of(store), updates, store.sessions(), store.document("about"), store.document("place")
+def page(run: StoredRun) -> str:
+    """Render the report as one HTML document."""
+    results, now = run.results, datetime.now(UTC)
+    drawings = sections.drawings(results)
+    top = results.top(NUM_DRAWN_LARGE)
+    top_drawings = [drawings[trial.number] for trial in top if trial.number in drawings]
+    shown, ranks = sections.ranked(results)
+    rewards = _present(charts.rewards(results))
+    frequencies, note = _frequencies(results)
+    learning = charts.learning(run.updates, results.config["batch_size"])
+    sampling = _present(charts.diversity(results), charts.times(results), charts.utilisation(run.sessions))
+    made_by = f"netwright {version('netwright')}, {now.isoformat(timespec='seconds')}"
+    return render(
+        "report/report.html.jinja",
+        [*rewards, *frequencies, *learning, *sampling],
+        styles=stylesheet(adaptive=True),
+        results=results,
+        name=results.recipe.rpartition(":")[2],
+        subtitle=_subtitle(results, now),
+        metric=results.score_name.replace("_", " "),
+        tiles=sections.tiles(results),
+        rewards=rewards,
+        top=top,
+        drawings=drawings,
+        are_small=all(each.num_columns <= SMALL for each in top_drawings),
+        captions=dict.fromkeys(each.caption for each in top_drawings),
+        frequencies=frequencies,
+        frequencies_note=note,
+        learning=learning,
+        staleness=sections.staleness(run.updates),
+        sampling=sampling,
+        shown=shown,
+        ranks=ranks,
+        failures=failures(results.trials),
+        provenance=sections.provenance(results, run.about, run.placement, made_by),
+        settings={name: json.dumps(value) for name, value in flattened(results.config)},
+        described=described,
+        quality=sections.quality,
+        confirmed=sections.confirmed,
+    )
 
 
-def page(run: RunOnDisk) -> str:
-    """The whole document."""
-    results = run.results
-    placement_with = Charts()
-    place_chart = placement_with.place
-    pictures = sections.drawings(results)
-    learned = charts.learning(run.updates, results.config["batch_size"])
-    now = datetime.now(UTC)
-    name = results.recipe.rpartition(":")[2]
-    body = [
-        f"<header><h1>{words(name)}</h1><p class=note>{words(_subtitle(results, now))}</p></header>",
-        sections.tiles(results),
-        "<h2>Reward</h2>",
-        place_chart(charts.rewards(results)) or "<p>Nothing has been measured yet.</p>",
-        "<h2>Best architectures</h2>",
-        sections.best(results, pictures) or "<p>Nothing has been measured yet.</p>",
-        f"<h2>{_strategy_title(results)}</h2>",
-        _preferences(run, place_chart),
-        f'<div class="charts">{"".join(map(place_chart, learned))}</div>',
-        sections.staleness(run.updates),
-        "<h2>Samples and time</h2>",
-        f'<div class="charts">{place_chart(charts.diversity(results))}{place_chart(charts.times(results))}'
-        f"{place_chart(charts.workers_busy(run.sessions))}</div>",
-        "<h2>Trials</h2>",
-        sections.trial_table(results, pictures),
-        "<h2>Failures</h2>",
-        sections.failure_list(results),
-        "<h2>Where it comes from</h2>",
-        sections.provenance(
-            results, run.about, run.place, f"netwright {version('netwright')}, {now.isoformat(timespec='seconds')}"
-        ),
-    ]
-    title = f"{name}, seed {results.seed} - netwright"
-    return document(title, body, placement_with.figures, styles=stylesheet(adaptive=True))
+def _present(*figures: Figure | None) -> list[Figure]:
+    return [figure for figure in figures if figure is not None]
 
 
 def _subtitle(results: Results, now: datetime) -> str:
     data = f" on {results.data_name}" if results.data_name else ""
-    refresh = "; netwright report, run again, brings newer numbers" if results.state == "running" else ""
+    refresh = "; run `netwright report` again for newer numbers" if results.state == "running" else ""
     return (
         f"{results.config['strategy']['name']}{data}, seed {results.seed}: {results.state}, as of "
         f"{now:%Y-%m-%d %H:%M} UTC{refresh}"
     )
 
 
-def _strategy_title(results: Results) -> str:
-    learns = results.config["strategy"]["name"] != "random"
-    return "What the controller has come to prefer" if learns else "What was chosen"
-
-
-def _preferences(run: RunOnDisk, place_chart: Any) -> str:
-    results = run.results
+def _frequencies(results: Results) -> tuple[list[Figure], str]:
+    """Return the charts of option frequencies, and how to read them or why there are none."""
     if not results.trials:
-        return "<p>Nothing has been drawn yet.</p>"
+        return [], "Nothing has been sampled yet."
     try:
         path, _, function = results.recipe.rpartition(":")
         if path.endswith(".py") and function:
@@ -120,13 +138,12 @@ def _preferences(run: RunOnDisk, place_chart: Any) -> str:
         series, num_replayed = preferences(space_from_json(results.config["space"]), results.trials)
     except Exception as error:  # whatever a user's file and program raise
         reason = str(error) if isinstance(error, ConfigError) else f"{type(error).__name__}: {error}"
-        return f"<p>The decisions cannot be told apart here, since the space cannot be used: {words(reason)}</p>"
-    note = "The frequency of each option among the samples, over all places where its decision is asked."
+        return [], f"There are no option frequencies, since the space cannot be used: {reason}"
+    note = "How often each option was sampled, over all occurrences of its decision."
     if any(not each.stacked for each in series):
-        note += " Of a choice of earlier layers: how often those so far back were selected."
+        note += " For a subset of earlier layers: how often a layer at each distance was selected."
     if num_replayed < len(results.trials):
         note += f" Counted on {num_replayed:,} of {len(results.trials):,} trials, evenly spaced."
     if len(series) > MAX_DECISIONS:
-        note += f" The first {MAX_DECISIONS} of {len(series)} decisions."
-    shown = "".join(place_chart(charts.preference(each)) for each in series[:MAX_DECISIONS])
-    return f'<p class="note">{words(note)}</p><div class="charts">{shown}</div>'
+        note += f" The first {MAX_DECISIONS} of {len(series)} decisions are shown."
+    return [charts.preference(each) for each in series[:MAX_DECISIONS]], note

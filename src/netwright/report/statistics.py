@@ -1,4 +1,4 @@
-"""What the trials of a run say over time, as plain numbers: no HTML, no charts."""
+"""Statistics of a run's trials over time, as plain numbers."""
 
 import itertools
 import math
@@ -6,7 +6,6 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from netwright.architectures.convolutional import ConvNet
 from netwright.searching.store import Session
@@ -16,16 +15,16 @@ from netwright.trials import Trial, TrialState
 
 MAX_BINS = 60
 MIN_BIN = 8
-"""Trials in a bin at least: the paper's batch."""
+"""Minimum number of trials in a bin: the paper's batch size."""
 MAX_REPLAYED_DECISIONS = 200_000
-"""Replaying a space costs some microseconds for each decision; of longer runs evenly spaced trials are replayed."""
+"""Replaying costs some microseconds for each decision; of longer runs, evenly spaced trials are replayed."""
 FARTHEST = 4
-"""Subsets are told by how far back they reach; this distance stands for all greater ones too."""
+"""Positions of a subset are counted by distance; this distance includes all greater ones."""
 
 
 @dataclass(frozen=True)
 class Series:
-    """Shares over time: for each label one value per bin, None where nothing was asked."""
+    """Shares over time: for each label one value per bin, None where the decision did not occur."""
 
     name: str
     numbers: tuple[float, ...]
@@ -36,31 +35,31 @@ class Series:
 
 
 def evenly(count: int, most: int) -> list[int]:
-    """At most `most` of the indices 0..count-1, evenly spaced, the first and the last among them."""
+    """Return at most `most` of the indices 0..count-1, evenly spaced and including both ends."""
     if count <= most:
         return list(range(count))
     return sorted({round(index * (count - 1) / (most - 1)) for index in range(most)})
 
 
 def bins_of(count: int) -> list[range]:
-    """The numbers 0..count-1 cut into at most MAX_BINS runs of equal length."""
+    """Divide the numbers 0..count-1 into at most MAX_BINS ranges of equal length."""
     size = max(MIN_BIN, math.ceil(count / MAX_BINS))
     return [range(start, min(start + size, count)) for start in range(0, count, size)]
 
 
 def middles(bins: Sequence[range]) -> tuple[float, ...]:
-    """The middle number of every bin."""
+    """Return the middle number of every bin."""
     return tuple((each.start + each.stop - 1) / 2 for each in bins)
 
 
 def running_mean(values: Sequence[float], window: int) -> list[float]:
-    """The mean of each value and the `window` - 1 before it, fewer at the beginning."""
+    """Return the mean of each value and the `window` - 1 before it, fewer at the beginning."""
     sums = [0.0, *itertools.accumulate(values)]
     return [(sums[i + 1] - sums[max(0, i + 1 - window)]) / min(i + 1, window) for i in range(len(values))]
 
 
 def records(values: Sequence[float]) -> list[int]:
-    """The indices at which a value is higher than all before it."""
+    """Return the indices at which a value is higher than all before it."""
     best, found = -math.inf, []
     for index, value in enumerate(values):
         if value > best:
@@ -70,10 +69,13 @@ def records(values: Sequence[float]) -> list[int]:
 
 
 def preferences(space: Space, trials: Sequence[Trial]) -> tuple[list[Series], int]:
-    """How often each option of each decision was chosen, over time; and how many trials were replayed to know it.
+    """Count how often each option of each decision was sampled, over time.
 
-    All places where a decision of one name is asked count together. A `Subset` is told by the share of the places at
-    each distance back that were selected. Raises whatever the space's program raises.
+    All occurrences of a decision with the same name are counted together. A `Subset` is described by the share of
+    positions at each distance that were selected. Raises whatever the space's program raises.
+
+    Returns:
+        A series for each decision, and the number of trials replayed.
     """
     num_decisions = sum(len(trial.proposal.actions) for trial in trials)
     most = max(2, int(len(trials) * min(1.0, MAX_REPLAYED_DECISIONS / max(1, num_decisions))))
@@ -109,7 +111,7 @@ def preferences(space: Space, trials: Sequence[Trial]) -> tuple[list[Series], in
             label: [_share(chosen[name][place, label], asked[name][place, label]) for place in range(len(bins))]
             for label in labels[name]
         }
-        # The first Subset of a name has nothing to select, and the only one neither.
+        # The first Subset of a name has no positions, so a series of it alone would be empty.
         shares = {label: values for label, values in shares.items() if stacked or any(v is not None for v in values)}
         if shares:
             found.append(Series(name, middles(bins), shares, stacked))
@@ -130,7 +132,7 @@ def _share(part: float, whole: float) -> float | None:
 
 
 def uniqueness(trials: Sequence[Trial]) -> list[float | None]:
-    """For each bin, the share of trials whose architecture had not been drawn before."""
+    """Return, for each bin, the share of trials whose architecture had not been sampled before."""
     seen: set[str] = set()
     new = []
     for trial in trials:
@@ -139,19 +141,18 @@ def uniqueness(trials: Sequence[Trial]) -> list[float | None]:
     return [_share(sum(new[each.start : each.stop]), len(each)) for each in bins_of(len(trials))]
 
 
-def shapes(documents: Sequence[Any]) -> dict[str, list[float | None]] | None:
-    """For each bin, the share of filters that are no squares and that of skip connections that are there.
+def shapes(documents: Sequence[object]) -> dict[str, list[float | None]] | None:
+    """Return, for each bin, the share of non-square filters and the density of skip connections.
 
-    `documents` are the architectures as JSON; None where one of them is no ConvNet.
+    `documents` are the architectures as JSON; the result is None unless all are ConvNets.
     """
-    if not documents or not all(
-        isinstance(each, Mapping) and each.get("type") == ConvNet.__name__ for each in documents
-    ):
+    convnets = [each for each in documents if isinstance(each, Mapping) and each.get("type") == ConvNet.__name__]
+    if not documents or len(convnets) < len(documents):
         return None
     rectangular: list[float | None] = []
     dense: list[float | None] = []
-    for numbers in bins_of(len(documents)):
-        networks = [documents[number]["layers"] for number in numbers]
+    for numbers in bins_of(len(convnets)):
+        networks = [convnets[number]["layers"] for number in numbers]
         layers = [layer for network in networks for layer in network]
         pairs = sum(math.comb(len(network), 2) for network in networks)
         rectangular.append(_share(sum(each["filter_height"] != each["filter_width"] for each in layers), len(layers)))
@@ -160,16 +161,16 @@ def shapes(documents: Sequence[Any]) -> dict[str, list[float | None]] | None:
 
 
 def trained_seconds(trials: Iterable[Trial]) -> list[float]:
-    """The time of every child that was trained, which those that reuse a measurement were not."""
+    """Return the training time of every child, leaving out trials that reuse a measurement."""
     return [trial.seconds for trial in trials if trial.seconds is not None and trial.reused_from is None]
 
 
 @dataclass(frozen=True)
 class Busy:
-    """How far the workers were used, over the time in which the run was under way: pauses between sessions are cut out.
+    """Utilisation of the workers over time; pauses between sessions are cut out.
 
-    `shares` are of bins of equal length, `seconds` their middles; a session begins with the start of its workers and
-    ends with its last job.
+    `shares` belong to bins of equal length, whose middles are `seconds`; `share` is the overall one. A session begins
+    with the start of its workers and ends with its last job.
     """
 
     seconds: tuple[float, ...]
@@ -179,12 +180,12 @@ class Busy:
 
 
 def busy(sessions: Sequence[Session]) -> Busy | None:
-    """The share of the workers that had work; None where no times are known."""
+    """Return the share of workers that had work; None if no times are known."""
     under_way = [session for session in sessions if session.work]
     if not under_way:
         return None
     length, available, worked = 0.0, 0.0, 0.0
-    # (begin, end, share of the workers that one job takes) on a clock that stands still in pauses.
+    # (begin, end, share of the workers that one job takes) on a clock that stops in pauses.
     jobs: list[tuple[float, float, float]] = []
     for session in under_way:
         shift = length - session.begun
@@ -203,12 +204,12 @@ def busy(sessions: Sequence[Session]) -> Busy | None:
 
 
 def num_reused(trials: Iterable[Trial]) -> int:
-    """Trials that took over the measurement of an earlier one."""
+    """Count the trials that reuse the measurement of an earlier one."""
     return sum(trial.reused_from is not None for trial in trials)
 
 
 def failures(trials: Iterable[Trial]) -> list[tuple[str, list[Trial]]]:
-    """Failed and rejected trials by reason, the most frequent reason first."""
+    """Group failed and rejected trials by reason, the most frequent reason first."""
     groups: dict[str, list[Trial]] = defaultdict(list)
     for trial in trials:
         if trial.state in (TrialState.FAILED, TrialState.REJECTED):
@@ -218,7 +219,7 @@ def failures(trials: Iterable[Trial]) -> list[tuple[str, list[Trial]]]:
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """The value below which that share of `values` lies; they are not empty."""
+    """Return the quantile of `values` (not empty) at `share`, from 0.01 to 0.99."""
     if len(values) == 1:
         return values[0]
     return statistics.quantiles(values, n=100, method="inclusive")[round(100 * share) - 1]

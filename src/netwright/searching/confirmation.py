@@ -1,4 +1,4 @@
-"""Confirming: the best of many noisy trainings flatters its owner, so train it again with fresh seeds."""
+"""Confirmation: the maximum of many noisy scores is optimistic, so the best are trained again with fresh seeds."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,7 +13,7 @@ from netwright.trials import Job, Outcome, Trial, TrialState, is_finite_number
 
 
 def best_trials(trials: Sequence[Trial], top: int) -> list[Trial]:
-    """The first trials of the `top` architectures with the highest rewards of the search."""
+    """Return the first trials of the `top` architectures with the highest rewards."""
     first: dict[str, Trial] = {}
     for trial in trials:
         if trial.state is TrialState.DONE:
@@ -22,7 +22,7 @@ def best_trials(trials: Sequence[Trial], top: int) -> list[Trial]:
 
 
 def trials_numbered(trials: Sequence[Trial], numbers: Sequence[int]) -> list[Trial]:
-    """The trials with these numbers; `ConfigError` for one that was not measured."""
+    """Return the trials with these numbers; `ConfigError` for one that was not measured."""
     for number in numbers:
         if not 0 <= number < len(trials) or trials[number].state is not TrialState.DONE:
             raise ConfigError(
@@ -43,9 +43,20 @@ def confirm(
 ) -> None:
     """Train each architecture `num_seeds` times on the run's split and store the scores.
 
-    Seeds come from (run seed, architecture, repeat) and differ from the search's. What is stored already is not
-    repeated, so an interrupted confirmation goes on where it stopped. `RunError` if some lost their workers, when all
-    others are stored.
+    Seeds derive from (run seed, architecture, repeat) and differ from the search's. Stored retrainings are not
+    repeated, so an interrupted confirmation continues where it stopped.
+
+    Args:
+        trials: The trials whose architectures are trained again.
+        config: The run's settings.
+        reward: Gives the score of a measurement.
+        store: Stores every score when it is there.
+        executor: Runs the trainings.
+        num_seeds: Trainings of each architecture.
+        on_result: Called with the numbers of ended trainings and of all, first with 0.
+
+    Raises:
+        RunError: Some trainings lost their workers; all others are stored.
     """
     stored = {(each.fingerprint, each.repeat) for each in store.confirmations()}
     wanted = [

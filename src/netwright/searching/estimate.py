@@ -1,8 +1,8 @@
-"""What a search will cost, before it runs: a few mini-batches of a few of the children that it would draw.
+"""The cost of a search before it runs, from a few mini-batches of a few of the children that it would train.
 
-Children are drawn by the recipe's own strategy as it starts, at places all over the run, so that a schedule of depths
-counts. Some of them, from cheap to dear by their multiply-adds, are timed in the workers, as many at once as in the
-search; a line through the times gives those of the others.
+Children are sampled by the recipe's own strategy in its initial state, at numbers from the whole run, so that a
+schedule of depths counts. Some of them, from cheap to expensive by their multiply-adds, are timed in the workers, as
+many at once as in the search; a straight line through the measured times gives the times of the others.
 """
 
 import random
@@ -11,36 +11,34 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from netwright.architectures.costs import ImageShape
 from netwright.config import ImageSettings, ReplicaSettings, RunConfig
-from netwright.errors import ConfigError, RunError
-from netwright.evaluation.factory import LOOP_SETTINGS, SPEED_SETTINGS
+from netwright.errors import RunError
+from netwright.evaluation.factory import evaluation_of
+from netwright.evaluation.images import ImageEvaluation
 from netwright.evaluation.probe import Probe
 from netwright.execution.attempts import run_all
 from netwright.execution.local import LocalExecutor
 from netwright.recipes.networks import cifar10
 from netwright.searching.factory import make_constraints, make_strategy
-from netwright.searching.run import Placement, default_workers
+from netwright.searching.placement import Placement, default_workers
 from netwright.seeds import derive_seed
-from netwright.tasks.catalog import open_images, prepare_task
-from netwright.tasks.images.data import split_images
-from netwright.training.speed import Speed
 from netwright.trials import Job, Proposal, Ticket
 
 Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
-NUM_DRAWN, NUM_PROBES, NUM_PAPER_PROBES = 256, 8, 4
+NUM_SAMPLED, NUM_PROBES, NUM_PAPER_PROBES = 256, 8, 4
 CHEAPER, DEARER = 0.8, 1.35
-"""By how much the networks that the controller comes to prefer may differ in cost from those that it starts with."""
-PAPER_IMAGES, PAPER_SIZES = ImageShape(3, 32, 32, 10), (45_000, 5_000)
+"""Factors between the costs of networks that the controller may prefer later and of those that it starts with."""
+PAPER_DATA = ImageShape(3, 32, 32, 10), 45_000, 5_000
+"""The shape of CIFAR-10's images, and the numbers of those that a child is trained and measured on."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """The expected cost of a search and of the confirmations at its end. All times in seconds."""
+    """The expected cost of a search and of the confirmations at its end; all times in seconds."""
 
     recipe: str
     seconds: float
@@ -53,23 +51,23 @@ class Estimate:
     """Children trained in the search, without duplicates and rejected ones."""
     num_confirmations: int
     child_seconds: float
-    """Of one child, while the other workers train others."""
+    """The time of one child while the other workers train others."""
     start_seconds: float
     share_duplicate: float
     share_rejected: float
 
     @property
     def device_hours(self) -> float:
-        """Workers on the processor have a core each and share a GPU."""
+        """The cost of the device: workers on the processor use a core each, workers on a GPU share it."""
         return self.seconds / 3600 * (self.workers if self.device == "core" else 1)
 
 
 @dataclass(frozen=True)
 class _Sample:
-    """What the search would draw and train."""
+    """The architectures that the search would propose and train."""
 
-    num_drawn: int
-    architectures: Sequence[Any]
+    num_sampled: int
+    architectures: Sequence[object]
     """Those within the limits."""
     multiply_adds: Floats
     """Of each of these."""
@@ -80,58 +78,37 @@ class _Sample:
 
 
 def estimate_search(config: RunConfig, placement: Placement) -> Estimate:
-    """The cost of the search that `config` describes on this machine, with its data.
+    """Estimate the cost of the search that `config` describes on this machine, with its data.
 
-    Of a Ray cluster it is the cost if all of its `placement.workers` were as fast as this machine's.
+    For a Ray cluster it is the cost if all of its `placement.workers` were as fast as this machine's.
+
+    Raises:
+        ConfigError: The time of this kind of child cannot be estimated.
+        RunError: A child could not be timed, or all sampled architectures are above a limit.
     """
-    settings = _image_settings(config)
     begun = time.monotonic()
-    folder = prepare_task(settings.task, placement.data, verify=placement.verify)
-    data = open_images(settings.task, folder, verify=False)
-    split = split_images(
-        data, num_validation=settings.num_validation, num_train=settings.num_train, seed=settings.split_seed
-    )
-    opening = time.monotonic() - begun
-    sizes = len(split.train_images), len(split.validation_images)
-    # Workers open the data too.
-    return _estimate(config, data.shape, sizes, placement, num_probes=NUM_PROBES, opening=2 * opening, seconds=1.0)
+    probe = evaluation_of(config.evaluate).open_probe(placement.data, verify=placement.verify, seconds=1.0)
+    # The probe reads the data twice, as the main process and a worker do.
+    return _estimate(config, probe, placement, num_probes=NUM_PROBES, opening=time.monotonic() - begun)
 
 
 def estimate_paper(placement: Placement) -> Estimate:
-    """The cost of the paper's first experiment on this machine; it needs no data, since random pixels cost the same."""
+    """Estimate the cost of the paper's first experiment on this machine; random pixels stand for the data."""
     config = cifar10().changed(lag=0, replicas=ReplicaSettings())
-    return _estimate(
-        config, PAPER_IMAGES, PAPER_SIZES, placement, num_probes=NUM_PAPER_PROBES, opening=0.0, seconds=0.0
-    )
+    probe = ImageEvaluation(ImageSettings()).probe(*PAPER_DATA, seconds=0.0)
+    return _estimate(config, probe, placement, num_probes=NUM_PAPER_PROBES, opening=0.0)
 
 
-def _estimate(
-    config: RunConfig,
-    images: ImageShape,
-    sizes: tuple[int, int],
-    placement: Placement,
-    *,
-    num_probes: int,
-    opening: float,
-    seconds: float,
-) -> Estimate:
-    sample = _sample(config, images)
-    settings = _image_settings(config)
-    probe = Probe(
-        images,
-        *sizes,
-        training=settings.model_dump(exclude=LOOP_SETTINGS | SPEED_SETTINGS),
-        speed=Speed(**settings.model_dump(include=SPEED_SETTINGS)),
-        seconds=seconds,
-    )
+def _estimate(config: RunConfig, probe: Probe, placement: Placement, *, num_probes: int, opening: float) -> Estimate:
+    sample = _sample(config, probe.images)
     workers = placement.workers or default_workers(config)
-    at_once = min(workers, default_workers(config)) if placement.executor == "ray" else workers
+    at_once = min(workers, default_workers(config)) if placement.on_cluster else workers
     measured, starting = _timed(probe, _probed(sample, num_probes, config.seed), at_once, config.seed)
     predicted, error = _line(sample.multiply_adds, measured)
 
     in_flight = config.most_in_flight
     num_kept = len(sample.architectures)
-    num_trained = config.num_trials * num_kept / sample.num_drawn * sample.share_unique
+    num_trained = config.num_trials * num_kept / sample.num_sampled * sample.share_unique
     child, start = float(predicted.mean()), opening + starting
     # The last children of each phase leave workers idle for half a child.
     searching = child * (num_trained / min(workers, in_flight) + 0.5) + sample.controller_seconds
@@ -153,21 +130,23 @@ def _estimate(
         child_seconds=child,
         start_seconds=start,
         share_duplicate=1 - sample.share_unique,
-        share_rejected=1 - num_kept / sample.num_drawn,
+        share_rejected=1 - num_kept / sample.num_sampled,
     )
 
 
 def _sample(config: RunConfig, images: ImageShape) -> _Sample:
-    """Draw as the search would, and count the costs of what it would draw."""
-    drawn, controller_seconds = _drawn(config)
+    """Sample architectures as the search would, and count their costs."""
+    sampled, controller_seconds = _sampled(config)
     constraints = make_constraints(config, images)
-    counted = [(each, constraints.count(each.architecture)) for each in drawn]
+    counted = [(each, constraints.count(each.architecture)) for each in sampled]
     kept = [(each, costs) for each, costs in counted if constraints.violation(costs) is None]
     if not kept:
-        raise RunError(f"all of {len(drawn)} architectures that were drawn are above a limit: nothing would be trained")
+        raise RunError(
+            f"all of {len(sampled)} architectures that were sampled are above a limit: nothing would be trained"
+        )
     num_different = len({repr(each.architecture) for each, _ in kept})
     return _Sample(
-        num_drawn=len(drawn),
+        num_sampled=len(sampled),
         architectures=[each.architecture for each, _ in kept],
         multiply_adds=np.array([costs.get("multiply_adds", 1) for _, costs in kept], dtype=float),
         share_unique=num_different / len(kept) if config.reuse else 1.0,
@@ -176,37 +155,28 @@ def _sample(config: RunConfig, images: ImageShape) -> _Sample:
 
 
 def _probed(sample: _Sample, num_probes: int, seed: int) -> list[Job]:
-    """Jobs with the numbers of those to be timed: from cheap to dear, each standing for as many others."""
+    """Return jobs for the architectures to time: from cheap to expensive, each representing as many others."""
     by_cost = np.argsort(sample.multiply_adds, kind="stable")
     chosen = [int(by_cost[int((n + 0.5) * len(by_cost) / num_probes)]) for n in range(num_probes)]
     return [Job(n, sample.architectures[n], derive_seed(seed, "probe", n)) for n in dict.fromkeys(chosen)]
 
 
-def _image_settings(config: RunConfig) -> ImageSettings:
-    if not isinstance(config.evaluate, ImageSettings):
-        raise ConfigError(
-            "--estimate times the training of networks for images; it knows neither language models nor tables "
-            "nor your functions"
-        )
-    return config.evaluate
-
-
-def _drawn(config: RunConfig) -> tuple[list[Proposal], float]:
-    """Batches from all over the run as the strategy draws them at its start, and what all its steps will take."""
+def _sampled(config: RunConfig) -> tuple[list[Proposal], float]:
+    """Sample batches from the whole run with the initial strategy; return them and the seconds of all its steps."""
     strategy = make_strategy(config)
     num_rounds = -(-config.num_trials // config.batch_size)
-    num_drawn = min(num_rounds, max(1, NUM_DRAWN // config.batch_size))
+    num_sampled = min(num_rounds, max(1, NUM_SAMPLED // config.batch_size))
     begun = time.monotonic()
-    drawn: list[Proposal] = []
-    for n in range(num_drawn):
-        number = int((n + 0.5) * num_rounds / num_drawn)
-        drawn += strategy.propose(Ticket(number, number * config.batch_size, config.batch_size))
-    # Learning a batch costs about as much as drawing it.
-    return drawn[: config.num_trials], 2 * (time.monotonic() - begun) / num_drawn * num_rounds
+    sampled: list[Proposal] = []
+    for n in range(num_sampled):
+        number = int((n + 0.5) * num_rounds / num_sampled)
+        sampled += strategy.propose(Ticket(number, number * config.batch_size, config.batch_size))
+    # Learning a batch costs about as much as sampling it.
+    return sampled[: config.num_trials], 2 * (time.monotonic() - begun) / num_sampled * num_rounds
 
 
 def _timed(probe: Probe, jobs: Sequence[Job], workers: int, seed: int) -> tuple[Mapping[int, float], float]:
-    """Seconds of a child for each job's number, and those that pass until the workers begin."""
+    """Measure the seconds of a child for each job's number, and those until the workers start."""
     jobs = random.Random(seed).sample(jobs, len(jobs))
     begun = time.monotonic()
     measured: dict[int, float] = {}
@@ -223,7 +193,7 @@ def _timed(probe: Probe, jobs: Sequence[Job], workers: int, seed: int) -> tuple[
 
 
 def _line(multiply_adds: Floats, measured: Mapping[int, float]) -> tuple[Floats, float]:
-    """The seconds of every child by a straight line through the measured ones, and the standard error of their mean."""
+    """Fit a straight line; return the seconds of every child, and the standard error of their mean."""
     x = np.array([multiply_adds[number] for number in measured])
     y = np.array(list(measured.values()))
     scale = float(x.max())

@@ -1,10 +1,9 @@
-"""What a person sees while a search runs: a bar and the networks as they are trained, or plain lines in a log."""
+"""Progress of a running search: a bar and a line per trained network on a terminal, or plain lines in a log."""
 
 import statistics
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import Self
 
@@ -14,14 +13,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.text import Text
 
 from netwright.config import RunConfig
+from netwright.searching.callbacks import Callback
 from netwright.searching.core import SearchCore, Step
+from netwright.searching.placement import Placement
 from netwright.searching.results import NUM_RECENT, described
-from netwright.searching.run import Callback, Placement
 from netwright.trials import Trial, TrialState
 
 
 class Tally:
-    """Counts that every kind of progress shows."""
+    """The counts and rewards that every kind of progress shows."""
 
     def __init__(self, core: SearchCore, config: RunConfig) -> None:
         self.total = config.num_trials
@@ -33,7 +33,7 @@ class Tally:
         self._begun, self._ended_before = time.monotonic(), self.ended
 
     def take(self, step: Step) -> list[Trial]:
-        """Count the trials of a step that have ended; return them by number."""
+        """Count the trials of a step that have ended, and return them in the order of their numbers."""
         ended = sorted(
             (trial for trial in step.trials if trial.state.finished and trial.number < self.total),
             key=lambda trial: trial.number,
@@ -46,18 +46,18 @@ class Tally:
 
     @property
     def recent(self) -> float | None:
-        """Mean reward of the last trials."""
+        """The mean reward of the last `NUM_RECENT` trials; None before the first."""
         return statistics.fmean(self.rewards[-NUM_RECENT:]) if self.rewards else None
 
     @property
     def seconds_left(self) -> float | None:
-        """At the pace since this start."""
+        """The expected remaining time, from the pace since this start; None before the first trial has ended."""
         since = self.ended - self._ended_before
         return (time.monotonic() - self._begun) / since * (self.total - self.ended) if since else None
 
 
 def clock(seconds: float | None) -> str:
-    """Seconds as 1:02:03, or dashes where unknown."""
+    """Format seconds as 1:02:03; dashes stand for None."""
     if seconds is None:
         return "-:--"
     minutes, rest = divmod(round(seconds), 60)
@@ -65,12 +65,12 @@ def clock(seconds: float | None) -> str:
 
 
 def number(value: float | None) -> str:
-    """Four significant digits, or a dash."""
+    """Format a number with four significant digits; a dash stands for None."""
     return "-" if value is None else f"{value:.4g}"
 
 
 def _idle(config: RunConfig, placement: Placement) -> str | None:
-    """A warning where there are more workers than children can be in flight."""
+    """Return a warning if there are more workers than children in flight."""
     in_flight = config.most_in_flight
     if placement.workers is None or placement.workers <= in_flight:
         return None
@@ -81,8 +81,8 @@ def _idle(config: RunConfig, placement: Placement) -> str | None:
     )
 
 
-class LiveProgress(AbstractContextManager["LiveProgress"]):
-    """For a terminal: every trained network on a line of its own, and a bar below; implements `Callback`."""
+class LiveProgress(Callback):
+    """Progress for a terminal: every trained network on a line of its own, and a bar below."""
 
     def __init__(self, console: Console, *, verbose: bool) -> None:
         self._console, self._verbose = console, verbose
@@ -142,7 +142,7 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
 
 
 def _line(trial: Trial) -> Text:
-    """One trained network: number, reward, how it went, its layers."""
+    """Format one trained network: number, reward, time or error, layers."""
     if trial.state is TrialState.DONE:
         how = f"= {trial.reused_from}" if trial.reused_from is not None else f"{trial.seconds or 0:.1f} s"
         text = Text(f"{trial.number:6}  reward {number(trial.reward):7} {how:>8}  ")
@@ -151,19 +151,11 @@ def _line(trial: Trial) -> Text:
     return text.append(described(trial.proposal.architecture), style="dim")
 
 
-class PlainProgress(AbstractContextManager["PlainProgress"]):
-    """For a log: a line of key=value about every tenth of the way, on standard error; implements `Callback`."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing to put away."""
+class PlainProgress(Callback):
+    """Progress for a log: a line of key=value pairs after every tenth of the trials, on standard error."""
 
     def begin(self, core: SearchCore, config: RunConfig, placement: Placement, data_notes: Sequence[str]) -> None:
-        """Say what starts."""
+        """Print the run's settings."""
         self._tally = Tally(core, config)
         self._shown = self._tally.ended * 10 // self._tally.total
         self._say(
@@ -176,7 +168,7 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
             self._say(f"Warning: {warning}")
 
     def step(self, step: Step) -> None:
-        """Say how far it is."""
+        """Print the counts when another tenth of the trials has ended."""
         tally = self._tally
         tally.take(step)
         tenths = tally.ended * 10 // tally.total
@@ -189,7 +181,7 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
             )
 
     def confirming(self, ended: int, total: int) -> None:
-        """Say that retraining starts and ends."""
+        """Print the start and the end of the retrainings."""
         if ended in (0, total) and total:
             self._say(f"retrained={ended}/{total}")
 
@@ -197,45 +189,14 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
         print(line, file=sys.stderr, flush=True)
 
 
-class Callbacks(AbstractContextManager["Callbacks"]):
-    """Several watches as one, or none, which shows nothing; implements `Callback`."""
-
-    def __init__(self, *callbacks: Callback) -> None:
-        self._watches = callbacks
-        self._entered = ExitStack()
-
-    def __enter__(self) -> Self:
-        for callback in self._watches:
-            self._entered.enter_context(callback)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._entered.close()
-
-    def begin(self, core: SearchCore, config: RunConfig, placement: Placement, data_notes: Sequence[str]) -> None:
-        """Tell all of them."""
-        for callback in self._watches:
-            callback.begin(core, config, placement, data_notes)
-
-    def step(self, step: Step) -> None:
-        """Tell all of them."""
-        for callback in self._watches:
-            callback.step(step)
-
-    def confirming(self, ended: int, total: int) -> None:
-        """Tell all of them."""
-        for callback in self._watches:
-            callback.confirming(ended, total)
-
-
 def make_progress(*, live: bool | None, verbose: bool) -> Callback:
-    """Progress for where standard error goes: live in a terminal, plain lines (if `verbose`) or nothing elsewhere.
+    """Return progress for standard error.
 
-    `live` decides where it is not None.
+    Args:
+        live: A bar, or plain lines; None shows a bar if standard error is a terminal.
+        verbose: Whether to print a line for every network beside the bar, and whether to print plain lines at all.
     """
     console = Console(stderr=True)
     if console.is_terminal if live is None else live:
         return LiveProgress(console, verbose=verbose)
-    return PlainProgress() if verbose else Callbacks()
+    return PlainProgress() if verbose else Callback()

@@ -1,4 +1,4 @@
-"""What a run has found, for people and for programs: the ranking, the confirmed means, the JSON document."""
+"""The results of a run: the ranking, the confirmed means, the JSON document."""
 
 import math
 import statistics
@@ -6,10 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any
 
 from netwright.architectures.families import architecture_from_json
-from netwright.architectures.values import to_json
+from netwright.architectures.values import JsonObject, to_json
 from netwright.errors import RunError
 from netwright.files import is_being_written
 from netwright.searching.store import Confirmation, Store
@@ -17,7 +16,10 @@ from netwright.spaces.decisions import actions_to_json
 from netwright.trials import Trial, TrialState
 
 NUM_RECENT = 50
-"""The mean reward is taken over so many trials, so that it shows what the controller does now."""
+"""The mean reward is over so many last trials, so that it shows the current policy."""
+
+NORMAL_QUANTILE = 1.959964
+"""The 97.5% quantile of the standard normal distribution."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Confirmed:
 
 @dataclass(frozen=True)
 class Results:
-    """A run as it stands on disk."""
+    """The state of a run and all its trials."""
 
     recipe: str
     seed: int
@@ -57,7 +59,7 @@ class Results:
     score_name: str
     higher_is_better: bool
     """Whether a high score is a good one."""
-    config: dict[str, Any]
+    config: JsonObject
     trials: tuple[Trial, ...]
     """Those below the trial limit."""
     confirmed: dict[str, Confirmed]
@@ -65,10 +67,12 @@ class Results:
 
     @classmethod
     def of(cls, store: Store, *, running: bool | None = None, trials: Sequence[Trial] | None = None) -> "Results":
-        """Read everything from `store`.
+        """Read the results from `store`.
 
-        `running` says whether a search is under way, and `trials` what the trials are, where the caller knows; read
-        from the store their architectures are JSON.
+        Args:
+            store: The run's store.
+            running: Whether a search is under way; None finds that out.
+            trials: The trials with their architectures; None reads them from the store, where architectures are JSON.
         """
         config, about = store.document("config"), store.document("about")
         all_trials = store.trials() if trials is None else trials
@@ -97,14 +101,14 @@ class Results:
 
     @property
     def best_score(self) -> float | None:
-        """The best score that any trial of the search reached: optimistic. None before the first."""
+        """The best score of any trial of the search, which is optimistic; None before the first."""
         scores = [trial.metrics[self.score_name] for trial in self.trials if trial.state is TrialState.DONE]
         return (max if self.higher_is_better else min)(scores, default=None)
 
     def ranking(self) -> list[Trial]:
-        """Measured trials, the first of every architecture, by reward; of the best those that are confirmed by mean.
+        """Return the first measured trial of every architecture by reward, the confirmed ones at the top by mean.
 
-        A confirmed mean is honest and a single reward is optimistic, so they cannot be compared: a trial that is
+        A confirmed mean is unbiased and a single reward is optimistic, so they are not comparable: a trial that is
         confirmed stands above one that is not only if all that had higher rewards are confirmed too.
         """
         first = {trial.fingerprint: trial for trial in reversed(self.trials) if trial.state is TrialState.DONE}
@@ -113,7 +117,7 @@ class Results:
         return sorted(confirmed, key=self._by_mean) + by_reward[len(confirmed) :]
 
     def top(self, count: int) -> list[Trial]:
-        """The best `count` trials of different architectures."""
+        """Return the best `count` trials of different architectures."""
         return self.ranking()[:count]
 
     @property
@@ -124,14 +128,14 @@ class Results:
         return found[0]
 
     def _by_mean(self, trial: Trial) -> tuple[float, int]:
-        """The best first, and last where every retraining failed."""
+        """Return a sort key: the best first, and last if every retraining failed."""
         confirmed = self.confirmed[trial.fingerprint]
         if not confirmed.scores:
             return math.inf, trial.number
         return -confirmed.mean if self.higher_is_better else confirmed.mean, trial.number
 
-    def to_json(self) -> dict[str, Any]:
-        """The document of `netwright show --json`."""
+    def to_json(self) -> JsonObject:
+        """Return the document of `netwright show --json`."""
         ranking = self.ranking()
         best = None
         if ranking:
@@ -154,7 +158,7 @@ class Results:
 
 
 def confirmed_scores(confirmations: Sequence[Confirmation], score_name: str) -> dict[str, Confirmed]:
-    """Retrainings gathered by architecture."""
+    """Group retrainings by the fingerprint of the architecture."""
     grouped: dict[str, list[Confirmation]] = defaultdict(list)
     for confirmation in confirmations:
         grouped[confirmation.fingerprint].append(confirmation)
@@ -167,8 +171,8 @@ def confirmed_scores(confirmations: Sequence[Confirmation], score_name: str) -> 
     }
 
 
-def trial_to_json(trial: Trial, run_state: str = "finished") -> dict[str, Any]:
-    """A trial as `netwright show --json` lists it; nothing is running in a run that nobody runs."""
+def trial_to_json(trial: Trial, run_state: str = "finished") -> JsonObject:
+    """Return a trial as `netwright show --json` lists it; in a stopped run a running trial is queued again."""
     orphaned = trial.state is TrialState.RUNNING and run_state != "running"
     return {
         "number": trial.number,
@@ -185,8 +189,8 @@ def trial_to_json(trial: Trial, run_state: str = "finished") -> dict[str, Any]:
     }
 
 
-def described(architecture: Any) -> str:
-    """An architecture on one line, in the notation of its kind."""
+def described(architecture: object) -> str:
+    """Format an architecture on one line, in the notation of its kind."""
     known = architecture_from_json(architecture)
     if known is not None:
         return str(known)
@@ -194,3 +198,17 @@ def described(architecture: Any) -> str:
     if isinstance(document, dict):
         return ", ".join(f"{key}={value}" for key, value in document.items() if key != "type")
     return str(document)
+
+
+def wilson_interval(share: float, count: int) -> tuple[float, float]:
+    """Return the 95% confidence interval of a success probability (Wilson 1927, without continuity correction).
+
+    Args:
+        share: The observed share of successes, from 0 to 1.
+        count: The number of independent attempts, at least 1.
+    """
+    squared = NORMAL_QUANTILE**2
+    centre = share + squared / (2 * count)
+    half = NORMAL_QUANTILE * math.sqrt(share * (1 - share) / count + squared / (4 * count**2))
+    scale = 1 + squared / count
+    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)

@@ -1,105 +1,30 @@
-"""A run from its first command to its last: made, continued, driven, confirmed; for Python and the command line."""
+"""A run as the Python function and the commands use it: started, continued, driven to its end, confirmed."""
 
-import os
-import platform
-import sys
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
+from contextlib import closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
 
-import torch
-
-from netwright.config import ReinforceSettings, RunConfig, TableSettings, differences
-from netwright.controller.shards import Shards
+from netwright.config import RunConfig, differences
 from netwright.errors import ConfigError, DataError, StoreError
-from netwright.evaluation.factory import DatasetInfo, evaluation_of
-from netwright.execution.in_process import InProcessExecutor
-from netwright.execution.interface import Evaluate, Executor
-from netwright.execution.local import LocalExecutor, usable_cores
-from netwright.execution.on_ray import RayExecutor
-from netwright.execution.on_ray.parameter_shards import RayShards
+from netwright.evaluation.factory import evaluation_of
+from netwright.evaluation.interface import DatasetInfo
+from netwright.execution.interface import Executor
+from netwright.searching.callbacks import Callback
 from netwright.searching.confirmation import best_trials, confirm, trials_numbered
-from netwright.searching.core import SearchCore, Step
+from netwright.searching.core import SearchCore
 from netwright.searching.factory import make_core, make_strategy
 from netwright.searching.loop import drive
+from netwright.searching.placement import Placement, check_room, make_executor, make_shards
+from netwright.searching.provenance import provenance
 from netwright.searching.results import Results
 from netwright.searching.store import Store, exists
 from netwright.spaces.references import load_file
 
 
-@dataclass(frozen=True)
-class Placement:
-    """What may differ from one start of a run to the next: it changes no result."""
-
-    workers: int | None = None
-    """Children at once. None runs them in this process; on Ray it is as many as the cluster has room for."""
-    data: Path | None = None
-    """The folder with the task's files, where they are not to be found or downloaded, or a user's own images."""
-    verify: bool = True
-    """Whether files must be the official ones."""
-    executor: Literal["local", "ray"] = "local"
-    """Processes of this machine, or of a Ray cluster."""
-    address: str | None = None
-    """Of the Ray cluster; None starts one on this machine."""
-    gpus_per_child: float | None = None
-    """On Ray; None is one where there are GPUs."""
-
-    def __post_init__(self) -> None:
-        if self.executor not in ("local", "ray"):
-            raise ConfigError(f"executor is 'local' or 'ray'; got {self.executor!r}")
-        if self.executor == "local" and (self.address is not None or self.gpus_per_child is not None):
-            raise ConfigError(
-                "--address and --gpus-per-child (address and gpus_per_child in Python) are for children on a Ray "
-                "cluster; add --executor ray"
-            )
-
-    @property
-    def in_words(self) -> str:
-        """Where children run."""
-        if self.executor == "ray":
-            return f"on {self.workers or 'all'} workers of a Ray cluster"
-        return "in this process" if self.workers is None else f"on {self.workers} workers"
-
-    def to_json(self) -> dict[str, Any]:
-        """For the store."""
-        return {**asdict(self), "data": str(self.data) if self.data else None}
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "Placement":
-        """What `to_json` wrote."""
-        data = document["data"]
-        return cls(**{**document, "data": Path(data) if data else None})
-
-
-class Callback(AbstractContextManager["Callback"], Protocol):
-    """Looks on while a run goes on; used in a `with`, which puts it away however the run ends."""
-
-    def begin(self, core: SearchCore, config: RunConfig, placement: Placement, data_notes: Sequence[str]) -> None:
-        """The search is about to start or to go on, or there is nothing left to do.
-
-        `data_notes` say what was changed in the data.
-        """
-
-    def step(self, step: Step) -> None:
-        """Something was made durable."""
-
-    def confirming(self, ended: int, total: int) -> None:
-        """So many of the retrainings have ended."""
-
-
-def default_workers(config: RunConfig) -> int:
-    """One per core that this process may use; one on a GPU. Never more than there can be children in flight."""
-    cores = 1 if torch.cuda.is_available() else usable_cores()
-    return max(1, min(cores, config.most_in_flight))
-
-
 def read_config(folder: Path) -> tuple[RunConfig, Placement]:
-    """The settings of a stored run; a recipe of the user's own is loaded from the file where it was."""
+    """Read the settings of a stored run; a recipe of the user's own is loaded from its file."""
     with Store.read(folder) as store, store.understood():
         config, placement = store.document("config"), Placement.from_json(store.document("place"))
         path, _, function = config["recipe"].rpartition(":")
@@ -109,9 +34,15 @@ def read_config(folder: Path) -> tuple[RunConfig, Placement]:
 
 
 def continued(config: RunConfig, folder: Path, *, num_trials: int | None) -> RunConfig:
-    """`config` as a run in `folder` goes on with it, if there is one there.
+    """Return `config` as a run in `folder`, if there is one, continues with it.
 
-    `num_trials` None keeps the run's own limit. `ConfigError` names every setting that differs from the stored run's.
+    Args:
+        config: The settings that were asked for.
+        folder: The run's folder; it need not exist.
+        num_trials: The new limit; None keeps the limit of the run.
+
+    Raises:
+        ConfigError: Names every setting in which `config` differs from the stored run.
     """
     if exists(folder):
         with Store.read(folder) as store, store.understood():
@@ -130,28 +61,34 @@ def continued(config: RunConfig, folder: Path, *, num_trials: int | None) -> Run
 
 
 def run_search(config: RunConfig, folder: Path | None, placement: Placement, callback: Callback) -> Results:
-    """Search to the end, starting anew or going on with the run in `folder`; None keeps nothing on disk.
+    """Search to the end, as a new run or continuing the run in `folder`.
 
-    Stopping it at any moment (Ctrl-C, `kill -9`) loses no finished trial; the same call goes on.
+    Stopping it at any moment (Ctrl-C, `kill -9`) loses no finished trial; the same call continues.
+
+    Args:
+        config: The settings of the run.
+        folder: The run's folder; None keeps nothing on disk.
+        placement: Where children run.
+        callback: Observes the run; the caller enters and exits it.
     """
     if folder is not None and folder.exists() and not folder.is_dir():
         raise StoreError(f"{folder} is a file, not a folder; choose another --out")
     config.space.at(0).start()  # parameters that the space refuses are found before anything is written
     make_strategy(config)  # and so is a strategy that cannot be made
-    dataset = look_at_data(config, placement)
+    dataset = open_data(config, placement)
     executor = None
     if folder is None or not is_complete(config, folder):
         # Before the folder is made: a cluster that cannot be reached leaves none behind.
         executor = make_executor(config, evaluation_of(config.evaluate).evaluate(dataset.folder), placement)
-        _check_room(config, executor, placement)
+        check_room(config, executor, placement)
     with (
         nullcontext() if executor is None else closing(executor),
         _open_store(config, folder, placement, dataset) as store,
-        nullcontext() if executor is None else _shards(config, placement) as shards,
+        nullcontext() if executor is None else make_shards(config, placement) as shards,
     ):
         core = make_core(config, store, dataset.shape, shards)
         if executor is not None:
-            placement = replace(placement, workers=num_workers(executor, placement))
+            placement = replace(placement, workers=executor.workers)
         callback.begin(core, config, placement, dataset.notes)
         if executor is not None:
             store.begin_session(time.time(), placement.workers or 1)
@@ -170,27 +107,37 @@ def run_confirmation(
     placement: Placement,
     callback: Callback,
 ) -> Results:
-    """Retrain the `top` architectures of a stored run, or the trials `numbers`, with `num_seeds` fresh seeds each."""
+    """Train architectures of a stored run again with fresh seeds.
+
+    Args:
+        folder: The run's folder.
+        top: How many of the best architectures; None is the run's setting.
+        num_seeds: Trainings of each; None is the run's setting.
+        numbers: Trials to confirm in the place of the best ones.
+        placement: Where children run.
+        callback: Observes the retrainings; the caller enters and exits it.
+
+    Raises:
+        ConfigError: The run's kind of child cannot be confirmed, or a trial was not measured.
+    """
     config, _ = read_config(folder)
-    if isinstance(config.evaluate, TableSettings):
-        raise ConfigError(f"{folder} looks accuracies up in a table, where they stay what they are: nothing to confirm")
+    if config.evaluate.cannot_confirm:
+        raise ConfigError(f"{folder} cannot be confirmed: {config.evaluate.cannot_confirm}")
     changes = {"top": top or config.confirm.top, "num_seeds": num_seeds or config.confirm.num_seeds}
     config = config.changed(confirm=config.confirm.model_copy(update=changes))
-    dataset = look_at_data(config, placement)
+    dataset = open_data(config, placement)
     with Store.open(folder) as store:
         check_same_data(store, dataset.name)
-        executor = make_executor(config, evaluation_of(config.evaluate).evaluate(dataset.folder), placement)
-        try:
+        evaluate = evaluation_of(config.evaluate).evaluate(dataset.folder)
+        with closing(make_executor(config, evaluate, placement)) as executor:
             core = make_core(config, store, dataset.shape)
-            store.begin_session(time.time(), num_workers(executor, placement) or 1)
+            store.begin_session(time.time(), executor.workers or 1)
             _confirm(core, config, store, executor, callback, numbers)
-        finally:
-            executor.close()
         return Results.of(store, running=False)
 
 
 def is_complete(config: RunConfig, folder: Path) -> bool:
-    """Whether the run in `folder`, if any, has nothing left to do for `config`."""
+    """Return whether `folder` holds a run that has nothing left to do for `config`."""
     if not exists(folder):
         return False
     with Store.read(folder) as store:
@@ -199,53 +146,23 @@ def is_complete(config: RunConfig, folder: Path) -> bool:
         return ended and not _confirmations_missing(config, store)
 
 
-def make_executor(config: RunConfig, evaluate: Evaluate, placement: Placement) -> Executor:
-    """Worker processes here or on a Ray cluster, or this process where none are asked for."""
-    if placement.executor == "ray":
-        return RayExecutor(
-            evaluate,
-            address=placement.address,
-            workers=placement.workers,
-            gpus_per_child=placement.gpus_per_child,
-            time_limit=config.time_limit_seconds,
+def open_data(config: RunConfig, placement: Placement) -> DatasetInfo:
+    """Open the data once in this process, so that a bad file is found before any worker starts."""
+    return evaluation_of(config.evaluate).open(placement.data, verify=placement.verify)
+
+
+def check_same_data(store: Store, name: str | None) -> None:
+    """Check that a stored run was searched on the data that is named `name` now.
+
+    Raises:
+        DataError: It was searched on other data, and numbers measured on different data do not belong in one run.
+    """
+    begun_with = store.document("about")["data"]
+    if begun_with != name:
+        raise DataError(
+            f"{store.folder} was searched on {begun_with}, and now the data is {name}; give it the same data, or "
+            "search the other data in a run of its own"
         )
-    if placement.workers is None:
-        return InProcessExecutor(evaluate)
-    return LocalExecutor(evaluate, workers=placement.workers, time_limit=config.time_limit_seconds)
-
-
-def _check_room(config: RunConfig, executor: Executor, placement: Placement) -> None:
-    """A cluster with less than one child's place for each replica is not the one that was meant."""
-    if config.replicas is None or placement.workers is not None or not isinstance(executor, RayExecutor):
-        return
-    count, room = config.replicas.count, executor.workers
-    if room < count:
-        executor.close()
-        raise ConfigError(
-            f"{count} replicas keep {config.most_in_flight} children in training, and the Ray cluster has room for "
-            f"{room}, less than one for each replica; give --replicas {room}, or start more nodes (`ray status` shows "
-            f"those that there are), or make do with them by --workers {room}. A run that has begun keeps its replicas"
-        )
-
-
-def _shards(config: RunConfig, placement: Placement) -> AbstractContextManager[Shards | None]:
-    """Where the parameters of replicas are kept: on the nodes of a Ray cluster; None is in this process."""
-    if placement.executor != "ray" or config.replicas is None:
-        return nullcontext()
-    assert isinstance(config.strategy, ReinforceSettings)
-    shards = RayShards(
-        config.replicas.servers,
-        learning_rate=config.strategy.learning_rate,
-        accumulate=config.replicas.accumulate,
-        address=placement.address,
-        workers=placement.workers,
-    )
-    return closing(shards)
-
-
-def num_workers(executor: Executor, placement: Placement) -> int | None:
-    """How many children run at once; None in this process."""
-    return executor.workers if isinstance(executor, RayExecutor) else placement.workers
 
 
 def _confirm(
@@ -277,7 +194,15 @@ def _confirmations_missing(config: RunConfig, store: Store) -> bool:
 
 
 def _open_store(config: RunConfig, folder: Path | None, placement: Placement, dataset: DatasetInfo) -> Store:
-    documents = {"config": config.to_json(), "place": placement.to_json(), "about": _about(config, dataset)}
+    reward = evaluation_of(config.evaluate).reward
+    about = {
+        "data": dataset.name,
+        "data_notes": dataset.notes,
+        "score_name": reward.score_name,
+        "higher_is_better": reward.higher_is_better,
+        **provenance(),
+    }
+    documents = {"config": config.to_json(), "place": placement.to_json(), "about": about}
     if folder is None:
         return Store.in_memory(documents)
     if not exists(folder):
@@ -292,42 +217,3 @@ def _open_store(config: RunConfig, folder: Path | None, placement: Placement, da
         store.close()
         raise
     return store
-
-
-def check_same_data(store: Store, name: str | None) -> None:
-    """Numbers measured on different data do not belong in one run; `name` is that of the data now."""
-    begun_with = store.document("about")["data"]
-    if begun_with != name:
-        raise DataError(
-            f"{store.folder} was searched on {begun_with}, and now the data is {name}; give it the same data, or "
-            "search the other data in a run of its own"
-        )
-
-
-def look_at_data(config: RunConfig, placement: Placement) -> DatasetInfo:
-    """Open the data once here, so that a bad file is found before any worker starts."""
-    return evaluation_of(config.evaluate).open(placement.data, verify=placement.verify)
-
-
-def _about(config: RunConfig, dataset: DatasetInfo) -> dict[str, Any]:
-    """What made the run, for whoever reads its numbers later."""
-    reward = evaluation_of(config.evaluate).reward
-    return {
-        "data": dataset.name,
-        "data_notes": dataset.notes,
-        "score_name": reward.score_name,
-        "higher_is_better": reward.higher_is_better,
-        "command": sys.argv,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {name: version(name) for name in ("netwright", "torch", "numpy")}
-        | {"python": platform.python_version()},
-        "hardware": hardware(),
-    }
-
-
-def hardware() -> str:
-    """The processor and the GPU in words."""
-    capability = torch.backends.cpu.get_cpu_capability()
-    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
-    name = torch.cpu.get_capabilities().get("cpu_name", platform.processor())
-    return f"{name} ({capability}, {os.cpu_count()} cores){gpu}"

@@ -1,1 +1,1 @@
-"""What may be chosen: decisions, the programs that ask them, and what can be done with any space. No torch here."""
+"""Search spaces: decisions, the generator functions that yield them, and the operations on any space. Without torch."""

@@ -1,4 +1,7 @@
-"""`check_space`: is a user's own space fit for a search? Says what is wrong before hours are spent."""
+"""`check_space` tests a user's own space before a search.
+
+print(check_space(my_space(num_layers=3)))
+"""
 
 import pickle
 import random
@@ -16,7 +19,7 @@ from netwright.spaces.programs import Episode, Space
 
 @dataclass(frozen=True)
 class SpaceReport:
-    """What `check_space` found in the performances that it tried."""
+    """What `check_space` found in its random episodes; `str` gives one line for people."""
 
     name: str
     size: Size
@@ -35,11 +38,20 @@ class SpaceReport:
 
 
 def check_space(space: Space, *, num_samples: int = 200, seed: int = 0) -> SpaceReport:
-    """Perform `space` at random `num_samples` times and check every rule of spaces.
+    """Sample random episodes of `space` and check all rules of spaces on them.
 
-    Raises `SpaceError`: a program that yields no decisions or never ends, a name with two different option lists, a
-    `Subset` whose `of` is wrong, an architecture without a JSON form, a program that answers the same actions with
-    another architecture, or a space that does not pickle.
+    Args:
+        space: the space, with its parameters.
+        num_samples: number of random episodes.
+        seed: determines the episodes.
+
+    Returns:
+        The size of the space, the lengths of its episodes and the number of distinct architectures among them.
+
+    Raises:
+        SpaceError: the program yields no decision or does not end; a name has two different option lists; the `of` of
+            a `Subset` is wrong; an architecture has no JSON form; equal actions give different architectures; or the
+            space does not pickle.
     """
     if not isinstance(space, Space):
         raise SpaceError(f"check_space needs a space, for example my_space(num_layers=3); got {space!r}")
@@ -58,19 +70,19 @@ def check_space(space: Space, *, num_samples: int = 200, seed: int = 0) -> Space
         lengths.append(len(episode.actions))
         prints.add(fingerprint(episode.architecture))
     if max(lengths) == 0:
-        raise SpaceError(f"space {space.name} asks no decision, so there is nothing to search")
+        raise SpaceError(f"space {space.name} yields no decision, so there is nothing to search; yield a Choice")
     size = size_of(space, max_leaves=2_000)
     return SpaceReport(space.name, size, min(lengths), max(lengths), tuple(names), len(prints), num_samples)
 
 
 def _check_options(decision: Decision, seen: dict[str, tuple[Option, ...] | None]) -> None:
-    """One name has one full option list, since it has one softmax; a mask by `allowed` does not change the list."""
+    """Check that a name has one list of options, since it has one softmax; the mask `allowed` may differ."""
     options = decision.options if isinstance(decision, Choice) else None
     earlier = seen.setdefault(decision.name, options)
     if (earlier and identities(earlier)) != (options and identities(options)):
         described = [f"options {o}" if o is not None else "a Subset" for o in (earlier, options)]
         raise SpaceError(
-            f"decision {decision.name!r} was asked with {described[0]} and with {described[1]}; give them two "
+            f"decision {decision.name!r} occurs with {described[0]} and with {described[1]}; give them two "
             "names, or one full list and allowed=..."
         )
 
@@ -80,14 +92,14 @@ def _check_repeatable(space: Space, episode: Episode) -> None:
     if fingerprint(again.architecture) != fingerprint(episode.architecture):
         raise SpaceError(
             f"space {space.name} returned two different architectures for the same actions {episode.actions}; its "
-            "program may depend on nothing but its parameters and answers"
+            "program may depend only on its parameters and the answers"
         )
 
 
 def _check_pickling(space: Space) -> None:
     try:
         copy = pickle.loads(cloudpickle.dumps(space))
-    except Exception as error:  # whatever a user's parameters raise
+    except Exception as error:  # a user's parameters may raise anything
         raise SpaceError(f"space {space.name} does not pickle, so no worker can receive it: {error}") from error
     if copy.at(0).parameters.keys() != space.at(0).parameters.keys():
-        raise SpaceError(f"space {space.name} comes back from pickling with other parameters")
+        raise SpaceError(f"the parameters of space {space.name} change by pickling; use plain values")

@@ -1,13 +1,17 @@
-"""The paper's space of convolutional networks in its three experiments (sections 3.1, 3.3, 4.1)."""
+"""The paper's space of convolutional networks, for all three of its experiments (sections 3.1, 3.3, 4.1).
+
+Deviation: the paper does not state how the three convolutions of a block are connected. Here each reads the block's
+inputs and all earlier convolutions of the block, and later blocks can select the block's last convolution.
+"""
 
 import math
-from collections.abc import Generator, Iterable, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from netwright.architectures.convolutional import ConvLayer, ConvNet
 from netwright.errors import SpaceError
-from netwright.spaces.decisions import Answer, Choice, Decision, Subset
-from netwright.spaces.programs import space
+from netwright.spaces.decisions import Answer, Choice, Subset
+from netwright.spaces.programs import Program, space
 
 FILTER_SIZES = (1, 3, 5, 7)
 NUM_FILTERS = (24, 36, 48, 64)
@@ -24,11 +28,11 @@ def _answers(
     may_end: bool,
     block_size: int,
     more_filters: int,
-    **_: Any,
+    **_: object,
 ) -> Iterable[Answer]:
-    """The way back: each predicted layer is the first convolution of its block."""
+    """Yield the answers that lead to `network`; each predicted layer is the first convolution of its block."""
     if not isinstance(network, ConvNet):
-        raise SpaceError(f"the convolutional space is one of ConvNets; got {network!r}")
+        raise SpaceError(f"the convolutional space contains ConvNets; got {network!r}")
     predicted = network.layers[::block_size]
     for index, layer in enumerate(predicted):
         yield layer.filter_height
@@ -54,9 +58,9 @@ def _size(
     strides: Sequence[int],
     skip_connections: bool,
     may_end: bool,
-    **_: Any,
+    **_: object,
 ) -> int:
-    """Every layer alike, times 2 for each possible skip connection; summed over lengths where it may end early."""
+    """Count: the layers' options times 2 for each possible skip connection, summed over the lengths of networks."""
     per_layer = len(filter_sizes) ** 2 * len(num_filters) * len(strides) ** 2
     lengths = range(1, num_layers + 1) if may_end else (num_layers,)
     return sum(per_layer**n * 2 ** (math.comb(n, 2) if skip_connections else 0) for n in lengths)
@@ -75,17 +79,19 @@ def convolutional(
     block_size: int = 1,
     pool_after: Sequence[int] = (),
     more_filters: int = 0,
-) -> Generator[Decision, Any, ConvNet]:
-    """A network of `num_layers` predicted layers; the order of decisions is that of the paper's figures 2 and 4.
+) -> Program[ConvNet]:
+    """The space of networks with `num_layers` predicted layers, decided in the order of the paper's figures 2 and 4.
 
-    `strides` with one entry is fixed, with several it is predicted for height and width. `anchors` places the
-    skip connections of a layer before or after its number of filters (the paper's figure 4 shows both).
-    `may_end` asks after every layer whether the network ends there. Each predicted layer becomes `block_size`
-    densely connected convolutions, a 2x2 max-pooling follows each convolution that is numbered (from 1) in
-    `pool_after`, and `more_filters` are added to every layer, as in the paper's third experiment.
-
-    Deviation: how the three convolutions of a block are joined is not published. Here each reads the block's inputs
-    and all earlier convolutions of the block, and the block's last convolution is what later blocks can select.
+    Args:
+        num_layers: predicted layers.
+        filter_sizes: options for the height and the width of a filter; `num_filters` those for the number of filters.
+        strides: one entry fixes both strides; several are options for the stride in height and in width.
+        skip_connections: whether a layer selects its inputs among all earlier layers; otherwise layers form a chain.
+        anchors: whether a layer's inputs are decided before or after its number of filters (figure 4 shows both).
+        may_end: whether a decision after each layer but the last can end the network.
+        block_size: densely connected convolutions for each predicted layer (3 in the third experiment).
+        pool_after: numbers, from 1, of the convolutions that a 2x2 max-pooling follows (third experiment).
+        more_filters: filters added to every layer (third experiment).
     """
     if not isinstance(num_layers, int) or num_layers < 1 or block_size < 1:
         raise SpaceError(f"num_layers and block_size are 1 or more; got {num_layers!r} and {block_size!r}")

@@ -1,32 +1,39 @@
-"""The two questions a search space can ask: one option of several, or any subset of what came earlier."""
+"""The two kinds of decisions of a search space: `Choice`, one of several options, and `Subset`, any earlier positions.
+
+width = yield Choice("width", (8, 16, 32))       # 8, 16 or 32
+inputs = yield Subset("inputs", of=2)            # (), (0,), (1,) or (0, 1)
+"""
 
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from netwright.errors import SpaceError
 
 Option = str | int | float | bool | None
 Action = int | tuple[int, ...]
-"""What is recorded of an answer: the option's index for a `Choice`, the selected positions for a `Subset`."""
+"""An answer as it is recorded: the option's index for a `Choice`, the selected positions for a `Subset`."""
 Actions = tuple[Action, ...]
 Answer = Option | tuple[int, ...]
-"""What the space's program receives: the option itself, or the selected positions."""
+"""An answer as the space's program receives it: the option itself, or the selected positions."""
 
 
 def identities(options: Sequence[Option]) -> tuple[tuple[type, Option], ...]:
-    """What tells options apart: type and value, as in JSON, since True == 1 in Python. `TypeError` if unhashable."""
-    told_apart = tuple((type(option), option) for option in options)
-    hash(told_apart)
-    return told_apart
+    """Return (type, value) of each option: options are compared as in JSON, while True == 1 in Python.
+
+    Raises:
+        TypeError: an option is not hashable.
+    """
+    typed = tuple((type(option), option) for option in options)
+    hash(typed)
+    return typed
 
 
 def _types(options: Sequence[Option]) -> tuple[type, ...]:
     return tuple(map(type, options))
 
 
-# A search asks the same questions a great many times, so that their checks are done once.
+# A search creates equal decisions very often, so the results of their checks are cached.
 
 
 @functools.lru_cache(maxsize=4096)
@@ -37,7 +44,10 @@ def _mask(
     allowed: tuple[Option, ...] | None,
     allowed_types: tuple[type, ...],
 ) -> tuple[bool, ...]:
-    """Which options of a `Choice` are allowed. The types are there because True and 1 are the same key of a cache."""
+    """Return for each option of a `Choice` whether it is allowed.
+
+    The types are arguments because True and 1 are the same key of a cache.
+    """
     distinct = identities(options)
     selected = distinct if allowed is None else identities(allowed)
     if len(set(distinct)) < len(options):
@@ -55,10 +65,16 @@ def _selected(mask: tuple[bool, ...]) -> tuple[int, ...]:
 
 @dataclass(frozen=True, init=False)
 class Choice:
-    """Choose one of `options`.
+    """The decision for one of several options; the program receives the option.
 
-    Every `Choice` of one `name` has the same options in the same order, since the controller keeps one softmax per
-    name; `allowed` (a selection of the options) masks the rest at this place. The program receives the option.
+    Args:
+        name: what is decided. All `Choice`s of one name have the same options in the same order, since the controller
+            has one softmax for each name.
+        options: distinct strings, numbers, booleans or None.
+        allowed: the options that are possible at this decision; default all.
+
+    Raises:
+        SpaceError: an argument breaks one of these rules.
     """
 
     name: str
@@ -84,11 +100,11 @@ class Choice:
 
     @property
     def allowed_actions(self) -> tuple[int, ...]:
-        """The indices of the options that may be chosen here."""
+        """The indices of the allowed options."""
         return _selected(self.allowed)
 
     def answer(self, action: Action) -> Option:
-        """The option with index `action`; `SpaceError` where it is out of range or masked."""
+        """Return the option with index `action`; raise `SpaceError` if it is out of range or masked."""
         if isinstance(action, bool) or not isinstance(action, int) or not 0 <= action < len(self.options):
             raise SpaceError(
                 f"action {action!r} is out of range for Choice {self.name!r}: expected an index in "
@@ -96,12 +112,12 @@ class Choice:
             )
         if not self.allowed[action]:
             raise SpaceError(
-                f"action {action} (option {self.options[action]!r}) of Choice {self.name!r} is masked here"
+                f"action {action} (option {self.options[action]!r}) of Choice {self.name!r} is masked at this decision"
             )
         return self.options[action]
 
     def action(self, answer: object) -> int:
-        """The index of the option `answer`; `SpaceError` where it is not an option or masked."""
+        """Return the index of the option `answer`; raise `SpaceError` if it is not an option or masked."""
         for index, option in enumerate(self.options):
             if type(option) is type(answer) and option == answer:
                 self.answer(index)
@@ -111,11 +127,18 @@ class Choice:
 
 @dataclass(frozen=True)
 class Subset:
-    """Choose any subset of the earlier places where a `Subset` of this `name` was asked: the anchor points.
+    """The decision for any subset of the earlier decisions of the same name, the anchor points (paper, section 3.3).
 
-    `of` is the number of those earlier places, so the first `Subset` of a name has `of=0` and one possible answer.
-    Position j means the j-th of them. The program receives the selected positions as an ascending tuple.
-    Paper: section 3.3.
+    The program receives the selected positions as an ascending tuple; position j is the j-th `Subset` of this name in
+    the episode.
+
+    Args:
+        name: what is decided.
+        of: the number of earlier `Subset`s of this name in the episode. The first one has `of=0` and one possible
+            answer, ().
+
+    Raises:
+        SpaceError: the name is empty or `of` is not a whole number, 0 or more.
     """
 
     name: str
@@ -130,7 +153,7 @@ class Subset:
             )
 
     def answer(self, action: Action) -> tuple[int, ...]:
-        """The selected positions; `SpaceError` where `action` is no ascending tuple of positions in 0..of-1."""
+        """Return the selected positions; raise `SpaceError` unless `action` is an ascending tuple in 0..of-1."""
         if not isinstance(action, tuple) or any(type(position) is not int for position in action):
             raise SpaceError(f"action {action!r} for Subset {self.name!r}: expected a tuple of whole numbers")
         if list(action) != sorted(set(action)):
@@ -138,12 +161,12 @@ class Subset:
         outside = [position for position in action if not 0 <= position < self.of]
         if outside:
             raise SpaceError(
-                f"position {outside[0]} is out of range for Subset {self.name!r}: {self.of} places can be selected"
+                f"position {outside[0]} is out of range for Subset {self.name!r}: {self.of} positions can be selected"
             )
         return action
 
     def action(self, answer: object) -> tuple[int, ...]:
-        """The recorded action of the positions `answer`, in any order."""
+        """Return the action for the positions `answer`, which may be in any order; `SpaceError` if not possible."""
         if not isinstance(answer, tuple | list | set | frozenset) or any(type(place) is not int for place in answer):
             raise SpaceError(f"{self.name} = {answer!r} is not a tuple of positions")
         return self.answer(tuple(sorted(answer)))
@@ -153,10 +176,10 @@ Decision = Choice | Subset
 
 
 def actions_to_json(actions: Sequence[Action]) -> list[int | list[int]]:
-    """Actions as JSON gives them back, which has no tuples."""
+    """Convert actions to JSON values: tuples become lists."""
     return [list(action) if isinstance(action, tuple) else action for action in actions]
 
 
-def actions_from_json(document: Sequence[Any]) -> Actions:
-    """The actions that `actions_to_json` wrote; whatever else is there is left for a space to refuse."""
+def actions_from_json(document: Sequence[int | list[int]]) -> Actions:
+    """Convert the result of `actions_to_json` back; `Space.replay` refuses values that are not actions."""
     return tuple(tuple(action) if isinstance(action, list) else action for action in document)

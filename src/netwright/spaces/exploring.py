@@ -1,4 +1,9 @@
-"""What can be done with any space without a controller: sample it, list it, count it, change one decision."""
+"""Operations on any space without a controller: sampling, enumeration, counting, mutation.
+
+episode = sample(space, random.Random(0))
+child = mutated(episode, random.Random(1))
+print(size_of(space))
+"""
 
 import math
 import random
@@ -13,14 +18,14 @@ MAX_COUNTED_LEAVES = 1_000_000
 
 
 def random_action(decision: Decision, rng: random.Random) -> Action:
-    """An action drawn uniformly: each allowed option alike, each earlier place with probability 1/2."""
+    """Sample an action uniformly: each allowed option equally likely, each earlier position with probability 1/2."""
     if isinstance(decision, Choice):
         return rng.choice(decision.allowed_actions)
     return tuple(position for position in range(decision.of) if rng.random() < 0.5)
 
 
 def sample(space: Space, rng: random.Random) -> Episode:
-    """A complete performance with every decision drawn uniformly (the paper's random search, section 4.2)."""
+    """Sample a complete episode, every action uniformly (the paper's random search, section 4.2)."""
     episode = space.start()
     while episode.decision is not None:
         episode.act(random_action(episode.decision, rng))
@@ -28,7 +33,7 @@ def sample(space: Space, rng: random.Random) -> Episode:
 
 
 def possible_actions(decision: Decision) -> Iterator[Action]:
-    """Every action that `decision` can be answered with: options by index, subsets counted in binary."""
+    """Yield every possible action: options in the order of their indices, subsets in binary order."""
     if isinstance(decision, Choice):
         yield from decision.allowed_actions
     else:
@@ -37,14 +42,14 @@ def possible_actions(decision: Decision) -> Iterator[Action]:
 
 
 def num_possible_actions(decision: Decision) -> int:
-    """How many actions `possible_actions` gives."""
+    """Return the number of possible actions."""
     return len(decision.allowed_actions) if isinstance(decision, Choice) else int(2**decision.of)
 
 
 def enumerate_space(space: Space) -> Iterator[Episode]:
-    """Every complete performance of a small space, once each, in lexicographic order of the actions."""
+    """Yield every complete episode of a small space once, in lexicographic order of the actions."""
     actions: list[Action] = []
-    untried: list[Iterator[Action]] = []  # for each of `actions`, what may still stand in its place
+    untried: list[Iterator[Action]] = []  # for each of `actions`, its alternatives still to be enumerated
     while True:
         episode = space.start()
         for action in actions:
@@ -67,7 +72,7 @@ def enumerate_space(space: Space) -> Iterator[Episode]:
 
 @dataclass(frozen=True)
 class Size:
-    """The number of complete action sequences of a space. `low` and `high` bound it where it is an estimate."""
+    """The number of complete action sequences of a space; `low` to `high` is the interval of an estimate."""
 
     value: int
     exact: bool
@@ -81,18 +86,25 @@ class Size:
 
 
 def _scientific(value: int) -> str:
-    """Two significant digits of a whole number that may be too large for a float."""
+    """Format a whole number, possibly too large for a float, with two significant digits."""
     return f"{Decimal(value):.1e}".replace("e+", "e")
 
 
 def size_of(space: Space, *, num_probes: int = 2000, seed: int = 0, max_leaves: int = MAX_COUNTED_LEAVES) -> Size:
-    """The size of a space.
+    """Compute or estimate the number of complete action sequences of a space.
 
-    By its own formula where it has one; else counted, up to `max_leaves`; else estimated without bias from
-    `num_probes` random performances, each the product of its branching factors (Knuth 1975), with the interval of
-    three standard errors. The interval is honest only where probes differ little; a long thin branch can hide.
+    The space's own formula is used if it has one. Otherwise sequences are counted if there are at most `max_leaves`.
+    Otherwise the number is estimated without bias by the mean, over random episodes, of the product of branching
+    factors (Knuth 1975). The interval is three standard errors; it is too narrow if the products differ strongly,
+    because rare long episodes may be missed.
+
+    Args:
+        space: the space, without a `Schedule` among its parameters.
+        num_probes: random episodes of an estimate.
+        seed: determines these episodes.
+        max_leaves: largest size that is counted.
     """
-    space.start()  # refuses a Schedule, and what the program itself refuses, before a formula reckons with it
+    space.start()  # raises SpaceError for a Schedule or invalid parameters before a formula uses them
     if space.traits.size is not None:
         exact = space.traits.size(**space.parameters)
         return Size(exact, True, exact, exact)
@@ -108,7 +120,7 @@ def size_of(space: Space, *, num_probes: int = 2000, seed: int = 0, max_leaves: 
 
 
 def _count(space: Space, limit: int) -> int | None:
-    """The number of leaves, or None when there are more than `limit`; gives up early on a deep space."""
+    """Count the leaves; None if there are more than `limit`, found out early for a deep space by random episodes."""
     rng = random.Random(0)
     probes = [math.prod(map(num_possible_actions, sample(space, rng).decisions)) for _ in range(20)]
     if min(probes) > 100 * limit:
@@ -122,9 +134,10 @@ def _count(space: Space, limit: int) -> int | None:
 
 
 def mutated(old: Episode, rng: random.Random, num_changes: int = 1) -> Episode:
-    """The performance `old` with up to `num_changes` decisions changed, chosen among those with an alternative.
+    """Return a copy of the episode `old` with up to `num_changes` random decisions changed.
 
-    A `Choice` gets another allowed option, a `Subset` one place flipped; see `changed` for the repair.
+    Decisions with a single possible action are never selected. A `Choice` gets another allowed option; in a `Subset`
+    one position is flipped. See `changed` for later decisions that this affects.
     """
     changeable = [i for i, decision in enumerate(old.decisions) if num_possible_actions(decision) > 1]
     positions = rng.sample(changeable, min(num_changes, len(changeable)))
@@ -132,24 +145,27 @@ def mutated(old: Episode, rng: random.Random, num_changes: int = 1) -> Episode:
 
 
 def changed(old: Episode, actions: Mapping[int, Action], rng: random.Random) -> Episode:
-    """The performance `old` with other actions at some positions.
+    """Return a copy of the episode `old` with other actions.
 
-    Every other decision keeps its old answer (found by name and occurrence) where that is still possible and is drawn
-    anew elsewhere.
+    Args:
+        old: a complete episode.
+        actions: position of a decision in `old` -> its new action.
+        rng: samples the actions of decisions whose old action, matched by name and occurrence, is no longer possible.
     """
     return _answered_like(old, actions, old.space, rng) if actions else old
 
 
 def carried_over(old: Episode, space: Space, rng: random.Random) -> Episode:
-    """A performance in `space` with the answers of `old`, which may be one of other parameters: another depth.
+    """Repeat the episode `old` in `space`, which may have other parameters than its own, such as another depth.
 
-    Answers are found by name and occurrence, and drawn anew where there was none or it is not possible in `space`.
+    Actions are matched by name and occurrence; where `old` has none, or it is not possible in `space`, a new one is
+    sampled.
     """
     return old if old.space == space else _answered_like(old, {}, space, rng)
 
 
 def _answered_like(old: Episode, changes: Mapping[int, Action], space: Space, rng: random.Random) -> Episode:
-    """The answers of `old` by name and occurrence, with those at the positions of `changes` replaced."""
+    """Repeat `old` in `space` by name and occurrence, with the actions at the positions of `changes` replaced."""
     remembered = {
         (decision.name, occurrence): changes.get(position, old.actions[position])
         for position, (decision, occurrence) in enumerate(zip(old.decisions, old.occurrences, strict=True))
@@ -168,7 +184,7 @@ def _another_action(decision: Decision, action: Action, rng: random.Random) -> A
 
 
 def _repaired(decision: Decision, old: Action | None, rng: random.Random) -> Action:
-    """The old action, cut to what is possible now; a new random one where there is none."""
+    """Return the old action restricted to what is possible now, or a random action if nothing remains of it."""
     if isinstance(decision, Subset) and isinstance(old, tuple):
         return tuple(position for position in old if position < decision.of)
     if isinstance(decision, Choice) and isinstance(old, int) and old in decision.allowed_actions:

@@ -1,4 +1,4 @@
-"""A search space is a program that asks: a generator that yields decisions and returns an architecture.
+"""A search space is a program: a generator function that yields decisions and returns an architecture.
 
     @space
     def tiny(num_layers: int = 2):
@@ -8,33 +8,44 @@
         return {"widths": widths}
 
     episode = tiny(num_layers=3).start()
-    while performance.decision is not None:
+    while episode.decision is not None:
         episode.act(0)
-    performance.architecture            # {"widths": [8, 8, 8]}
+    episode.architecture                # {"widths": [8, 8, 8]}
 
-Everything else (sampling, replay, enumeration, mutation, the controller) drives a `Episode`.
+Everything else (sampling, replay, enumeration, mutation, the controller) drives an `Episode`.
 """
 
 import functools
 import inspect
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ParamSpec, overload
+from typing import Any, ParamSpec, TypeVar, overload
 
 from netwright.errors import SpaceError, unknown
 from netwright.spaces.decisions import Action, Actions, Answer, Choice, Decision, Subset
 
 P = ParamSpec("P")
-Program = Callable[..., Generator[Decision, Any, Any]]
+A = TypeVar("A", covariant=True)
+Program = Generator[Decision, Any, A]
+"""What a space's generator function returns: it yields decisions and returns an architecture of type A.
+
+The answer that it receives is an option or a tuple of positions, depending on the decision.
+"""
 MAX_DECISIONS = 10_000
-"""A performance that asks more often is taken for one that never ends."""
+"""A program with more decisions is assumed not to end."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """A parameter that grows with the number of sampled architectures: `start`, + `step` every `interval` samples.
+    """A parameter that grows with the number of sampled architectures, such as the paper's depth (section 4.1).
 
-    The paper's depth schedule is Schedule(6, 2, 1600) (section 4.1). `stop`, where given, is never exceeded.
+        Schedule(6, 2, 1600)        # 6 for samples 0..1599, 8 for 1600..3199, and so on
+
+    Args:
+        start: the first value.
+        step: what is added after every `interval` samples.
+        interval: samples with the same value, 1 or more.
+        stop: largest value; None is no limit.
     """
 
     start: int
@@ -44,28 +55,39 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if self.interval < 1:
-            raise SpaceError(f"a Schedule's interval is a number of samples, 1 or more; got {self.interval}")
+            raise SpaceError(f"a Schedule's interval must be a number of samples, 1 or more; got {self.interval}")
 
     def at(self, sampled: int) -> int:
-        """The value for sample number `sampled`, counted from 0."""
+        """Return the value for sample number `sampled`, counted from 0."""
         value = self.start + self.step * (sampled // self.interval)
         return value if self.stop is None else min(value, self.stop)
 
 
 @dataclass(frozen=True)
 class Traits:
-    """What a space may say of itself beyond its program; each is called with the space's parameters as keywords."""
+    """Optional functions of a space beside its program; each is called with the space's parameters as keywords."""
 
     answers: Callable[..., Iterable[Answer]] | None = None
-    """(architecture, **parameters) -> the answers that lead to it, in the order in which they are asked."""
+    """(architecture, **parameters) -> the answers that lead to it, in the order of the decisions."""
     size: Callable[..., int] | None = None
     """(**parameters) -> the number of complete action sequences."""
     state: Callable[..., str] | None = None
-    """(answers so far, **parameters) -> all that matters of them from here on, for a strategy that keeps a table."""
+    """(answers so far, **parameters) -> the state on which later decisions depend, for a tabular strategy."""
 
 
 class Episode:
-    """One run of a space's program: asks `decision`, takes `act(action)`, ends with `decision` None."""
+    """One run of a space's program. `act` answers the current `decision`; at the end `decision` is None.
+
+    Attributes:
+        space: the space.
+        decision: the current decision, None at the end.
+        decisions: the answered decisions.
+        actions: their actions.
+        architecture: what the program returned, None before the end.
+
+    Raises:
+        SpaceError: the program breaks a rule of spaces.
+    """
 
     def __init__(self, space: "Space") -> None:
         self.space = space
@@ -80,7 +102,7 @@ class Episode:
         """For each of `decisions`, how many before it have its name."""
         self.actions: list[Action] = []
         self.decision: Decision | None = None
-        self.architecture: Any = None
+        self.architecture: object = None
         self._num_subsets: dict[str, int] = {}
         self._num_named: dict[str, int] = {}
         self._advance(None)
@@ -92,11 +114,14 @@ class Episode:
         return self._num_named.get(self.decision.name, 0)
 
     def act(self, action: Action) -> None:
-        """Answer the current decision; `SpaceError` where the action is not possible here."""
+        """Answer the current decision and go to the next one.
+
+        Raises:
+            SpaceError: the action is not possible at this decision, the episode has ended, or the program breaks a rule
+                of spaces.
+        """
         if self.decision is None:
-            raise SpaceError(
-                f"space {self.space.name} has ended after {len(self.actions)} decisions; got one more action"
-            )
+            raise SpaceError(f"space {self.space.name} ended after {len(self.actions)} decisions; got one more action")
         answer, occurrence = self.decision.answer(action), self.occurrence
         self._num_named[self.decision.name] = occurrence + 1
         self.decisions.append(self.decision)
@@ -118,33 +143,42 @@ class Episode:
             expected = self._num_subsets.get(decision.name, 0)
             if decision.of != expected:
                 raise SpaceError(
-                    f"space {self.space.name}: Subset {decision.name!r} was asked with of={decision.of}, but "
-                    f"{expected} of that name came before; `of` is that number"
+                    f"space {self.space.name}: Subset {decision.name!r} has of={decision.of}, but {expected} of that "
+                    "name came before; set `of` to that number"
                 )
             self._num_subsets[decision.name] = expected + 1
         elif not isinstance(decision, Choice):
             raise SpaceError(f"space {self.space.name} yielded {decision!r}; yield a Choice or a Subset")
         if len(self.decisions) >= MAX_DECISIONS:
-            raise SpaceError(f"space {self.space.name} asked {MAX_DECISIONS:,} decisions without ending")
+            raise SpaceError(
+                f"space {self.space.name} yielded {MAX_DECISIONS:,} decisions without ending; check its loops"
+            )
         self.decision = decision
 
 
 @dataclass(frozen=True)
 class Space:
-    """A program with its parameters. Equal by value; pickles by the qualified name of its factory."""
+    """A program with its parameters, created by a function decorated with `space`.
+
+    Spaces are compared by value and pickled by the qualified name of their factory.
+
+    Attributes:
+        factory: the decorated function.
+        parameters: its arguments, with defaults filled in.
+    """
 
     factory: "Callable[..., Space]"
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, object] = field(default_factory=dict)
 
     @property
-    def program(self) -> Program:
-        """The generator function that the user wrote."""
-        program: Program = self.factory.__wrapped__  # type: ignore[attr-defined]
+    def program(self) -> Callable[..., Program[object]]:
+        """The undecorated generator function."""
+        program: Callable[..., Program[object]] = self.factory.__wrapped__  # type: ignore[attr-defined]
         return program
 
     @property
     def traits(self) -> Traits:
-        """The space's own answers and size, where it has them."""
+        """The space's optional functions."""
         traits: Traits = self.factory.traits  # type: ignore[attr-defined]
         return traits
 
@@ -154,48 +188,52 @@ class Space:
         return f"{self.factory.__module__}:{self.factory.__qualname__}"
 
     def at(self, sampled: int) -> "Space":
-        """The space for sample number `sampled`: every `Schedule` among the parameters replaced by its value."""
+        """Return the space for sample number `sampled`, with every `Schedule` among its parameters replaced."""
         values = {k: v.at(sampled) if isinstance(v, Schedule) else v for k, v in self.parameters.items()}
         return Space(self.factory, values)
 
-    def with_parameters(self, **changes: Any) -> "Space":
-        """The same program with some parameters changed; `SpaceError` for one that it does not have."""
+    def with_parameters(self, **changes: object) -> "Space":
+        """Return the space with some parameters changed; raise `SpaceError` for an unknown parameter."""
         return self.factory(**{**self.parameters, **changes})
 
     def start(self) -> Episode:
-        """A new performance, at its first decision."""
+        """Return a new episode at its first decision; raise `SpaceError` if a parameter is a `Schedule`."""
         for name, value in self.parameters.items():
             if isinstance(value, Schedule):
-                raise SpaceError(f"parameter {name} of {self.name} is a Schedule: perform space.at(sampled)")
+                raise SpaceError(f"parameter {name} of {self.name} is a Schedule; use space.at(sampled)")
         return Episode(self)
 
     def replay(self, actions: Actions) -> Episode:
-        """The performance with these recorded actions; `SpaceError` where they do not fit."""
+        """Return the complete episode with these actions; raise `SpaceError` if they do not fit the space."""
         episode = self.start()
         for action in actions:
             episode.act(action)
         if episode.decision is not None:
             raise SpaceError(
-                f"{len(actions)} actions end before the space {self.name} does: it asks {episode.decision} next"
+                f"{len(actions)} actions are too few for space {self.name}; its next decision is {episode.decision}"
             )
         return episode
 
-    def encode(self, architecture: Any) -> Actions:
-        """The actions that lead to `architecture`, verified by replay; `SpaceError` where it is not in this space."""
+    def encode(self, architecture: object) -> Actions:
+        """Return the actions that lead to `architecture`, verified by replay.
+
+        Raises:
+            SpaceError: the architecture is not in the space, or the space has no `answers`.
+        """
         if self.traits.answers is None:
             raise SpaceError(f"space {self.name} has no `answers`: pass @space(answers=...) to encode architectures")
         episode = self.start()
         for answer in self.traits.answers(architecture, **self.parameters):
             if episode.decision is None:
-                raise SpaceError(f"the architecture goes on after the end of space {self.name}")
+                raise SpaceError(f"the architecture has more decisions than space {self.name}")
             episode.act(episode.decision.action(answer))
         if episode.decision is not None or episode.architecture != architecture:
-            raise SpaceError(f"the architecture does not lie in space {self.name} with {dict(self.parameters)}")
+            raise SpaceError(f"the architecture is not in space {self.name} with {dict(self.parameters)}")
         return tuple(episode.actions)
 
 
 @overload
-def space(program: Callable[P, Generator[Decision, Any, Any]]) -> Callable[P, Space]: ...
+def space(program: Callable[P, Program[object]]) -> Callable[P, Space]: ...
 
 
 @overload
@@ -204,21 +242,30 @@ def space(
     answers: Callable[..., Iterable[Answer]] | None = None,
     size: Callable[..., int] | None = None,
     state: Callable[..., str] | None = None,
-) -> Callable[[Callable[P, Generator[Decision, Any, Any]]], Callable[P, Space]]: ...
+) -> Callable[[Callable[P, Program[object]]], Callable[P, Space]]: ...
 
 
-def space(program: Any = None, *, answers: Any = None, size: Any = None, state: Any = None) -> Any:
-    """Decorator: the generator function becomes a function of the same parameters that returns a `Space`.
+def space(
+    program: Callable[P, Program[object]] | None = None,
+    *,
+    answers: Callable[..., Iterable[Answer]] | None = None,
+    size: Callable[..., int] | None = None,
+    state: Callable[..., str] | None = None,
+) -> object:
+    """Decorate a generator function: calling it then returns a `Space` with the call's arguments as parameters.
 
-    `answers`, `size` and `state` are what the space says of itself: the way back from an architecture, its own count,
-    the state of a table; see `Traits`.
+    Args:
+        program: the generator function, when the decorator is used without arguments.
+        answers: finds the answers that lead to an architecture; needed by `Space.encode`.
+        size: computes the number of complete action sequences.
+        state: computes the state of a tabular strategy; see `Traits`.
     """
     if program is None:
         return functools.partial(space, answers=answers, size=size, state=state)
     signature = inspect.signature(program)
 
     @functools.wraps(program)
-    def factory(*args: Any, **kwargs: Any) -> Space:
+    def factory(*args: P.args, **kwargs: P.kwargs) -> Space:
         for name in kwargs.keys() - signature.parameters.keys():
             raise SpaceError(f"space {program.__qualname__}: {unknown('parameter', name, signature.parameters)}")
         try:

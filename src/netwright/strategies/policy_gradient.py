@@ -146,7 +146,7 @@ class BatchSampler:
     def restore(self, state: StrategyState) -> None:
         """Go on exactly where `state` was taken."""
         tensors = safetensors.torch.load(state.tensors)
-        self._parameters.restore(state.values, tensors)
+        self._parameters.restore(dict(state.values), tensors)
         self._version_of = {_place(key): version for key, version in state.values["in_flight"].items()}
         self._snapshots = {version: {} for version in self._version_of.values()}
         for key, value in tensors.items():

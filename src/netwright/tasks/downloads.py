@@ -23,6 +23,33 @@ def cache() -> Path:
     return Path(pooch.os_cache("netwright"))
 
 
+def existing_folder(data: str, folder: Path, expected: str) -> Path:
+    """Return the `folder` that a user named for `data`; `DataError` with what is `expected` in it if it is none."""
+    if folder.is_dir():
+        return folder
+    problem = "is not a folder" if folder.exists() else "does not exist"
+    raise DataError(f"the data folder {folder} {problem}; {expected}; {another_folder(data)}")
+
+
+def another_folder(data: str) -> str:
+    """Return the remedy for a folder without `data`."""
+    return f"pass another folder with --data or {ENVIRONMENT}, or neither of them to download {data}"
+
+
+def check_official(path: Path, algorithm: str, found: str, official: str, remedy: str, what: str = "file") -> None:
+    """Check that the checksum `found` of the file at `path` is the official one; `DataError` with the remedy if not."""
+    if found != official:
+        raise DataError(
+            f"{path} has {algorithm} {found}, the official {what} has {official}; {remedy}, or pass --no-verify-data "
+            "if it is knowingly another copy"
+        )
+
+
+def verified_name(data: str, *, official: bool) -> str:
+    """Return the name of data whose files all have the official checksums, or not."""
+    return data if official else f"{data} (unverified copy)"
+
+
 def download(data: str, file: str, checksum: str, mirrors: Iterable[str], target: Path) -> Path:
     """Put `file` of `data` into the folder `target` from the first mirror that has it, unless it is there already.
 

@@ -50,6 +50,11 @@ class VirtualExecutor:
         self._remote_tasks: deque[RemoteTask] = deque()
         self._ends: list[tuple[float, int, float, bool, Job]] = []
 
+    @property
+    def workers(self) -> int:
+        """How many children run at once."""
+        return self.slots
+
     def submit(self, job: Job | RemoteTask) -> None:
         """Give the job the slot that is free first. A chore takes neither a slot nor time."""
         if isinstance(job, RemoteTask):

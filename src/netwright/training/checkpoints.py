@@ -1,4 +1,7 @@
-"""A training on disk after its last epoch, so that one of many hours survives being killed."""
+"""Checkpoints: the state of a training on disk after every epoch, so that a killed training can continue.
+
+train_classifier(network, split, ..., checkpoint=Checkpoint(path))     # again after a crash: same weights
+"""
 
 import json
 from dataclasses import dataclass
@@ -17,7 +20,7 @@ from netwright.nn.optimizers import Optimizer
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One file: weights, what the optimizer knows of each, the state of the random numbers, what every epoch gave."""
+    """One file with the weights, the optimiser's state, the generator's state and the history of all epochs."""
 
     path: Path
 
@@ -28,23 +31,37 @@ class Checkpoint:
         generator: torch.Generator,
         history: dict[str, list[float]],
     ) -> None:
-        """Replace the file as a whole: it is that of this epoch or of the one before.
+        """Replace the file atomically: at any time it is complete, of this epoch or of the one before.
 
-        `RunError` where the disk is full.
+        Args:
+            network: the network after the epoch.
+            optimizer: its optimiser.
+            generator: the generator of the training's random numbers.
+            history: the measurements of all epochs so far.
+
+        Raises:
+            RunError: the file cannot be written, for example because the disk is full.
         """
         tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
         for name, weight in network.named_parameters():
             known = optimizer.state[weight]
             tensors |= {f"optimizer.{key}.{name}": value for key, value in known.items()}
         tensors["generator"] = generator.get_state()
-        # Safetensors knows no memory formats: everything is laid out plainly.
+        # Safetensors stores contiguous tensors only.
         plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         replace_whole(self.path, save_tensors(plain, metadata={"history": json.dumps(history)}))
 
     def restore(
         self, network: nn.Module, optimizer: Optimizer, generator: torch.Generator
     ) -> dict[str, list[float]] | None:
-        """Put everything back where it was and return what the epochs gave; None where there is no file yet."""
+        """Restore the arguments in place to the end of the last stored epoch.
+
+        Returns:
+            The history of the stored epochs; None if there is no file yet.
+
+        Raises:
+            DataError: the file is damaged or belongs to another training.
+        """
         if not self.path.exists():
             return None
         try:
@@ -61,10 +78,10 @@ class Checkpoint:
         weights = dict(network.named_parameters())
         for path, value in known.items():
             key, name = path.split(".", 1)
-            # Velocities and moments lie in memory as the weight does; Adam's count of steps is a plain number.
+            # Velocities and moments have the weight's device and memory format; Adam's step count is a scalar.
             like_weight = value.shape == weights[name].shape
-            placement_with = torch.empty_like(weights[name]).copy_(value) if like_weight else value
-            optimizer.state[weights[name]][key] = placement_with
+            restored = torch.empty_like(weights[name]).copy_(value) if like_weight else value
+            optimizer.state[weights[name]][key] = restored
         return history
 
 

@@ -1,9 +1,14 @@
-"""The loop that trains a child on images: plain, visible, one epoch after the other."""
+"""The training loop of an image classifier, and the measurement of its accuracy.
+
+history = train_classifier(network, split, seed=0, epochs=50, batch_size=64, ...)
+history["validation_accuracies"][-1]
+"""
 
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from functools import partial
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -23,11 +28,15 @@ LearningRateSchedule = Literal["constant", "step", "cosine"]
 def learning_rate_at(
     progress: float, *, peak: float, schedule: LearningRateSchedule, decay_at: float | None = None
 ) -> float:
-    """The learning rate after the fraction `progress` of training, in 0..1.
+    """Return the learning rate after a fraction of training.
 
-    "step" divides by 10 at 1/2 and again at 3/4 (DenseNet, whose settings the paper takes over), "cosine" falls to 0.
-    `decay_at` is another fraction where the fall begins: of the first step, with the second one halfway from there to
-    the end, or of the cosine.
+    Args:
+        progress: completed fraction of training, in 0..1.
+        peak: learning rate at the start.
+        schedule: "step" divides by 10 at 1/2 and again at 3/4 of training (DenseNet, whose settings the paper adopts);
+            "cosine" decreases to 0; "constant" does not change.
+        decay_at: fraction of training at which the decrease starts. With "step" the second division is then halfway
+            from there to the end. Default 1/2 for "step" and 0 for "cosine".
     """
     if schedule == "step":
         first = 0.5 if decay_at is None else decay_at
@@ -56,48 +65,43 @@ def train_classifier(
     label_smoothing: float = 0.0,
     checkpoint: Checkpoint | None = None,
     on_epoch: Callable[[int, float | None], None] = lambda epoch, accuracy: None,
-) -> dict[str, Any]:
-    """Train `network` in place with Nesterov momentum and measure it on the validation images after every epoch.
+) -> dict[str, list[float]]:
+    """Train `network` in place by SGD with Nesterov momentum and measure its validation accuracy after every epoch.
 
-    Returns `validation_accuracies` (0..1; empty where the split has no validation images) and `training_losses` (nats
-    per image), one entry per epoch. All chance comes from `seed`. With a `checkpoint`, training goes on after the last
-    epoch that it holds, to the same weights. Raises `ChildError` when the loss is no number any more.
+    `network` maps images [B, C, H, W] to logits [B, classes]. All randomness derives from `seed`. `decay_at` is that of
+    `learning_rate_at`; `label_smoothing` is the share of a label's probability that is spread over all classes. The
+    training is stored in `checkpoint` after every epoch and continues from it to the same weights. `on_epoch` is called
+    with the number of every epoch, from 0, and its accuracy. The other arguments are settings of `ImageSettings`.
+
+    Returns `validation_accuracies` (0..1; empty without validation images) and `training_losses` (mean nats per image).
+    Raises `ChildError` if the training loss is not finite.
     """
     device = speed.torch_device
     network.to(device, memory_format=speed.memory_format)  # type: ignore[call-overload]
     images, labels = split.train_images.to(device), split.train_labels.to(device)
     optimizer = SGD(network.parameters(), learning_rate=learning_rate, momentum=momentum, weight_decay=weight_decay)
     generator = torch.Generator().manual_seed(seed)
-    history: dict[str, list[float]] = {"validation_accuracies": [], "training_losses": []}
-    if checkpoint is not None:
-        history = checkpoint.restore(network, optimizer, generator) or history
+    learning_rate_in = partial(learning_rate_at, peak=learning_rate, schedule=schedule, decay_at=decay_at)
+    restored = checkpoint.restore(network, optimizer, generator) if checkpoint else None
+    history: dict[str, list[float]] = restored or {"validation_accuracies": [], "training_losses": []}
     for epoch in range(len(history["training_losses"]), epochs):
         network.train()
-        batches = mini_batches(torch.randperm(len(images), generator=generator).to(device), batch_size)
-        summed_loss = torch.zeros((), device=device)
+        order = torch.randperm(len(images), generator=generator).to(device)
+        batches, summed_loss = mini_batches(order, batch_size), torch.zeros((), device=device)
         with _seeded_rng(derive_seed(seed, "dropout", epoch), device):
-            for step, picked in enumerate(batches):
-                progress = (epoch + step / len(batches)) / epochs
-                optimizer.learning_rate = learning_rate_at(
-                    progress, peak=learning_rate, schedule=schedule, decay_at=decay_at
-                )
-                batch = training_view(images[picked], upsample=upsample, flips=flips, generator=generator)
+            for step, indices in enumerate(batches):
+                optimizer.learning_rate = learning_rate_in((epoch + step / len(batches)) / epochs)
+                batch = training_view(images[indices], upsample=upsample, flips=flips, generator=generator)
                 with speed.arithmetic():
                     logits = network(batch.contiguous(memory_format=speed.memory_format))
-                loss = functional.cross_entropy(logits.float(), labels[picked], label_smoothing=label_smoothing)
+                loss = functional.cross_entropy(logits.float(), labels[indices], label_smoothing=label_smoothing)
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
-                summed_loss += loss.detach() * len(picked)
-        mean_loss = float(summed_loss) / len(images)  # the one synchronisation with a GPU in an epoch
-        if not math.isfinite(mean_loss):
-            raise ChildError(f"the training loss is {mean_loss} in epoch {epoch + 1}")
-        history["training_losses"].append(mean_loss)
-        accuracy = None
-        if len(split.validation_images):
-            accuracy = measure_accuracy(
-                network, split.validation_images, split.validation_labels, upsample=upsample, speed=speed
-            )
+                summed_loss += loss.detach() * len(indices)
+        history["training_losses"].append(_finite_mean(summed_loss, len(images), epoch))
+        accuracy = _validation_accuracy(network, split, upsample, speed)
+        if accuracy is not None:
             history["validation_accuracies"].append(accuracy)
         if checkpoint is not None:
             checkpoint.save(network, optimizer, generator, history)
@@ -105,11 +109,23 @@ def train_classifier(
     return dict(history)
 
 
-def mini_batches(order: Tensor, batch_size: int) -> list[Tensor]:
-    """`order` cut into parts of `batch_size`, the last one as short as it comes out.
+def _finite_mean(summed_loss: Tensor, num_images: int, epoch: int) -> float:
+    mean = float(summed_loss) / num_images  # the only synchronisation with a GPU in an epoch
+    if not math.isfinite(mean):
+        raise ChildError(f"the training loss is {mean} in epoch {epoch + 1}")
+    return mean
 
-    Only a last part of one image joins the part before it: batch normalisation refuses a single image whose maps have
-    shrunk to 1x1, since one number has no deviation.
+
+def _validation_accuracy(network: nn.Module, split: ImageSplit, upsample: int | None, speed: Speed) -> float | None:
+    images, labels = split.validation_images, split.validation_labels
+    return measure_accuracy(network, images, labels, upsample=upsample, speed=speed) if len(images) else None
+
+
+def mini_batches(order: Tensor, batch_size: int) -> list[Tensor]:
+    """Split the image indices `order` into batches of `batch_size`; the last batch may be shorter.
+
+    A last batch of a single image is appended to the one before it, because batch normalisation of a single 1x1 map is
+    undefined: one value has no variance.
     """
     batches = list(order.split(batch_size))
     if len(batches) > 1 and len(order) % batch_size == 1:
@@ -119,7 +135,7 @@ def mini_batches(order: Tensor, batch_size: int) -> list[Tensor]:
 
 @contextmanager
 def _seeded_rng(seed: int, device: torch.device) -> Iterator[None]:
-    """Inside, torch's own generators, from which `nn.Dropout` draws, begin with `seed`; outside nothing changes."""
+    """Seed torch's global generators, which `nn.Dropout` uses, inside the context and restore them after it."""
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
@@ -129,7 +145,19 @@ def _seeded_rng(seed: int, device: torch.device) -> Iterator[None]:
 def measure_accuracy(
     network: nn.Module, images: Tensor, labels: Tensor, *, upsample: int | None, speed: Speed, batch_size: int = 500
 ) -> float:
-    """The fraction of uint8 `images` [N, C, H, W] that the network classifies correctly, without augmentation."""
+    """Measure the accuracy of a network, without augmentation.
+
+    Args:
+        network: maps images [B, C, H, W] to logits [B, classes]; it is set to evaluation mode.
+        images: uint8 [N, C, H, W].
+        labels: int64 [N].
+        upsample: as in training.
+        speed: device, precision and memory format.
+        batch_size: images of one forward pass.
+
+    Returns:
+        The fraction of images classified correctly, in 0..1.
+    """
     network.eval()
     correct = 0
     for batch, expected in zip(images.split(batch_size), labels.split(batch_size), strict=True):

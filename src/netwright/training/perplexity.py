@@ -1,10 +1,12 @@
-"""How well a language model predicts a text.
+"""The perplexity of a language model on a text.
 
-What is measured is the mean negative log-likelihood, in nats per token. Every token of the text but the first one is
-predicted exactly once, from all tokens before it: the state starts at zero and is carried through the whole text, and
-ends of lines are tokens like all others. Perplexity is its exponential, bits per character are it in units of log 2.
+The measure is the mean negative log-likelihood in nats per token. Every token of the text but the first is predicted
+once, given all tokens before it: the state is zero at the start and carried through the whole text, and ends of lines
+are tokens like any other. Perplexity is the exponential of it; divided by log 2 it is bits per token.
 
-Legend of shapes: T steps, B streams, V vocabulary.
+    perplexity_of(measure_nats_per_token(model, data.test, speed=Speed()))
+
+Shapes: T steps, B streams, V vocabulary.
 """
 
 import math
@@ -20,15 +22,20 @@ from netwright.errors import ChildError, DataError
 from netwright.training.speed import Speed
 
 NOTHING = -1
-"""Stands after the end of a stream that is shorter than others, where there is nothing to predict."""
+"""The target in the padding of the last stream, where there is nothing to predict."""
 
 
 @dataclass(frozen=True)
 class MonteCarlo:
-    """Measuring with dropout, as Gal & Ghahramani 2016 do: the probabilities of `num_samples` passes are averaged.
+    """Monte Carlo dropout (Gal & Ghahramani 2016): average the probabilities of several passes with dropout.
 
-    Each pass goes through the whole text with a state of its own; masks are new for every window, so the window is
-    that of training.
+    Each pass reads the whole text with its own state. Masks are sampled for every window, so the window should have the
+    length of those in training.
+
+    Args:
+        dropout: the rates of dropout.
+        num_samples: passes.
+        seed: determines the masks.
     """
 
     dropout: Dropout
@@ -46,14 +53,25 @@ def measure_nats_per_token(
     window: int = 100,
     monte_carlo: MonteCarlo | None = None,
 ) -> float:
-    """The mean negative log-likelihood of the token numbers [N], of N - 1 predictions.
+    """Measure the mean negative log-likelihood of a text.
 
-    The text is read in windows of `window` tokens, which only limit the memory that is needed. More `streams` than one
-    are faster and not exact: the text is cut into so many parts that are read side by side, and the state is zero
-    again at the start of each, though the token before it is still read. One stream is what papers report.
+    Args:
+        model: the language model; it is set to evaluation mode.
+        tokens: int64 token numbers [N], of which N - 1 are predicted.
+        speed: device and precision.
+        streams: parts of the text that are read in parallel. Published results use 1; more are faster but approximate,
+            because the state is zero at the start of every part.
+        window: tokens read at once; without `monte_carlo` it affects memory and time only.
+        monte_carlo: measure with dropout.
+
+    Returns:
+        Nats per token.
+
+    Raises:
+        DataError: the text has fewer than 2 tokens.
     """
     if len(tokens) < 2:
-        raise DataError(f"a text of {len(tokens)} tokens has nothing to predict; 2 are the fewest")
+        raise DataError(f"a text of {len(tokens)} tokens has nothing to predict; it needs 2 or more")
     model.eval()
     inputs_NB, targets_NB = _in_streams(tokens.to(speed.torch_device), streams)
     streams = inputs_NB.shape[1]
@@ -75,7 +93,7 @@ def measure_nats_per_token(
 
 
 def _in_streams(tokens: Tensor, streams: int) -> tuple[Tensor, Tensor]:
-    """Inputs and what follows them, [N / streams, streams] each; the last stream is filled up at its end."""
+    """Return inputs and targets, each [N / streams, streams]; the last stream is padded at its end."""
     length = math.ceil((len(tokens) - 1) / streams)
     missing = length * streams - (len(tokens) - 1)
     inputs = functional.pad(tokens[:-1], (0, missing))
@@ -84,7 +102,7 @@ def _in_streams(tokens: Tensor, streams: int) -> tuple[Tensor, Tensor]:
 
 
 def _log_probs_of(targets_TB: Tensor, logits_TBV: Tensor) -> Tensor:
-    """[T, B] in float64, so that sums over long texts are exact."""
+    """Return log-probabilities [T, B] of the targets, in float64 so that sums over long texts lose no precision."""
     nats = functional.cross_entropy(
         logits_TBV.flatten(0, 1), targets_TB.flatten(), ignore_index=NOTHING, reduction="none"
     )
@@ -92,12 +110,12 @@ def _log_probs_of(targets_TB: Tensor, logits_TBV: Tensor) -> Tensor:
 
 
 def perplexity_of(nats_per_token: float) -> float:
-    """The exponential; `ChildError` where that is no finite number."""
+    """Return exp(nats_per_token); raise `ChildError` if that is not finite."""
     if not nats_per_token < 700:
-        raise ChildError(f"{nats_per_token} nats per token give no perplexity")
+        raise ChildError(f"{nats_per_token} nats per token give no finite perplexity")
     return math.exp(nats_per_token)
 
 
 def bits_of(nats_per_token: float) -> float:
-    """Bits per token, which are bits per character where tokens are characters."""
+    """Return bits per token; if tokens are characters, these are bits per character."""
     return nats_per_token / math.log(2)

@@ -1,7 +1,7 @@
-"""From stored pixels to what a network sees: whitening, upsampling, cropping, flipping, a batch at a time.
+"""The preprocessing and augmentation of a batch of images: whitening, upsampling, cropping, flipping.
 
-Paper: whiten, upsample, random 32x32 crop, random horizontal flip (section 4.1). The size to upsample to is not given
-there; 40 is the value of the authors' next paper (Zoph et al. 2018).
+Paper: whiten, upsample, random 32x32 crop, random horizontal flip (section 4.1). The size after upsampling is not
+given there; 40 is the value of the authors' next paper (Zoph et al. 2018).
 
 Shapes: B images, C channels, H x W pixels as stored, U x U after upsampling.
 """
@@ -14,35 +14,41 @@ from netwright.errors import ConfigError
 
 
 def whiten(images: Tensor) -> Tensor:
-    """uint8 [B, C, H, W] -> float32 with mean 0 and standard deviation 1 in every image.
+    """Standardise every image of uint8 [B, C, H, W] to mean 0 and standard deviation 1, in float32.
 
-    Deviation: the paper only says "whitening"; this is the standardisation per image of the framework of its time. 1
-    over the number of pixels is added to the variance, which keeps an empty image from a division by zero and is next
-    to nothing beside the variance of any other.
+    Deviation: the paper only says "whitening". This is the per-image standardisation of the framework of its time. To
+    avoid a division by zero for a constant image, 1 / (number of values) is added to the variance, which is negligible
+    for any other image.
     """
     return functional.layer_norm(images.float(), images.shape[1:], eps=1 / images[0].numel())
 
 
 def upsampled(images: Tensor, size: int) -> Tensor:
-    """Bilinear interpolation until the longer side has `size` pixels, which must not be fewer than it has."""
+    """Enlarge images [B, C, H, W] by bilinear interpolation until the longer side has `size` pixels.
+
+    Raises:
+        ConfigError: `size` is smaller than the longer side.
+    """
     height, width = images.shape[2:]
     edge = max(height, width)
     if size < edge:
-        raise ConfigError(f"upsample is {size} pixels and the images have {height} x {width}; it enlarges, or is null")
+        raise ConfigError(
+            f"upsample is {size} pixels and the images have {height} x {width}; it must be {edge} or more, or null"
+        )
     sizes = (round(height * size / edge), round(width * size / edge))
     return functional.interpolate(images, size=sizes, mode="bilinear", align_corners=False)
 
 
 def centre_crop(images: Tensor, height: int, width: int) -> Tensor:
-    """The middle height x width pixels."""
+    """Return the central `height` x `width` pixels of images [B, C, H, W]."""
     top, left = (images.shape[2] - height) // 2, (images.shape[3] - width) // 2
     return images[:, :, top : top + height, left : left + width]
 
 
 def random_crop(images: Tensor, height: int, width: int, *, flips: bool, generator: torch.Generator) -> Tensor:
-    """A height x width window of every image at its own random place, with `flips` mirrored half of the time.
+    """Crop a window at a random position of every image and, with `flips`, mirror it with probability 1/2.
 
-    One gather does both. The result is stored channels-last.
+    One gather operation does both. The result [B, C, height, width] is stored channels-last.
     """
     count, device = len(images), images.device
     tops = torch.randint(images.shape[2] - height + 1, (count, 1), generator=generator)
@@ -57,7 +63,7 @@ def random_crop(images: Tensor, height: int, width: int, *, flips: bool, generat
 
 
 def training_view(images: Tensor, *, upsample: int | None, flips: bool, generator: torch.Generator) -> Tensor:
-    """uint8 pixels [B, C, H, W] as a network is trained on them: float32, the same shape."""
+    """Prepare uint8 images [B, C, H, W] for training, with random augmentation: float32 of the same shape."""
     height, width = images.shape[2:]
     pixels = whiten(images)
     if upsample is not None:
@@ -68,9 +74,10 @@ def training_view(images: Tensor, *, upsample: int | None, flips: bool, generato
 
 
 def evaluation_view(images: Tensor, *, upsample: int | None) -> Tensor:
-    """The same without chance: the centre of the upsampled image.
+    """Prepare uint8 images [B, C, H, W] for evaluation: float32 of the same shape, the centre of the upsampled image.
 
-    Not the plain image: a network trained on enlarged crops loses several points of accuracy on it.
+    The centre is used rather than the whole image, on which a network trained on enlarged crops loses several points of
+    accuracy.
     """
     pixels = whiten(images)
     return pixels if upsample is None else centre_crop(upsampled(pixels, upsample), *images.shape[2:])

@@ -1,4 +1,4 @@
-"""The choices that make a child fast and leave its mathematics alone: device, precision, memory format."""
+"""Settings of speed that do not change what a child computes: device, precision, memory format."""
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -12,12 +12,17 @@ Device = Literal["auto", "cpu", "cuda"]
 
 @dataclass(frozen=True)
 class Speed:
-    """How to compute. "auto" uses a GPU and bfloat16 arithmetic where the machine has them.
+    """Device, precision and memory format of a training or measurement.
 
-    bfloat16 applies to convolutions and products only; weights, their updates and the statistics of batch normalisation
-    stay in float32. `channels_last` stores images as [N, H, W, C], which convolutions prefer.
+    bfloat16 applies to convolutions and matrix products only; weights, their updates and the statistics of batch
+    normalisation are float32.
 
-    Deviation: the paper's children were computed in float32, as far as is known.
+    Deviation: as far as is known, the paper's children were trained in float32.
+
+    Args:
+        device: "auto" is a GPU if the machine has one.
+        precision: "auto" is bfloat16 if the device supports it in hardware.
+        channels_last: whether images are stored as [N, H, W, C], which makes convolutions faster.
     """
 
     device: Device = "auto"
@@ -26,7 +31,7 @@ class Speed:
 
     @property
     def torch_device(self) -> torch.device:
-        """The device that "auto" stands for on this machine."""
+        """The device, with "auto" resolved for this machine."""
         if self.device == "auto":
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return torch.device(self.device)
@@ -42,14 +47,14 @@ class Speed:
         return torch.channels_last if self.channels_last else torch.contiguous_format
 
     def arithmetic(self) -> AbstractContextManager[object]:
-        """The context in which a forward pass runs."""
+        """Return the context manager of a forward pass: autocast for bfloat16, otherwise none."""
         if not self.bfloat16:
             return nullcontext()
         return torch.autocast(self.torch_device.type, dtype=torch.bfloat16)
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether the device computes in bfloat16 itself; imitating it is slower than float32."""
+    """Whether the device supports bfloat16 in hardware; emulation is slower than float32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()

@@ -1,11 +1,19 @@
-"""The loop that trains a child on text: plain, visible, one window after the other.
+"""The training loop of a language model, by truncated backpropagation through time.
 
-Legend of shapes: T steps, B sequences, V vocabulary.
+    history = train_language_model(model, train, validation, seed=0, epochs=39, batch_size=20, window=35, ...)
+    history["validation_perplexities"][-1]
+
+The text is divided into `batch_size` parts of equal length that are read in parallel, `window` tokens at a time; the
+remaining tokens are left out. The state is carried from window to window without gradient, and is zero at the start
+of an epoch. The loss of a window is the cross-entropy in nats, averaged over the batch and summed over time (Zaremba
+et al. 2014, whose learning rates are for this sum) or averaged over time.
+
+Shapes: T steps, B sequences, V vocabulary.
 """
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -23,15 +31,22 @@ TextOptimizer = Literal["sgd", "adam"]
 LossOverTime = Literal["sum", "mean"]
 
 CHECKED_EVERY = 20
-"""Windows between two looks at the loss, each of which waits for a GPU."""
+"""Windows between two checks of the loss, each of which synchronises with a GPU."""
 SETTLED_AFTER = 100
-"""Windows after which a loss far above that of guessing is no passing peak any more."""
+"""Windows after which a loss far above that of uniform guessing is no longer taken for a temporary peak."""
 HOPELESS = 2.0
-"""Times the loss of guessing, log V."""
+"""Training is stopped at this multiple of the loss of uniform guessing, log V."""
 
 
 def learning_rate_in(epoch: int, *, peak: float, constant_epochs: int, decay: float) -> float:
-    """The learning rate of an epoch, from 0: `peak` for so many epochs, then divided by `decay` at each (Zaremba)."""
+    """Return the learning rate of an epoch (Zaremba et al. 2014).
+
+    Args:
+        epoch: number of the epoch, from 0.
+        peak: learning rate of the first `constant_epochs` epochs.
+        constant_epochs: epochs before the decrease.
+        decay: divides the learning rate in every later epoch.
+    """
     return peak / decay ** max(0, epoch + 1 - constant_epochs)
 
 
@@ -56,27 +71,22 @@ def train_language_model(
     validation_streams: int = 10,
     checkpoint: Checkpoint | None = None,
     on_epoch: Callable[[int, float | None], None] = lambda epoch, perplexity: None,
-) -> dict[str, Any]:
-    """Train `model` in place on the token numbers in `train` and measure it on `validation` after every epoch.
+) -> dict[str, list[float]]:
+    """Train `model` in place and measure its validation perplexity after every epoch.
 
-    The text is cut into `batch_size` parts of equal length that are read side by side, `window` tokens at a time; the
-    few tokens that fill no part are left out. The state is carried from window to window, without gradients, and is
-    zero at the start of an epoch. The loss of a window is the mean over the batch of its nats, summed over time
-    (Zaremba et al. 2014, whose learning rates belong to it) or averaged. `clip` bounds the norm of the whole gradient.
+    `train` and `validation` are int64 token numbers [N]. All randomness derives from `seed`. `checkpoint` stores the
+    training after every epoch; from it training continues to the same weights. `on_epoch` is called with the number of
+    every epoch, from 0, and its perplexity. The other arguments are settings of `TextSettings`.
 
-    Returns `validation_perplexities` (in `validation_streams` streams; empty where `validation` is) and
-    `training_losses` (nats per token, with dropout), one entry per epoch. Dropout comes from `seed`. With a
-    `checkpoint`, training goes on after the last epoch that it holds, to the same weights. Raises `ChildError` soon
-    after the loss is no number any more, or far above that of guessing.
+    Returns `validation_perplexities` (empty if `validation` is) and `training_losses` (nats per token, with dropout).
+    Raises `ChildError` if the loss is not finite or far above that of uniform guessing.
     """
-    device = speed.torch_device
-    model.to(device)
+    model.to(device := speed.torch_device)
     inputs_NB, targets_NB = _in_parts(train.to(device), batch_size)
     update = _optimizer(optimizer, model, learning_rate, weight_decay)
     generator = torch.Generator(device).manual_seed(seed)
-    history: dict[str, list[float]] = {"validation_perplexities": [], "training_losses": []}
-    if checkpoint is not None:
-        history = checkpoint.restore(model, update, generator) or history
+    restored = checkpoint.restore(model, update, generator) if checkpoint else None
+    history: dict[str, list[float]] = restored or {"validation_perplexities": [], "training_losses": []}
     for epoch in range(len(history["training_losses"]), epochs):
         model.train()
         update.learning_rate = learning_rate_in(epoch, peak=learning_rate, constant_epochs=constant_epochs, decay=decay)
@@ -94,19 +104,22 @@ def train_language_model(
             update.step()
             losses.add(nats.detach(), len(inputs_TB))
         history["training_losses"].append(losses.mean())
-        perplexity = None
-        if len(validation):
-            nats_per_token = measure_nats_per_token(model, validation, speed=speed, streams=validation_streams)
-            perplexity = perplexity_of(nats_per_token)
-            history["validation_perplexities"].append(perplexity)
+        perplexity = _validation_perplexity(model, validation, speed, validation_streams)
+        history["validation_perplexities"] += [] if perplexity is None else [perplexity]
         if checkpoint is not None:
             checkpoint.save(model, update, generator, history)
         on_epoch(epoch, perplexity)
     return dict(history)
 
 
+def _validation_perplexity(model: LanguageModel, validation: Tensor, speed: Speed, streams: int) -> float | None:
+    if not len(validation):
+        return None
+    return perplexity_of(measure_nats_per_token(model, validation, speed=speed, streams=streams))
+
+
 class LossWatch:
-    """The losses of an epoch: their mean over tokens, and the alarm when there is no point in going on."""
+    """The training loss of one epoch: its mean over tokens, and a `ChildError` as soon as training has diverged."""
 
     def __init__(self, epoch: int, vocabulary_size: int, device: torch.device) -> None:
         self.epoch, self.limit = epoch, HOPELESS * math.log(vocabulary_size)
@@ -115,7 +128,7 @@ class LossWatch:
         self.recent = torch.zeros((), device=device)
 
     def add(self, nats: Tensor, num_steps: int) -> None:
-        """Take in the mean nats per token of a window of `num_steps` steps."""
+        """Add the mean nats per token of a window of `num_steps` steps."""
         self.windows, self.steps = self.windows + 1, self.steps + num_steps
         self.summed += nats * num_steps
         self.recent += nats
@@ -129,7 +142,7 @@ class LossWatch:
             self.recent.zero_()
 
     def mean(self) -> float:
-        """Nats per token of the whole epoch."""
+        """Return the nats per token of the whole epoch; raise `ChildError` if they are not finite."""
         mean = float(self.summed) / self.steps
         if not math.isfinite(mean):
             raise ChildError(f"the training loss is {mean} nats per token in epoch {self.epoch + 1}")
@@ -137,11 +150,11 @@ class LossWatch:
 
 
 def _in_parts(tokens: Tensor, batch_size: int) -> tuple[Tensor, Tensor]:
-    """Inputs and what follows them, [steps, batch_size] each."""
+    """Return the inputs and their targets, the next tokens, each [steps, batch_size]."""
     length = len(tokens) // batch_size
     if length < 2:
         raise DataError(
-            f"a text of {len(tokens):,} tokens gives {batch_size} parts of {length}; 2 tokens in each are the fewest"
+            f"a text of {len(tokens):,} tokens gives {batch_size} parts of {length}; each needs 2 tokens or more"
         )
     parts = tokens[: length * batch_size].view(batch_size, length).t().contiguous()
     return parts[:-1], parts[1:]

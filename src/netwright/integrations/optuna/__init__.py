@@ -1,3 +1,3 @@
-"""Optuna: its samplers as a strategy, the controller as a sampler of its studies, runs in its storages."""
+"""Optuna: the controller as a sampler for its studies, and runs copied into its storages."""
 
 from netwright.integrations.optuna.sampler import ControllerSampler as ControllerSampler

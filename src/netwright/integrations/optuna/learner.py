@@ -1,4 +1,4 @@
-"""The controller as it learns from the trials of a study: a function of what they are and of their order."""
+"""The controller that learns from the trials of a study, in their order."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -17,12 +17,12 @@ from netwright.spaces.programs import Episode
 
 INIT_RANGE = 0.08  # weights U(-0.08, 0.08); paper
 NUM_KEPT = 16
-"""Versions of the weights that are kept for trials still to be learned; one drawn earlier counts for the oldest."""
+"""Versions of the weights kept for unfinished trials; a trial of an older version counts for the oldest kept."""
 
 
 @dataclass(frozen=True)
 class FinishedTrial:
-    """A finished trial: what it was suggested, its reward, and the version of the weights that drew it, if one did."""
+    """A finished trial: its suggestions, its reward, and the version of the weights that sampled it, if any."""
 
     episode: Episode
     reward: float
@@ -30,8 +30,8 @@ class FinishedTrial:
 
 
 @dataclass
-class TrialUnderWay:
-    """A trial under way: what draws it, what it was suggested so far, and where the controller is behind that."""
+class SampledTrial:
+    """A trial being sampled: the version of the weights, the names suggested so far, and the controller's state."""
 
     version: int
     walk: States
@@ -39,7 +39,7 @@ class TrialUnderWay:
 
 
 class Learner:
-    """REINFORCE over batches of trials; version v is what v batches have taught."""
+    """REINFORCE over batches of trials; version v of the weights is the one after v batches."""
 
     def __init__(self, *, seed: int, hidden_size: int, num_layers: int, learning_rate: float, baseline_decay: float):
         with _own_torch():
@@ -57,42 +57,42 @@ class Learner:
 
     @property
     def version(self) -> int:
-        """The newest version."""
+        """The newest version of the weights."""
         return self._parameters.version
 
-    def begin(self) -> TrialUnderWay:
-        """A trial that the newest version draws."""
+    def begin(self) -> SampledTrial:
+        """Start a trial that the newest version samples."""
         with _own_torch():
             self._load(self.version)
-            return TrialUnderWay(self.version, self._controller.begin())
+            return SampledTrial(self.version, self._controller.begin())
 
-    def draw(self, drawing: TrialUnderWay, choice: Choice, rng: np.random.Generator) -> int:
-        """The controller's answer to the trial's next decision."""
+    def sample(self, state: SampledTrial, choice: Choice, rng: np.random.Generator) -> int:
+        """Sample the trial's next action from the controller."""
         with _own_torch():
-            self._load(drawing.version)
-            return self._controller.choose(drawing.walk, choice, rng)
+            self._load(state.version)
+            return self._controller.choose(state.walk, choice, rng)
 
-    def advance(self, drawing: TrialUnderWay, choice: Choice, action: int) -> None:
-        """Take in the trial's next answer, whoever gave it."""
+    def advance(self, state: SampledTrial, choice: Choice, action: int) -> None:
+        """Advance the controller's state by the trial's next action, whatever sampled it."""
         with _own_torch():
-            self._load(drawing.version)
-            drawing.walk = self._controller.advance(drawing.walk, choice, action)
+            self._load(state.version)
+            state.walk = self._controller.advance(state.walk, choice, action)
 
     def learn(self, batch: Sequence[FinishedTrial]) -> None:
-        """One policy-gradient step, each trial's gradient taken at the weights that drew it.
+        """Take one policy-gradient step, with each trial's gradient at the weights that sampled it.
 
-        A trial that something else drew (another sampler, `enqueue_trial`) is taken at the newest weights.
+        The gradient of other trials (another sampler's, `enqueue_trial`'s) is taken at the newest weights.
         """
-        advantages = self._parameters.advantages([told.reward for told in batch]).values
-        versions = [self.version if told.version is None else told.version for told in batch]
+        advantages = self._parameters.advantages([trial.reward for trial in batch]).values
+        versions = [self.version if trial.version is None else trial.version for trial in batch]
         gradient: Weights = {}
         with _own_torch():
             for version in sorted(set(versions)):
                 self._load(version)
-                drawn = [index for index, each in enumerate(versions) if each == version]
-                log_probs, entropies = self._controller.log_probs([batch[index].episode for index in drawn])
-                chosen = torch.tensor([advantages[index] for index in drawn])
-                loss = reinforce_loss(log_probs, entropies, chosen, entropy_weight=0.0) * len(drawn) / len(batch)
+                sampled = [index for index, each in enumerate(versions) if each == version]
+                log_probs, entropies = self._controller.log_probs([batch[index].episode for index in sampled])
+                chosen = torch.tensor([advantages[index] for index in sampled])
+                loss = reinforce_loss(log_probs, entropies, chosen, entropy_weight=0.0) * len(sampled) / len(batch)
                 names = list(self._controller.weights)
                 values = torch.autograd.grad(loss, [self._controller.weights[n] for n in names], allow_unused=True)
                 for name, value in zip(names, values, strict=True):
@@ -106,7 +106,7 @@ class Learner:
             del self._versions[old]
 
     def _load(self, version: int) -> None:
-        """Make the controller what it was at `version`, or the nearest kept: what it had not met yet, it meets anew."""
+        """Load the weights of `version`, or of the nearest one kept; layers added since are initialised again."""
         version = min(self._versions, key=lambda kept: abs(kept - version))
         if version == self._loaded:
             return
@@ -116,6 +116,6 @@ class Learner:
 
 @contextlib.contextmanager
 def _own_torch() -> Iterator[None]:
-    """An objective may suggest in whatever mode and with whatever default device it trains."""
+    """Isolate the controller from the gradient mode and default device that an objective has set."""
     with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu"):
         yield

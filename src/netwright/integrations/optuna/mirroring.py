@@ -1,17 +1,16 @@
-"""A run in a storage of Optuna, where optuna-dashboard shows it."""
+"""Copies a run into a storage of Optuna, where optuna-dashboard shows it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import optuna
 import sqlalchemy.exc
 from optuna.study import StudyDirection
 from optuna.trial import TrialState as OptunaState
 
-from netwright.architectures.values import to_json
+from netwright.architectures.values import JsonObject, to_json
 from netwright.config import RunConfig
 from netwright.errors import ConfigError
 from netwright.searching.results import Results, described
@@ -22,15 +21,26 @@ from netwright.strategies.optuna_parameters import parameters_of
 from netwright.trials import Trial, TrialState
 
 CONFIG = "netwright:config"
-"""The study's user attribute that says which search it shows."""
+"""The study's user attribute that identifies the search."""
 
 
 def mirror(run: Path, storage_url: str, *, study_name: str | None = None) -> int:
-    """Write the run in the folder `run` into the storage, as a study of the folder's name; the number of new trials.
+    """Write a run into a storage of Optuna as a study.
 
-    A trial's value is its score, its parameters are the decisions of the space; reward, metrics, architecture and error
-    are its user attributes. Written are all trials before the first that has not ended: the same call again adds what
-    has ended since. `ConfigError` where the storage cannot be used or has another study of that name.
+    A trial's value is its score, and its parameters are the decisions of the space; reward, metrics, architecture and
+    error are its user attributes. All trials before the first unfinished one are written; calling it again adds those
+    that have finished since.
+
+    Args:
+        run: The run's folder.
+        storage_url: The storage, such as sqlite:///runs.db.
+        study_name: The folder's name by default.
+
+    Returns:
+        The number of trials added.
+
+    Raises:
+        ConfigError: The storage cannot be used or contains another study of that name.
     """
     config, _ = read_config(run)
     with Store.read(run) as store:
@@ -48,7 +58,7 @@ def mirror(run: Path, storage_url: str, *, study_name: str | None = None) -> int
 
 
 def _study(name: str, storage_url: str, config: RunConfig, results: Results) -> optuna.Study:
-    """The run's study in the storage, created where there is none."""
+    """Return the run's study in the storage, created if there is none."""
     direction = StudyDirection.MAXIMIZE if results.higher_is_better else StudyDirection.MINIMIZE
     try:
         study = optuna.create_study(study_name=name, storage=storage_url, direction=direction, load_if_exists=True)
@@ -66,7 +76,7 @@ def _study(name: str, storage_url: str, config: RunConfig, results: Results) -> 
 def _frozen(trial: Trial, space: Space, score_name: str) -> optuna.trial.FrozenTrial:
     proposal = trial.proposal
     values, distributions = parameters_of(space.with_parameters(**proposal.parameters).replay(proposal.actions))
-    attributes: dict[str, Any] = {
+    attributes: JsonObject = {
         **trial.metrics,
         "reward": trial.reward,
         "architecture": described(to_json(proposal.architecture)),
@@ -88,7 +98,7 @@ def _frozen(trial: Trial, space: Space, score_name: str) -> optuna.trial.FrozenT
 
 @contextmanager
 def _understood(storage_url: str) -> Iterator[None]:
-    """Say of a storage that cannot be used what Optuna and its database say of it, and leave Optuna's log as it was."""
+    """Report an unusable storage with the reason of Optuna or its database; restore Optuna's verbosity."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:

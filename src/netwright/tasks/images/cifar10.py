@@ -16,7 +16,15 @@ import torch
 from numpy.typing import NDArray
 
 from netwright.errors import DataError
-from netwright.tasks.downloads import ENVIRONMENT, cache, download, named_folder
+from netwright.tasks.downloads import (
+    another_folder,
+    cache,
+    check_official,
+    download,
+    existing_folder,
+    named_folder,
+    verified_name,
+)
 from netwright.tasks.images.data import ImageData
 from netwright.tasks.images.safe_pickle import load_pickle
 
@@ -56,7 +64,7 @@ def load_cifar10(folder: Path | None, *, verify: bool = True) -> ImageData:
     train_images, train_labels = _read_batches([batches / name for name in _TRAIN_BATCHES])
     test_images, test_labels = _read_batches([batches / "test_batch"])
     return ImageData(
-        name="CIFAR-10" if official else "CIFAR-10 (unverified copy)",
+        name=verified_name("CIFAR-10", official=official),
         train_images=train_images,
         train_labels=train_labels,
         test_images=test_images,
@@ -77,25 +85,18 @@ def find_cifar10(folder: Path | None, *, verify: bool) -> Path:
     _check_sizes(batches)
     if verify:
         for path, found in _unofficial_files(batches):
-            raise DataError(
-                f"{path} has md5 {found}, the official file has {OFFICIAL_MD5[path.name]}; {_renew(batches)}, "
-                "or pass --no-verify-data if it is knowingly another copy"
-            )
+            check_official(path, "md5", found, OFFICIAL_MD5[path.name], _renew(batches))
     return batches
 
 
 def _locate(folder: Path, verify: bool) -> Path:
     expected = f"expected the files {', '.join(OFFICIAL_MD5)}, a folder {FOLDER} with them, or {ARCHIVE}"
-    remedy = f"pass another folder with --data or {ENVIRONMENT}, or neither of them to download CIFAR-10"
-    if not folder.is_dir():
-        problem = "is not a folder" if folder.exists() else "does not exist"
-        raise DataError(f"the data folder {folder} {problem}; {expected}; {remedy}")
-    for candidate in (folder, folder / FOLDER):
+    for candidate in (existing_folder("CIFAR-10", folder, expected), folder / FOLDER):
         if any((candidate / name).is_file() for name in OFFICIAL_MD5):
             return candidate
     if (folder / ARCHIVE).is_file():
         return _unpack(folder / ARCHIVE, verify)
-    raise DataError(f"the data folder {folder} holds no CIFAR-10; {expected}; {remedy}")
+    raise DataError(f"the data folder {folder} holds no CIFAR-10; {expected}; {another_folder('CIFAR-10')}")
 
 
 def _check_sizes(batches: Path) -> None:
@@ -146,11 +147,8 @@ def _download() -> Path:
 def _unpack(archive: Path, verify: bool) -> Path:
     """Unpack the seven files into the cache, once per content of the archive, and return the folder with them."""
     found = _checksum(archive, "sha256")
-    if verify and found != ARCHIVE_SHA256:
-        raise DataError(
-            f"{archive} has sha256 {found}, the official archive has {ARCHIVE_SHA256}; download it again, "
-            "or pass --no-verify-data if it is knowingly another copy"
-        )
+    if verify:
+        check_official(archive, "sha256", found, ARCHIVE_SHA256, "download it again", "archive")
     unpacked = _unpacked(found)
     if unpacked.is_dir():
         return unpacked

@@ -7,7 +7,15 @@ from pathlib import Path
 import pooch
 
 from netwright.errors import DataError
-from netwright.tasks.downloads import ENVIRONMENT, cache, download, named_folder
+from netwright.tasks.downloads import (
+    another_folder,
+    cache,
+    check_official,
+    download,
+    existing_folder,
+    named_folder,
+    verified_name,
+)
 from netwright.tasks.files import decoded, read_bytes
 
 
@@ -44,12 +52,8 @@ def find_official(text: OfficialText, folder: Path | None, *, verify: bool) -> P
     if verify:
         for part in text.checksums:
             path = _file(text, found, part)
-            digest = _digest(text, read_bytes(path))
-            if digest != text.checksums[part]:
-                raise DataError(
-                    f"{path} has {text.algorithm} {digest}, the official file has {text.checksums[part]}; replace it "
-                    "by a new download, or pass --no-verify-data if it is knowingly another copy"
-                )
+            found_digest = _digest(text, read_bytes(path))
+            check_official(path, text.algorithm, found_digest, text.checksums[part], "replace it by a new download")
     return found
 
 
@@ -65,16 +69,13 @@ def read_official(text: OfficialText, folder: Path | None, *, verify: bool) -> t
         content = read_bytes(path)
         official = official and _digest(text, content) == checksum
         parts.append(decoded(path, content))
-    return text.name if official else f"{text.name} (unverified copy)", parts
+    return verified_name(text.name, official=official), parts
 
 
 def _locate(text: OfficialText, folder: Path) -> Path:
     expected = f"expected the files {text.files}, plain or with .gz"
-    remedy = f"pass another folder with --data or {ENVIRONMENT}, or neither of them to download {text.name}"
-    if not folder.is_dir():
-        problem = "is not a folder" if folder.exists() else "does not exist"
-        raise DataError(f"the data folder {folder} {problem}; {expected}; {remedy}")
-    for candidate in (folder, *(folder / name for name in text.folders)):
+    remedy = another_folder(text.name)
+    for candidate in (existing_folder(text.name, folder, expected), *(folder / name for name in text.folders)):
         missing = [part for part in text.checksums if not _file(text, candidate, part).is_file()]
         if not missing:
             return candidate

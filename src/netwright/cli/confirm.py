@@ -1,0 +1,41 @@
+"""`netwright confirm`."""
+
+from netwright.cli import options
+from netwright.cli.app import app, reporting
+
+
+@app.command()
+@reporting
+def confirm(
+    run: options.RunArgument,
+    top: options.ConfirmTopOption = None,
+    num_seeds: options.RetrainingsOption = None,
+    trial: options.ConfirmTrialOption = None,
+    workers: options.WorkersOption = None,
+    executor: options.ExecutorOption = None,
+    address: options.AddressOption = None,
+    gpus_per_child: options.GpusPerChildOption = None,
+    data: options.DataOption = None,
+) -> None:
+    """Retrain the best architectures with fresh seeds on the same split.
+
+    The score of the best of many noisy trainings is optimistic. The means over fresh seeds that this command prints are
+    not, and can be quoted.
+
+    Examples:
+        netwright confirm runs/digits-reinforce-seed0 --top 3 --num-seeds 5
+        netwright confirm runs/digits-reinforce-seed0 --trial 12
+    """
+    from netwright.cli.running import placement_with, print_end
+    from netwright.searching.progress import make_progress
+    from netwright.searching.run import read_config, run_confirmation
+
+    config, placement = read_config(run)
+    placement = placement_with(
+        placement, config, workers=workers, data=data, executor=executor, address=address, gpus_per_child=gpus_per_child
+    )
+    with make_progress(live=None, verbose=True) as callback:
+        results = run_confirmation(
+            run, top=top, num_seeds=num_seeds, numbers=trial or (), placement=placement, callback=callback
+        )
+    print_end(results, max(top or 0, len(results.confirmed)), run)

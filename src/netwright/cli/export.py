@@ -1,0 +1,52 @@
+"""`netwright export`."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+from rich.console import Console
+
+from netwright.cli import options
+from netwright.cli.app import app, reporting
+from netwright.errors import ConfigError
+
+
+@app.command()
+@reporting
+def export(model: options.ModelArgument, form: options.FormOption, target: options.ExportOption = None) -> None:
+    """Write a trained network, or a whole run, in a form that works without netwright.
+
+    Examples:
+        netwright export runs/digits-reinforce-seed0/model --to code -o digits.py
+        python digits.py photograph.png
+        netwright export runs/digits-reinforce-seed0 --to optuna -o sqlite:///studies.db
+    """
+    console = Console(soft_wrap=True)
+    named = model if model.name not in ("", "..") else model.resolve()  # "." has no name of its own
+    if form == "optuna":
+        console.print(_mirrored(model, target or f"sqlite:///{model / 'optuna.db'}"), highlight=False, markup=False)
+    elif form == "code":
+        from netwright.models.export_code import export_code
+
+        name = re.sub(r"\W", "_", named.name)
+        path, weights = export_code(model, Path(target) if target else named.parent / f"{name}.py")
+        console.print(
+            f"{path} with its weights in {weights}: keep them together. It needs torch; python {path} IMAGE ... prints "
+            "the class of each image and needs pillow too.",
+            highlight=False,
+            markup=False,
+        )
+    else:
+        from netwright.models.export_onnx import export_onnx
+
+        path = export_onnx(model, Path(target) if target else named.parent / f"{named.name}.onnx")
+        console.print(f"{path}: uint8 images in, logits out", highlight=False, markup=False)
+
+
+def _mirrored(run: Path, storage_url: str) -> str:
+    if importlib.util.find_spec("optuna") is None:
+        raise ConfigError("--to optuna needs Optuna, not installed here: pip install 'netwright[optuna]'")
+    from netwright.integrations.optuna.mirroring import mirror
+
+    num_new = mirror(run, storage_url)
+    return f"{num_new} new trials in the study {run.resolve().name}. To look at it: optuna-dashboard {storage_url}"

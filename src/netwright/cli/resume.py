@@ -1,0 +1,35 @@
+"""`netwright resume`."""
+
+from netwright.cli import options
+from netwright.cli.app import app, reporting
+
+
+@app.command()
+@reporting
+def resume(
+    run: options.RunArgument,
+    trials: options.TrialsOption = None,
+    workers: options.WorkersOption = None,
+    executor: options.ExecutorOption = None,
+    address: options.AddressOption = None,
+    gpus_per_child: options.GpusPerChildOption = None,
+    data: options.DataOption = None,
+    tensorboard: options.TensorboardOption = False,
+    top: options.TopOption = 10,
+) -> None:
+    """Continue a run with the settings that it was started with.
+
+    Examples:
+        netwright resume runs/digits-reinforce-seed0
+        netwright resume runs/digits-reinforce-seed0 --trials 400
+    """
+    from netwright.cli.running import placement_with, run_to_the_end
+    from netwright.searching.run import read_config
+
+    config, placement = read_config(run)
+    if trials is not None:
+        config = config.changed(num_trials=trials)
+    placement = placement_with(
+        placement, config, workers=workers, data=data, executor=executor, address=address, gpus_per_child=gpus_per_child
+    )
+    run_to_the_end(config, run, placement, top=top, tensorboard=tensorboard)

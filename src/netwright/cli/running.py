@@ -1,0 +1,84 @@
+"""What `search`, `resume` and `confirm` share: where a run continues, and what is printed at its end.
+
+It brings torch, so the commands import it when they are called.
+"""
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from netwright.cli.tables import print_results
+from netwright.config import RunConfig
+from netwright.drawing.any import drawable
+from netwright.errors import NetwrightError, RunError
+from netwright.integrations.tensorboard import Curves
+from netwright.searching.callbacks import Callbacks
+from netwright.searching.placement import Placement, default_workers
+from netwright.searching.progress import make_progress
+from netwright.searching.results import Results
+from netwright.searching.run import is_complete, run_search
+
+
+def placement_with(
+    placement: Placement,
+    config: RunConfig,
+    *,
+    workers: int | None,
+    data: Path | None,
+    executor: str | None,
+    address: str | None,
+    gpus_per_child: float | None,
+) -> Placement:
+    """`placement` after the options of the command line; None stands for an option that was not given.
+
+    With another executor than the stored one, workers and cluster are not taken over: they belong to the stored one.
+    """
+    if executor is not None and executor != placement.executor:
+        placement = replace(placement, executor=executor, workers=None, address=None, gpus_per_child=None)
+    return replace(
+        placement,
+        workers=workers or placement.workers or (default_workers(config) if not placement.on_cluster else None),
+        data=data.resolve() if data else placement.data,
+        address=address or placement.address,
+        gpus_per_child=placement.gpus_per_child if gpus_per_child is None else gpus_per_child,
+    )
+
+
+def run_to_the_end(config: RunConfig, folder: Path, placement: Placement, *, top: int, tensorboard: bool) -> None:
+    """Start or continue the run in `folder` and print its results; `RunError` if no trial was measured."""
+    complete = is_complete(config, folder)
+    callbacks = [make_progress(live=None, verbose=True)]
+    if tensorboard:
+        callbacks.append(curves := Curves(folder))
+        typer.echo(f"live curves: tensorboard --logdir {curves.folder}", err=True)
+    with Callbacks(*callbacks) as callback:
+        results = run_search(config, folder, placement, callback)
+    print_end(results, top, folder)
+    if not results.top(1):
+        reason = next((trial.error.splitlines()[0] for trial in results.trials if trial.error), "")
+        raise RunError(f"no trial of {folder} was measured; trial 0: {reason}")
+    if complete:
+        Console(soft_wrap=True).print(
+            f"This run was finished already. To extend it: netwright resume {folder} --trials {2 * config.num_trials}; "
+            f"to start over: remove {folder} or choose another --out.",
+            highlight=False,
+            markup=False,
+        )
+
+
+def print_end(results: Results, top: int, folder: Path) -> None:
+    """Print the table of a run that has ended, write its report, and print where the report is and how to draw."""
+    from netwright.report.page import write_report  # plotly takes half a second to import, no need before the search
+
+    console = Console()
+    print_results(console, results, top, folder)
+    has_picture = any(drawable(trial.proposal.architecture) is not None for trial in results.top(1))
+    try:
+        line = f"Report: {write_report(folder)}"
+        line += f" (a picture of the best: netwright draw {shlex.quote(str(folder))})" if has_picture else ""
+    except NetwrightError as error:  # for example a full disk: the results of the search are kept all the same
+        line = f"No report could be written: {error}"
+    console.print(line, highlight=False, markup=False, soft_wrap=True)

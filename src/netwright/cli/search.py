@@ -1,0 +1,105 @@
+"""`netwright search`."""
+
+from pathlib import Path
+
+from netwright.cli import options
+from netwright.cli.app import app, reporting
+from netwright.config import RunConfig, strategy_settings
+from netwright.errors import ConfigError
+
+PAPER: dict[str, tuple[int, dict[str, int]]] = {
+    "ptb": (1, {"accumulate": 10}),
+    "ptb-max-sin": (1, {"accumulate": 10}),
+    "cifar10-slides": (8, {"servers": 10}),
+}
+"""Architectures per gradient and replica settings of the experiments that differ from CIFAR-10's, the defaults."""
+
+
+@app.command()
+@reporting
+def search(
+    recipe: options.RecipeArgument,
+    trials: options.TrialsOption = None,
+    workers: options.WorkersOption = None,
+    executor: options.ExecutorOption = None,
+    address: options.AddressOption = None,
+    gpus_per_child: options.GpusPerChildOption = None,
+    seed: options.SeedOption = 0,
+    strategy: options.StrategyOption = None,
+    out: options.OutOption = None,
+    data: options.DataOption = None,
+    verify: options.VerifyOption = True,
+    max_parameters: options.MaxParametersOption = None,
+    max_flops: options.MaxFlopsOption = None,
+    estimate: options.EstimateOption = False,
+    tensorboard: options.TensorboardOption = False,
+    replicas: options.ReplicasOption = None,
+    batch: options.BatchOption = None,
+    servers: options.ServersOption = None,
+    accumulate: options.AccumulateOption = None,
+    max_staleness: options.MaxStalenessOption = None,
+    settings: options.SettingsOption = None,
+    top: options.TopOption = 10,
+) -> None:
+    """Search for architectures, or continue a search.
+
+    Every finished trial is stored in the run's folder. The same command continues a run that stopped for any reason; a
+    higher --trials extends it.
+
+    Examples:
+        netwright search digits
+        netwright search digits --strategy random --trials 200
+        netwright search images --data FOLDER        (your own: one sub-folder of images for each class)
+        netwright search cifar10-quick --data FOLDER --set evaluate.epochs=5 -o runs/mine
+    """
+    from netwright.cli.running import placement_with, run_to_the_end
+    from netwright.searching.placement import Placement
+    from netwright.searching.run import continued
+
+    data = data.resolve() if data else None
+    config = _configured(recipe, data, seed, strategy, max_parameters=max_parameters, max_multiply_adds=max_flops)
+    config = with_replicas(config, replicas, batch, servers=servers, accumulate=accumulate, max_staleness=max_staleness)
+    config = config.with_settings(settings or [])
+    placement = placement_with(
+        Placement(verify=verify), config, workers=workers, data=data, executor=executor, address=address,
+        gpus_per_child=gpus_per_child,
+    )  # fmt: skip
+    if estimate:
+        from netwright.cli.estimate import print_estimates
+
+        print_estimates(config if trials is None else config.changed(num_trials=trials), placement)
+        return
+    folder = out or Path("runs") / f"{recipe.rpartition(':')[2]}-{config.strategy.name}-seed{seed}"
+    config = continued(config, folder, num_trials=trials)
+    run_to_the_end(config, folder, placement, top=top, tensorboard=tensorboard)
+
+
+def _configured(recipe: str, data: Path | None, seed: int, strategy: str | None, **limits: int | None) -> RunConfig:
+    """The recipe's config after the options; `limits` are constraints, None for one that was not given."""
+    from netwright.recipes import config_of
+
+    config = config_of(recipe, data).changed(seed=seed)
+    if strategy is not None and strategy != config.strategy.name:
+        config = config.changed(strategy=strategy_settings(strategy))
+    given = {name: limit for name, limit in limits.items() if limit is not None}
+    return config.changed(constraints=config.constraints.model_copy(update=given))
+
+
+def with_replicas(config: RunConfig, replicas: int | None, batch: int | None, **settings: int | None) -> RunConfig:
+    """`config` after the options of replicas; None stands for an option that was not given."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    if replicas is not None:
+        usual_batch, usual = PAPER.get(config.recipe, (config.batch_size, {}))
+        if config.replicas is None:
+            # As in the paper: a replica waits for its children before it samples again.
+            config = config.changed(lag=0, batch_size=usual_batch)
+            given = {**usual, **given}
+        given["count"] = replicas
+    elif given and config.replicas is None:
+        option = f"--{next(iter(given)).replace('_', '-')}"
+        raise ConfigError(f"{option} is a setting of replicas, and there are none; give --replicas K as well")
+    if batch is not None:
+        config = config.changed(batch_size=batch)
+    if not given:
+        return config
+    return config.changed(replicas={**(config.replicas.to_json() if config.replicas else {}), **given})

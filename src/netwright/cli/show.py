@@ -1,0 +1,29 @@
+"""`netwright show`."""
+
+import json
+
+from rich.console import Console
+
+from netwright.cli import options
+from netwright.cli.app import app, reporting
+
+
+@app.command()
+@reporting
+def show(run: options.RunArgument, top: options.TopOption = 10, as_json: options.JsonOption = False) -> None:
+    """Show the best architectures of a run, even while it is running.
+
+    Examples:
+        netwright show runs/digits-reinforce-seed0 --top 3
+        netwright show runs/digits-reinforce-seed0 --json > run.json
+    """
+    from netwright.cli.tables import print_results
+    from netwright.searching.results import Results
+    from netwright.searching.store import Store
+
+    with Store.read(run) as store:
+        results = Results.of(store)
+    if as_json:
+        print(json.dumps(results.to_json()))
+    else:
+        print_results(Console(), results, top, run)

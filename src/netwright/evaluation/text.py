@@ -1,0 +1,91 @@
+"""Children on texts: recurrent cells in language models (paper, section 4.2)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from netwright.architectures.costs import hidden_size_for, language_model_parameters
+from netwright.architectures.families import reads_text
+from netwright.architectures.values import JsonObject
+from netwright.config import FinalTextSettings, TextSettings
+from netwright.evaluation.interface import DatasetInfo, Evaluation, grid_lines
+from netwright.evaluation.rewards import PerplexityReward, Reward
+
+if TYPE_CHECKING:
+    from netwright.evaluation.text_worker import TextChild
+
+LANGUAGE_MODEL_SETTINGS = {"num_layers", "tied", "embedding_size", "cell_bias"}
+TRAINING_SETTINGS = {
+    "epochs", "batch_size", "window", "optimizer", "learning_rate", "constant_epochs", "decay", "loss_over_time",
+    "clip", "weight_decay", "dropout",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TextEvaluation(Evaluation):
+    """Implements `Evaluation` for texts."""
+
+    settings: TextSettings
+
+    final_settings: ClassVar = FinalTextSettings
+
+    @property
+    def reward(self) -> Reward:
+        """The constant over the squared validation perplexity."""
+        return PerplexityReward(self.settings.constant)
+
+    def open(self, path: Path | None, *, verify: bool) -> DatasetInfo:
+        """Find and read the text of the task; `shape` is the size of its vocabulary."""
+        from netwright.tasks.catalog import open_text, prepare_task
+        from netwright.tasks.text.data import check_long_enough
+
+        folder = prepare_task(self.settings.task, path, verify=verify)
+        data = open_text(self.settings.task, folder, verify=False)
+        check_long_enough(data, self.settings.batch_size, self.settings.window)
+        return DatasetInfo(data.name, data.notes, folder, len(data.vocabulary))
+
+    def evaluate(self, folder: Path | None) -> "TextChild":
+        """Return what trains one language model."""
+        from netwright.evaluation.text_worker import TextChild
+        from netwright.training.speed import Speed
+
+        settings = self.settings
+        return TextChild(
+            task=settings.task,
+            folder=folder,
+            num_train_tokens=settings.num_train_tokens,
+            num_validation_tokens=settings.num_validation_tokens,
+            hidden_size=settings.hidden_size,
+            num_parameters=settings.num_parameters,
+            init_range=settings.init_range,
+            model=settings.model_dump(include=LANGUAGE_MODEL_SETTINGS),
+            training=settings.model_dump(include=TRAINING_SETTINGS),
+            speed=Speed(settings.device, settings.precision),
+        )
+
+    def costs(self, architecture: object, shape: object) -> Mapping[str, int]:
+        """Count the parameters of the language model, and the hidden size that they allow."""
+        if not isinstance(shape, int) or not reads_text(architecture):
+            return {}
+        settings = self.settings.model_dump(include=LANGUAGE_MODEL_SETTINGS)
+        hidden_size = self.settings.hidden_size
+        if hidden_size is None:
+            assert self.settings.num_parameters is not None
+            hidden_size = hidden_size_for(self.settings.num_parameters, architecture, shape, **settings)
+        count = language_model_parameters(architecture, shape, hidden_size=hidden_size, **settings)
+        return {"num_parameters": count, "hidden_size": hidden_size}
+
+    def model_lines(self, model: JsonObject) -> list[str]:
+        """Describe size, settings, choice and test perplexity."""
+        metrics, settings = model["metrics"], model["settings"]
+        bits = metrics[f"test_bits_per_{model['unit']}"]
+        return [
+            f"{model['origin']}, {metrics['num_parameters']:,} parameters, {model['hidden_size']} units in "
+            f"{model['num_layers']} layers, {settings['epochs']} epochs on {metrics['num_train_tokens']:,} tokens: "
+            f"learning rate {settings['learning_rate']:g} for {settings['constant_epochs']} epochs, first weights up "
+            f"to {settings['init_range']:g}",
+            *grid_lines(model, "validation_perplexity"),
+            f"test perplexity {metrics['test_perplexity']:.2f} on {model['data']} ({bits:.3f} bits per "
+            f"{model['unit']}, {metrics['num_test_tokens']:,} tokens, tested once)",
+        ]
