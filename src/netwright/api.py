@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from netwright.config import FunctionSettings, ReplicaSettings, RunConfig, StrategySettings, strategy_settings
+from netwright.config import FunctionSettings, ReplicaSettings, RunConfig, strategy_settings
+from netwright.config.strategies import StrategySettings
 from netwright.errors import ConfigError, NetwrightError
 from netwright.searching.placement import Placement
 from netwright.searching.progress import make_progress

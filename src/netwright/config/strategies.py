@@ -21,7 +21,6 @@ __all__ = [
     "QLearningSettings",
     "RandomSettings",
     "ReinforceSettings",
-    "StrategySettings",
     "ThompsonSettings",
     "strategy_settings",
 ]
