@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from netwright.execution.local import keep_freed_memory
+from netwright.execution.process import keep_freed_memory
 from netwright.nn import NAS, HighwayLayer, TreeLayer, fused
 from netwright.nn.interface import SequenceLayer, State
 from netwright.searching.provenance import hardware

@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from netwright.architectures.convolutional import ConvLayer, ConvNet
 from netwright.children.building import build, initialise
-from netwright.execution.local import keep_freed_memory
+from netwright.execution.process import keep_freed_memory
 from netwright.searching.provenance import hardware
 from netwright.tasks.images.data import ImageSplit
 from netwright.training.images import train_classifier

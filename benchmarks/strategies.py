@@ -19,8 +19,8 @@ from typing import Any
 import torch
 
 from netwright.architectures.values import fingerprint
-from netwright.config import FunctionSettings, RunConfig, StrategySettings
-from netwright.config.strategies import OptunaSettings, ReinforceSettings, strategy_settings
+from netwright.config import FunctionSettings, RunConfig
+from netwright.config.strategies import OptunaSettings, ReinforceSettings, StrategySettings, strategy_settings
 from netwright.searching.factory import make_strategy
 from netwright.seeds import derive_seed
 from netwright.spaces.convolutional import convolutional

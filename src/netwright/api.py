@@ -3,9 +3,10 @@
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from netwright.config import FunctionSettings, ReplicaSettings, RunConfig, StrategySettings, strategy_settings
+from netwright.config import FunctionSettings, ReplicaSettings, RunConfig, strategy_settings
+from netwright.config.strategies import StrategySettings
 from netwright.errors import ConfigError, NetwrightError
 from netwright.searching.placement import Placement
 from netwright.searching.progress import make_progress
@@ -28,7 +29,7 @@ def search(
     batch_size: int = 8,
     lag: int | None = None,
     replicas: int | ReplicaSettings | None = None,
-    executor: Literal["local", "ray"] = "local",
+    executor: str = "local",
     address: str | None = None,
     gpus_per_child: float | None = None,
     time_limit_seconds: float | None = None,
@@ -94,7 +95,7 @@ def _run(config: RunConfig, folder: Path | None, placement: Placement, progress:
     workers = placement.workers
     if workers is not None and workers < 1:
         raise ConfigError(f"workers is a number of processes, 1 or more, or None for this process; got {workers}")
-    if workers is None and placement.executor == "local" and config.time_limit_seconds is not None:
+    if workers is None and not placement.on_cluster and config.time_limit_seconds is not None:
         raise ConfigError("time_limit_seconds needs processes that can be stopped; pass workers=1 or more")
     if folder is not None:
         config = continued(config, folder, num_trials=config.num_trials)

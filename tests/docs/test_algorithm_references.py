@@ -33,15 +33,7 @@ LINKING = [
 ]
 MODELS = {
     "RunConfig": "",
-    "ReinforceSettings": "strategy.",
-    "PPOSettings": "strategy.",
-    "PQTSettings": "strategy.",
-    "RandomSettings": "strategy.",
-    "ThompsonSettings": "strategy.",
-    "EvolutionSettings": "strategy.",
-    "LargeScaleEvolutionSettings": "strategy.",
-    "QLearningSettings": "strategy.",
-    "OptunaSettings": "strategy.",
+    **{entry.settings.__name__: "strategy." for entry in config.STRATEGIES.values()},
     "ImageSettings": "evaluate.",
     "TextSettings": "evaluate.",
     "FunctionSettings": "evaluate.",
@@ -216,3 +208,12 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
         if not target.exists() or (fragment and target.suffix == ".md" and fragment not in anchors(target)):
             dead.append(link)
     assert dead == []
+
+
+def test_the_page_on_comparing_lists_every_strategy() -> None:
+    page = (ROOT / "docs" / "comparing.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", page, re.MULTILINE))
+    assert set(rows) == set(config.STRATEGIES)
+    for name, entry in config.STRATEGIES.items():
+        has_settings = set(entry.settings.model_fields) > {"name"}
+        assert has_settings == (f"(algorithm.md#{entry.settings.__name__.lower()})" in rows[name])

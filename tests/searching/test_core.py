@@ -1,7 +1,7 @@
 """The search core under a virtual clock: children end in any order, on any number of workers, across restarts."""
 
-import heapq
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +12,7 @@ from netwright.searching.loop import drive
 from netwright.searching.store import Store
 from netwright.spaces.decisions import Choice
 from netwright.spaces.programs import space
+from netwright.testing.virtual_clock import VirtualExecutor, log_normal
 from netwright.trials import MAX_ATTEMPTS, Failure, FailureKind, Measurement, Outcome, StrategyState, TrialState
 
 
@@ -29,21 +30,16 @@ class KilledError(Exception):
     """Stands for kill -9 of the search."""
 
 
-class VirtualExecutor:
-    """Implements `Executor`: jobs take random virtual times on `workers` workers and end in that order."""
+class RecordingExecutor(VirtualExecutor):
+    """Records what is submitted, stops the search after `kill_after` outcomes, and returns the failures it is given."""
 
     def __init__(self, workers, seed, *, outcome_of=None, kill_after=None):
-        self._free = [0.0] * workers
-        self._rng = random.Random(seed)
-        self._ends, self._clock, self._left = [], 0.0, kill_after
-        self._outcome_of = outcome_of or (lambda job: Measurement({"value": value(job.architecture)}))
-        self.submitted, self.most_in_flight = [], 0
+        evaluate = outcome_of or (lambda job: Measurement({"value": value(job.architecture)}))
+        super().__init__(evaluate, slots=workers, seconds=log_normal(1.0, seed=seed))
+        self._left, self.submitted, self.most_in_flight = kill_after, [], 0
 
     def submit(self, job):
-        begin = max(heapq.heappop(self._free), self._clock)
-        end = begin + self._rng.expovariate(1)
-        heapq.heappush(self._free, end)
-        heapq.heappush(self._ends, (end, len(self.submitted), job))
+        super().submit(job)
         self.submitted.append(job)
         self.most_in_flight = max(self.most_in_flight, len(self._ends))
 
@@ -51,16 +47,9 @@ class VirtualExecutor:
         if self._left == 0:
             raise KilledError
         self._left = None if self._left is None else self._left - 1
-        self._clock, _, job = heapq.heappop(self._ends)
-        result = self._outcome_of(job)
-        measured = isinstance(result, Measurement)
-        return [Outcome(job.number, result if measured else None, None if measured else result, 1.0)]
-
-    def now(self):
-        return self._clock
-
-    def close(self):
-        self._ends.clear()
+        (outcome,) = super().wait()
+        failed = isinstance(outcome.measurement, Failure)
+        return [replace(outcome, measurement=None, failure=outcome.measurement) if failed else outcome]
 
 
 def config(**changes):
@@ -86,9 +75,9 @@ def history(trials):
 @pytest.mark.parametrize("strategy", [ReinforceSettings(learning_rate=0.05), RandomSettings()], ids=lambda s: s.name)
 def test_the_search_is_the_same_on_any_number_of_workers(lag, strategy):
     settings = config(lag=lag, strategy=strategy)
-    first, store = run(settings, VirtualExecutor(1, seed=0))
+    first, store = run(settings, RecordingExecutor(1, seed=0))
     for workers in (2, 7, 64):
-        core, other = run(settings, VirtualExecutor(workers, seed=workers))
+        core, other = run(settings, RecordingExecutor(workers, seed=workers))
         assert history(core.trials) == history(first.trials)
         assert other.updates() == store.updates()
         assert other.strategy_state() == store.strategy_state()
@@ -97,11 +86,11 @@ def test_the_search_is_the_same_on_any_number_of_workers(lag, strategy):
 @pytest.mark.parametrize("lag", [0, 1, 3])
 def test_the_search_is_the_same_across_kills_at_random_moments(tmp_path, lag):
     settings = config(lag=lag)
-    uninterrupted, _ = run(settings, VirtualExecutor(3, seed=0))
+    uninterrupted, _ = run(settings, RecordingExecutor(3, seed=0))
     rng = random.Random(lag)
     Store.create(tmp_path / "run", {}).close()
     for start in range(100):
-        executor = VirtualExecutor(3, seed=start, kill_after=rng.randrange(1, 4))
+        executor = RecordingExecutor(3, seed=start, kill_after=rng.randrange(1, 4))
         with Store.open(tmp_path / "run") as store:
             try:
                 core, _ = run(settings, executor, store)
@@ -116,7 +105,7 @@ def test_no_finished_child_is_trained_again_after_a_kill(tmp_path):
     finished_before = set()
     Store.create(tmp_path / "run", {}).close()
     for start in range(100):
-        executor = VirtualExecutor(3, seed=start, kill_after=3)
+        executor = RecordingExecutor(3, seed=start, kill_after=3)
         with Store.open(tmp_path / "run") as store:
             try:
                 run(config(), executor, store)
@@ -134,14 +123,14 @@ def test_a_reader_sees_one_moment(tmp_path, writes):
     folder = tmp_path / "run"
     writer = Store.create(folder, {})
     with pytest.raises(KilledError):
-        run(config(), VirtualExecutor(3, seed=0, kill_after=12), writer)
+        run(config(), RecordingExecutor(3, seed=0, kill_after=12), writer)
     if writes == "anew":
         writer.close()
     with Store.read(folder) as reader:
         ended = {trial.number for trial in reader.trials() if trial.state.finished}
         if writes == "anew":
             writer = Store.open(folder)
-        run(config(), VirtualExecutor(3, seed=1), writer)
+        run(config(), RecordingExecutor(3, seed=1), writer)
         writer.close()
         learned = reader.learned()
         assert {trial.number for trial in reader.trials() if trial.state.finished} == ended
@@ -153,7 +142,7 @@ def test_a_reader_sees_one_moment(tmp_path, writes):
 
 @pytest.mark.parametrize("lag", [0, 2])
 def test_batches_are_drawn_with_the_policy_that_the_lag_says(lag):
-    core, store = run(config(lag=lag), VirtualExecutor(64, seed=1))
+    core, store = run(config(lag=lag), RecordingExecutor(64, seed=1))
     versions = [trial.proposal.policy_version for trial in core.trials]
     assert versions == [max(0, number // 4 - lag) for number in range(len(versions))]
     assert [update.round for update in store.updates()] == list(range(15))
@@ -161,16 +150,16 @@ def test_batches_are_drawn_with_the_policy_that_the_lag_says(lag):
 
 @pytest.mark.parametrize("lag", [0, 1, 3])
 def test_no_more_children_are_in_flight_than_the_lag_allows(lag):
-    executor = VirtualExecutor(64, seed=1)
+    executor = RecordingExecutor(64, seed=1)
     run(config(lag=lag, reuse=False), executor)
     assert executor.most_in_flight == (lag + 1) * 4
 
 
 def test_asking_for_more_later_gives_the_same_search_as_asking_at_once():
-    at_once, _ = run(config(num_trials=50), VirtualExecutor(5, seed=1))
+    at_once, _ = run(config(num_trials=50), RecordingExecutor(5, seed=1))
     store = Store.in_memory({})
     for limit in (1, 13, 14, 29, 50):
-        core, _ = run(config(num_trials=limit), VirtualExecutor(5, seed=limit), store)
+        core, _ = run(config(num_trials=limit), RecordingExecutor(5, seed=limit), store)
         assert all(trial.state.finished for trial in core.trials[:limit])
         assert not any(trial.state.finished for trial in core.trials[limit:])
     assert history(core.trials) == history(at_once.trials)
@@ -179,22 +168,22 @@ def test_asking_for_more_later_gives_the_same_search_as_asking_at_once():
 def test_a_state_without_the_number_of_learned_batches_is_taken_for_the_last_one():
     """As an earlier netwright stored it, after every batch."""
     store = Store.in_memory({})
-    run(config(num_trials=29), VirtualExecutor(5, seed=1), store)
+    run(config(num_trials=29), RecordingExecutor(5, seed=1), store)
     state = store.strategy_state()
     values = {name: value for name, value in state.values.items() if name != LEARNED}
     store.commit([], [], StrategyState(values, state.tensors))
-    core, _ = run(config(num_trials=50), VirtualExecutor(5, seed=2), store)
-    assert history(core.trials) == history(run(config(num_trials=50), VirtualExecutor(5, seed=1))[0].trials)
+    core, _ = run(config(num_trials=50), RecordingExecutor(5, seed=2), store)
+    assert history(core.trials) == history(run(config(num_trials=50), RecordingExecutor(5, seed=1))[0].trials)
 
 
 def test_an_incomplete_last_batch_is_drawn_whole_and_not_learned():
-    core, store = run(config(num_trials=10), VirtualExecutor(2, seed=1))
+    core, store = run(config(num_trials=10), RecordingExecutor(2, seed=1))
     assert len(core.trials) % 4 == 0
     assert len(store.updates()) == 2
 
 
 def test_duplicates_take_over_the_measurement_of_the_first_and_are_learned_from():
-    executor = VirtualExecutor(3, seed=0)
+    executor = RecordingExecutor(3, seed=0)
     core, _ = run(config(), executor)
     architectures = [str(job.architecture) for job in executor.submitted]
     assert len(architectures) == len(set(architectures)) < 60
@@ -205,7 +194,7 @@ def test_duplicates_take_over_the_measurement_of_the_first_and_are_learned_from(
 
 
 def test_without_reuse_everything_is_trained_from_its_own_seed():
-    executor = VirtualExecutor(3, seed=0)
+    executor = RecordingExecutor(3, seed=0)
     run(config(reuse=False), executor)
     assert len(executor.submitted) == 60
     assert len({job.seed for job in executor.submitted}) == 60
@@ -221,14 +210,14 @@ def test_a_lost_worker_is_tried_again_and_never_learned_from():
         first_seen.add(job.number)
         return lost
 
-    steady, _ = run(config(), VirtualExecutor(3, seed=0))
-    shaky, _ = run(config(), VirtualExecutor(3, seed=0, outcome_of=lose_once))
+    steady, _ = run(config(), RecordingExecutor(3, seed=0))
+    shaky, _ = run(config(), RecordingExecutor(3, seed=0, outcome_of=lose_once))
     assert history(shaky.trials) == history(steady.trials)
 
     def lose_always(job):
         return lost if job.architecture == steady.trials[0].proposal.architecture else Measurement({"value": 0.5})
 
-    executor = VirtualExecutor(3, seed=0, outcome_of=lose_always)
+    executor = RecordingExecutor(3, seed=0, outcome_of=lose_always)
     core, _ = run(config(num_trials=4), executor)
     assert core.trials[0].state is TrialState.FAILED
     assert core.trials[0].reward is None
@@ -248,7 +237,7 @@ def test_a_child_that_fails_gets_the_failure_reward_and_the_search_goes_on(resul
     def outcome_of(job):
         return result if job.architecture[0] == 3 else Measurement({"value": value(job.architecture)})
 
-    core, _ = run(config(failure_reward=-0.25), VirtualExecutor(3, seed=0, outcome_of=outcome_of))
+    core, _ = run(config(failure_reward=-0.25), RecordingExecutor(3, seed=0, outcome_of=outcome_of))
     failed = [trial for trial in core.trials[:60] if trial.proposal.architecture[0] == 3]
     assert failed
     assert all(trial.state is TrialState.FAILED and trial.reward == -0.25 and trial.error for trial in failed)

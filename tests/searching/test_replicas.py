@@ -268,7 +268,7 @@ def test_a_replay_notices_what_was_changed(replicas):
     settings = config(replicas=replicas)
     _, store, _ = searched(settings)
     assert replay(settings, store).digest == replay(settings, store).digest
-    with pytest.raises(RunError, match="trial 0 is drawn with other actions"):
+    with pytest.raises(RunError, match="trial 0 is sampled with other actions"):
         replay(settings.changed(seed=1), store)
     store._connection.execute("UPDATE trials SET reward = reward + 0.01 WHERE number = 8")
     with pytest.raises(RunError, match=f"update {store.learned().index(4)} gives"):

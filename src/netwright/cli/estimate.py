@@ -17,7 +17,7 @@ def print_estimates(config: RunConfig, placement: Placement) -> None:
     with progress.status("the same for the paper's setting"):
         paper = estimate_paper(placement)
     console.print(described_paper(paper), highlight=False, markup=False)
-    if placement.executor == "ray":
+    if placement.on_cluster:
         note = f"timed here: as if all {search.workers} workers of the cluster (--workers) were like this machine's"
         console.print(note, highlight=False, markup=False)
     console.print(f"hardware: {hardware()}", style="dim", highlight=False, markup=False)

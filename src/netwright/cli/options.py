@@ -1,13 +1,19 @@
 """Every argument and option of the command line, each declared once."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from netwright.config import STRATEGIES
+from netwright.execution.factory import EXECUTORS
 
 REPLICAS_PANEL = "Replicas of the controller"
+
+if TYPE_CHECKING:
+    ExecutorName = str
+else:
+    ExecutorName = Literal[tuple(EXECUTORS)]
 
 # Arguments
 
@@ -98,7 +104,11 @@ TrialsOption = Annotated[
 SeedOption = Annotated[int, typer.Option("--seed", help="The same seed gives the same search.")]
 StrategyOption = Annotated[
     str | None,
-    typer.Option("--strategy", help=f"The search strategy: {', '.join(STRATEGIES)}. [dim]Default: the recipe's[/]"),
+    typer.Option(
+        "--strategy",
+        help=f"The search strategy: {', '.join(f'{name} ({entry.help})' for name, entry in STRATEGIES.items())}. "
+        "[dim]Default: the recipe's[/]",
+    ),
 ]
 SettingsOption = Annotated[
     list[str] | None,
@@ -171,9 +181,10 @@ WorkersOption = Annotated[
     ),
 ]
 ExecutorOption = Annotated[
-    Literal["local", "ray"] | None,
+    ExecutorName | None,
     typer.Option(
-        "--executor", help="Train children in processes of this machine or on a Ray cluster. [dim]Default: local[/]"
+        "--executor",
+        help=f"Train children in {' or '.join(entry.help for entry in EXECUTORS.values())}. [dim]Default: local[/]",
     ),
 ]
 AddressOption = Annotated[

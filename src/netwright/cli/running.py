@@ -6,7 +6,6 @@ It brings torch, so the commands import it when they are called.
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import typer
 from rich.console import Console
@@ -29,7 +28,7 @@ def placement_with(
     *,
     workers: int | None,
     data: Path | None,
-    executor: Literal["local", "ray"] | None,
+    executor: str | None,
     address: str | None,
     gpus_per_child: float | None,
 ) -> Placement:
@@ -41,7 +40,7 @@ def placement_with(
         placement = replace(placement, executor=executor, workers=None, address=None, gpus_per_child=None)
     return replace(
         placement,
-        workers=workers or placement.workers or (default_workers(config) if placement.executor == "local" else None),
+        workers=workers or placement.workers or (default_workers(config) if not placement.on_cluster else None),
         data=data.resolve() if data else placement.data,
         address=address or placement.address,
         gpus_per_child=placement.gpus_per_child if gpus_per_child is None else gpus_per_child,

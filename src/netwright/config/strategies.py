@@ -21,7 +21,6 @@ __all__ = [
     "QLearningSettings",
     "RandomSettings",
     "ReinforceSettings",
-    "StrategySettings",
     "ThompsonSettings",
     "strategy_settings",
 ]
@@ -33,7 +32,10 @@ class StrategySettings(Settings):
     """What the settings of all strategies have."""
 
     has_replicas: ClassVar[bool] = False
-    """Whether the strategy's module has `with_replicas`: replicas of it can compute gradients in parallel."""
+    """Whether replicas can compute the strategy's gradients in parallel.
+
+    Its module then has `with_replicas`, and its settings have the `learning_rate` of the shards.
+    """
     name: str
 
 
@@ -153,19 +155,19 @@ class StrategyEntry:
 
 
 STRATEGIES: dict[str, StrategyEntry] = {
-    "reinforce": StrategyEntry(
-        ReinforceSettings, "netwright.strategies.reinforce", "REINFORCE, the paper's controller"
-    ),
+    "reinforce": StrategyEntry(ReinforceSettings, "netwright.strategies.reinforce", "the paper's controller"),
     "ppo": StrategyEntry(PPOSettings, "netwright.strategies.ppo", "proximal policy optimisation"),
     "pqt": StrategyEntry(PQTSettings, "netwright.strategies.pqt", "priority queue training"),
-    "thompson": StrategyEntry(ThompsonSettings, "netwright.strategies.thompson", "Thompson sampling near the best"),
+    "thompson": StrategyEntry(
+        ThompsonSettings, "netwright.strategies.thompson", "mutations of the best, chosen by Thompson sampling"
+    ),
     "evolution": StrategyEntry(EvolutionSettings, "netwright.strategies.evolution", "aging evolution"),
     "large-scale-evolution": StrategyEntry(
-        LargeScaleEvolutionSettings, "netwright.strategies.large_scale_evolution", "evolution by pairs"
+        LargeScaleEvolutionSettings, "netwright.strategies.large_scale_evolution", "evolution by tournaments of two"
     ),
-    "q-learning": StrategyEntry(QLearningSettings, "netwright.strategies.q_learning", "Q-learning, MetaQNN"),
-    "optuna": StrategyEntry(OptunaSettings, "netwright.strategies.optuna", "a sampler of Optuna, by default TPE"),
-    "random": StrategyEntry(RandomSettings, "netwright.strategies.random_search", "uniform sampling"),
+    "q-learning": StrategyEntry(QLearningSettings, "netwright.strategies.q_learning", "MetaQNN's tabular Q-learning"),
+    "optuna": StrategyEntry(OptunaSettings, "netwright.strategies.optuna", "TPE or another sampler of Optuna"),
+    "random": StrategyEntry(RandomSettings, "netwright.strategies.random_search", "uniformly at random"),
 }
 """All strategies by name. The command line, the exported names and the check of the documentation derive from it."""
 

@@ -5,7 +5,6 @@ This is the policy of the REINFORCE baseline of NAS-Bench-201 (Dong & Yang 2020)
 Shapes: M sequences, D choices of all sequences, N options of the largest choice, B bits of all subsets.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -106,10 +105,8 @@ class IndependentPolicy:
     def sample(self, episodes: Sequence[Episode], rngs: Sequence[np.random.Generator]) -> None:
         """Sample an action for every decision of new episodes, in place; episode k is sampled with rngs[k] only."""
         for episode, rng in zip(episodes, rngs, strict=True):
-            asked: Counter[str] = Counter()
             while (decision := episode.decision) is not None:
-                logits = (self.weights[self.meet(decision, asked[decision.name])] / self.temperature).double()
-                asked[decision.name] += 1
+                logits = (self.weights[self.meet(decision, episode.occurrence)] / self.temperature).double()
                 if isinstance(decision, Choice):
                     episode.act(sample_options(logits.numpy()[None], np.array([decision.allowed]), [rng])[0])
                 else:
@@ -120,10 +117,9 @@ class IndependentPolicy:
         """Return log-probability and entropy in nats, each [M], of M complete episodes; differentiable."""
         places = _Places()
         for sequence, episode in enumerate(episodes):
-            asked: Counter[str] = Counter()
-            for decision, action in zip(episode.decisions, episode.actions, strict=True):
-                places.add(sequence, self.meet(decision, asked[decision.name]), decision, action)
-                asked[decision.name] += 1
+            steps = zip(episode.decisions, episode.occurrences, episode.actions, strict=True)
+            for decision, occurrence, action in steps:
+                places.add(sequence, self.meet(decision, occurrence), decision, action)
         padding = torch.zeros(1, requires_grad=True)
         logits = torch.cat([padding, *(self.weights[name] for name in places.first)]) / self.temperature
         log_probs = entropies = torch.zeros(len(episodes))

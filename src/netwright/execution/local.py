@@ -6,30 +6,24 @@ of a script or notebook arrive.
 """
 
 import contextlib
-import ctypes
 import os
 import queue
 import signal
-import sys
-import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import resource_tracker
-from multiprocessing.process import BaseProcess
 from typing import Any
-from weakref import WeakSet
 
 import cloudpickle
 import pebble
 from loky.backend import resource_tracker as loky_tracker
-from loky.backend.context import LokyContext
-from loky.backend.process import LokyProcess
 
 from netwright.errors import RunError
 from netwright.execution.attempts import attempt
 from netwright.execution.interface import Evaluate
+from netwright.execution.process import WorkerContext, start_worker, work
 from netwright.execution.signals import interruptions_held_back
 from netwright.trials import Failure, FailureKind, Job, Measurement, Outcome, RemoteTask
 
@@ -37,8 +31,6 @@ SECONDS_BETWEEN_LOOKS = 0.5
 """How often it is seen whether the pool still works."""
 MAX_POOLS = 3
 """Pools that may break one after the other without an outcome."""
-TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # malloc.h
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class LocalExecutor:
@@ -55,7 +47,7 @@ class LocalExecutor:
         self._jobs: dict[int, Job] = {}
         """Those that are submitted and have not ended, by their numbers."""
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
-        self._context = _Context()
+        self._context = WorkerContext()
         self._num_broken, self._why_broken = 0, ""
         """Pools in a row."""
         self._pool = self._started_pool()
@@ -64,7 +56,7 @@ class LocalExecutor:
         pool = pebble.ProcessPool(
             max_workers=self._workers,
             context=self._context,
-            initializer=_start_worker,
+            initializer=start_worker,
             initargs=self._start_of_worker,
         )
         _start_ignoring_sigint(pool)
@@ -86,7 +78,7 @@ class LocalExecutor:
     def _schedule(self, job: Job) -> None:
         pickled = cloudpickle.dumps(job)
         with interruptions_held_back(), contextlib.suppress(RuntimeError):  # a broken pool, which `wait` replaces
-            future = self._pool.schedule(_work, args=(pickled,), timeout=self._time_limit)
+            future = self._pool.schedule(work, args=(pickled,), timeout=self._time_limit)
             submitted = time.monotonic()
             future.add_done_callback(lambda ended: self._collect(job, ended, submitted))
 
@@ -166,27 +158,6 @@ def _start_ignoring_sigint(pool: pebble.ProcessPool) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, held_back)
 
 
-class _Worker(LokyProcess):  # type: ignore[misc]
-    """A process that never ends by itself, so that it has failed however it ends; pebble forgets jobs of other ones."""
-
-    @property
-    def exitcode(self) -> int | None:
-        """None while it lives, and never 0."""
-        return 1 if super().exitcode == 0 else super().exitcode
-
-
-class _Context(LokyContext):  # type: ignore[misc]
-    """Loky's way of starting processes; knows those that it started and that may still run."""
-
-    def __init__(self) -> None:
-        self.started: WeakSet[BaseProcess] = WeakSet()
-
-    def Process(self, *args: Any, **kwargs: Any) -> BaseProcess:  # noqa: N802
-        process: BaseProcess = _Worker(*args, **kwargs)
-        self.started.add(process)
-        return process
-
-
 def usable_cores() -> int:
     """The cores that this process may use; all of the machine's where the system does not say."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -194,48 +165,3 @@ def usable_cores() -> int:
 
 def _no_child(job: Job) -> Measurement:
     raise AssertionError(f"{job} is trained in a worker")
-
-
-_evaluate: Evaluate | None = None
-"""In a worker: what to call, received once."""
-
-
-def keep_freed_memory() -> None:
-    """Have the C library keep what one training step frees for the next one, instead of giving its pages back.
-
-    Some percent of a child's time goes into fetching the same pages again at every step. Only blocks up to 32 MiB are
-    kept; does nothing where the C library is not glibc.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        glibc = ctypes.CDLL("libc.so.6")
-        glibc.mallopt(MMAP_THRESHOLD, 32 << 20)
-        glibc.mallopt(TRIM_THRESHOLD, 1 << 30)
-
-
-def _start_worker(pickled: bytes, parent: int, threads: int) -> None:
-    global _evaluate
-    threading.Thread(target=_exit_with, args=(parent,), daemon=True).start()
-    _evaluate = load_evaluate(pickled, threads)
-
-
-def load_evaluate(pickled: bytes, threads: int) -> Evaluate:
-    """In a worker process: unpickle what it calls, and have all computations use so many threads."""
-    # Before the numerical libraries are imported by what is unpickled: they read these once.
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
-    keep_freed_memory()
-    evaluate: Evaluate = cloudpickle.loads(pickled)
-    if torch := sys.modules.get("torch"):
-        torch.set_num_threads(threads)
-    return evaluate
-
-
-def _exit_with(parent: int) -> None:
-    """A worker whose parent was killed would train to the end of its child for nobody."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
-
-
-def _work(pickled: bytes) -> Outcome:
-    assert _evaluate is not None
-    return attempt(_evaluate, cloudpickle.loads(pickled))

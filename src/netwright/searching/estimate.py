@@ -102,7 +102,7 @@ def estimate_paper(placement: Placement) -> Estimate:
 def _estimate(config: RunConfig, probe: Probe, placement: Placement, *, num_probes: int, opening: float) -> Estimate:
     sample = _sample(config, probe.images)
     workers = placement.workers or default_workers(config)
-    at_once = min(workers, default_workers(config)) if placement.executor == "ray" else workers
+    at_once = min(workers, default_workers(config)) if placement.on_cluster else workers
     measured, starting = _timed(probe, _probed(sample, num_probes, config.seed), at_once, config.seed)
     predicted, error = _line(sample.multiply_adds, measured)
 

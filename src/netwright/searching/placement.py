@@ -3,7 +3,6 @@
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 
@@ -11,10 +10,10 @@ from netwright.architectures.values import JsonObject
 from netwright.config import RunConfig
 from netwright.controller.shards import Shards
 from netwright.errors import ConfigError
-from netwright.execution.in_process import InProcessExecutor
+from netwright.execution import factory
+from netwright.execution.factory import EXECUTORS
 from netwright.execution.interface import Evaluate, Executor
-from netwright.execution.local import LocalExecutor, usable_cores
-from netwright.execution.on_ray import RayExecutor
+from netwright.execution.local import usable_cores
 from netwright.execution.on_ray.parameter_shards import RayShards
 
 
@@ -32,27 +31,32 @@ class Placement:
     """The folder or file with the task's data, or with a user's own; None searches or downloads it."""
     verify: bool = True
     """Whether files must be the official ones."""
-    executor: Literal["local", "ray"] = "local"
-    """Processes of this machine, or of a Ray cluster."""
+    executor: str = "local"
+    """A name in `EXECUTORS`: processes of this machine, or of a Ray cluster."""
     address: str | None = None
     """The address of the Ray cluster; None starts one on this machine."""
     gpus_per_child: float | None = None
     """On Ray; None is one GPU if there are GPUs."""
 
     def __post_init__(self) -> None:
-        if self.executor not in ("local", "ray"):
-            raise ConfigError(f"executor is 'local' or 'ray'; got {self.executor!r}")
-        if self.executor == "local" and (self.address is not None or self.gpus_per_child is not None):
+        if self.executor not in EXECUTORS:
+            raise ConfigError(f"executor is {' or '.join(map(repr, EXECUTORS))}; got {self.executor!r}")
+        if not self.on_cluster and (self.address is not None or self.gpus_per_child is not None):
             raise ConfigError(
                 "--address and --gpus-per-child (address and gpus_per_child in Python) are for children on a Ray "
                 "cluster; add --executor ray"
             )
 
     @property
+    def on_cluster(self) -> bool:
+        """Whether children run on a cluster."""
+        return EXECUTORS[self.executor].on_cluster
+
+    @property
     def in_words(self) -> str:
         """A phrase for messages."""
-        if self.executor == "ray":
-            return f"on {self.workers or 'all'} workers of a Ray cluster"
+        if self.on_cluster:
+            return f"on {self.workers or 'all'} workers of {EXECUTORS[self.executor].help}"
         return "in this process" if self.workers is None else f"on {self.workers} workers"
 
     def to_json(self) -> JsonObject:
@@ -74,17 +78,14 @@ def default_workers(config: RunConfig) -> int:
 
 def make_executor(config: RunConfig, evaluate: Evaluate, placement: Placement) -> Executor:
     """Start the workers that `placement` describes; without a number of workers children run in this process."""
-    if placement.executor == "ray":
-        return RayExecutor(
-            evaluate,
-            address=placement.address,
-            workers=placement.workers,
-            gpus_per_child=placement.gpus_per_child,
-            time_limit=config.time_limit_seconds,
-        )
-    if placement.workers is None:
-        return InProcessExecutor(evaluate)
-    return LocalExecutor(evaluate, workers=placement.workers, time_limit=config.time_limit_seconds)
+    return factory.make_executor(
+        placement.executor,
+        evaluate,
+        workers=placement.workers,
+        time_limit=config.time_limit_seconds,
+        address=placement.address,
+        gpus_per_child=placement.gpus_per_child,
+    )
 
 
 def check_room(config: RunConfig, executor: Executor, placement: Placement) -> None:

@@ -11,8 +11,8 @@ import cloudpickle
 
 from netwright.errors import DataError
 from netwright.execution.attempts import attempt
-from netwright.execution.local import load_evaluate
 from netwright.execution.on_ray.cluster import import_ray
+from netwright.execution.process import load_evaluate
 
 MAX_OUTPUT = 4000
 """Characters of a worker's output that are kept with its failure."""
