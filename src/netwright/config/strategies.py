@@ -1,4 +1,4 @@
-"""Settings of those who choose."""
+"""Settings of the strategies."""
 
 from typing import Literal, get_args
 
@@ -25,7 +25,7 @@ class ReinforceSettings(Settings):
 
 
 class PPOSettings(Settings):
-    """Proximal policy optimisation (Schulman et al. 2017) as NASNet has it (Zoph et al. 2018, appendix A).
+    """Proximal policy optimisation (Schulman et al. 2017) as used for NASNet (Zoph et al. 2018, appendix A).
 
     NASNet's 20 architectures per update are the run's `batch_size`.
     """
@@ -39,7 +39,7 @@ class PPOSettings(Settings):
     baseline_decay: Fraction = 0.95  # per batch; NASNet
     entropy_weight: NonNegative = 0.00001  # relative to the reward's scale; NASNet
     temperature: Positive = 1.0  # above 1 adds noise to the samples; none in NASNet
-    clip: Share = 0.2  # how far a probability may move from the one drawn with; ours, as Schulman's. NASNet names none
+    clip: Share = 0.2  # maximum change of the probability ratio; ours, as Schulman's. NASNet names none
     num_epochs: PositiveInt = 4  # gradient steps on one batch; ours, NASNet names none
 
 
@@ -61,19 +61,19 @@ class PQTSettings(Settings):
 
 
 class RandomSettings(Settings):
-    """Random search: nothing to set."""
+    """Random search; it has no settings."""
 
     name: Literal["random"] = "random"
 
 
 class ThompsonSettings(Settings):
-    """Thompson sampling close to the best, with a critic of decisions and pairs of them."""
+    """Thompson sampling near the best architectures, with a surrogate of decisions and pairs of them."""
 
     name: Literal["thompson"] = "thompson"
-    num_random: PositiveInt = 10  # trials at first; ours
-    num_best: PositiveInt = 10  # architectures that are changed; ours
-    max_changes: PositiveInt = 3  # decisions changed at once, 1 to so many; ours
-    num_candidates: PositiveInt = 100  # changed architectures among which the critic chooses; ours
+    num_random: PositiveInt = 10  # random trials at the start; ours
+    num_best: PositiveInt = 10  # best architectures that are mutated; ours
+    max_changes: PositiveInt = 3  # maximum number of decisions changed at once; ours
+    num_candidates: PositiveInt = 100  # mutations ranked by the surrogate for each proposal; ours
 
 
 class EvolutionSettings(Settings):
@@ -81,8 +81,8 @@ class EvolutionSettings(Settings):
 
     name: Literal["evolution"] = "evolution"
     population: PositiveInt = 100  # individuals; Real. The first ones are random
-    sample: PositiveInt = 25  # individuals, with replacement, of which the best is a parent; Real
-    aging: bool = True  # the oldest dies; without, the worst of the sample
+    sample: PositiveInt = 25  # individuals, sampled with replacement, of which the best is the parent; Real
+    aging: bool = True  # the oldest is removed; without, the worst of the sample
 
 
 class LargeScaleEvolutionSettings(Settings):
@@ -121,14 +121,14 @@ StrategySettings = (
     | OptunaSettings
     | RandomSettings
 )
-"""Who chooses; the name tells them apart."""
+"""Settings of any strategy, discriminated by `name`."""
 STRATEGIES: dict[str, type[StrategySettings]] = {
     settings.model_fields["name"].default: settings for settings in get_args(StrategySettings)
 }
 
 
 def strategy_settings(strategy: str | StrategySettings) -> StrategySettings:
-    """The settings that a strategy's name stands for, at their defaults; settings pass through."""
+    """Return the default settings of a named strategy; settings are returned unchanged."""
     if not isinstance(strategy, str):
         return strategy
     if strategy not in STRATEGIES:
