@@ -1,4 +1,4 @@
-"""A stored run gone through again: the order in which its batches were learned gives its parameters, bit for bit."""
+"""Replay of a stored run: its order of learning reproduces the parameters bit for bit."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -19,20 +19,20 @@ from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 @dataclass(frozen=True)
 class Replayed:
-    """What was gone through and came out equal."""
+    """The summary of a successful replay."""
 
     num_drawn: int
-    """Trials that were drawn again, with the same actions from the same versions."""
+    """Trials sampled again, with equal actions and policy versions."""
     num_updates: int
-    """Batches that were learned again, with the same numbers for people."""
+    """Batches learned again, with equal metrics."""
     num_numbers: int
-    """Numbers in the tensors that the store keeps of the strategy."""
+    """Number of elements in the stored tensors of the strategy."""
     digest: str
     """The SHA-256 of these tensors, for comparing runs."""
 
 
 def replay(config: RunConfig, store: Store) -> Replayed:
-    """Draw and learn every batch of a run in the stored order, and hold everything against what is stored.
+    """Sample and learn every batch of a run in the stored order, and compare all results with the stored ones.
 
     No child is trained; rewards are those in the store. `RunError` at the first difference: a reward or a setting was
     changed, or this machine or this torch computes other last digits than those of the run.
@@ -62,7 +62,7 @@ def replay(config: RunConfig, store: Store) -> Replayed:
 
 
 class _Checked:
-    """A strategy that is held against what a store has of it; implements `Strategy`."""
+    """Compares a strategy's results with the stored ones; implements `Strategy`."""
 
     def __init__(
         self, strategy: Strategy, trials: Sequence[Trial], updates: Sequence[Update], kept: int | None
@@ -73,7 +73,7 @@ class _Checked:
         self._state: StrategyState | None = None
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
-        """The same actions, drawn from the same version."""
+        """Return the proposals after comparing actions and policy versions."""
         proposals = self._strategy.propose(ticket)
         for trial, proposal in zip(self._trials[ticket.first :], proposals, strict=False):
             stored = trial.proposal
@@ -82,7 +82,7 @@ class _Checked:
         return proposals
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
-        """The same numbers for people, without those that the core adds."""
+        """Return the update after comparing its metrics, without those added by the core."""
         if self._num_learned == self._kept:
             self._state = self._strategy.state()
         update = self._strategy.observe(ticket, trials)
@@ -93,16 +93,16 @@ class _Checked:
         return update
 
     def state(self) -> StrategyState:
-        """The state where the store's was taken."""
+        """Return the state at the point where the stored one was taken."""
         return self._state or self._strategy.state()
 
     def restore(self, state: StrategyState) -> None:
-        """Never: a replay begins at the beginning."""
+        """Not supported: a replay always starts at the beginning."""
         raise NotImplementedError
 
 
 def _kept(state: StrategyState) -> Mapping[str, Tensor]:
-    """The tensors of a state without the snapshots, which after a restart may know fewer unused weights."""
+    """The tensors of a state without the snapshots, which may hold fewer unused weights after a restart."""
     tensors = safetensors.torch.load(state.tensors) if state.tensors else {}
     return {name: value for name, value in tensors.items() if not name.startswith("snapshot/")}
 

@@ -74,7 +74,7 @@ class Evolution:
             self._population.remove(min(self._sample(ticket, index), key=lambda individual: individual.reward))
 
     def _sample(self, ticket: Ticket, index: int) -> Sequence[Observation]:
-        """Those among whom the parent of the batch's child number `index` is chosen."""
+        """The tournament that selects the parent of child `index` of the batch."""
         return self._rng("sample", ticket, index).choices(self._population, k=self._sample_size)
 
     def _mutated(self, parent: Episode, rng: random.Random) -> Episode:
@@ -84,11 +84,11 @@ class Evolution:
         return random.Random(derive_seed(self._seed, what, ticket.replica, ticket.round, index))
 
     def state(self) -> StrategyState:
-        """The population."""
+        """Return the population, oldest first."""
         population = [individual.to_json() for individual in self._population]
         return StrategyState({"population": population, "num_updates": self._num_updates})
 
     def restore(self, state: StrategyState) -> None:
-        """Go on with the population of `state`."""
+        """Continue with the population of `state`."""
         self._population = [Observation.from_json(each) for each in state.values["population"]]
         self._num_updates = state.values["num_updates"]
