@@ -1,4 +1,4 @@
-"""The values that cross borders: what is proposed, what is to be trained, what was measured, what is kept.
+"""The records passed between strategy, core, executor and store.
 
 strategy -> Proposal -> core -> Job -> executor -> Outcome -> core -> Trial -> store, strategy
 """
@@ -15,26 +15,26 @@ from netwright.spaces.decisions import Actions
 
 
 class TrialState(StrEnum):
-    """Where a trial stands."""
+    """The state of a trial."""
 
     QUEUED = "queued"
-    """Drawn, and waiting: for a free place, for a trial with the same architecture, or for a higher trial limit."""
+    """Proposed; waiting for a free worker, a trial of the same architecture, or a higher trial limit."""
     RUNNING = "running"
     """Handed to an executor."""
     DONE = "done"
     FAILED = "failed"
-    """Trained without a result; `error` says why."""
+    """Ended without a measurement; `error` holds the reason."""
     REJECTED = "rejected"
-    """Not trained, because it broke a limit of the run."""
+    """Not trained, because it exceeds a limit of the run."""
 
     @property
     def finished(self) -> bool:
-        """Whether nothing more will happen to the trial."""
+        """Whether the state is final."""
         return self not in (TrialState.QUEUED, TrialState.RUNNING)
 
 
 class FailureKind(StrEnum):
-    """Why a child gave no measurement."""
+    """The reason why a child has no measurement."""
 
     EXCEPTION = "exception"
     NOT_FINITE = "not finite"
@@ -44,12 +44,12 @@ class FailureKind(StrEnum):
 
     @property
     def is_infrastructure_failure(self) -> bool:
-        """Whether the machine failed and not the child: retried, and never learned from."""
+        """Whether the machine failed and not the child; such a job is retried and gives no reward."""
         return self is FailureKind.WORKER_LOST
 
 
 MAX_ATTEMPTS = 3
-"""How often a child is tried, or a chore, that ends with such a failure."""
+"""Maximum number of attempts at a job or remote task after infrastructure failures."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,10 @@ class Failure:
 
 @dataclass(frozen=True)
 class Proposal:
-    """An architecture as a strategy wrote it.
+    """An architecture proposed by a strategy.
 
     (`parameters` of the space, `actions`) always rebuild the same architecture. `policy_version` is the number of
-    updates that the policy had seen when it drew the actions.
+    updates of the policy before it sampled the actions.
     """
 
     parameters: Mapping[str, Any]
@@ -81,7 +81,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Job:
-    """One architecture to be trained from `seed`. `number` is the trial's, or any other that the sender chose."""
+    """One architecture to be trained from `seed`. `number` is the trial's, or another identifier of the sender."""
 
     number: int
     architecture: Any
@@ -90,7 +90,7 @@ class Job:
 
 @dataclass(frozen=True)
 class RemoteTask:
-    """Work of the strategy's own that any process may do, before it takes up another job; `number` is below 0."""
+    """Work of a strategy that any process may run, with priority over jobs; `number` is negative."""
 
     number: int
     work: Callable[[], Any]
@@ -98,16 +98,16 @@ class RemoteTask:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What training a child gave: numbers, and lists of numbers with one entry per epoch."""
+    """The result of training a child: numbers, and lists of numbers with one entry per epoch."""
 
     metrics: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of a job: a measurement (of a chore an `answer`) or a failure, after `seconds` of work.
+    """The result of a job: a measurement (of a remote task an `answer`) or a failure, after `seconds` of work.
 
-    `begun` is when the work began, in seconds since 1970; None where nobody knows.
+    `begun` is the start of the work in seconds since 1970; None if unknown.
     """
 
     number: int
@@ -119,28 +119,28 @@ class Outcome:
 
     @property
     def of_remote_task(self) -> bool:
-        """Whether it was no child's."""
+        """Whether it belongs to a remote task and not to a job."""
         return self.number < 0
 
     @property
     def lost(self) -> bool:
-        """Whether it says nothing of the child, so that the job is tried again."""
+        """Whether the infrastructure failed, so that the job is retried."""
         return self.failure is not None and self.failure.kind.is_infrastructure_failure
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One proposal and everything that became of it."""
+    """A proposal with its state and result."""
 
     number: int
     proposal: Proposal
     state: TrialState = TrialState.QUEUED
     reward: float | None = None
-    """What the strategy learned from; None where there is nothing to learn."""
+    """The value that the strategy learns from; None if the trial is not learned."""
     metrics: Mapping[str, Any] = field(default_factory=dict)
     seconds: float | None = None
     reused_from: int | None = None
-    """The trial with the same architecture whose measurement this one took over."""
+    """Number of the trial with the same architecture whose measurement this one reuses."""
     error: str | None = None
     failure_kind: FailureKind | None = None
 
@@ -150,7 +150,7 @@ class Trial:
         return fingerprint(self.proposal.architecture)
 
     def reusing(self, other: "Trial") -> "Trial":
-        """This trial with the result of `other`, a finished trial of the same architecture."""
+        """Return this trial with the result of `other`, a finished trial of the same architecture."""
         return replace(
             self,
             state=other.state,
@@ -165,7 +165,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Ticket:
-    """One batch to be drawn and later learned: trials `first` .. `first + size - 1`."""
+    """One batch to be sampled and later learned: trials `first` .. `first + size - 1`."""
 
     round: int
     first: int
@@ -175,7 +175,7 @@ class Ticket:
 
 @dataclass(frozen=True)
 class Update:
-    """What learning one batch did; `metrics` are numbers for people (baseline, gradient norm, ...)."""
+    """The record of learning one batch; `metrics` are reported only (baseline, gradient norm, ...)."""
 
     round: int
     metrics: Mapping[str, float]
@@ -183,16 +183,16 @@ class Update:
 
 @dataclass(frozen=True)
 class StrategyState:
-    """Everything a strategy needs to go on: JSON values, and tensors as safetensors bytes."""
+    """The complete state of a strategy: JSON values, and tensors as safetensors bytes."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
     tensors: bytes = b""
 
 
 LARGEST_REWARD = 3e38
-"""About the largest number of float32."""
+"""Approximately the largest finite float32."""
 
 
 def is_finite_number(value: object) -> bool:
-    """Whether `value` is a number that can be a reward: finite, also in the controller's float32."""
+    """Return whether `value` is a number that is finite also in the controller's float32, as a reward must be."""
     return isinstance(value, int | float) and math.isfinite(value) and abs(value) <= LARGEST_REWARD

@@ -55,7 +55,7 @@ class ReinforceSettings(StrategySettings):
 
 
 class PPOSettings(StrategySettings):
-    """Proximal policy optimisation (Schulman et al. 2017) as NASNet has it (Zoph et al. 2018, appendix A).
+    """Proximal policy optimisation (Schulman et al. 2017) as used for NASNet (Zoph et al. 2018, appendix A).
 
     NASNet's 20 architectures per update are the run's `batch_size`.
     """
@@ -91,7 +91,7 @@ class PQTSettings(StrategySettings):
 
 
 class RandomSettings(StrategySettings):
-    """Random search: nothing to set."""
+    """Random search; it has no settings."""
 
     name: Literal["random"] = "random"
 
@@ -100,10 +100,10 @@ class ThompsonSettings(StrategySettings):
     """Thompson sampling near the best, with a surrogate model of decisions and pairs of decisions."""
 
     name: Literal["thompson"] = "thompson"
-    num_random: PositiveInt = 10  # trials at first; ours
-    num_best: PositiveInt = 10  # architectures that are changed; ours
-    max_changes: PositiveInt = 3  # decisions changed at once, 1 to so many; ours
-    num_candidates: PositiveInt = 100  # changed architectures among which the surrogate chooses; ours
+    num_random: PositiveInt = 10  # random trials at the start; ours
+    num_best: PositiveInt = 10  # best architectures that are mutated; ours
+    max_changes: PositiveInt = 3  # maximum number of decisions changed at once; ours
+    num_candidates: PositiveInt = 100  # mutations ranked by the surrogate for each proposal; ours
 
 
 class EvolutionSettings(StrategySettings):
@@ -111,8 +111,8 @@ class EvolutionSettings(StrategySettings):
 
     name: Literal["evolution"] = "evolution"
     population: PositiveInt = 100  # individuals; Real. The first ones are random
-    sample: PositiveInt = 25  # individuals, with replacement, of which the best is a parent; Real
-    aging: bool = True  # the oldest dies; without, the worst of the sample
+    sample: PositiveInt = 25  # individuals, sampled with replacement, of which the best is the parent; Real
+    aging: bool = True  # the oldest is removed; without, the worst of the sample
 
 
 class LargeScaleEvolutionSettings(StrategySettings):

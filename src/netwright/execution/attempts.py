@@ -1,4 +1,4 @@
-"""A job from start to end, whatever happens, and again where its worker is lost: the same wherever children run."""
+"""Running a job with its exceptions caught, and retrying lost jobs; shared by all executors."""
 
 import time
 import traceback
@@ -13,7 +13,7 @@ from netwright.trials import MAX_ATTEMPTS, Failure, FailureKind, Job, Measuremen
 
 
 def attempt(evaluate: Evaluate, job: Job | RemoteTask) -> Outcome:
-    """Evaluate `job`, or do the chore; an exception becomes a failure with its kind and traceback."""
+    """Evaluate a job or run a remote task; an exception becomes a failure with its kind and traceback."""
     begun, clock = time.time(), time.perf_counter()
     measurement: Measurement | None = None
     answer: Any = None
@@ -33,7 +33,7 @@ def attempt(evaluate: Evaluate, job: Job | RemoteTask) -> Outcome:
 
 
 def run_all(executor: Executor, jobs: Sequence[Job]) -> Iterator[Outcome]:
-    """Hand in all jobs and yield the end of each of them, as they end; one whose worker is lost is tried again."""
+    """Submit all jobs and yield their outcomes as they end; a job whose worker is lost is retried."""
     left, attempts = {job.number: job for job in jobs}, Counter[int]()
     for job in jobs:
         executor.submit(job)
@@ -57,24 +57,24 @@ def check_none_lost(what: str, count: int, lost: Sequence[str]) -> None:
 
 
 def _without_this_frame(error: BaseException) -> TracebackType | None:
-    """The traceback from the user's code on."""
+    """The traceback without the frame of `attempt`."""
     return error.__traceback__.tb_next if error.__traceback__ else None
 
 
 def in_one_line(error: BaseException) -> str:
-    """The kind of `error` and the first line of what it says."""
+    """Return the type of `error` and the first line of its message."""
     return _storable(f"{type(error).__name__}: {error}".splitlines()[0])
 
 
 def _storable(text: str) -> str:
-    """Half a surrogate pair, as in the name of a file that is not UTF-8, can be neither stored nor printed."""
+    """Escape lone surrogates, as in file names that are not UTF-8; they can be neither stored nor printed."""
     return text.encode(errors="backslashreplace").decode()
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory was exhausted.
+    """Return whether memory was exhausted.
 
-    Torch raises a plain RuntimeError when the CPU's is, and its own kind on a GPU.
+    Torch raises a plain RuntimeError for the CPU's memory, and a type of its own for a GPU's.
     """
     return (
         isinstance(error, MemoryError)

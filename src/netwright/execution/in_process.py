@@ -1,4 +1,4 @@
-"""Children in this very process, one after the other: for functions in notebooks, and for tests."""
+"""Sequential execution in the current process, for functions in notebooks and for tests."""
 
 import time
 from collections import deque
@@ -33,5 +33,5 @@ class InProcessExecutor:
         return time.monotonic()
 
     def close(self) -> None:
-        """Drop what is queued."""
+        """Drop all queued jobs."""
         self._jobs.clear()

@@ -1,8 +1,7 @@
 """Children in persistent worker processes on this machine: pebble's pool on loky's way of starting processes.
 
 Pebble kills a worker at a time limit and replaces one that died; loky's processes start afresh (no fork of threads, no
-re-import of an unguarded script). Everything sent is pickled by value where it has to be, so that functions and classes
-of a script or notebook arrive.
+re-import of an unguarded script). cloudpickle pickles functions and classes of a script or notebook by value.
 """
 
 import contextlib
@@ -28,7 +27,7 @@ from netwright.execution.signals import interruptions_held_back
 from netwright.trials import Failure, FailureKind, Job, Measurement, Outcome, RemoteTask
 
 SECONDS_BETWEEN_LOOKS = 0.5
-"""How often it is seen whether the pool still works."""
+"""Interval between checks that the pool is active."""
 MAX_POOLS = 3
 """Pools that may break one after the other without an outcome."""
 
@@ -36,20 +35,19 @@ MAX_POOLS = 3
 class LocalExecutor:
     """Implements `Executor` with `workers` processes of `threads` threads each.
 
-    A job that takes longer than `time_limit` seconds ends as a failure and its worker is replaced; so is one that died.
-
-    `wait` raises `RunError` where workers die before they do anything: no child can be blamed.
+    A job that exceeds `time_limit` seconds ends as a failure and its worker is replaced; so is a worker that died.
+    `wait` raises `RunError` if workers repeatedly die without a job, since no child is then the cause.
     """
 
     def __init__(self, evaluate: Evaluate, *, workers: int, time_limit: float | None = None, threads: int = 1) -> None:
         self._workers, self._time_limit = workers, time_limit
         self._start_of_worker = cloudpickle.dumps(evaluate), os.getpid(), threads
         self._jobs: dict[int, Job] = {}
-        """Those that are submitted and have not ended, by their numbers."""
+        """Number -> job, for jobs that have not ended."""
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._context = WorkerContext()
         self._num_broken, self._why_broken = 0, ""
-        """Pools in a row."""
+        """Consecutive broken pools."""
         self._pool = self._started_pool()
 
     def _started_pool(self) -> pebble.ProcessPool:
@@ -68,7 +66,7 @@ class LocalExecutor:
         return self._workers
 
     def submit(self, job: Job | RemoteTask) -> None:
-        """Hand the job to the pool. A chore is done at once in this process, where no child keeps it waiting."""
+        """Hand the job to the pool. A remote task runs at once in this process, ahead of all children."""
         if isinstance(job, RemoteTask):
             self._outcomes.put(attempt(_no_child, job))
             return
@@ -83,7 +81,7 @@ class LocalExecutor:
             future.add_done_callback(lambda ended: self._collect(job, ended, submitted))
 
     def _collect(self, job: Job, future: Any, submitted: float) -> None:
-        """Called in a thread of the pool when a job has ended in whatever way."""
+        """Called in a thread of the pool when a job ends or fails."""
         try:
             outcome = future.result()
         except CancelledError:
@@ -103,7 +101,7 @@ class LocalExecutor:
         self._outcomes.put(outcome)
 
     def wait(self) -> Sequence[Outcome]:
-        """Block for the next outcome; return it with all others that are there."""
+        """Block for the next outcome; return it with all others available."""
         while True:
             try:
                 outcomes = [self._outcomes.get(timeout=SECONDS_BETWEEN_LOOKS)]
@@ -116,7 +114,7 @@ class LocalExecutor:
             return outcomes
 
     def _replace_pool(self) -> None:
-        """Pebble gives a pool up where a worker dies that has no job: as it starts, or between two jobs."""
+        """Pebble abandons a pool if a worker without a job dies, during its start or between two jobs."""
         self.close()
         self._num_broken += 1
         if self._num_broken == MAX_POOLS:
@@ -137,16 +135,16 @@ class LocalExecutor:
         """Kill the workers."""
         self._pool.stop()
         for worker in tuple(self._context.started):
-            if worker.is_alive():  # before `join` takes away what one that still starts looks for
+            if worker.is_alive():  # before `join` removes what a starting worker needs
                 worker.terminate()
         self._pool.join()
 
 
 def _start_ignoring_sigint(pool: pebble.ProcessPool) -> None:
-    """The terminal sends Ctrl-C to the whole group; the parent decides what becomes of its workers.
+    """The terminal sends Ctrl-C to the whole group; the parent alone ends its workers.
 
-    A process inherits which signals are held back from the thread that starts it, and a thread from its own, so
-    this holds from a worker's first instruction on, and for those that replace it.
+    The signal mask is inherited by threads and processes, so SIGINT is blocked from a worker's first instruction on,
+    also in its replacements.
     """
     for tracker in (loky_tracker, resource_tracker):
         tracker.ensure_running()  # what the first worker would do; starting one lets SIGINT through again
@@ -159,7 +157,7 @@ def _start_ignoring_sigint(pool: pebble.ProcessPool) -> None:
 
 
 def usable_cores() -> int:
-    """The cores that this process may use; all of the machine's where the system does not say."""
+    """Return the number of cores this process may use; all cores if the system does not report it."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

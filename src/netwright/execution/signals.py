@@ -1,4 +1,4 @@
-"""Ctrl-C: lost nowhere, and held back while it would break what other threads share."""
+"""SIGINT and SIGTERM as exceptions, never lost, and deferred in critical sections."""
 
 import os
 import signal
@@ -12,24 +12,24 @@ SECONDS_UNTIL_AGAIN = 0.05
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C or SIGTERM. After a plain KeyboardInterrupt in code made by `exec`, as imports are full of, Python ends
-    the process by SIGINT instead of with our exit code, whoever caught it."""
+    """Ctrl-C or SIGTERM. After a plain KeyboardInterrupt in code run by `exec`, as in imports, Python ends the
+    process by SIGINT instead of with our exit code, even if the exception was caught."""
 
     number = signal.SIGINT
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """SIGINT and SIGTERM raise `Interrupted`, also where they come while Python clears something away.
+    """Raise `Interrupted` on SIGINT and SIGTERM, also if they arrive during finalisation of an object.
 
-    Python ignores exceptions in `__del__` and in callbacks of weak references, those of a signal's handler too; then
-    the signal is sent once more. A SIGINT that is ignored, as behind a shell's `&`, stays so.
+    Python ignores exceptions in `__del__` and in callbacks of weak references, including those of a signal's
+    handler; the signal is then sent again. A SIGINT that is ignored, as after a shell's `&`, stays ignored.
     """
     hook = sys.unraisablehook
 
     def again(ignored: Any) -> None:
         if isinstance(ignored.exc_value, Interrupted):
-            # Not at once, for this is called where exceptions are ignored.
+            # Delayed, since exceptions are still ignored here.
             threading.Timer(SECONDS_UNTIL_AGAIN, os.kill, (os.getpid(), ignored.exc_value.number)).start()
         else:
             hook(ignored)
@@ -54,10 +54,10 @@ def _interrupt(number: int, frame: object) -> NoReturn:
 
 @contextmanager
 def interruptions_held_back() -> Iterator[None]:
-    """SIGINT and SIGTERM wait for the end of the block.
+    """Defer SIGINT and SIGTERM to the end of the block.
 
     Python runs a signal's handler between any two instructions of the main thread. An exception from there in the
-    middle of `queue.Queue.put` leaves a queue whose next item wakes nobody, and whoever joins its thread waits forever.
+    middle of `queue.Queue.put` leaves a queue whose next item wakes no reader, so joining its thread blocks forever.
     Does nothing in other threads, which no signal interrupts.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -70,7 +70,7 @@ def interruptions_held_back() -> Iterator[None]:
 @contextmanager
 def _held_back(number: signal.Signals) -> Iterator[None]:
     handler = signal.getsignal(number)
-    if not callable(handler):  # ignored, or the process ends without asking Python
+    if not callable(handler):  # ignored, or the default action ends the process
         yield
         return
     came: list[int] = []

@@ -27,7 +27,7 @@ from netwright.spaces.programs import Space
 from netwright.trials import FailureKind, Outcome, Proposal, StrategyState, Trial, TrialState, Update
 
 FORMAT = 1
-"""Raised by one when an older netwright could not read what this one writes."""
+"""Incremented when older versions cannot read the new format."""
 FILE_NAME = "run.sqlite"
 APPLICATION_ID = 0x6E77_7274
 """Marks the file as netwright's ("nwrt")."""
@@ -48,7 +48,7 @@ SCHEMA_OF_TIMES = """
 CREATE TABLE IF NOT EXISTS sessions (begun REAL NOT NULL, workers INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS work (begun REAL NOT NULL, seconds REAL NOT NULL);
 """
-"""Missing in stores that are older than these tables; a reader that does not know them loses nothing."""
+"""Missing in stores that are older than these tables; older readers ignore them."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Confirmation:
 
 @dataclass(frozen=True)
 class Session:
-    """From one start of a run to the next: when it began, how many workers it had, what they did.
+    """The period from one start of a run to the next, with its workers and their work.
 
     Times in seconds since 1970; `work` holds (begun, seconds) of every job whose times are known.
     """
@@ -83,14 +83,14 @@ class Store:
 
     @classmethod
     def in_memory(cls, documents: Mapping[str, Any]) -> Self:
-        """A store that is gone with the process."""
+        """Return a store in memory, lost with the process."""
         store = cls(sqlite3.connect(":memory:", isolation_level=None), None, None)
         store._initialise(documents)
         return store
 
     @classmethod
     def create(cls, folder: Path, documents: Mapping[str, Any]) -> Self:
-        """A new store in `folder`, which is made where it is missing; JSON `documents` describe the run."""
+        """Create a store in `folder`, which is created if missing; JSON `documents` describe the run."""
         if folder.exists() and not folder.is_dir():
             raise StoreError(f"{folder} is a file, not a folder; choose another --out")
         try:
@@ -113,7 +113,7 @@ class Store:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """The store of an existing run, for writing; `StoreError` while another process writes it."""
+        """Open the store of an existing run for writing; raise `StoreError` while another process writes it."""
         _require(folder)
         lock = locked(folder)
         try:
@@ -129,7 +129,7 @@ class Store:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """What the store of an existing run holds now, for reading, also while a search writes it."""
+        """Return a read-only snapshot of a run's store, also while a search writes it."""
         _require(folder)
         path = folder / FILE_NAME
         with _explained(folder):
@@ -168,7 +168,7 @@ class Store:
             refused.pop_all()
 
     def _check_structure(self) -> None:
-        """What is written to a damaged file may be lost with it."""
+        """Reject a damaged file, since later writes could be lost with it."""
         (found,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
             self._connection.close()
@@ -207,12 +207,12 @@ class Store:
                 )
 
     def begin_session(self, begun: float, workers: int) -> None:
-        """Note that so many workers start now, in seconds since 1970."""
+        """Record the start of a session; `begun` in seconds since 1970."""
         with self._transaction() as cursor:
             cursor.execute("INSERT INTO sessions VALUES (?, ?)", (begun, workers))
 
     def confirm(self, confirmation: Confirmation, ended: Outcome) -> None:
-        """Write one retraining, which is how the job `ended`."""
+        """Write one retraining and the times of its job."""
         row = confirmation
         with self._transaction() as cursor:
             cursor.execute(
@@ -227,7 +227,7 @@ class Store:
             cursor.execute("REPLACE INTO documents VALUES (?, ?)", (name, json.dumps(value)))
 
     def document(self, name: str) -> Any:
-        """One of the documents that describe the run."""
+        """Return one of the documents that describe the run."""
         rows = self._rows("SELECT value FROM documents WHERE name = ?", (name,))
         if not rows:
             raise StoreError(f"{self.folder} lacks its {name}: the run was never completely created; remove the folder")
@@ -241,7 +241,7 @@ class Store:
             return [_trial(row, space) for row in rows]
 
     def updates(self) -> list[Update]:
-        """What learning each batch did, in order."""
+        """Return the record of each learned batch, in order."""
         rows = self._rows("SELECT * FROM updates ORDER BY round")
         with self.understood():
             return [Update(row["round"], json.loads(row["metrics"])) for row in rows]
@@ -281,7 +281,7 @@ class Store:
 
     @contextmanager
     def understood(self) -> Iterator[None]:
-        """Damage that SQLite does not see, met while making sense of what was read, as `StoreError`."""
+        """Convert errors in decoding the stored values, damage that SQLite does not detect, to `StoreError`."""
         try:
             yield
         except (ValueError, LookupError, TypeError, AttributeError) as error:
@@ -293,7 +293,7 @@ class Store:
             return cursor.execute(query, values).fetchall()
 
     def close(self) -> None:
-        """Close the file and let the next writer in."""
+        """Close the file and release the writer's lock."""
         self._connection.close()
         if self._lock is not None:
             self._lock.release()
@@ -308,7 +308,7 @@ class Store:
 
 
 def exists(folder: Path) -> bool:
-    """Whether `folder` holds a run."""
+    """Return whether `folder` holds a run."""
     return (folder / FILE_NAME).is_file()
 
 
@@ -331,7 +331,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def _explained(folder: Path | None) -> Iterator[None]:
-    """SQLite's errors in the user's terms."""
+    """Convert SQLite's errors to netwright's."""
     try:
         yield
     except sqlite3.OperationalError as error:

@@ -12,15 +12,22 @@ from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 
 class Evolution:
-    """Tournaments in a population of observed trials; implements `Strategy`.
+    """Tournament selection in a population of observed trials; implements `Strategy`.
 
-    The first `population` trials are random. Every later one is the best of `sample` individuals, drawn with
-    replacement, with one decision changed. Once the population is full, each newcomer replaces the oldest individual;
-    without `aging`, the worst of the sample that its parent won.
+    The first `population` trials are random. Every later trial is a mutation (one decision changed) of the best of
+    `sample` individuals, sampled with replacement. Once the population is full, each new individual replaces the oldest
+    one or, without `aging`, the worst of the sample from which its parent was selected.
 
-    Parents are chosen among what has been observed when a batch is drawn, so a child may enter a population that has
-    changed since. The sample whose worst is removed is drawn from the same seed, but among those who live then; with
-    batch size 1 and lag 0 they are the same individuals.
+    Parents are selected from the population at proposal time, so the population may have changed when the child is
+    observed. The sample whose worst member is removed uses the same seed, but the population at observation time; with
+    batch size 1 and lag 0 the two samples are identical.
+
+    Args:
+        space: The search space.
+        seed: All randomness derives from it.
+        population: Maximum number of individuals.
+        sample: Number of individuals in a tournament.
+        aging: Whether the oldest individual is removed instead of the worst of the sample.
     """
 
     def __init__(self, space: Space, *, seed: int, population: int = 100, sample: int = 25, aging: bool = True) -> None:
@@ -30,7 +37,7 @@ class Evolution:
         self._num_updates = 0
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
-        """Random trials at first, then children of the best of a sample each."""
+        """Propose random trials first, then mutated winners of tournaments."""
         proposals = []
         for index in range(ticket.size):
             number = ticket.first + index
@@ -46,7 +53,7 @@ class Evolution:
         return proposals
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
-        """Let the trials of a batch into the population, one after the other."""
+        """Add the trials of a batch to the population in order."""
         rewards = []
         for index, trial in enumerate(trials):
             if trial.reward is None:
@@ -68,7 +75,7 @@ class Evolution:
             self._population.remove(min(self._sample(ticket, index), key=lambda individual: individual.reward))
 
     def _sample(self, ticket: Ticket, index: int) -> Sequence[Observation]:
-        """Those among whom the parent of the batch's child number `index` is chosen."""
+        """The tournament that selects the parent of child `index` of the batch."""
         return self._rng("sample", ticket, index).choices(self._population, k=self._sample_size)
 
     def _mutated(self, parent: Episode, rng: random.Random) -> Episode:
@@ -78,12 +85,12 @@ class Evolution:
         return random.Random(derive_seed(self._seed, what, ticket.replica, ticket.round, index))
 
     def state(self) -> StrategyState:
-        """The population."""
+        """Return the population, oldest first."""
         population = [individual.to_json() for individual in self._population]
         return StrategyState({"population": population, "num_updates": self._num_updates})
 
     def restore(self, state: StrategyState) -> None:
-        """Go on with the population of `state`."""
+        """Continue with the population of `state`."""
         self._population = [Observation.from_json(each) for each in state.values["population"]]
         self._num_updates = state.values["num_updates"]
 

@@ -23,21 +23,21 @@ from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 
 class _Common:
-    """What all of a study's samplers share: the parameters of every trial, which a fresh one would gather anew."""
+    """Shares the intersection search space between a study's samplers, which each would otherwise recompute."""
 
     common: IntersectionSearchSpace
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """The parameters that are drawn together."""
+        """Return the parameters that are sampled jointly."""
         return self.common.calculate(study)
 
 
 class _Tpe(_Common, TPESampler):
-    """TPE with Optuna's own settings: multivariate, and running trials count as bad ones."""
+    """TPE with Optuna's default settings."""
 
 
 class _Gp(_Common, GPSampler):
-    """A Gaussian process with Optuna's own settings."""
+    """A Gaussian process with Optuna's default settings."""
 
 
 SAMPLERS: dict[str, type[BaseSampler]] = {"tpe": _Tpe, "gp": _Gp, "random": RandomSampler}
@@ -45,11 +45,11 @@ SAMPLERS: dict[str, type[BaseSampler]] = {"tpe": _Tpe, "gp": _Gp, "random": Rand
 
 
 class OptunaStrategy:
-    """Asks one of `SAMPLERS` decision by decision; implements `Strategy`.
+    """Samples decision by decision with one of `SAMPLERS`; implements `Strategy`.
 
     The study in memory has a trial for every proposal: running until its batch is observed, then complete with its
-    reward, or failed where there is none. Each proposal has a fresh sampler, so that it is a function of the study and
-    its own seed alone, and a restored study goes on exactly.
+    reward, or failed without one. Each proposal uses a fresh sampler, so it depends on the study and its own seed
+    alone, and a restored study continues exactly.
     """
 
     def __init__(self, space: Space, *, seed: int, sampler: str = "tpe") -> None:
@@ -58,15 +58,15 @@ class OptunaStrategy:
             self._study = optuna.create_study(direction="maximize", sampler=RandomSampler(seed=0))
         self._common = IntersectionSearchSpace(include_pruned=True)
         self._running: dict[int, int] = {}
-        """Trial number -> the number that the study has for it."""
+        """Trial number -> its number in the study."""
         self._actions: dict[int, list[Action]] = {}
-        """Of the running trials."""
+        """Trial number -> its actions, for running trials."""
         self._told = bytearray()
-        """A line of JSON for each observed trial: [number, actions, reward]. Only ever appended to."""
+        """A line of JSON for each observed trial: [number, actions, reward]. Append-only."""
         self._num_updates = 0
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
-        """Ask for each proposal with those before it running."""
+        """Sample the proposals in order; earlier ones count as running trials."""
         return [self._proposal(ticket, index) for index in range(ticket.size)]
 
     def _proposal(self, ticket: Ticket, index: int) -> Proposal:
@@ -84,7 +84,7 @@ class OptunaStrategy:
         return Proposal(space.parameters, tuple(episode.actions), episode.architecture, self._num_updates)
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
-        """Tell the rewards; a trial without one fails and says nothing."""
+        """Record the rewards; a trial without one is marked as failed and ignored by the sampler."""
         for trial in trials:
             self._tell(self._running.pop(trial.number), trial.reward)
             line = [trial.number, self._actions.pop(trial.number), trial.reward]
@@ -100,7 +100,7 @@ class OptunaStrategy:
             self._study.tell(number, reward)
 
     def state(self) -> StrategyState:
-        """The observed trials as bytes, which is cheap however many they are, and the running ones."""
+        """Return the observed trials as bytes, which is cheap for any number of them, and the running ones."""
         frozen = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)) if self._running else []
         attributes = {trial.number: trial.system_attrs for trial in frozen}
         running = [
@@ -115,7 +115,7 @@ class OptunaStrategy:
         return StrategyState({"running": running, "num_updates": self._num_updates}, tensors)
 
     def restore(self, state: StrategyState) -> None:
-        """Build the study anew. Batches are observed in the order of their proposals, so the running ones are last."""
+        """Rebuild the study. Batches are observed in the order of their proposals, so the running ones are last."""
         self._num_updates = state.values["num_updates"]
         self._told = bytearray(safetensors.numpy.load(state.tensors)["told"].tobytes())
         for line in self._told.splitlines():
@@ -130,7 +130,7 @@ class OptunaStrategy:
         return self._space.at(number).replay(actions_from_json(actions))
 
     def _add(self, episode: Episode, attributes: dict[str, Any]) -> int:
-        """A running trial of the study, as `ask` and the suggestions left it; its number there."""
+        """A running trial of the study, as after `ask` and the suggestions; return its number."""
         values, distributions = parameters_of(episode)
         self._study.add_trial(
             optuna.create_trial(
@@ -146,15 +146,15 @@ def _suggested(trial: optuna.Trial, decision: Decision, occurrence: int) -> Acti
             decision,
             [trial.suggest_categorical(name, each.choices) for name, each in parameters(decision, occurrence)],
         )
-    except ValueError as error:  # the storage knows the name with other values
+    except ValueError as error:  # the storage has the name with other values
         raise SpaceError(
-            f"{decision} does not fit what was asked before under its name ({error}); run check_space"
+            f"{decision} does not match an earlier decision of the same name ({error}); run check_space"
         ) from error
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Optuna announces every new study on standard error; the user's own level of its log comes back."""
+    """Suppress Optuna's message about a new study; its log level is restored afterwards."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:

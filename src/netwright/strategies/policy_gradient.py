@@ -1,4 +1,4 @@
-"""What the strategies that learn a policy share: drawing batches, and the weights behind those in flight."""
+"""Shared by the policy-gradient strategies: sampling of batches, and weight snapshots of those in flight."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 @dataclass(frozen=True)
 class SampledBatch:
-    """What there is to learn from a finished batch: the sequences that have a reward."""
+    """The sequences of a finished batch that have a reward."""
 
     origin: Origin
     spaces: list[Space]
@@ -33,13 +33,13 @@ class SampledBatch:
     rewards: list[float]
 
     def episodes(self) -> list[Episode]:
-        """The sequences gone through again."""
+        """Replay the sequences."""
         return [space.replay(actions) for space, actions in zip(self.spaces, self.actions, strict=True)]
 
 
 @dataclass(frozen=True)
 class GradientResult:
-    """What differentiating a batch gave."""
+    """The gradient of a batch, with the terms that produced it."""
 
     gradient: Weights
     log_probs: Tensor
@@ -49,7 +49,7 @@ class GradientResult:
 
 @dataclass(frozen=True)
 class SamplingTask:
-    """A batch to be drawn with the weights of `policy`, which may meet new decisions; depends on nothing else."""
+    """A picklable task that samples a batch at the weights of `policy`; new decisions may add weights."""
 
     space: Space
     policy: Policy
@@ -59,7 +59,7 @@ class SamplingTask:
     seed: int
 
     def __call__(self) -> list[Proposal]:
-        """One proposal for each trial of the ticket."""
+        """Return one proposal for each trial of the ticket."""
         ticket = self.ticket
         spaces = [self.space.at(ticket.first + index) for index in range(ticket.size)]
         episodes = [space.start() for space in spaces]
@@ -73,19 +73,19 @@ class SamplingTask:
 
 
 class BatchSampler:
-    """Draws batches with the newest weights, and keeps these for each batch until it is learned.
+    """Samples batches with the newest weights and keeps a snapshot of these until each batch is learned.
 
-    Several replicas may draw from one object: all that tells them apart is in their tickets.
+    Several replicas may share one object; their tickets identify them.
 
-    proposals = drawn.propose(ticket)
-    batch = drawn.finished(ticket, trials)      # the policy has the weights that drew it
+    proposals = sampler.propose(ticket)
+    batch = sampler.finished(ticket, trials)    # the policy then holds the weights that sampled it
     """
 
     def __init__(self, space: Space, policy: Policy, parameters: Parameters, *, seed: int) -> None:
         self._space, self._policy, self._parameters, self._seed = space, policy, parameters, seed
         self._snapshots: dict[int, Weights] = {}
         self._version_of: dict[tuple[int, int], int] = {}
-        """(replica, round) -> the version that drew it."""
+        """(replica, round) -> the version of the weights that sampled it."""
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
         """Draw a batch with the newest weights and remember them until the batch is learned."""
@@ -102,7 +102,7 @@ class BatchSampler:
         return SamplingTask(self._space, self._policy, version, ticket, self._seed)
 
     def finished(self, ticket: Ticket, trials: Sequence[Trial]) -> SampledBatch:
-        """What `trials` say, with the policy at the weights that drew them; these are then forgotten."""
+        """Return the batch, load its sampling weights into the policy, and drop the snapshot."""
         version = self._version_of.pop((ticket.replica, ticket.round))
         self._policy.load(self._snapshots[version])
         if version not in self._version_of.values():  # no other batch in flight needs it
@@ -116,7 +116,7 @@ class BatchSampler:
         )
 
     def load_newest(self) -> int:
-        """Give the policy the newest weights; returns their version."""
+        """Load the newest weights into the policy and return their version."""
         snapshot = self._parameters.pull()
         self._policy.load(snapshot.weights)
         return snapshot.version
@@ -124,7 +124,7 @@ class BatchSampler:
     def update(
         self, ticket: Ticket, batch: SampledBatch, advantages: Advantages, result: GradientResult | None
     ) -> Update:
-        """What people see of a batch that was learned, or dropped without a lesson."""
+        """Return the metrics of a batch that was learned, or dropped if `result` is None."""
         metrics = {"mean_reward": sum(batch.rewards) / len(batch.rewards), "baseline": advantages.baseline}
         if result is not None:
             metrics |= {
@@ -135,7 +135,7 @@ class BatchSampler:
         return Update(ticket.round, {**metrics, **advantages.metrics})
 
     def state(self, **values: Any) -> StrategyState:
-        """Weights, Adam's moments, baseline, the snapshots of the batches in flight, and `values` of the strategy."""
+        """Return weights, Adam's moments, baseline, snapshots of batches in flight, and the strategy's `values`."""
         kept, tensors = self._parameters.state()
         for version, weights in self._snapshots.items():
             tensors.update({f"snapshot/{version}/{name}": weight for name, weight in weights.items()})
@@ -144,7 +144,7 @@ class BatchSampler:
         return StrategyState({**kept, **values}, safetensors.numpy.save({k: v.numpy() for k, v in tensors.items()}))
 
     def restore(self, state: StrategyState) -> None:
-        """Go on exactly where `state` was taken."""
+        """Continue exactly from `state`."""
         tensors = safetensors.torch.load(state.tensors)
         self._parameters.restore(dict(state.values), tensors)
         self._version_of = {_place(key): version for key, version in state.values["in_flight"].items()}
@@ -156,7 +156,7 @@ class BatchSampler:
 
 
 def gradient_of(loss: Tensor, policy: Policy) -> Weights:
-    """By every weight of the policy that the loss depends on."""
+    """Return the gradient with respect to every weight that the loss depends on."""
     names = list(policy.weights)
     values = torch.autograd.grad(loss, [policy.weights[name] for name in names], allow_unused=True)
     return {name: value for name, value in zip(names, values, strict=True) if value is not None}
@@ -173,7 +173,7 @@ def _place(key: str) -> tuple[int, int]:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """The policy is small, and sums over several threads would depend on how many there are."""
+    """Run torch with one thread: the policy is small, and sums would depend on the number of threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

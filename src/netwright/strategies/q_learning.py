@@ -15,12 +15,12 @@ EPSILONS = (
     (1.0, 1500), (0.9, 100), (0.8, 100), (0.7, 100), (0.6, 150), (0.5, 150), (0.4, 150), (0.3, 150), (0.2, 150),
     (0.1, 150),
 )  # fmt: skip
-"""Probability of a random step, and for how many different networks; paper."""
+"""(epsilon, number of distinct networks trained with it), in order; paper."""
 NUM_MODELS = sum(number for _, number in EPSILONS)
 
 
 def epsilon_at(num_observed: int, num_models: int = NUM_MODELS) -> float:
-    """Epsilon after `num_observed` different networks, with the schedule stretched to `num_models`; 0.1 afterwards."""
+    """Return epsilon after `num_observed` distinct networks, with the schedule scaled to `num_models`; 0.1 afterwards."""
     passed = num_observed * NUM_MODELS // num_models
     for epsilon, number in EPSILONS:
         if passed < number:
@@ -31,7 +31,7 @@ def epsilon_at(num_observed: int, num_models: int = NUM_MODELS) -> float:
 
 @dataclass(frozen=True)
 class QStep:
-    """One step of a trajectory: where it was taken, what was possible there, and what was done."""
+    """One step of a trajectory: the state, the possible actions and the chosen action."""
 
     state: str
     possible: tuple[int, ...]
@@ -39,21 +39,30 @@ class QStep:
 
 
 Choose = Callable[[str, tuple[int, ...]], int]
-"""From a state and the possible actions to one of them."""
+"""(state, possible actions) -> action."""
 
 
 class QLearning:
-    """A table of values over (state, action); implements `Strategy`.
+    """Tabular Q-learning; implements `Strategy`.
 
-    The state is what the space says (`Traits.state`), or else the decision's name, how often it was asked before, and
-    the last step. What a state does not hold of earlier decisions earns them no credit: their values follow from the
-    best next state, whatever the reward was. A `Subset` is a step of 0 or 1 for each place. An update changes
+    The state is defined by the space (`Traits.state`); by default it is the decision's name, its occurrence and the
+    last action. Earlier decisions that the state omits get no credit: their values follow from the best next state,
+    independently of the reward. A `Subset` is one step, 0 or 1, for each position. An update is
 
         Q(s, a) <- (1 - learning_rate) Q(s, a) + learning_rate (r + discount max_b Q(s', b))
 
-    from the last step to the first; r is the trial's reward at the last step and 0 before. After each trial, `replay`
-    earlier ones are drawn at random among all different networks, and updated again. Epsilon falls with the number of
-    different networks observed.
+    applied from the last step to the first; r is the trial's reward at the last step and 0 before. After each trial, `replay`
+    trajectories are sampled from the memory of distinct networks and updated again. Epsilon decreases with the number
+    of distinct networks observed.
+
+    Args:
+        space: The search space.
+        seed: All randomness derives from it.
+        learning_rate: Step size, in (0, 1].
+        discount: Discount factor of later rewards.
+        initial_value: Q of a pair that has never been updated.
+        replay: Number of stored trajectories replayed after each trial.
+        num_models: Number of distinct networks during which epsilon falls from 1 to 0.1.
     """
 
     def __init__(
@@ -78,11 +87,11 @@ class QLearning:
 
     @property
     def epsilon(self) -> float:
-        """The probability of a random step now."""
+        """The current probability of a random step."""
         return epsilon_at(len(self._memory), self._num_models)
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
-        """Walk through the space, each step random with probability epsilon and else one of the best."""
+        """Sample trajectories; each step is random with probability epsilon and greedy otherwise."""
         epsilon, proposals = self.epsilon, []
         for index in range(ticket.size):
             rng = self._rng("propose", ticket, index)
@@ -97,7 +106,7 @@ class QLearning:
         return proposals
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
-        """Update along each trial of the batch, then along earlier ones."""
+        """Update the values along each trial of the batch and along replayed ones."""
         epsilon, rewards = self.epsilon, []
         for index, trial in enumerate(trials):
             if trial.reward is None:
@@ -142,7 +151,7 @@ class QLearning:
         return random.Random(derive_seed(self._seed, what, ticket.replica, ticket.round, index))
 
     def state(self) -> StrategyState:
-        """The table, and the memory as trials."""
+        """Return the table, and the memory as observations."""
         table = {
             state: {str(action): value for action, value in values.items()} for state, values in self._values.items()
         }
@@ -151,7 +160,7 @@ class QLearning:
         return StrategyState({"table": table, "memory": memory, "known": known, "num_updates": self._num_updates})
 
     def restore(self, state: StrategyState) -> None:
-        """Go on with the table and memory of `state`."""
+        """Continue with the table and memory of `state`."""
         table = state.values["table"]
         self._values = {key: {int(action): value for action, value in row.items()} for key, row in table.items()}
         for document in state.values["memory"]:
@@ -161,7 +170,7 @@ class QLearning:
 
 
 def _walk(episode: Episode, choose: Choose) -> list[QStep]:
-    """Perform to the end; a `Choice` is one step, a `Subset` one for each place."""
+    """Complete the episode; a `Choice` is one step, a `Subset` one step per position."""
     space = episode.space
     steps: list[QStep] = []
     answers: list[Answer] = []

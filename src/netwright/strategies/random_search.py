@@ -1,4 +1,4 @@
-"""Random search: every decision uniform, nothing learned (the control experiment of Zoph & Le 2017, section 4.2)."""
+"""Random search: every decision is sampled uniformly, without learning (the control experiment of Zoph & Le 2017, section 4.2)."""
 
 import random
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 
 class RandomSearch:
-    """Uniform sampling on the same terms as every other strategy; implements `Strategy`."""
+    """Independent uniform sampling; implements `Strategy`."""
 
     def __init__(self, space: Space, *, seed: int) -> None:
         self._space, self._seed = space, seed
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
-        """Independent uniform samples, each from its own generator."""
+        """Return independent uniform samples, each from its own generator."""
         proposals = []
         for index in range(ticket.size):
             space = self._space.at(ticket.first + index)
@@ -27,12 +27,12 @@ class RandomSearch:
         return proposals
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
-        """Report the batch; learn nothing."""
+        """Return the batch's mean reward; nothing is learned."""
         rewards = [trial.reward for trial in trials if trial.reward is not None]
         return Update(ticket.round, {"mean_reward": sum(rewards) / len(rewards)} if rewards else {})
 
     def state(self) -> StrategyState:
-        """Nothing to remember: tickets determine everything."""
+        """Return an empty state: seed and ticket determine every proposal."""
         return StrategyState()
 
     def restore(self, state: StrategyState) -> None:

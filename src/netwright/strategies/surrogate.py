@@ -1,8 +1,8 @@
-"""A Bayesian critic: what decisions and pairs of them are worth, and how surely (Rasmussen & Williams 2006, chapter 2).
+"""A Gaussian-process surrogate of the reward (Rasmussen & Williams 2006, chapter 2).
 
-The reward of an architecture is taken for the sum of a constant, an effect of every decision and an effect of every
-pair of decisions, all unknown and normally distributed. Nobody has to write these effects down: the sum is a Gaussian
-process, whose covariance of two architectures depends on how many decisions they share.
+The reward of an architecture is modelled as the sum of a constant, an effect of every decision and an effect of every
+pair of decisions, with independent normal priors. The sum is a Gaussian process: the covariance of two architectures
+depends only on the number of decisions that they share, so the effects are never computed explicitly.
 """
 
 from collections.abc import Sequence
@@ -18,31 +18,34 @@ from netwright.spaces.programs import Episode
 
 Array = NDArray[np.float64]
 Features = NDArray[np.intp]
-"""The numbers of the decisions that an architecture has, each with its answer."""
+"""Column indices of an architecture's (decision, answer) pairs."""
 
 JITTER = 1e-6
-"""Added to a variance, so that rounding makes none negative."""
+"""Added to the posterior variances, since rounding could make them negative."""
 
 
 @dataclass
 class GaussianProcessSurrogate:
-    """Beliefs about rewards in standard deviations: what `singles` and `pairs` of decisions explain, as variances.
+    """A Gaussian process over architectures, for standardised rewards.
 
-    `noise` is the standard deviation of what neither explains: the seed of a training, and three decisions at once.
+    Args:
+        singles: Prior variance explained by single decisions.
+        pairs: Prior variance explained by pairs of decisions.
+        noise: Standard deviation of the rest: the training seed and interactions of three or more decisions.
     """
 
     singles: float = 6.0
     pairs: float = 3.75
     noise: float = 0.3
     _answers: dict[tuple[str, int, Any], int] = field(default_factory=dict)
-    """The number of every answer: by name and occurrence an option, or a place and whether it is selected."""
+    """(name, occurrence, answer) -> column; an answer is an option, or a position and whether it is selected."""
     _numbers: dict[tuple[str, int, Action], list[int]] = field(default_factory=dict)
-    """Those of a whole action: `_answers` looked up once. An anchor's number of places is its occurrence."""
+    """(name, occurrence, action) -> columns: a cache of `_answers`. A `Subset`'s size is fixed by its occurrence."""
 
     def features(self, episode: Episode) -> Features:
-        """What was decided: every `Choice` with its option, every place of a `Subset` with whether it is selected.
+        """Encode an episode: one column per `Choice` with its option, one per `Subset` position with its bit.
 
-        Decisions are known by name and occurrence, so that architectures of different depths have some in common.
+        Decisions are identified by name and occurrence, so architectures of different depths share columns.
         """
         numbers: list[int] = []
         for decision, occurrence, action in zip(episode.decisions, episode.occurrences, episode.actions, strict=True):
@@ -63,7 +66,17 @@ class GaussianProcessSurrogate:
     def posterior_sample(
         self, known: Sequence[Features], values: Array, others: Sequence[Features], rng: np.random.Generator
     ) -> Array:
-        """One draw of the values of `others`, given those of `known`: a likely world, consistent in itself."""
+        """Return one joint posterior sample of the values of `others`.
+
+        Args:
+            known: Features of the observed architectures.
+            values: Their standardised rewards, of shape (len(known),).
+            others: Features of the architectures to predict.
+            rng: The source of randomness.
+
+        Returns:
+            An array of shape (len(others),).
+        """
         ours, theirs = self._matrix(known), self._matrix(others)
         lengths, their_lengths = ours.sum(axis=1), theirs.sum(axis=1)
         across = self._covariance(theirs @ ours.T, their_lengths, lengths)
@@ -78,32 +91,32 @@ class GaussianProcessSurrogate:
         return drawn
 
     def _matrix(self, architectures: Sequence[Features]) -> Array:
-        """A row for each, with 1 for every decision that it has."""
+        """One row per architecture, with 1 in the columns of its features."""
         matrix = np.zeros((len(architectures), len(self._answers)))
         for row, features in zip(matrix, architectures, strict=True):
             row[features] = 1.0
         return matrix
 
     def _covariance(self, shared: Array, lengths: Array, other_lengths: Array) -> Array:
-        """From the number of shared decisions; scaled so that no architecture varies more for being longer."""
+        """Covariances from the number of shared decisions, scaled so that the variance does not grow with length."""
         singles = np.sqrt(np.outer(lengths, other_lengths))
         pairs = np.sqrt(np.outer(lengths * (lengths - 1), other_lengths * (other_lengths - 1)))
-        singles[singles == 0], pairs[pairs == 0] = 1.0, 1.0  # too few decisions: they share none
+        singles[singles == 0], pairs[pairs == 0] = 1.0, 1.0  # too few decisions to share any; avoids 0 / 0
         covariance: Array = 1.0 + self.singles * shared / singles + self.pairs * shared * (shared - 1) / pairs
         return covariance
 
 
 def standardised(rewards: Sequence[float]) -> Array:
-    """Rewards as values that a critic can learn from, whatever their unit and however bad the worst are.
+    """Standardise rewards for the surrogate, robustly to their unit and to outliers at the lower end.
 
-    The mean of `by_rank`, which tells even the best apart, and `by_distance`, which says by how much.
+    The mean of `by_rank`, which separates even close rewards, and `by_distance`, which keeps their differences.
     """
     values: Array = (by_rank(rewards) + by_distance(rewards)) / 2
     return values
 
 
 def by_rank(rewards: Sequence[float]) -> Array:
-    """The normal score of each reward's rank; equal rewards share one."""
+    """Return the normal score of each reward's rank; ties share one."""
     array = np.array(rewards, dtype=float)
     order = np.sort(array)
     ranks = (np.searchsorted(order, array, "left") + np.searchsorted(order, array, "right")) / 2
@@ -112,7 +125,7 @@ def by_rank(rewards: Sequence[float]) -> Array:
 
 
 def by_distance(rewards: Sequence[float]) -> Array:
-    """The distance of each reward to the median, in standard deviations of the better half, cut to -1.5..3."""
+    """Return each reward's difference from the median, in standard deviations of the better half, clipped to [-1.5, 3]."""
     array = np.array(rewards, dtype=float)
     median = np.median(array)
     deviation = np.std(array[array >= median])

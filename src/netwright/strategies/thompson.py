@@ -16,19 +16,27 @@ from netwright.strategies.surrogate import Features, GaussianProcessSurrogate, s
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 MAX_KNOWN = 512
-"""Observations that the critic looks at: the best half and the latest. Its work grows with the third power."""
+"""Maximum number of observations used by the surrogate, which costs O(n^3): the latest, and the best of the older."""
 MAX_DRAWS = 100
-"""Random architectures that are drawn, at the start and where nothing close to the best is new, until one is new."""
+"""Maximum number of random architectures sampled in search of an untried one, at the start or after all candidates."""
 
 
 class ThompsonSampling:
-    """A policy that writes small changes of the best architectures, chosen by a critic; implements `Strategy`.
+    """Thompson sampling over mutations of the best architectures with a surrogate; implements `Strategy`.
 
-    The first `num_random` trials are random. For every later one the policy writes `num_candidates` architectures: each
-    is one of the `num_best` best observed, with 1 to `max_changes` decisions changed. The critic imagines rewards for
-    all of them, one draw of what it holds for possible, and the candidate that is best in this draw is tried. Where the
-    critic is sure, the draw says what it knows; where it is not, the draw is a guess, which is how something new is
-    tried. An architecture is not tried twice, unless neither the candidates nor MAX_DRAWS random ones hold a new one.
+    The first `num_random` trials are random. For every later trial, `num_candidates` candidates are generated: each is
+    one of the `num_best` best observed architectures with 1 to `max_changes` decisions changed. One joint posterior
+    sample over all candidates is computed, and its argmax is proposed. A large posterior variance makes the sample vary
+    more, which causes exploration. An architecture is proposed again only if all candidates and MAX_DRAWS random
+    architectures have been tried.
+
+    Args:
+        space: The search space.
+        seed: All randomness derives from it.
+        num_random: Number of random trials at the start.
+        num_best: Number of observed architectures that serve as parents.
+        max_changes: Maximum number of decisions changed in a candidate.
+        num_candidates: Number of candidates for each proposal.
     """
 
     def __init__(
@@ -50,7 +58,7 @@ class ThompsonSampling:
         self._num_updates = 0
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
-        """Random trials at first, then the candidates that a draw of the critic likes best."""
+        """Propose random trials first, then candidates with the highest posterior sample."""
         return [self._proposal(ticket, index) for index in range(ticket.size)]
 
     def _proposal(self, ticket: Ticket, index: int) -> Proposal:
@@ -60,20 +68,20 @@ class ThompsonSampling:
         wished: Iterable[Episode] = ()
         if number >= self._num_random and self._known:
             wished = self._by_preference(self.candidates(space, rng), np.random.default_rng(seed))
-        elsewhere = (sample(space, rng) for _ in range(MAX_DRAWS))  # for where nothing close to the best is new
+        elsewhere = (sample(space, rng) for _ in range(MAX_DRAWS))  # used if all candidates have been tried
         episode = self._new(itertools.chain(wished, elsewhere))
         return Proposal(
             space.parameters, tuple(episode.actions), episode.architecture, policy_version=self._num_updates
         )
 
     def candidates(self, space: Space, rng: random.Random) -> list[Episode]:
-        """What the policy writes."""
+        """Return `num_candidates` mutations of the best observed architectures."""
         ranked = sorted(self._known.values(), key=lambda known: -known[0].reward)
         best = [carried_over(episode, space, rng) for _, episode, _ in ranked[: self._num_best]]
         return [mutated(rng.choice(best), rng, rng.randint(1, self._max_changes)) for _ in range(self._num_candidates)]
 
     def _by_preference(self, candidates: Sequence[Episode], rng: np.random.Generator) -> Iterable[Episode]:
-        """The candidates, the one first that a draw of the critic likes best."""
+        """The candidates in descending order of one joint posterior sample."""
         known = list(self._known.values())
         values = standardised([observation.reward for observation, _, _ in known])
         features = [self.surrogate.features(episode) for episode in candidates]
@@ -81,7 +89,7 @@ class ThompsonSampling:
         return (candidates[place] for place in np.argsort(-drawn, kind="stable"))
 
     def _new(self, wished: Iterable[Episode]) -> Episode:
-        """The first that was not tried before, or the first at all where there is none."""
+        """The first untried episode; the first episode if all have been tried."""
         first = None
         for episode in wished:
             mark = fingerprint(episode.architecture)
@@ -93,7 +101,7 @@ class ThompsonSampling:
         return first
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
-        """Take the trials of a batch into what the critic knows."""
+        """Add the batch's observations to the surrogate's data."""
         rewards = []
         for trial in trials:
             if trial.reward is not None:
@@ -111,12 +119,12 @@ class ThompsonSampling:
             del self._known[worst[0].number]
 
     def state(self) -> StrategyState:
-        """What the critic knows, and what was tried."""
+        """Return the observations, the fingerprints of tried architectures and the number of updates."""
         known = [observation.to_json() for observation, _, _ in self._known.values()]
         return StrategyState({"known": known, "tried": sorted(self._tried), "num_updates": self._num_updates})
 
     def restore(self, state: StrategyState) -> None:
-        """Go on with what `state` knows."""
+        """Continue from `state`."""
         for document in state.values["known"]:
             self._learn(Observation.from_json(document))
         self._tried = set(state.values["tried"])

@@ -1,1 +1,1 @@
-"""What users test their own parts with: contracts, a virtual clock, a simulated search."""
+"""Tools for testing user-defined strategies and executors: contracts, a virtual clock, simulated searches."""

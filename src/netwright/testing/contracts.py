@@ -1,9 +1,9 @@
-"""What every strategy and every executor keeps: run these on one of your own before you search with it.
+"""Contracts that every strategy and executor must fulfil; run them on your own before a search.
 
     strategy_contract(lambda: MyStrategy(space, seed=0), space)
     executor_contract(lambda evaluate: MyExecutor(evaluate))
 
-Each raises an `AssertionError` that says what was broken, and needs no test framework.
+Each raises an `AssertionError` that describes the violation; no test framework is needed.
 """
 
 import json
@@ -39,13 +39,13 @@ from netwright.trials import (
 BATCH_SIZE = 4
 NUM_ROUNDS = 6
 LAG = 1
-"""As in the core: batch b is drawn before batch b - LAG is learned, so two batches are in flight."""
+"""As in the core: batch b is sampled before batch b - LAG is learned, so two batches are in flight."""
 
 # Strategies -----------------------------------------------------------------------------------------------------------
 
 
 def strategy_contract(make_strategy: Callable[[], Strategy], space: Space) -> None:
-    """Play a short search and everything that may happen to it.
+    """Check a strategy in a short search with failures, restarts and two batches in flight.
 
     `make_strategy` returns a fresh strategy over `space`, every time the same. Checked are: whole batches of proposals
     that rebuild their architectures; the same state and ticket, the same proposals, whatever the global generators of
@@ -86,7 +86,7 @@ def _plan() -> list[tuple[str, int]]:
 
 
 class _Play:
-    """One strategy taken through a plan; keeps what it proposed and answered, by round."""
+    """Runs one strategy through a plan and records its proposals and updates by round."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class _Play:
         self.updates = dict(updates or {})
 
     def run(self, plan: Iterable[tuple[str, int]]) -> None:
-        """Take the steps of `plan`, checking each answer by itself."""
+        """Run the steps of `plan` and check each result."""
         for verb, number in plan:
             ticket = Ticket(number, number * BATCH_SIZE, BATCH_SIZE)
             if verb == "propose":
@@ -152,7 +152,7 @@ def _same(play: _Play, expected: _Play, when: str) -> None:
 
 
 def _through_json(state: StrategyState) -> StrategyState:
-    """The state as a store gives it back."""
+    """The state after a round trip through the store's format."""
     values = json.loads(json.dumps(state.values))
     assert values == state.values, f"state() changes on its way through JSON: {state.values} comes back as {values}"
     assert isinstance(state.tensors, bytes), f"the tensors of state() are {type(state.tensors).__name__}, not bytes"
@@ -168,11 +168,11 @@ def _disturb_global_generators() -> None:
 
 
 def executor_contract(make_executor: Callable[[Evaluate], Executor], *, close_within: float = 10.0) -> None:
-    """Run some jobs and check what comes back.
+    """Check an executor with some jobs and remote tasks.
 
     `make_executor` returns a new executor for an evaluate function. Checked are: every job comes back exactly once with
-    the measurement of its own evaluation, also one that is submitted late, and a chore with its answer; what a child
-    raises comes back as a failure with its kind, message and traceback; `wait` never returns an empty list; `now` never
+    the measurement of its own evaluation, also one that is submitted late, and a remote task with its answer; an exception of a
+    child comes back as a failure with its kind, message and traceback; `wait` never returns an empty list; `now` never
     goes back; and `close` with jobs under way returns within `close_within` seconds. An executor that loses a job makes
     `wait` block for ever.
     """
@@ -193,7 +193,7 @@ _RAISED = {
 
 
 def evaluate_for_contract(job: Job) -> Measurement:
-    """The child of `executor_contract`: does what its architecture, {"do": ...}, says."""
+    """The child of `executor_contract`, whose behaviour is set by its architecture, {"do": ...}."""
     match job.architecture["do"]:
         case "raise":
             raise ValueError("broken on purpose")
@@ -255,7 +255,7 @@ def _do_chore(number: int) -> list[int]:
 
 
 def _check_answer(outcome: Outcome) -> None:
-    what = f"chore {outcome.number}"
+    what = f"remote task {outcome.number}"
     if outcome.number == -2:
         assert outcome.failure is not None, f"{what} raised, and came back without a failure"
         assert "broken on purpose" in outcome.failure.message, f"{what} raised, and came back with {outcome.failure}"

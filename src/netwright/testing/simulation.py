@@ -1,4 +1,4 @@
-"""What so many workers would do: a search driven through a virtual clock, and the numbers that come of it.
+"""Simulation of a search with many workers on a virtual clock.
 
 result = simulate(core, VirtualExecutor(evaluate, slots=800, seconds=log_normal(0.5, seed=0)))
 result.busy, result.drain_seconds, result.staleness
@@ -16,7 +16,7 @@ from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 @dataclass(frozen=True)
 class Simulation:
-    """A search that was simulated; times in seconds of the virtual clock, which starts at 0."""
+    """The record of a simulated search; times in seconds of the virtual clock, which starts at 0."""
 
     slots: int
     work: tuple[tuple[float, float], ...]
@@ -25,33 +25,33 @@ class Simulation:
     """(time, trial number) of every end, also of trials that reuse a measurement."""
     updates: tuple[Update, ...]
     drained_from: float
-    """When the last child began, tries after a lost worker aside: from then on slots empty, since the search ends."""
+    """Start of the last child, retries aside; afterwards slots become idle, since the search ends."""
 
     @property
     def seconds(self) -> float:
-        """When the last child ended."""
+        """End of the last child."""
         return max(begun + seconds for begun, seconds in self.work)
 
     @property
     def drain_seconds(self) -> float:
-        """How long it took from there."""
+        """Time from `drained_from` to the end."""
         return self.seconds - self.drained_from
 
     @property
     def busy(self) -> float:
-        """The share of the slots' time that had work, before the drain."""
+        """Fraction of the slots' time spent on work, before the drain."""
         until = self.drained_from
         worked = sum(min(begun + seconds, until) - min(begun, until) for begun, seconds in self.work)
         return worked / (self.slots * until) if until else 1.0
 
     @property
     def staleness(self) -> list[float]:
-        """Of every gradient, dropped ones included: updates between its drawing and its arrival."""
+        """Of every gradient, including dropped ones: number of updates between sampling and arrival."""
         return [update.metrics["staleness"] for update in self.updates if "staleness" in update.metrics]
 
 
 def simulate(core: SearchCore, executor: VirtualExecutor, store: Store | None = None) -> Simulation:
-    """Drive `core` to its end. With a `store` the run is kept, and can be replayed."""
+    """Drive `core` to its end. With a `store`, the run is stored and can be replayed."""
     ended: list[tuple[float, int]] = []
     updates: list[Update] = []
 
@@ -64,7 +64,7 @@ def simulate(core: SearchCore, executor: VirtualExecutor, store: Store | None = 
 
 
 class FixedPolicy:
-    """A strategy that costs nothing and learns nothing, for questions of time alone; implements `Strategy`.
+    """A strategy without cost or learning, for studies of timing; implements `Strategy`.
 
     All architectures differ: trial n proposes the number n.
     """
@@ -74,22 +74,22 @@ class FixedPolicy:
         self._version_of: dict[int, int] = {}
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
-        """The trials' numbers."""
+        """Propose the trials' numbers."""
         self._version_of[ticket.first] = self._version
         return [Proposal({}, (), number, self._version) for number in range(ticket.first, ticket.first + ticket.size)]
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
-        """Count an update."""
+        """Count the update and return its staleness."""
         staleness = self._version - self._version_of.pop(ticket.first)
         self._version += 1
         return Update(ticket.round, {"staleness": staleness})
 
     def state(self) -> StrategyState:
-        """The counts."""
+        """Return the counters."""
         versions = {str(first): version for first, version in self._version_of.items()}
         return StrategyState({"version": self._version, "version_of": versions})
 
     def restore(self, state: StrategyState) -> None:
-        """Go on from `state`."""
+        """Continue from `state`."""
         self._version = state.values["version"]
         self._version_of = {int(first): version for first, version in state.values["version_of"].items()}

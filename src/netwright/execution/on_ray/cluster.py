@@ -1,6 +1,6 @@
-"""A connection to a cluster of Ray, and what its nodes are. It knows nothing of children.
+"""Connection to a Ray cluster and inspection of its nodes; independent of children.
 
-Ray is an optional extra, imported when it is first needed.
+Ray is an optional extra, imported on first use.
 """
 
 import os
@@ -18,9 +18,9 @@ from netwright.errors import ConfigError
 
 SECONDS_TO_ANSWER = 5
 LOOPBACK = "127.0.0.2"
-"""A change of networks leaves it alone. Ray puts the outer address in the place of 127.0.0.1; on macOS it does not."""
+"""Unaffected by network changes. Ray replaces 127.0.0.1 by the outer address, except on macOS."""
 COMPARED = ("netwright", "ray", "torch", "numpy")
-"""What must be the same everywhere, beside Python."""
+"""Packages whose versions must be equal on all nodes, as must Python's."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class Node:
     cpus: float
     gpus: float
     versions: dict[str, str] = field(default_factory=dict)
-    """Of Python and of the packages in `COMPARED`; empty where they were not asked for or nobody answered."""
+    """Of Python and of the packages in `COMPARED`; empty if not probed or without an answer."""
 
 
 def import_ray() -> Any:
-    """The package; `ConfigError` where it is not installed."""
+    """Return the package; raise `ConfigError` if it is not installed."""
     try:
         import ray
     except ModuleNotFoundError:
@@ -45,11 +45,11 @@ def import_ray() -> Any:
 
 
 def connect(address: str | None, num_cpus: int) -> Callable[[], None]:
-    """Connect this process, and return what ends the connection.
+    """Connect this process and return a function that disconnects it.
 
-    `address` is "auto", for the cluster that runs on this machine, or HOST:PORT of a head node. None is what
-    RAY_ADDRESS says, or else a cluster of this process's own with `num_cpus`, which ends with the connection. A process
-    that is connected already, by its own `ray.init`, stays so.
+    `address` is "auto" for the cluster running on this machine, or HOST:PORT of a head node. None means RAY_ADDRESS
+    or, if unset, a new cluster with `num_cpus`, which ends with the connection. A process already connected by its own
+    `ray.init` stays connected.
     """
     ray = import_ray()
     if ray.is_initialized():
@@ -81,7 +81,7 @@ def _disconnect() -> None:
 
 @contextmanager
 def _our_sigterm() -> Iterator[None]:
-    """Ray puts a handler of its own in the place of ours."""
+    """Restore our SIGTERM handler, which Ray replaces."""
     ours = signal.getsignal(signal.SIGTERM)
     try:
         yield
@@ -91,7 +91,7 @@ def _our_sigterm() -> Iterator[None]:
 
 
 def _check_answers(address: str) -> None:
-    """Find out within seconds what `ray.init` would take minutes for, with lines of warnings."""
+    """Check the address within seconds; `ray.init` would take minutes and print warnings."""
     command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--skip-version-check"]
     if address != "auto":
         _check_listens(address)
@@ -109,7 +109,7 @@ def _check_answers(address: str) -> None:
     except subprocess.TimeoutExpired:
         raise _cannot_connect(address, "no head node of Ray answers there") from None
     if "AuthenticationError" in asked.stderr:
-        if address == "auto":  # then Ray takes the token from where it is by itself
+        if address == "auto":  # Ray then finds the token itself
             return
         raise ConfigError(
             f"the Ray cluster at {address} asks for a token: set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or "
@@ -133,7 +133,7 @@ def _check_listens(address: str) -> None:
 
 
 def _cannot_connect(address: str, reason: object) -> ConfigError:
-    """For whatever Ray or the network says; its first line tells it, and all of it where versions differ."""
+    """The error for a failed connection, with the reason given by Ray or the network."""
     text = " ".join(str(reason).split()).rstrip(".")
     if "Version mismatch" in text:
         return ConfigError(
@@ -148,7 +148,7 @@ def _cannot_connect(address: str, reason: object) -> ConfigError:
 
 
 def nodes() -> list[Node]:
-    """The nodes that are alive."""
+    """Return the nodes that are alive."""
     return [
         Node(
             name=each["NodeManagerAddress"],
@@ -162,12 +162,12 @@ def nodes() -> list[Node]:
 
 
 def versions_here() -> dict[str, str]:
-    """Of Python and of the packages in `COMPARED`."""
+    """Return the versions of Python and of the packages in `COMPARED`."""
     return _make_versions()(COMPARED)
 
 
 def _make_versions() -> Callable[[tuple[str, ...]], dict[str, str]]:
-    """A function within a function travels by value: the node that calls it need not have netwright."""
+    """A nested function is pickled by value, so the node that calls it need not have netwright."""
 
     def versions(names: tuple[str, ...]) -> dict[str, str]:
         import platform
@@ -185,7 +185,7 @@ def _make_versions() -> Callable[[tuple[str, ...]], dict[str, str]]:
 
 
 def probed_nodes(address: str) -> list[Node]:
-    """Every node of the cluster at `address` with its versions."""
+    """Return every node of the cluster at `address` with its versions."""
     disconnect = connect(address, 1)
     try:
         return [_probed(each) for each in nodes()]
@@ -204,9 +204,9 @@ def _probed(node: Node) -> Node:
 
 
 def on_node(identity: str, *, soft: bool = False) -> dict[str, Any]:
-    """Options of a task or an actor for this node, which waits for no free processor; `soft` allows others.
+    """Return options that place a task or actor on this node without reserving a processor.
 
-    They are taken where this node is gone.
+    With `soft`, another node is used if this one is gone.
     """
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 

@@ -1,11 +1,11 @@
-"""Shards on a cluster of Ray: on every node a process that keeps some of them, replaced where it dies.
+"""Parameter shards on a Ray cluster: one process per node holds some of them and is replaced if it dies.
 
     shards = RayShards(20, learning_rate=0.0006, address="auto")        # implements `Shards`
     parameters = ShardedParameters(shards, ...)
 
-The driver has the last state that it asked for and every gradient since. From these a process that died is started
-again, elsewhere where its node is gone, and its shards take in the same gradients in the same order. With torch
-imported a process has 260 MB, so the shards of a node share one.
+The driver keeps the last fetched state and every later gradient. A dead process is restarted from these, on another
+node if its own is gone, and its shards apply the same gradients in the same order. A process with torch imported takes
+260 MB, so the shards of a node share one.
 """
 
 import pickle
@@ -23,13 +23,13 @@ from netwright.execution.local import usable_cores
 from netwright.execution.on_ray.cluster import connect, import_ray, nodes, on_node
 
 MAX_GRADIENTS = 100
-"""So many are kept; then the shards are asked for their state, and they can be forgotten."""
+"""Maximum number of kept gradients; at this number the state is fetched and they are dropped."""
 MAX_STARTS = 3
-"""Processes that may die one after the other without an answer."""
+"""Maximum number of consecutive processes that die without an answer."""
 
 
 class ShardActor:
-    """An actor's class: keeps some of the shards, in one thread."""
+    """The class of an actor that holds some of the shards, in one thread."""
 
     def __init__(self, count: int, settings: dict[str, Any], num_applied: int, parts: bytes) -> None:
         torch.set_num_threads(1)
@@ -37,15 +37,15 @@ class ShardActor:
         self._shards.restore(num_applied, _unpacked(parts))
 
     def apply(self, number: int, gradients: bytes, initials: bytes) -> None:
-        """Of the shards that are here."""
+        """Apply a gradient to the shards of this process."""
         self._shards.apply(number, _unpacked(gradients), _unpacked(initials))
 
     def fetch(self, version: int) -> bytes:
-        """Of the shards that are here."""
+        """Return the weights of the shards of this process."""
         return _packed(self._shards.fetch(version))
 
     def state(self) -> bytes:
-        """Of the shards that are here."""
+        """Return the state of the shards of this process."""
         return _packed(self._shards.state())
 
 
@@ -55,14 +55,14 @@ class ShardProcess:
 
     actor: Any
     sent: list[Any] = field(default_factory=list)
-    """What it has not been heard of since: references to gradients."""
+    """References to gradients that are not yet acknowledged."""
 
 
 class RayShards:
-    """Implements `Shards` on a cluster: in a process on every node, or on so many nodes as there are shards.
+    """Implements `Shards` on a cluster: one process per node, at most one per shard.
 
-    Shard i is in process i modulo their number. Processes are started when they are first asked, take no processor from
-    children, and are asked in parallel. Gradients are sent without waiting for an answer, which the next `fetch` or
+    Shard i is in process i modulo their number. Processes are started on first use, reserve no processor, and
+    are called in parallel. Gradients are sent without waiting for an answer, which the next `fetch` or
     `state` waits for. For `address` see `cluster.connect`; a cluster that is started has room for `workers` children.
     """
 
@@ -76,7 +76,7 @@ class RayShards:
         workers: int | None = None,
     ) -> None:
         self.num_replaced = 0
-        """Processes that died and were started again."""
+        """Number of processes that died and were restarted."""
         self._ray: Any = None
         self._count, self._settings = count, {"learning_rate": learning_rate, "accumulate": accumulate}
         self._address, self._num_cpus = address, max(workers or 0, usable_cores())
@@ -86,7 +86,7 @@ class RayShards:
         """The last state."""
         self._num_sent = 0
         self._gradients: list[tuple[int, Sequence[Slices], Sequence[Slices]]] = []
-        """What the shards were sent since."""
+        """Gradients sent since that state."""
 
     def __len__(self) -> int:
         return self._count
@@ -109,17 +109,17 @@ class RayShards:
         process.sent.append(process.actor.apply.remote(number, _packed(gradients[its]), _packed(initials[its])))
 
     def fetch(self, version: int) -> list[Weights]:
-        """From all processes at once."""
+        """Fetch the weights of all processes in parallel."""
         return self._asked("fetch", version)
 
     def state(self) -> list[Weights]:
-        """From all processes at once; what came before need not be kept."""
+        """Fetch the state of all processes in parallel; drop the older gradients."""
         parts = self._asked("state")
         self._num_applied, self._parts, self._gradients = self._num_sent, parts, []
         return parts
 
     def restore(self, num_applied: int, parts: Sequence[Slices]) -> None:
-        """Remember it for the processes, none of which has been started."""
+        """Store the state for the processes, none of which has been started yet."""
         self._num_applied, self._num_sent, self._parts = num_applied, num_applied, [dict(part) for part in parts]
 
     def _asked(self, verb: str, *arguments: Any) -> list[Weights]:
@@ -132,7 +132,7 @@ class RayShards:
         return found
 
     def _answer(self, index: int, reference: Any, verb: str, arguments: Sequence[Any]) -> list[Weights]:
-        """What a process says, or the one that takes its place."""
+        """The answer of a process or of its replacement."""
         for num_left in reversed(range(MAX_STARTS)):
             process = self._processes[index]
             try:
@@ -140,7 +140,7 @@ class RayShards:
             except self._ray.exceptions.RayTaskError as error:
                 raise RunError(f"a shard of the parameters on the Ray cluster is broken:\n{error}") from None
             except self._ray.exceptions.RayError as error:
-                self._ray.kill(process.actor)  # it may live and be out of reach
+                self._ray.kill(process.actor)  # it may be alive but unreachable
                 if getattr(error, "actor_init_failed", False):
                     raise RunError(
                         "a process for shards of the parameters does not start on the Ray cluster; `netwright doctor "
@@ -167,11 +167,11 @@ class RayShards:
             self._hire(index)
 
     def _hire(self, index: int) -> None:
-        """Start a process with the last state, and send it what came after."""
+        """Start a process with the last state and send it all later gradients."""
         parts = self._parts[index :: len(self._processes)]
         alive = sorted(nodes(), key=lambda node: node.identity)  # so that it comes back to its node
         where = on_node(alive[index % len(alive)].identity, soft=True) if alive else {"num_cpus": 0}
-        # An actor that asks for nothing at all is put on a node by chance, whatever is said of nodes.
+        # Ray places an actor without any resource request on a random node, ignoring the strategy.
         actor = self._ray.remote(ShardActor).options(**where, memory=1)
         process = ShardProcess(actor.remote(len(parts), self._settings, self._num_applied, _packed(parts)))
         self._processes[index] = process
@@ -180,7 +180,7 @@ class RayShards:
 
     def close(self) -> None:
         """Kill the processes; end the cluster if it was started here."""
-        if self._processes and self._ray.is_initialized():  # or else Ray would start a cluster for the sake of killing
+        if self._processes and self._ray.is_initialized():  # otherwise `kill` would start a cluster
             for process in self._processes:
                 if process.actor is not None:  # it was not yet started when Ctrl-C came
                     self._ray.kill(process.actor)
@@ -189,7 +189,7 @@ class RayShards:
 
 
 def _packed(parts: Sequence[Slices]) -> bytes:
-    """By way of numpy: torch would pickle what a slice was cut from."""
+    """Pickle as numpy arrays: torch would pickle the whole storage behind a slice."""
     return pickle.dumps([{name: value.numpy() for name, value in part.items()} for part in parts])
 
 

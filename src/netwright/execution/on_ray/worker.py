@@ -1,4 +1,4 @@
-"""What runs in the processes of a Ray cluster: one child after the other, on whatever node."""
+"""The worker actor of a Ray cluster, which trains one child after another."""
 
 import contextlib
 import platform
@@ -15,38 +15,38 @@ from netwright.execution.on_ray.cluster import import_ray
 from netwright.execution.process import load_evaluate
 
 MAX_OUTPUT = 4000
-"""Characters of a worker's output that are kept with its failure."""
+"""Maximum number of characters of a worker's output kept with its failure."""
 DATA_ERROR = f"{DataError.__module__}.{DataError.__qualname__}"
-"""As a traceback names it."""
+"""Its name in a traceback."""
 RAYS_OWN = (":job_id:", ":actor_name:", ":task_name:")
-"""How lines begin that Ray writes there for itself."""
+"""Prefixes of lines that Ray itself writes to the output."""
 
 
 @dataclass(frozen=True)
 class WorkerLocation:
-    """Where an actor works."""
+    """The node and output files of an actor."""
 
     node: str
-    """Ray's identity of it."""
+    """Ray's identifier of the node."""
     files: tuple[str, ...]
-    """What the process writes its output to."""
+    """Files that receive the process's output."""
 
 
 class Worker:
-    """An actor's class."""
+    """The class of an actor that trains children."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
 
     def start(self, pickled: bytes, path: Sequence[str]) -> WorkerLocation:
-        """Receive what to call, and where the driver finds its modules, which may be here too."""
+        """Load the pickled evaluate function and add the driver's module search path."""
         sys.path += [folder for folder in path if folder not in sys.path]
         self._evaluate = load_evaluate(pickled, self._threads)
         node = import_ray().get_runtime_context().get_node_id()
         return WorkerLocation(node, tuple(output_files()))
 
     def work(self, pickled: bytes) -> bytes:
-        """Train one child; raises where this node has no data for it."""
+        """Train one child; raise `DataError` if this node lacks its data."""
         before = {file: Path(file).stat().st_size for file in output_files()}
         outcome = attempt(self._evaluate, cloudpickle.loads(pickled))
         if outcome.failure is not None:
@@ -62,7 +62,7 @@ class Worker:
 
 
 def output_files() -> Iterator[str]:
-    """The files that this process writes its standard output and errors to; none where that cannot be told."""
+    """Yield the files that receive this process's standard output and errors; none if unknown."""
     for number in (1, 2):
         path = Path(f"/proc/self/fd/{number}")
         with contextlib.suppress(OSError):
@@ -72,7 +72,7 @@ def output_files() -> Iterator[str]:
 
 
 def tail(files: Iterable[str], begin: Mapping[str, int] | None = None) -> str:
-    """The end of what stands in `files`, from the place in `begin` on."""
+    """Return the end of the text in `files`, starting at the offsets in `begin`."""
     texts: list[str] = []
     for file in files:
         text = Path(file).read_bytes()[(begin or {}).get(file, 0) :].decode(errors="backslashreplace")
