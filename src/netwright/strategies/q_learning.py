@@ -20,7 +20,7 @@ NUM_MODELS = sum(number for _, number in EPSILONS)
 
 
 def epsilon_at(num_observed: int, num_models: int = NUM_MODELS) -> float:
-    """Return epsilon after `num_observed` distinct networks, with the schedule scaled to `num_models`; 0.1 afterwards."""
+    """Return epsilon after `num_observed` distinct networks, with the schedule scaled to `num_models`; 0.1 after it."""
     passed = num_observed * NUM_MODELS // num_models
     for epsilon, number in EPSILONS:
         if passed < number:
@@ -51,8 +51,8 @@ class QLearning:
 
         Q(s, a) <- (1 - learning_rate) Q(s, a) + learning_rate (r + discount max_b Q(s', b))
 
-    applied from the last step to the first; r is the trial's reward at the last step and 0 before. After each trial, `replay`
-    trajectories are sampled from the memory of distinct networks and updated again. Epsilon decreases with the number
+    applied from the last step to the first; r is the trial's reward at the last step and 0 before. After each trial,
+    `replay` trajectories are sampled from the memory of distinct networks and updated again. Epsilon decreases with the number
     of distinct networks observed.
 
     Args:

@@ -1,4 +1,4 @@
-"""Random search: every decision is sampled uniformly, without learning (the control experiment of Zoph & Le 2017, section 4.2)."""
+"""Random search: every decision is sampled uniformly (the control experiment of Zoph & Le 2017, section 4.2)."""
 
 import random
 from collections.abc import Sequence

@@ -125,7 +125,7 @@ def by_rank(rewards: Sequence[float]) -> Array:
 
 
 def by_distance(rewards: Sequence[float]) -> Array:
-    """Return each reward's difference from the median, in standard deviations of the better half, clipped to [-1.5, 3]."""
+    """Return each reward minus the median, in standard deviations of the better half, clipped to [-1.5, 3]."""
     array = np.array(rewards, dtype=float)
     median = np.median(array)
     deviation = np.std(array[array >= median])
