@@ -3,17 +3,28 @@
 import importlib.util
 import re
 from pathlib import Path
+from typing import Annotated, Literal
 
+import typer
 from rich.console import Console
 
 from netwright.cli import options
 from netwright.cli.app import app, reporting
 from netwright.errors import ConfigError
 
+FormOption = Annotated[
+    Literal["code", "onnx", "optuna"],
+    typer.Option(
+        "--to",
+        help="code: a Python file that needs only torch; onnx: a file for other runtimes; optuna: a study for "
+        "optuna-dashboard.",
+    ),
+]
+
 
 @app.command()
 @reporting
-def export(model: options.ModelArgument, form: options.FormOption, target: options.ExportOption = None) -> None:
+def export(model: options.ModelArgument, form: FormOption, target: options.ExportOption = None) -> None:
     """Write a trained network, or a whole run, in a form that works without netwright.
 
     Examples:

@@ -86,15 +86,6 @@ TopOption = Annotated[int, typer.Option("--top", min=1, help="Number of architec
 TensorboardOption = Annotated[
     bool, typer.Option("--tensorboard", help="Write live curves for TensorBoard into RUN/tensorboard.")
 ]
-FormOption = Annotated[
-    Literal["code", "onnx", "optuna"],
-    typer.Option(
-        "--to",
-        help="code: a Python file that needs only torch; onnx: a file for other runtimes; optuna: a study for "
-        "optuna-dashboard.",
-    ),
-]
-
 # What is searched, and how
 
 TrialsOption = Annotated[

@@ -52,8 +52,8 @@ class QLearning:
         Q(s, a) <- (1 - learning_rate) Q(s, a) + learning_rate (r + discount max_b Q(s', b))
 
     applied from the last step to the first; r is the trial's reward at the last step and 0 before. After each trial,
-    `replay` trajectories are sampled from the memory of distinct networks and updated again. Epsilon decreases with the number
-    of distinct networks observed.
+    `replay` trajectories are sampled from the memory of distinct networks and updated again. Epsilon decreases with the
+    number of distinct networks observed.
 
     Args:
         space: The search space.
