@@ -173,8 +173,8 @@ def executor_contract(make_executor: Callable[[Evaluate], Executor], *, close_wi
     `make_executor` returns a new executor for an evaluate function. Checked are: every job comes back exactly once with
     the measurement of its own evaluation, also one that is submitted late, and a remote task with its answer; an
     exception of a child comes back as a failure with its kind, message and traceback; `wait` never returns an empty
-    list; `now` never goes back; and `close` with jobs under way returns within `close_within` seconds. An executor that loses a job makes
-    `wait` block for ever.
+    list; `now` never goes back; and `close` with jobs under way returns within `close_within` seconds. An executor that
+    loses a job makes `wait` block for ever.
     """
     executor = make_executor(evaluate_for_contract)
     try:
