@@ -55,10 +55,10 @@ def same(found: Any, expected: Any, path: str = "", relative: float = 1e-6) -> N
         assert found == expected, path
 
 
-def near(found: Any, expected: Any) -> None:
+def near(found: Any, expected: Any, relative: float = 1e-6) -> None:
     """The same numbers; of trainings on another kind of machine only that there are as many results."""
     if SAME_MACHINE:
-        same(found, expected)
+        same(found, expected, relative=relative)
     elif isinstance(expected, dict) and "trials" in expected:
         assert [trial["state"] for trial in found["trials"]] == [trial["state"] for trial in expected["trials"]]
         assert len(found["confirmed"]) == len(expected["confirmed"])
@@ -124,7 +124,8 @@ def test_confirmed(netwright: older_runs.Netwright, copy: Callable[[str], Path])
 
 
 def test_trained(netwright: older_runs.Netwright, copy: Callable[[str], Path]) -> None:
-    near(older_runs.trained(netwright, copy("finished")), EXPECTED["trained"])
+    # The test's interval had the quantile 1.96 then, and has 1.959964 as every other interval now.
+    near(older_runs.trained(netwright, copy("finished")), EXPECTED["trained"], relative=1e-5)
 
 
 def test_a_stopped_training_goes_on(netwright: older_runs.Netwright, copy: Callable[[str], Path]) -> None:

@@ -83,9 +83,9 @@ def test_wrong_shapes_say_what_is_expected() -> None:
     module, x = NAS(INPUTS, HIDDEN), torch.randn(STEPS, BATCH, INPUTS)
     with pytest.raises(ConfigError, match=r"input has shape \[4, 3, 6\].*input_size = 5"):
         module(torch.randn(STEPS, BATCH, INPUTS + 1))
-    with pytest.raises(ConfigError, match=r"c_0 is \[1, 2, 6\].*\[1, 3, 6\]"):
+    with pytest.raises(ConfigError, match=r"c_0 has shape \[1, 2, 6\].*\[1, 3, 6\]"):
         module(x, (torch.zeros(1, BATCH, HIDDEN), torch.zeros(1, 2, HIDDEN)))
-    with pytest.raises(ConfigError, match=r"h_0 is \[6\].*\[3, 6\]"):
+    with pytest.raises(ConfigError, match=r"h_0 has shape \[6\].*\[3, 6\]"):
         NASCell(INPUTS, HIDDEN)(x[0], (torch.zeros(HIDDEN), torch.zeros(HIDDEN)))
     with pytest.raises(ConfigError, match="num_layers is 0"):
         NAS(INPUTS, HIDDEN, num_layers=0)

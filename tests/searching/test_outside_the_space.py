@@ -39,7 +39,7 @@ def started(proposals: Sequence[Proposal], space: Space | None = None) -> Search
     ("proposals", "said"),
     [
         ([proposal((0, 1, 4))], "for trial 0 strategy Wrong proposed actions outside the space: action 4 is out of"),
-        ([proposal((0, 1))], "outside the space: 2 actions end before the space"),
+        ([proposal((0, 1))], "outside the space: 2 actions are too few for space"),
         ([proposal((0, 1, 2), num_layers=2)], "outside the space: space .*tiny ended after 2 decisions"),
         ([proposal((0, 1, 1))], r"its actions \(0, 1, 1\) build \{'widths': \[1, 2, 2\]\}"),
         ([], "proposed 0 architectures for a batch of 1"),

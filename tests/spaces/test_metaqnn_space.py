@@ -154,7 +154,7 @@ def test_a_network_leads_back_to_its_actions() -> None:
         assert episode.space.encode(episode.architecture) == tuple(episode.actions)
     with pytest.raises(SpaceError, match="contains PlainNets"):
         space.encode(nas_cell())
-    with pytest.raises(SpaceError, match="masked here"):
+    with pytest.raises(SpaceError, match="masked at this decision"):
         space.encode(PlainNet((Dense(num_units=32),)))
 
 

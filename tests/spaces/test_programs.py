@@ -171,7 +171,7 @@ def test_any_start_step_interval_and_stop() -> None:
 
 @pytest.mark.parametrize("interval", [0, -1])
 def test_a_schedule_needs_an_interval(interval: int) -> None:
-    with pytest.raises(SpaceError, match="interval is a number of samples, 1 or more"):
+    with pytest.raises(SpaceError, match="interval must be a number of samples, 1 or more"):
         Schedule(6, 2, interval)
 
 

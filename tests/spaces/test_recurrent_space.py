@@ -78,9 +78,9 @@ def test_the_published_cells_lie_in_it() -> None:
 
 
 def test_what_lies_elsewhere_is_refused() -> None:
-    with pytest.raises(SpaceError, match="one of RecurrentCells"):
+    with pytest.raises(SpaceError, match="contains RecurrentCells"):
         recurrent_cell().encode(nas_cnn_15())
-    with pytest.raises(SpaceError, match="one of ConvNets"):
+    with pytest.raises(SpaceError, match="contains ConvNets"):
         convolutional().encode(nas_cell())
     with pytest.raises(SpaceError):
         recurrent_cell(7).encode(nas_cell())
@@ -90,7 +90,7 @@ def test_what_lies_elsewhere_is_refused() -> None:
 
 @pytest.mark.parametrize("base", [1, 0, -3, "8", 2.0, True, None])
 def test_a_base_that_makes_no_tree_is_refused(base) -> None:
-    with pytest.raises(SpaceError, match=r"whole number, 2 or more; got .* at base 8"):
+    with pytest.raises(SpaceError, match=r"whole number, 2 or more; got .* base 8"):
         recurrent_cell(base).start()
     with pytest.raises(SpaceError, match="2 or more"):
         size_of(recurrent_cell(base))

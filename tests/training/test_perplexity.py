@@ -61,7 +61,7 @@ def test_two_tokens_are_the_shortest_text() -> None:
 
 @pytest.mark.parametrize("nats", [math.nan, math.inf, 701.0])
 def test_what_is_no_perplexity_is_an_error_of_the_child(nats: float) -> None:
-    with pytest.raises(ChildError, match="nats per token give no perplexity"):
+    with pytest.raises(ChildError, match="nats per token give no finite perplexity"):
         perplexity_of(nats)
 
 

@@ -112,7 +112,7 @@ def make_shards(config: RunConfig, placement: Placement) -> AbstractContextManag
         return nullcontext()
     shards = RayShards(
         config.replicas.servers,
-        learning_rate=config.strategy.to_json()["learning_rate"],
+        learning_rate=config.strategy.model_dump()["learning_rate"],  # every strategy with replicas has one
         accumulate=config.replicas.accumulate,
         address=placement.address,
         workers=placement.workers,

@@ -1,1 +1,1 @@
-"""The tasks children are trained on: labelled images, where they come from, and how they are divided."""
+"""The tasks on which children are trained or looked up: images, texts and tables of benchmarks."""

@@ -1,12 +1,13 @@
-"""The tasks by name: where a child's images or its text come from.
+"""The tasks by name: where a child's images or text come from.
 
-Two steps, because a search has one main process and many workers. The main process calls `prepare_task` once, before
-the first child, and so finds a missing or damaged file early; every worker calls `open_task` with the folder it got.
+Loading has two steps, because a search has one main process and many workers. The main process calls `prepare_task`
+once before the first child, so that a missing or damaged file is reported early. Every worker then calls `open_task`
+with the resulting folder.
 
     folder = prepare_task("cifar10", data_option, verify=True)
     data = open_task("cifar10", folder, verify=False)  # in a worker
 
-Who can use only one kind of data calls `open_images` or `open_text` in place of `open_task`.
+`open_images` and `open_text` are `open_task` for code that needs one kind of data.
 """
 
 from collections.abc import Callable
@@ -28,7 +29,7 @@ from netwright.tasks.text.wikitext2 import find_wikitext2, load_wikitext2
 
 @dataclass(frozen=True)
 class Task:
-    """How to locate the files of a task and how to read them; both take a path and whether to verify."""
+    """The functions that find and load the files of a task; both take a path and whether to verify checksums."""
 
     find: Callable[[Path | None, bool], Path | None]
     load: Callable[[Path | None, bool], ImageData | TextData]
@@ -62,24 +63,35 @@ TASKS = {
 
 
 def prepare_task(name: str, folder: Path | None, *, verify: bool) -> Path | None:
-    """Locate, download if need be, and with `verify` check the files of task `name`.
+    """Find the files of a task; download them if they are public and no folder is given.
 
-    Returns the folder to hand to `open_task`; None for a task without files, which ignores `folder`.
-    Raises ConfigError for an unknown name and DataError for files that are missing or not the official ones.
+    Args:
+        name: a key of `TASKS`.
+        folder: the user's folder or file; None for the task's default.
+        verify: whether published files must have their official checksums.
+
+    Returns:
+        The path for `open_task`; None for a task without files.
+
+    Raises:
+        ConfigError: the name is unknown.
+        DataError: files are missing or not the official ones.
     """
     return _task(name).find(folder, verify)
 
 
 def open_task(name: str, folder: Path | None, *, verify: bool) -> ImageData | TextData:
-    """Read task `name` into memory from `folder`, or from where its own rules look if that is None.
+    """Read a task into memory; arguments as for `prepare_task`.
 
-    Raises what `prepare_task` raises, and DataError for a file whose content breaks the rules of its format.
+    Raises:
+        ConfigError: the name is unknown.
+        DataError: files are missing, not the official ones, or not in the expected format.
     """
     return _task(name).load(folder, verify)
 
 
 def open_images(name: str, folder: Path | None, *, verify: bool) -> ImageData:
-    """`open_task` where only images will do; ConfigError for a text."""
+    """Read a task with images; raise `ConfigError` if it is a text. See `open_task`."""
     data = open_task(name, folder, verify=verify)
     if not isinstance(data, ImageData):
         raise ConfigError(
@@ -90,7 +102,7 @@ def open_images(name: str, folder: Path | None, *, verify: bool) -> ImageData:
 
 
 def open_text(name: str, folder: Path | None, *, verify: bool) -> TextData:
-    """`open_task` where only a text will do; ConfigError for images."""
+    """Read a task with a text; raise `ConfigError` if it has images. See `open_task`."""
     data = open_task(name, folder, verify=verify)
     if not isinstance(data, TextData):
         raise ConfigError(

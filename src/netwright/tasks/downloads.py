@@ -1,4 +1,4 @@
-"""Official files of a task: the folder a user named for them, or a download from the first mirror that has them."""
+"""Where the official files of a task are: the user's folder, or the cache of downloads from mirrors."""
 
 import os
 from collections.abc import Iterable
@@ -12,14 +12,14 @@ ENVIRONMENT = "NETWRIGHT_DATA"
 
 
 def named_folder(folder: Path | None) -> Path | None:
-    """`folder`, else the one in the environment variable NETWRIGHT_DATA, else None: nobody named one."""
+    """Return `folder`, or the folder in the environment variable NETWRIGHT_DATA, or None if neither is given."""
     if folder is None and os.environ.get(ENVIRONMENT):
         folder = Path(os.environ[ENVIRONMENT])
     return None if folder is None else folder.expanduser()
 
 
 def cache() -> Path:
-    """The folder in the user's cache that downloads go to."""
+    """Return the folder of downloads in the user's cache."""
     return Path(pooch.os_cache("netwright"))
 
 
@@ -51,16 +51,27 @@ def verified_name(data: str, *, official: bool) -> str:
 
 
 def download(data: str, file: str, checksum: str, mirrors: Iterable[str], target: Path) -> Path:
-    """Put `file` of `data` into the folder `target` from the first mirror that has it, unless it is there already.
+    """Download a file from the first mirror that provides it, unless it is there already.
 
-    `checksum` is written as "sha256:...". Raises DataError with what each mirror answered.
+    Args:
+        data: name of the data set, for messages.
+        file: name of the file.
+        checksum: such as "sha256:...".
+        mirrors: URLs of the file.
+        target: folder for the file.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        DataError: all mirrors failed; the message has the reason of each.
     """
     pooch.get_logger().setLevel("WARNING")
     failures = []
     for url in mirrors:
         try:
             return Path(pooch.retrieve(url, known_hash=checksum, fname=file, path=target))
-        # OSError holds all of requests' errors; pooch raises ValueError for a wrong checksum.
+        # OSError is the base of all errors of requests; pooch raises ValueError for a wrong checksum.
         except (OSError, ValueError) as error:
             failures.append(f"\n  {url}: {error}")
     raise DataError(

@@ -1,4 +1,4 @@
-"""A text file as a string of lines, or an error that says what is wrong with it."""
+"""Reading text files, with errors that name the fault and its remedy."""
 
 import gzip
 import os
@@ -8,19 +8,22 @@ from pathlib import Path
 from netwright.errors import DataError
 
 MEMORY_PER_BYTE = 32
-"""Bytes of memory that a byte of text may need: token numbers of 8 bytes, words and their counts, copies in between."""
+"""Bytes of memory for each byte of text: token numbers of 8 bytes, words and their counts, intermediate copies."""
 
 
 def read_text(path: Path) -> str:
-    """The text in the UTF-8 file at `path`; see `read_bytes` and `decoded`."""
+    """Return the text of the UTF-8 file at `path`; see `read_bytes` and `decoded`."""
     return decoded(path, read_bytes(path))
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of `path`, unpacked where its name ends with .gz.
+    """Return the content of `path`, decompressed if its name ends with .gz.
 
-    Raises DataError for a file that cannot be read, and before reading one whose text could need more memory than the
-    machine has. What the machine has in all counts, and not what is free now, so that the answer never changes.
+    The limit of size is relative to the machine's total memory, not to the free memory, so that the outcome is the same
+    at every call.
+
+    Raises:
+        DataError: the file cannot be read, or its text could need more memory than the machine has.
     """
     largest = physical_memory() // MEMORY_PER_BYTE
     try:
@@ -38,10 +41,12 @@ def read_bytes(path: Path) -> bytes:
 
 
 def decoded(path: Path, content: bytes) -> str:
-    """`content` of the file at `path` as text: lines that end with a line feed, the last one too.
+    """Decode the content of the file at `path` to lines that all end with a line feed.
 
-    A byte order mark is dropped; a carriage return, with or without a line feed, is a line end. Raises DataError for
-    what is empty, binary or not UTF-8.
+    A byte order mark is removed; a carriage return, with or without a line feed, ends a line.
+
+    Raises:
+        DataError: the content is empty, binary or not UTF-8.
     """
     nul = content.find(b"\0")
     if nul >= 0:
@@ -63,7 +68,7 @@ def decoded(path: Path, content: bytes) -> str:
 
 
 def physical_memory() -> int:
-    """Bytes of memory that this machine has in all."""
+    """Return the total memory of this machine in bytes."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 

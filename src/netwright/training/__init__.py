@@ -1,1 +1,1 @@
-"""The training loops and the choices that make them fast."""
+"""The training loops of children, and what they use: augmentation, perplexity, checkpoints, speed."""

@@ -1,17 +1,16 @@
-"""The tables by name, as `TableSettings.task` gives them.
+"""The tables by name, the values of `TableSettings.task`.
 
-NAS-Bench-201 (X. Dong & Y. Yang, 2020, arXiv 2001.00326) is no part of netwright: `--data` or NETWRIGHT_DATA names its
-file, `nasbench201-cifar.csv` plain or with .gz, or a folder that holds it. Its protocol, here as in the literature: a
-search sees the validation accuracy after 12 epochs and pays the seconds of those, and what it found is reported by the
-test accuracy of a training of 200 epochs.
+NAS-Bench-201 (X. Dong & Y. Yang, 2020, arXiv 2001.00326) is not part of netwright: `--data` or NETWRIGHT_DATA names its
+file, `nasbench201-cifar.csv` plain or with .gz, or a folder that contains it. The protocol is that of the literature:
+the reward comes from the validation accuracy after 12 epochs, the cost is the time of these epochs, and the result is
+reported by the test accuracy after 200 epochs.
 
-The digits table is netwright's own and part of the package: each of 1,458 small convolutional networks, trained with
-three seeds by
+The digits table is netwright's own and part of the package. It contains 1,458 small convolutional networks, each
+trained with three seeds by
 
     python benchmarks/make_digits_table.py
 
-The accuracy that a search sees is the mean of the three, so the same network always has the same; the test accuracy is
-the mean of those same short trainings.
+Validation and test accuracy are means over the three trainings, so a network always has the same values.
 """
 
 import functools
@@ -32,7 +31,7 @@ EMBEDDED = Path(__file__).parent
 
 @dataclass(frozen=True)
 class TableFile:
-    """Where a table is and how it is read."""
+    """The location and format of a table."""
 
     name: str
     file: str
@@ -42,9 +41,9 @@ class TableFile:
     check: Callable[[str], object] = str
     """Raises `SpaceError` for the string of an unknown architecture."""
     folders: tuple[str, ...] = ()
-    """Where it is looked for below the folder that a user names."""
+    """Sub-folders of the user's folder in which the file is searched."""
     embedded: bool = False
-    """Whether it is part of the package, so that nobody has to name it."""
+    """Whether it is part of the package, so that no path is needed."""
     notes: tuple[str, ...] = ()
 
     @property
@@ -89,9 +88,15 @@ TABLES = {
 
 
 def find_table(task: str, path: Path | None) -> Path:
-    """The file of the table `task`: `path`, or in that folder, or where NETWRIGHT_DATA says; or the package's own.
+    """Find the file of a table.
 
-    Raises ConfigError for an unknown name, and DataError where there is no such file.
+    Args:
+        task: a key of `TABLES`.
+        path: the file, or a folder that contains it; None for NETWRIGHT_DATA. Ignored for a table of the package.
+
+    Raises:
+        ConfigError: the name is unknown.
+        DataError: there is no such file.
     """
     table = _table_file(task)
     if table.embedded:
@@ -118,9 +123,11 @@ def find_table(task: str, path: Path | None) -> Path:
 
 
 def load_table(task: str, path: Path | None) -> Table:
-    """The table `task` from where `find_table` finds it; a file is read once in a process.
+    """Read a table; a process reads each file once. Arguments as for `find_table`.
 
-    Raises what `find_table` raises, and DataError for a file that breaks a rule of its format.
+    Raises:
+        ConfigError: the name is unknown.
+        DataError: there is no such file, or it is not in the expected format.
     """
     found = find_table(task, path)
     about = found.stat()
@@ -129,7 +136,7 @@ def load_table(task: str, path: Path | None) -> Table:
 
 @functools.cache
 def _read(task: str, path: Path, modified: int, size: int) -> Table:
-    """`modified` and `size` are those of the file, so that a changed one is read again."""
+    """Read and cache a table; `modified` and `size` of the file are keys, so that a changed file is read again."""
     table = _table_file(task)
     content = read_bytes(path)
     rows = read_rows(path, decoded(path, content), table.columns, table.check)

@@ -1,4 +1,4 @@
-"""A table of trained architectures: what is looked up in the place of training, read strictly from a CSV."""
+"""A table of trained architectures, read from a CSV file with strict checks and used instead of training."""
 
 import csv
 import io
@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from netwright.errors import DataError, SpaceError
 
@@ -16,35 +15,35 @@ KEY = "architecture"
 
 @dataclass(frozen=True)
 class Row:
-    """What is known of one architecture; accuracies are in 0..1."""
+    """The results of one architecture; accuracies are in 0..1."""
 
     validation_accuracy: float
     seconds: float
-    """What the training took whose validation accuracy this is: the cost of the architecture in a search."""
+    """Duration of the training of `validation_accuracy`: the cost of the architecture in a search."""
     test_accuracy: float
-    """Of the same architecture trained to the end, where the table has that."""
+    """After the table's longest training, which may be longer than that of `validation_accuracy`."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Where a file holds what a `Row` holds; accuracies there are percent."""
+    """The names of the columns of a file that give a `Row`; accuracies in the file are percentages."""
 
     validation: tuple[str, ...]
-    """One, or several whose mean is taken."""
+    """One or more columns, which are averaged."""
     seconds: str
     test: str
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Rows by the `str` of their architecture. `name` and `notes` stand beside every number from it."""
+    """Rows by the `str` of their architecture. `name` and `notes` are printed with every number from the table."""
 
     name: str
     rows: Mapping[str, Row]
     notes: tuple[str, ...] = ()
 
-    def row(self, architecture: Any) -> Row:
-        """What is known of `architecture`; `DataError` where the table does not have it."""
+    def row(self, architecture: object) -> Row:
+        """Return the row of `architecture`; raise `DataError` if the table does not contain it."""
         try:
             return self.rows[str(architecture)]
         except KeyError:
@@ -55,15 +54,21 @@ class Table:
 
     @property
     def best(self) -> Row:
-        """The row with the highest validation accuracy: what the best search ends with."""
+        """The row with the highest validation accuracy, the best result that a search can have."""
         return max(self.rows.values(), key=lambda row: row.validation_accuracy)
 
 
 def read_rows(path: Path, text: str, columns: Columns, check: Callable[[str], object]) -> dict[str, Row]:
-    """The rows of the CSV `text`, which is from the file at `path`; other columns than `columns` are ignored.
+    """Parse the rows of a CSV text.
 
-    `check` raises `SpaceError` for the string of an unknown architecture. Raises DataError with file and line for all
-    that is missing, no number, out of range, or there twice.
+    Args:
+        path: the file of the text, for messages.
+        text: the CSV text with a header; columns that are not in `columns` are ignored.
+        columns: the columns to read.
+        check: raises `SpaceError` for the string of an invalid architecture.
+
+    Raises:
+        DataError: a value is missing, not a number, out of range or repeated; the message has file and line.
     """
     reader = csv.reader(io.StringIO(text), strict=True)
     rows: dict[str, Row] = {}
@@ -89,7 +94,7 @@ def read_rows(path: Path, text: str, columns: Columns, check: Callable[[str], ob
 
 
 def _places(path: Path, header: list[str], columns: Columns) -> list[int]:
-    """The indices of the key and of `columns` in the header."""
+    """Return the indices of the key and of `columns` in the header."""
     wanted = (KEY, *columns.validation, columns.seconds, columns.test)
     if missing := [name for name in wanted if name not in header]:
         shown = ", ".join(header)
@@ -103,7 +108,7 @@ def _places(path: Path, header: list[str], columns: Columns) -> list[int]:
 
 
 def _number(fields: list[str], header: list[str], place: int, columns: Columns) -> float:
-    """A field as a number: percent, or seconds above 0. `ValueError` for any other, NaN among them."""
+    """Parse a percentage or a number of seconds above 0; raise `ValueError` for any other value, such as NaN."""
     is_time = header[place] == columns.seconds
     try:
         value = float(fields[place])

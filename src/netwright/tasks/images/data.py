@@ -1,4 +1,4 @@
-"""Labelled images as every image task hands them to training, and their division into training and validation."""
+"""Labelled images as all image tasks provide them, and their division into training and validation images."""
 
 from dataclasses import dataclass
 
@@ -14,8 +14,8 @@ class ImageData:
     """A data set in memory.
 
     Images are uint8 of shape [images, channels, height, width], labels int64 of shape [images] in
-    0..len(class_names)-1. `name` is printed beside every number measured on the data; `notes` say what was changed in
-    it, a line each.
+    0..len(class_names)-1. `name` and `notes` are printed with every number measured on the data; each note describes
+    one change to the original images.
     """
 
     name: str
@@ -28,14 +28,14 @@ class ImageData:
 
     @property
     def shape(self) -> ImageShape:
-        """What a network for these images reads and tells apart."""
+        """The shape of a network's input and the number of classes."""
         channels, height, width = self.train_images.shape[1:]
         return ImageShape(channels, height, width, len(self.class_names))
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSplit:
-    """What a child sees during a search: the test set is not in it."""
+    """The training and validation images of a child; tensors as in `ImageData`. Test images are never included."""
 
     train_images: Tensor
     train_labels: Tensor
@@ -45,7 +45,7 @@ class ImageSplit:
 
 
 def everything_but_test(data: ImageData) -> ImageSplit:
-    """What a final training sees: all images outside the test set to learn from, none for validation."""
+    """Return the split of a final training: all images but the test images for training, none for validation."""
     return ImageSplit(
         data.train_images, data.train_labels, data.train_images[:0], data.train_labels[:0], len(data.class_names)
     )
@@ -54,10 +54,17 @@ def everything_but_test(data: ImageData) -> ImageSplit:
 def split_images(
     data: ImageData, *, num_validation: int | float, seed: int, num_train: int | None = None
 ) -> ImageSplit:
-    """Take `num_validation` random training images for validation and the rest, or `num_train` of it, for training.
+    """Divide the training images at random into training and validation images.
 
-    A fraction below 1 is that share of every class. The same seed gives the same division. Paper: 5,000 of CIFAR-10's
-    50,000 (section 4.1).
+    Args:
+        data: the data set.
+        num_validation: number of validation images, or a fraction of every class (paper: 5,000 of CIFAR-10's 50,000,
+            section 4.1).
+        seed: determines the division.
+        num_train: number of training images; None for all that remain.
+
+    Raises:
+        DataError: the data set has too few images.
     """
     available = len(data.train_images)
     if isinstance(num_validation, float):
@@ -83,9 +90,16 @@ def split_images(
 
 
 def share_of_every_class(labels: Tensor, share: float, *, seed: int) -> tuple[Tensor, Tensor]:
-    """Indices of a random `share` of every class, and those of the rest, both in random order.
+    """Divide the images of every class at random.
 
-    Each side has at least one image of every class that has two.
+    Args:
+        labels: int64 [N].
+        share: fraction of every class in the first part.
+        seed: determines the division.
+
+    Returns:
+        The indices of the first part and of the rest, both in random order. Both have at least one image of every class
+        with two images or more.
     """
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
     chosen = torch.zeros(len(labels), dtype=torch.bool)

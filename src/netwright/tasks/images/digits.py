@@ -1,6 +1,6 @@
-"""The 1,797 handwritten digits inside scikit-learn: a task of 8x8 images that needs no download.
+"""The 1,797 handwritten digits of scikit-learn: a task of 8x8 images that needs no download.
 
-It serves examples, tests and the first minutes with the package. Numbers measured on it say nothing about CIFAR-10.
+It is meant for examples, tests and first steps. Results on it do not carry over to CIFAR-10.
 Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI repository (its test part).
 """
 
@@ -10,12 +10,12 @@ import torch
 from netwright.tasks.images.data import ImageData
 
 NUM_TEST = 300
-BRIGHTEST = 16  # the images count the dark pixels in blocks of 4x4, hence 0..16
+BRIGHTEST = 16  # a pixel is the number of dark pixels in a block of 4x4, hence 0..16
 
 
 def load_digits() -> ImageData:
     """Return 1,497 training and 300 test images of shape [1, 8, 8]; the same ones in every run and version."""
-    from sklearn.datasets import load_digits as load_embedded  # here: it takes most of a second, only digits need it
+    from sklearn.datasets import load_digits as load_embedded  # imported here: it takes most of a second
 
     embedded = load_embedded()
     images = np.rint(embedded.images * (255 / BRIGHTEST)).astype(np.uint8)[:, np.newaxis]

@@ -1,10 +1,11 @@
-"""Images of a user's own in a folder: FOLDER/CLASS/IMAGE, or FOLDER/train/CLASS/IMAGE and FOLDER/test/CLASS/IMAGE.
+"""A user's own images in a folder: FOLDER/CLASS/IMAGE, or FOLDER/train/CLASS/IMAGE and FOLDER/test/CLASS/IMAGE.
 
-All images get one size and one number of channels. What had to be changed for that is counted in the notes:
+All images get the same size and number of channels. The notes count the changes that this needs:
 
-- A file that is no image, or cannot be read, is left out.
-- The size is the most frequent one, shrunk to at most `MAX_EDGE` pixels a side; images of other sizes are resized.
-- Where one image has colour, all are read as colour. Transparency is laid on white. Photographs are turned upright.
+- Files that are not images or cannot be read are left out.
+- The common size is the most frequent one, reduced to at most `MAX_EDGE` pixels a side; other images are resized.
+- If one image has colour, all are read as colour. Transparent images get a white background. Photographs are rotated
+  as their EXIF orientation says.
 """
 
 import warnings
@@ -12,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -34,7 +34,7 @@ FORMATS = {
     ".ppm": "PPM",
     ".pgm": "PPM",
 }
-"""By suffix. Pillow reads more, some of it by calling other programs."""
+"""Accepted formats by suffix. Pillow reads more, but some of them by calling other programs."""
 GREY_MODES, DEEP_MODES = ("1", "L", "LA", "La"), ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 ORIENTATION, SIDEWAYS = 0x0112, (5, 6, 7, 8)
 EXPECTED = "expected FOLDER/CLASS/IMAGE, or FOLDER/train/CLASS/IMAGE and FOLDER/test/CLASS/IMAGE"
@@ -42,7 +42,7 @@ EXPECTED = "expected FOLDER/CLASS/IMAGE, or FOLDER/train/CLASS/IMAGE and FOLDER/
 
 @dataclass(frozen=True)
 class _File:
-    """One image as its header describes it; `size` is (height, width), upright."""
+    """The header of one image; `size` is (height, width) after rotation."""
 
     path: Path
     label: int
@@ -52,7 +52,7 @@ class _File:
 
 
 class SkippedFiles:
-    """What is left out, and why."""
+    """The files that are left out, with reasons."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -60,15 +60,15 @@ class SkippedFiles:
         self._unreadable: list[tuple[Path, str]] = []
 
     def foreign(self, path: Path) -> None:
-        """Something that is no image by its name."""
+        """Add a file whose name is not that of an image."""
         self._foreign.append(path)
 
     def unreadable(self, path: Path, error: Exception) -> None:
-        """An image that no reader understands."""
+        """Add an image that cannot be decoded."""
         self._unreadable.append((path, str(error).splitlines()[0] if str(error) else type(error).__name__))
 
     def notes(self) -> Iterator[str]:
-        """One line for each kind."""
+        """Yield one line for each reason."""
         if self._foreign:
             first = self._foreign[0].relative_to(self._root)
             yield f"{_files(len(self._foreign))} with no image's name left out, the first: {first}"
@@ -80,7 +80,7 @@ class SkippedFiles:
 
 
 def read_folder(root: Path) -> RawDataset:
-    """The images in `root`; `DataError` where none are arranged as described above."""
+    """Read the images in the folder `root`; raise `DataError` if they are not arranged as described above."""
     groups = _folders(root)
     if not groups:
         raise DataError(f"{root} has no sub-folder; {EXPECTED}")
@@ -108,7 +108,7 @@ def read_folder(root: Path) -> RawDataset:
 
 
 def _folders(parent: Path) -> list[Path]:
-    """Sub-folders by name, without hidden ones and those that programs leave behind."""
+    """Return the sub-folders sorted by name, without hidden ones and those of programs, such as __pycache__."""
     return sorted(path for path in parent.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
 
 
@@ -122,7 +122,7 @@ def _headers(folders: Sequence[Path], class_names: Sequence[str], skipped: Skipp
                 continue
             try:
                 file = _header(path, class_names.index(folder.name))
-            except Exception as error:  # whatever a decoder raises for a broken file
+            except Exception as error:  # a decoder may raise anything for a damaged file
                 skipped.unreadable(path, error)
             else:
                 yield file
@@ -147,7 +147,7 @@ def _opened(path: Path) -> Image.Image:
 
 
 def _common_size(files: Sequence[_File]) -> tuple[tuple[int, int], list[str]]:
-    """(height, width) for all images, and what that changes."""
+    """Return the common (height, width) and notes on the images that it changes."""
     counts = Counter(file.size for file in files)
     most = max(counts.values())
     frequent = min(size for size, count in counts.items() if count == most)
@@ -170,7 +170,7 @@ def _pixels(files: Sequence[_File], size: tuple[int, int], colour: bool, skipped
     for file in files:
         try:
             images[len(labels)] = _decoded(file, size, colour)
-        except Exception as error:  # whatever a decoder raises for a broken file
+        except Exception as error:  # a decoder may raise anything for a damaged file
             skipped.unreadable(file.path, error)
         else:
             labels.append(file.label)
@@ -178,11 +178,11 @@ def _pixels(files: Sequence[_File], size: tuple[int, int], colour: bool, skipped
     return Labelled(torch.from_numpy(channels_first), torch.tensor(labels, dtype=torch.int64))
 
 
-def _decoded(file: _File, size: tuple[int, int], colour: bool) -> NDArray[Any]:
-    """uint8 [H, W, C]."""
+def _decoded(file: _File, size: tuple[int, int], colour: bool) -> NDArray[np.uint8]:
+    """Decode an image to [H, W, C] of the common size."""
     height, width = size
     with _opened(file.path) as opened:
-        opened.draft(None, (2 * max(size), 2 * max(size)))  # a JPEG need not be decoded larger than is used
+        opened.draft(None, (2 * max(size), 2 * max(size)))  # decodes a JPEG at a reduced size where possible
         image = ImageOps.exif_transpose(opened)
         if file.transparent:
             canvas = Image.new("RGBA", image.size, "white")

@@ -1,16 +1,16 @@
-"""Images of a user's own in an .npz file, as `numpy.savez(path, images=..., labels=...)` writes it.
+"""A user's own images in an .npz file, as `numpy.savez(path, images=..., labels=...)` writes it.
 
 images, test_images     uint8 [N, H, W], [N, H, W, C] or [N, C, H, W] with 1 or 3 channels
 labels, test_labels     integers [N] in 0..classes-1
-class_names             strings [classes]; without them classes have their numbers as names
+class_names             strings [classes]; default: the labels as strings
 
-Only `images` and `labels` are required. Nothing is unpickled, and nothing is unpacked that the memory could not hold.
+Only `images` and `labels` are required. For safety, pickled objects are refused, and arrays that would not fit into
+memory are not decompressed.
 """
 
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,11 +23,11 @@ from netwright.tasks.images.raw import MAX_EDGE, Labelled, RawDataset, shrunk
 
 KNOWN = ("images", "labels", "test_images", "test_labels", "class_names")
 MEMORY_PER_BYTE = 4
-"""Bytes of memory that a byte of an array may need: as it was read, in the order of torch, divided into parts."""
+"""Bytes of memory for each byte of an array: as it was read, in torch's order, and divided into parts."""
 
 
 def read_arrays(path: Path) -> RawDataset:
-    """The images in the file `path`; `DataError` says which array is not as described above."""
+    """Read the images in the file `path`; raise `DataError` if an array is not as described above."""
     arrays = _arrays(path)
     images = _images(path, "images", arrays["images"])
     notes = []
@@ -49,8 +49,8 @@ def read_arrays(path: Path) -> RawDataset:
     return RawDataset(train, test, _class_names(path, arrays, train, test), tuple(notes))
 
 
-def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The known arrays of the file. What its table of contents tells is looked at before any of them is unpacked."""
+def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
+    """Read the known arrays; their names and sizes are checked before any of them is decompressed."""
     try:
         with path.open("rb") as opened:
             if opened.read(len(np.lib.format.MAGIC_PREFIX)) == np.lib.format.MAGIC_PREFIX:
@@ -63,7 +63,7 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
                 return {name: _array(file, member) for name, member in members.items()}
     except DataError:
         raise
-    except Exception as error:  # whatever zipfile and numpy raise for a broken file, exhausted memory among it
+    except Exception as error:  # zipfile and numpy may raise anything for a damaged file, also MemoryError
         what = str(error) or type(error).__name__
         what += "; arrays of objects are refused" if "pickle" in what.lower() else ""
         raise DataError(f"{path} cannot be read as an .npz file ({what}); write it with numpy.savez") from error
@@ -79,7 +79,7 @@ def _check_names(path: Path, names: Iterable[str]) -> None:
 
 
 def _check_sizes(path: Path, members: Iterable[zipfile.ZipInfo]) -> None:
-    """As in `text_files.read_bytes`: what the machine has in all counts, and not what is free now."""
+    """Compare with the machine's total memory, not with its free memory, as `tasks.files.read_bytes` does."""
     size, largest = sum(member.file_size for member in members), physical_memory() // MEMORY_PER_BYTE
     if size > largest:
         raise DataError(
@@ -88,22 +88,22 @@ def _check_sizes(path: Path, members: Iterable[zipfile.ZipInfo]) -> None:
         )
 
 
-def _array(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
-    # Of these two alone Python unpacks no more than was asked for.
+def _array(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[np.generic]:
+    # Only for these two does Python decompress no more than it returns.
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"{member.filename} is compressed by method {member.compress_type}; expected deflate or none")
     with file.open(member.filename) as opened:
-        array: NDArray[Any] = np.lib.format.read_array(opened, allow_pickle=False)
+        array: NDArray[np.generic] = np.lib.format.read_array(opened, allow_pickle=False)
     return array
 
 
-def _images(path: Path, name: str, array: NDArray[Any]) -> torch.Tensor:
-    """uint8 [N, C, H, W]."""
+def _images(path: Path, name: str, array: NDArray[np.generic]) -> torch.Tensor:
+    """Return images as uint8 [N, C, H, W]."""
     if array.dtype != np.uint8:
         raise DataError(f"{path}: {name} has type {array.dtype}; expected uint8, brightness in 0..255")
     if array.ndim == 3:
         array = array[:, None]
-    elif array.ndim == 4 and array.shape[3] in (1, 3):  # the usual layout of files goes first where both would do
+    elif array.ndim == 4 and array.shape[3] in (1, 3):  # if both layouts are possible, the one usual in files
         array = array.transpose(0, 3, 1, 2)
     if array.ndim != 4 or array.shape[1] not in (1, 3) or 0 in array.shape:
         raise DataError(
@@ -124,7 +124,7 @@ def _small(images: torch.Tensor) -> torch.Tensor:
     return torch.cat(parts)
 
 
-def _labels(path: Path, name: str, array: NDArray[Any], num_images: int) -> torch.Tensor:
+def _labels(path: Path, name: str, array: NDArray[np.generic], num_images: int) -> torch.Tensor:
     if not np.issubdtype(array.dtype, np.integer):
         raise DataError(f"{path}: {name} has type {array.dtype}; expected integers in 0..classes-1")
     if array.size != num_images or array.ndim == 0 or array.shape[0] != num_images:
@@ -135,9 +135,9 @@ def _labels(path: Path, name: str, array: NDArray[Any], num_images: int) -> torc
 
 
 def _class_names(
-    path: Path, arrays: dict[str, NDArray[Any]], train: Labelled, test: Labelled | None
+    path: Path, arrays: dict[str, NDArray[np.generic]], train: Labelled, test: Labelled | None
 ) -> tuple[str, ...]:
-    """As given, or the labels themselves; `DataError` for a label without a class."""
+    """Return the given names or the labels as strings; raise `DataError` if a label has no class."""
     highest = int(train.labels.max())
     if "class_names" in arrays:
         given = arrays["class_names"]

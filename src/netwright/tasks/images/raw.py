@@ -1,4 +1,4 @@
-"""What the readers of a user's images hand on."""
+"""The result of the readers of a user's images, before the division into training and test images."""
 
 from dataclasses import dataclass
 
@@ -6,29 +6,29 @@ import torch
 from torch import Tensor
 
 MAX_EDGE = 64
-"""Pixels: larger images are shrunk. A child on 64 x 64 costs four times one on CIFAR-10, on 224 x 224 fifty times."""
+"""Pixels; larger images are reduced. A child on 64 x 64 pixels costs 4 times one on CIFAR-10, on 224 x 224 50 times."""
 
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """uint8 images [N, C, H, W] and int64 labels [N]."""
+    """Images, uint8 [N, C, H, W], and their labels, int64 [N]."""
 
     images: Tensor
     labels: Tensor
 
     @classmethod
     def none(cls) -> "Labelled":
-        """No image."""
+        """Return an empty set of images."""
         return cls(torch.empty(0, 1, 1, 1, dtype=torch.uint8), torch.empty(0, dtype=torch.int64))
 
     def only(self, indices: Tensor) -> "Labelled":
-        """Some of the images."""
+        """Return the images with these indices."""
         return Labelled(self.images[indices], self.labels[indices])
 
 
 @dataclass(frozen=True, eq=False)
 class RawDataset:
-    """All images at one place; `test` is None where they have no test part. `notes` say what was changed."""
+    """All images of a folder or file; `test` is None if it has no test images. `notes` describe changes to images."""
 
     train: Labelled
     test: Labelled | None
@@ -37,6 +37,6 @@ class RawDataset:
 
 
 def shrunk(height: int, width: int) -> tuple[int, int]:
-    """The size with the same proportions that has at most `MAX_EDGE` pixels a side."""
+    """Return (height, width) reduced in proportion to at most `MAX_EDGE` pixels a side."""
     scale = min(1.0, MAX_EDGE / max(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale))

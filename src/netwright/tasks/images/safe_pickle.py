@@ -1,13 +1,12 @@
-"""Reading the pickles of the official CIFAR files without running anything that stands in them.
+"""Reading the pickles of the official CIFAR files without executing code from them.
 
-A pickle is a program: it may name any importable function and call it. The official files, written by Python 2,
-name three things of numpy to hold one uint8 array. Here these three names lead to the stand-ins below, every
-other name is refused, and so neither foreign code nor numpy's own unpickling runs on bytes from the network.
+A pickle is a program: it can call any importable function. The official files, written by Python 2, use three names of
+numpy for a uint8 array. Here these names resolve to the substitutes below and every other name is refused, so that
+neither foreign code nor numpy's own unpickling runs on downloaded bytes.
 """
 
 import pickle
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +17,10 @@ from netwright.errors import DataError
 def load_pickle(path: Path) -> dict[bytes, object]:
     """Read a dictionary of Python 2 byte strings, integers, lists and uint8 arrays.
 
-    The arrays among its values are read-only and have the shape they were saved with; nothing else about the
-    content is checked. Raises DataError for a file that cannot be read, is truncated, is no pickle, or asks for
-    anything beyond the official files.
+    Arrays are read-only. The content is not checked further.
+
+    Raises:
+        DataError: the file cannot be read, is truncated, is not a pickle, or uses other names than the official files.
     """
     try:
         with path.open("rb") as file:
@@ -38,7 +38,7 @@ def load_pickle(path: Path) -> dict[bytes, object]:
 
 
 class _PickledDtype:
-    """Stands in for numpy.dtype; only unsigned bytes, in which there is no byte order to restore."""
+    """Substitute for numpy.dtype; accepts unsigned bytes only, which have no byte order."""
 
     def __init__(self, code: str | bytes, *_flags: object) -> None:
         if code not in ("u1", b"u1"):
@@ -49,11 +49,11 @@ class _PickledDtype:
 
 
 class _PickledArray:
-    """Stands in for numpy.ndarray until the pickle hands over shape, type, order and bytes."""
+    """Substitute for numpy.ndarray, built from the pickled shape, type, order and bytes."""
 
     array: NDArray[np.uint8] | None = None
 
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
+    def __setstate__(self, state: tuple[object, tuple[int, ...], object, object, object]) -> None:
         _version, shape, dtype, fortran_order, raw = state
         if not isinstance(dtype, _PickledDtype) or not isinstance(raw, bytes):
             raise pickle.UnpicklingError("it holds an array that is not made of plain bytes")
@@ -77,7 +77,7 @@ _STAND_INS = {
 
 
 class _DataUnpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> object:
         if (module, name) not in _STAND_INS:
             raise pickle.UnpicklingError(f"it asks to run {module}.{name}, which no CIFAR-10 file needs")
         return _STAND_INS[module, name]

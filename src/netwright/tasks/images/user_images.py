@@ -1,12 +1,12 @@
-"""The task `images`: images of the user's own, from a folder with one sub-folder for each class or from an .npz file.
+"""The task `images`: a user's own images, from a folder with one sub-folder for each class or from an .npz file.
 
-What the data does not say is decided here and reported in `ImageData.notes`, which stand beside every result:
+Decisions that the data leaves open are made here and reported in `ImageData.notes`, which accompany every result:
 
-- Without a test part of its own, a fifth of every class is set aside by a fixed seed.
-- Images are shrunk so that no side has more than `MAX_EDGE` pixels.
-- Unreadable files, other sizes, grey among colour, transparency: see `folders`.
+- Without test images, a fifth of every class is set aside for testing, with a fixed seed.
+- Images are reduced so that no side has more than `MAX_EDGE` pixels.
+- Unreadable files, other sizes, grey among colour images, transparency: see `tasks/images/folder.py`.
 
-A class too small to be divided, a single class and labels without a class are errors.
+A class too small to be divided, a single class, and labels without a class are errors.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ EXPECTED = "expected a folder with one sub-folder of images for each class, or a
 
 
 def find_images(path: Path | None) -> Path:
-    """`path`, where something is there; `DataError` else."""
+    """Return `path`; raise `DataError` if it is neither a folder nor an .npz file."""
     if path is None:
         raise DataError(f"the task `images` needs --data PATH; {EXPECTED}")
     path = path.expanduser()
@@ -37,9 +37,12 @@ def find_images(path: Path | None) -> Path:
 
 
 def load_images(path: Path | None) -> ImageData:
-    """The images at `path`, the same ones in the same order every time.
+    """Read the images at `path`, always in the same order.
 
-    The name is that of the folder or file with eight digits of a checksum of all pixels and labels.
+    The name of the data is that of the folder or file with eight digits of a checksum of all pixels and labels.
+
+    Raises:
+        DataError: there are no images, or they cannot be divided into training and test images.
     """
     path = find_images(path)
     found = read_folder(path) if path.is_dir() else read_arrays(path)

@@ -1,4 +1,4 @@
-"""Text as every language task hands it to training: token numbers, their vocabulary, three parts."""
+"""A text as all language tasks provide it: token numbers of three parts, and their vocabulary."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,11 +10,11 @@ from netwright.errors import DataError
 
 @dataclass(frozen=True, eq=False)
 class TextData:
-    """A text in memory, in its three parts: int64 token numbers of shape [tokens], in 0..len(vocabulary)-1.
+    """A text in memory in three parts, each int64 token numbers of shape [tokens] in 0..len(vocabulary)-1.
 
-    Words: the end of every line is the token <eos>, and a word that is not in the vocabulary is <unk>. Characters:
-    tokens are single characters, and the end of a line is one of them. `name` is printed beside every number measured
-    on the data; `notes` say what was changed in it, a line each.
+    If tokens are words, the end of every line is <eos> and a word outside the vocabulary is <unk>. If they are
+    characters, the end of a line is one of them. `name` and `notes` are printed with every number measured on the text;
+    each note describes one change to the original text.
     """
 
     name: str
@@ -27,9 +27,11 @@ class TextData:
 
 
 def check_long_enough(data: TextData, batch_size: int, window: int) -> None:
-    """Raise DataError if the training text is shorter than one batch, or there is nothing to measure on.
+    """Check that all parts of a text are long enough.
 
-    A batch is `batch_size` rows of `window` tokens each, and after each of these tokens the one to be predicted.
+    Raises:
+        DataError: the training text is shorter than one batch, `batch_size` rows of `window` + 1 tokens, or another
+            part has fewer than 2 tokens.
     """
     least = batch_size * (window + 1)
     if len(data.train) < least:

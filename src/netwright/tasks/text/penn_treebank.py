@@ -1,8 +1,8 @@
-"""The Penn Treebank as T. Mikolov prepared it: a million words of the Wall Street Journal, by word or by character.
+"""The Penn Treebank as prepared by T. Mikolov: a million words of the Wall Street Journal, by word or by character.
 
 Source: M. Marcus et al., Building a Large Annotated Corpus of English, 1993; T. Mikolov et al., Recurrent neural
-network based language model, 2010. Words are in lower case, numbers are N, most punctuation is left out, and rare words
-are <unk>. The text is licensed by the Linguistic Data Consortium and is no part of netwright.
+network based language model, 2010. Words are in lower case, numbers are N, most punctuation is removed, and rare words
+are <unk>. The text is licensed by the Linguistic Data Consortium and is not part of netwright.
 """
 
 from pathlib import Path
@@ -32,22 +32,22 @@ PENN_TREEBANK = OfficialText(
 
 
 def find_penn_treebank(folder: Path | None, *, verify: bool) -> Path:
-    """The folder with ptb.train.txt, ptb.valid.txt and ptb.test.txt; see `find_official`."""
+    """Return the folder with ptb.train.txt, ptb.valid.txt and ptb.test.txt; see `find_official`."""
     return find_official(PENN_TREEBANK, folder, verify=verify)
 
 
 def load_words(folder: Path | None, *, verify: bool) -> TextData:
-    """929,589, 73,760 and 82,430 words, line ends among them, of a vocabulary of 10,000."""
+    """Load 929,589 training, 73,760 validation and 82,430 test words, including line ends; the vocabulary is 10,000."""
     name, parts = read_official(PENN_TREEBANK, folder, verify=verify)
     return numbered(name, parts, WORDS)
 
 
 def load_characters(folder: Path | None, *, verify: bool) -> TextData:
-    """5,017,482, 393,042 and 442,423 characters, line ends among them, of 50 different ones.
+    """Load 5,017,482 training, 393,042 validation and 442,423 test characters, including line ends; 50 are distinct.
 
-    The convention of T. Mikolov et al., Subword language modeling with neural networks, 2012: the same words, the space
-    between two of them is the character _, and there is none at the start or end of a line. The end of a line is one
-    character; <unk> is read as the five characters < u n k >.
+    The format is that of T. Mikolov et al., Subword language modeling with neural networks, 2012: the same words, with
+    the character _ between two of them and none at the start or end of a line. The end of a line is one character, and
+    <unk> is the five characters < u n k >.
     """
     name, parts = read_official(PENN_TREEBANK, folder, verify=verify)
     return numbered(f"{name}, characters", [_joined(part) for part in parts], CHARACTERS)

@@ -1,7 +1,7 @@
-"""The help texts that come with Python, by word: a small language modelling task without a download.
+"""The help texts of Python, by word: a small language modelling task without a download.
 
-Source: the topics of `pydoc_data`, from which Python's `help("assert")` answers. They are parts of the language
-reference and differ a little from one version of Python to the next.
+Source: the topics of `pydoc_data`, which `help("assert")` prints. They are parts of the language reference and differ
+slightly between versions of Python.
 """
 
 import platform
@@ -18,12 +18,11 @@ TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
 def load_pydoc() -> TextData:
-    """About 68,000, 8,500 and 8,000 words of a vocabulary of 2,000.
+    """Load about 68,000 training, 8,500 validation and 8,000 test words of a vocabulary of 2,000.
 
-    A word is a run of letters, digits and underscores, or any single other character that is no space. A line without
-    a letter or digit (it underlines or draws a table) is left out, and so is a paragraph that was there before: many
-    topics repeat others. Of ten groups of ten paragraphs the ninth is for validation and the tenth for testing, so
-    that all three parts are from all over the text.
+    A word is a sequence of letters, digits and underscores, or any other single character but a space. Lines without a
+    letter or digit, such as rules of a table, are left out, and so are repeated paragraphs. Of every ten groups of ten
+    paragraphs the ninth is for validation and the tenth for testing, so that all parts come from the whole text.
     """
     parts: tuple[list[str], list[str], list[str]] = ([], [], [])
     for number, paragraph in enumerate(_paragraphs(topics.values())):
@@ -34,7 +33,7 @@ def load_pydoc() -> TextData:
 
 
 def _paragraphs(texts: Iterable[str]) -> Iterator[str]:
-    """Each different paragraph once, its words separated by spaces, lines as they are."""
+    """Yield each distinct paragraph once, with words separated by spaces and unchanged lines."""
     seen = set()
     for text in texts:
         for paragraph in text.split("\n\n"):

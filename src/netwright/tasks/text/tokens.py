@@ -1,4 +1,4 @@
-"""From three texts to numbered tokens: words or characters, their vocabulary, and what became of the rare ones."""
+"""Tokenisation of a training, validation and test text into words or characters, and their vocabulary."""
 
 import hashlib
 from collections import Counter
@@ -15,14 +15,14 @@ from netwright.tasks.text.data import TextData
 
 @dataclass(frozen=True)
 class Unit:
-    """What a token is; the token at the end of every line; the one for all that is not in the vocabulary."""
+    """The kind of tokens, the token at the end of every line, and the token for everything outside the vocabulary."""
 
     name: Literal["word", "character"]
     end: str
     unknown: str
 
     def split(self, text: str) -> Iterable[str]:
-        """The tokens of a text whose lines all end with a line feed."""
+        """Return the tokens of a text whose lines all end with a line feed."""
         return text if self is CHARACTERS else _words(text)
 
 
@@ -33,11 +33,18 @@ CHARACTERS = Unit("character", "\n", "\N{REPLACEMENT CHARACTER}")
 def numbered(
     name: str, parts: Sequence[str], unit: Unit, *, max_vocabulary: int | None = None, notes: tuple[str, ...] = ()
 ) -> TextData:
-    """The training, validation and test text as numbers of at most `max_vocabulary` different tokens.
+    """Convert three texts to token numbers.
 
-    The vocabulary is that of the training text alone: the end of a line, the unknown token if any of the three texts
-    needs it, and then what is most frequent, in alphabetical order among the equally frequent. A word of the text that
-    is written like one of the two special tokens is that token. `notes` get a line if anything is unknown.
+    The vocabulary consists of the line end, the unknown token if one of the texts needs it, and the most frequent
+    tokens of the training text, in alphabetical order among equally frequent ones. A word spelled like one of the two
+    special tokens is that token.
+
+    Args:
+        name: name of the text.
+        parts: training, validation and test text, whose lines all end with a line feed.
+        unit: words or characters.
+        max_vocabulary: largest size of the vocabulary; None is no limit.
+        notes: notes on the text; one is added if a token is not in the vocabulary.
     """
     counts = [Counter(unit.split(part)) for part in parts]
     special = {unit.end, unit.unknown}
@@ -62,7 +69,7 @@ def numbered(
 
 
 def checksum(data: TextData) -> str:
-    """Eight digits that change with any token of any part and with the vocabulary."""
+    """Return eight hexadecimal digits of a checksum of all tokens and the vocabulary."""
     digest = hashlib.sha256(repr(data.vocabulary).encode())
     for part in (data.train, data.validation, data.test):
         digest.update(repr(len(part)).encode())
@@ -77,7 +84,7 @@ def _words(text: str) -> Iterator[str]:
 
 
 class _Numbers(dict[str, int]):
-    """The number of each token; that of `unknown` for all others."""
+    """A mapping of tokens to numbers; tokens outside the vocabulary have the number of `unknown`."""
 
     def __init__(self, vocabulary: tuple[str, ...], unknown: str) -> None:
         super().__init__((token, number) for number, token in enumerate(vocabulary))

@@ -1,9 +1,9 @@
-"""The tasks `text` and `text-characters`: a text of the user's own, from one file or from a folder with three.
+"""The tasks `text` and `text-characters`: a user's own text, from one file or from a folder with three files.
 
-What the text does not say is decided here and reported in `TextData.notes`, which stand beside every result:
+Decisions that the text leaves open are made here and reported in `TextData.notes`, which accompany every result:
 
-- A single file is divided by position, at line ends: its first 80% to train on, then 10% to validate and 10% to test.
-- Words are what white space separates, as they are written; what is not among the most frequent ones is <unk>.
+- A single file is divided by position, at line ends: the first 80% for training, then 10% for validation and for test.
+- Words are separated by white space and not changed; words that are not among the most frequent ones are <unk>.
 
 A text that is empty, binary, not in UTF-8 or too short to be divided is an error.
 """
@@ -17,13 +17,13 @@ from netwright.tasks.text.data import TextData
 from netwright.tasks.text.tokens import Unit, checksum, numbered
 
 MAX_VOCABULARY = 10_000
-"""As many words as the Penn Treebank has."""
+"""The size of the vocabulary of the Penn Treebank."""
 FOLDER_FILES = (("train.txt",), ("validation.txt", "valid.txt"), ("test.txt",))
 EXPECTED = "expected a text file in UTF-8, or a folder with train.txt, validation.txt (or valid.txt) and test.txt"
 
 
 def find_text(path: Path | None) -> Path:
-    """`path`, where a file or the three files of a folder are there; `DataError` else."""
+    """Return `path`; raise `DataError` if it is neither a file nor a folder with the three files."""
     if path is None:
         raise DataError(f"a text of your own needs --data PATH; {EXPECTED}")
     path = path.expanduser()
@@ -35,9 +35,17 @@ def find_text(path: Path | None) -> Path:
 
 
 def load_text(path: Path | None, unit: Unit, *, max_vocabulary: int = MAX_VOCABULARY) -> TextData:
-    """The text at `path` in `unit`s, the same every time; the vocabulary is that of the training part.
+    """Read and tokenise the text at `path`.
 
-    The name is that of the file or folder with eight digits of a checksum of all tokens.
+    The name of the data is that of the file or folder with eight digits of a checksum of all tokens.
+
+    Args:
+        path: a file, or a folder with three files.
+        unit: words or characters.
+        max_vocabulary: largest size of the vocabulary, which is taken from the training part.
+
+    Raises:
+        DataError: the text is missing, empty, binary, not in UTF-8 or too short to be divided.
     """
     path = find_text(path)
     notes: tuple[str, ...] = ()
@@ -51,7 +59,7 @@ def load_text(path: Path | None, unit: Unit, *, max_vocabulary: int = MAX_VOCABU
 
 
 def _files_of(folder: Path) -> list[Path]:
-    """Of each part the first name that is there."""
+    """Return the file of each part, the first of its possible names that exists."""
     found = [[folder / name for name in names if (folder / name).is_file()] for names in FOLDER_FILES]
     missing = [names[0] for names, files in zip(FOLDER_FILES, found, strict=True) if not files]
     if missing:
@@ -60,7 +68,7 @@ def _files_of(folder: Path) -> list[Path]:
 
 
 def _divided(path: Path, text: str) -> list[str]:
-    """The first 80%, the next 10% and the rest, each up to the end of the line in which its last character is."""
+    """Divide a text into the first 80%, the next 10% and the rest, each extended to the end of its last line."""
     first = text.index("\n", len(text) * 8 // 10 - 1) + 1
     second = text.index("\n", len(text) * 9 // 10 - 1) + 1
     parts = [text[:first], text[first:second], text[second:]]

@@ -1,7 +1,7 @@
-"""WikiText-2 by word: two million words of Wikipedia's good articles.
+"""WikiText-2, by word: two million words of Wikipedia's good articles.
 
 Source: S. Merity et al., Pointer Sentinel Mixture Models, 2016. Words that occur less than three times are <unk>; blank
-lines and headings are lines like all others. The text is under the Creative Commons licence CC BY-SA.
+lines and headings are ordinary lines. The text has the Creative Commons licence CC BY-SA.
 """
 
 from pathlib import Path
@@ -31,11 +31,11 @@ WIKITEXT2 = OfficialText(
 
 
 def find_wikitext2(folder: Path | None, *, verify: bool) -> Path:
-    """The folder with wiki.train.tokens, wiki.valid.tokens and wiki.test.tokens; see `find_official`."""
+    """Return the folder with wiki.train.tokens, wiki.valid.tokens and wiki.test.tokens; see `find_official`."""
     return find_official(WIKITEXT2, folder, verify=verify)
 
 
 def load_wikitext2(folder: Path | None, *, verify: bool) -> TextData:
-    """2,088,628, 217,646 and 245,569 words, line ends among them, of a vocabulary of 33,278."""
+    """Load 2,088,628 training, 217,646 validation and 245,569 test words, with line ends; the vocabulary is 33,278."""
     name, parts = read_official(WIKITEXT2, folder, verify=verify)
     return numbered(name, parts, WORDS)
