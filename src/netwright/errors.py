@@ -1,6 +1,6 @@
-"""Every error that netwright raises for its users, and the sentences that several places say in the same way.
+"""All errors that netwright raises for its users, and messages that several rooms share.
 
-A message says what is wrong, with the actual value, what was expected, and what to do.
+A message states what is wrong, the actual value, the rule and the remedy.
 """
 
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class NetwrightError(Exception):
-    """The base of all errors below; `exit_code` is what the command line returns."""
+    """The base of all errors below; `exit_code` is that of the command line."""
 
     exit_code = 2
 
@@ -31,19 +31,25 @@ class StoreError(NetwrightError):
 
 
 class RunError(NetwrightError):
-    """A search that had to stop; what was finished is kept."""
+    """A search that had to stop; finished trials are kept."""
 
     exit_code = 1
 
 
 class ChildError(NetwrightError):
-    """A child whose training went astray; in a search this is a failed trial."""
+    """A child whose training diverged; in a search this is a failed trial."""
 
     exit_code = 1
 
 
 def disk_failure(place: Path | str, reason: object, kept: str) -> RunError:
-    """For a disk that refuses what is written in `place`; `kept` names what is not lost."""
+    """Return the error for a disk that cannot be written.
+
+    Args:
+        place: The file or folder.
+        reason: The message of the system.
+        kept: What is not lost.
+    """
     return RunError(
         f"the disk that holds {place} is full or failing ({reason}); {kept} is kept: free some space and run the same "
         "command again"
@@ -51,7 +57,7 @@ def disk_failure(place: Path | str, reason: object, kept: str) -> RunError:
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """One sentence for a mistyped `name`: the nearest right one, else all of them."""
+    """Return the message for an unknown `name`: with the nearest known one, or else all of them."""
     names = sorted(known)
     nearest = get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {nearest[0]!r}?" if nearest else "known: " + ", ".join(names)

@@ -1,4 +1,4 @@
-"""The values that cross borders: what is proposed, what is to be trained, what was measured, what is kept.
+"""The values that pass between rooms: what is proposed, trained, measured and stored.
 
 strategy -> Proposal -> core -> Job -> executor -> Outcome -> core -> Trial -> store, strategy
 """
@@ -8,28 +8,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
 
-from netwright.architectures.values import fingerprint
+from netwright.architectures.values import JsonObject, fingerprint
 from netwright.spaces.decisions import Actions
 
 
 class TrialState(StrEnum):
-    """Where a trial stands."""
+    """The state of a trial."""
 
     QUEUED = "queued"
-    """Drawn, and waiting: for a free place, for a trial with the same architecture, or for a higher trial limit."""
+    """Sampled; waits for a free worker, for a trial with the same architecture, or for a higher trial limit."""
     RUNNING = "running"
-    """Handed to an executor."""
+    """Submitted to an executor."""
     DONE = "done"
     FAILED = "failed"
-    """Trained without a result; `error` says why."""
+    """Training gave no result; `error` holds the reason."""
     REJECTED = "rejected"
-    """Not trained, because it broke a limit of the run."""
+    """Not trained, because its costs are above a limit of the run."""
 
     @property
     def finished(self) -> bool:
-        """Whether nothing more will happen to the trial."""
+        """Whether the trial has ended."""
         return self not in (TrialState.QUEUED, TrialState.RUNNING)
 
 
@@ -44,12 +43,12 @@ class FailureKind(StrEnum):
 
     @property
     def is_infrastructure_failure(self) -> bool:
-        """Whether the machine failed and not the child: retried, and never learned from."""
+        """Whether the machine failed and not the child. Such a child is tried again and never learned from."""
         return self is FailureKind.WORKER_LOST
 
 
 MAX_ATTEMPTS = 3
-"""How often a child is tried, or a chore, that ends with such a failure."""
+"""Attempts at a child or remote task that ends with an infrastructure failure."""
 
 
 @dataclass(frozen=True)
@@ -67,47 +66,47 @@ class Failure:
 
 @dataclass(frozen=True)
 class Proposal:
-    """An architecture as a strategy wrote it.
+    """An architecture that a strategy proposes.
 
-    (`parameters` of the space, `actions`) always rebuild the same architecture. `policy_version` is the number of
-    updates that the policy had seen when it drew the actions.
+    The space's `parameters` and the `actions` always rebuild the same architecture. `policy_version` is the number of
+    updates before the actions were sampled.
     """
 
-    parameters: Mapping[str, Any]
+    parameters: Mapping[str, object]
     actions: Actions
-    architecture: Any
+    architecture: object
     policy_version: int = 0
 
 
 @dataclass(frozen=True)
 class Job:
-    """One architecture to be trained from `seed`. `number` is the trial's, or any other that the sender chose."""
+    """One architecture to train from `seed`. `number` is the trial's, or any other that identifies the job."""
 
     number: int
-    architecture: Any
+    architecture: object
     seed: int
 
 
 @dataclass(frozen=True)
 class RemoteTask:
-    """Work of the strategy's own that any process may do, before it takes up another job; `number` is below 0."""
+    """Work of the strategy for any process, done before other jobs; `number` is below 0."""
 
     number: int
-    work: Callable[[], Any]
+    work: Callable[[], object]
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What training a child gave: numbers, and lists of numbers with one entry per epoch."""
+    """What training a child gave: numbers, and lists of numbers with one entry per epoch; all are JSON values."""
 
-    metrics: Mapping[str, Any]
+    metrics: JsonObject
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of a job: a measurement (of a chore an `answer`) or a failure, after `seconds` of work.
+    """The end of a job: a measurement (for a remote task an `answer`) or a failure, after `seconds` of work.
 
-    `begun` is when the work began, in seconds since 1970; None where nobody knows.
+    `begun` is when the work began, in seconds since 1970; None if unknown.
     """
 
     number: int
@@ -115,32 +114,32 @@ class Outcome:
     failure: Failure | None
     seconds: float
     begun: float | None = None
-    answer: Any = None
+    answer: object = None
 
     @property
     def of_remote_task(self) -> bool:
-        """Whether it was no child's."""
+        """Whether a remote task ended and not a child."""
         return self.number < 0
 
     @property
     def lost(self) -> bool:
-        """Whether it says nothing of the child, so that the job is tried again."""
+        """Whether the machine failed and not the child, so that the job is tried again."""
         return self.failure is not None and self.failure.kind.is_infrastructure_failure
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One proposal and everything that became of it."""
+    """A proposal with its state and result."""
 
     number: int
     proposal: Proposal
     state: TrialState = TrialState.QUEUED
     reward: float | None = None
-    """What the strategy learned from; None where there is nothing to learn."""
-    metrics: Mapping[str, Any] = field(default_factory=dict)
+    """What the strategy learns from; None if there is nothing to learn."""
+    metrics: JsonObject = field(default_factory=dict)
     seconds: float | None = None
     reused_from: int | None = None
-    """The trial with the same architecture whose measurement this one took over."""
+    """The number of the trial with the same architecture whose measurement this one has."""
     error: str | None = None
     failure_kind: FailureKind | None = None
 
@@ -150,7 +149,7 @@ class Trial:
         return fingerprint(self.proposal.architecture)
 
     def reusing(self, other: "Trial") -> "Trial":
-        """This trial with the result of `other`, a finished trial of the same architecture."""
+        """Return this trial with the result of `other`, a finished trial of the same architecture."""
         return replace(
             self,
             state=other.state,
@@ -165,7 +164,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Ticket:
-    """One batch to be drawn and later learned: trials `first` .. `first + size - 1`."""
+    """One batch to sample and later learn: trials `first` .. `first + size - 1`."""
 
     round: int
     first: int
@@ -175,7 +174,7 @@ class Ticket:
 
 @dataclass(frozen=True)
 class Update:
-    """What learning one batch did; `metrics` are numbers for people (baseline, gradient norm, ...)."""
+    """The effect of learning one batch; `metrics` are for display (baseline, gradient norm, ...)."""
 
     round: int
     metrics: Mapping[str, float]
@@ -183,9 +182,9 @@ class Update:
 
 @dataclass(frozen=True)
 class StrategyState:
-    """Everything a strategy needs to go on: JSON values, and tensors as safetensors bytes."""
+    """Everything that a strategy needs to continue: JSON values, and tensors as safetensors bytes."""
 
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: JsonObject = field(default_factory=dict)
     tensors: bytes = b""
 
 
@@ -194,5 +193,5 @@ LARGEST_REWARD = 3e38
 
 
 def is_finite_number(value: object) -> bool:
-    """Whether `value` is a number that can be a reward: finite, also in the controller's float32."""
+    """Return whether `value` can be a reward: a number that is finite in the controller's float32, too."""
     return isinstance(value, int | float) and math.isfinite(value) and abs(value) <= LARGEST_REWARD

@@ -1,8 +1,8 @@
-"""Children in persistent worker processes on this machine: pebble's pool on loky's way of starting processes.
+"""Children in persistent worker processes of this machine: pebble's pool, with processes started by loky.
 
 Pebble kills a worker at a time limit and replaces one that died; loky's processes start afresh (no fork of threads, no
-re-import of an unguarded script). Everything sent is pickled by value where it has to be, so that functions and classes
-of a script or notebook arrive.
+re-import of an unguarded script). What is sent is pickled by value where necessary, so that functions and
+classes of a script or notebook can be sent.
 """
 
 import contextlib
@@ -11,10 +11,9 @@ import queue
 import signal
 import time
 from collections.abc import Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import resource_tracker
-from typing import Any
 
 import cloudpickle
 import pebble
@@ -28,28 +27,29 @@ from netwright.execution.signals import interruptions_held_back
 from netwright.trials import Failure, FailureKind, Job, Measurement, Outcome, RemoteTask
 
 SECONDS_BETWEEN_LOOKS = 0.5
-"""How often it is seen whether the pool still works."""
+"""How often the pool is checked."""
 MAX_POOLS = 3
-"""Pools that may break one after the other without an outcome."""
+"""Pools in a row that may break without an outcome."""
 
 
 class LocalExecutor:
     """Implements `Executor` with `workers` processes of `threads` threads each.
 
-    A job that takes longer than `time_limit` seconds ends as a failure and its worker is replaced; so is one that died.
+    A job that takes longer than `time_limit` seconds ends as a failure and its worker is replaced; a dead worker is
+    replaced, too.
 
-    `wait` raises `RunError` where workers die before they do anything: no child can be blamed.
+    `wait` raises `RunError` if workers die before they start a job: the cause is then no child.
     """
 
     def __init__(self, evaluate: Evaluate, *, workers: int, time_limit: float | None = None, threads: int = 1) -> None:
         self._workers, self._time_limit = workers, time_limit
         self._start_of_worker = cloudpickle.dumps(evaluate), os.getpid(), threads
         self._jobs: dict[int, Job] = {}
-        """Those that are submitted and have not ended, by their numbers."""
+        """The jobs that have not ended, by number."""
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._context = WorkerContext()
         self._num_broken, self._why_broken = 0, ""
-        """Pools in a row."""
+        """Pools that broke in a row, and the last reason."""
         self._pool = self._started_pool()
 
     def _started_pool(self) -> pebble.ProcessPool:
@@ -68,7 +68,7 @@ class LocalExecutor:
         return self._workers
 
     def submit(self, job: Job | RemoteTask) -> None:
-        """Hand the job to the pool. A chore is done at once in this process, where no child keeps it waiting."""
+        """Hand a job to the pool. A remote task is done at once in this process, where it waits for no child."""
         if isinstance(job, RemoteTask):
             self._outcomes.put(attempt(_no_child, job))
             return
@@ -82,8 +82,8 @@ class LocalExecutor:
             submitted = time.monotonic()
             future.add_done_callback(lambda ended: self._collect(job, ended, submitted))
 
-    def _collect(self, job: Job, future: Any, submitted: float) -> None:
-        """Called in a thread of the pool when a job has ended in whatever way."""
+    def _collect(self, job: Job, future: Future[Outcome], submitted: float) -> None:
+        """Take the end of a job; called in a thread of the pool."""
         try:
             outcome = future.result()
         except CancelledError:
@@ -95,7 +95,7 @@ class LocalExecutor:
             limit = self._time_limit or 0.0
             failure = Failure(FailureKind.TIME_LIMIT, f"stopped after {limit:g} seconds")
             outcome = Outcome(job.number, None, failure, limit, time.time() - limit)
-        except BaseException as error:  # the worker died, or its answer could not be read
+        except BaseException as error:  # the worker died, or its result could not be unpickled
             failure = Failure(FailureKind.WORKER_LOST, f"{type(error).__name__}: {error}")
             outcome = Outcome(job.number, None, failure, time.monotonic() - submitted)
         self._num_broken = 0
@@ -103,7 +103,7 @@ class LocalExecutor:
         self._outcomes.put(outcome)
 
     def wait(self) -> Sequence[Outcome]:
-        """Block for the next outcome; return it with all others that are there."""
+        """Block until a job has ended; return the outcomes of all jobs that have."""
         while True:
             try:
                 outcomes = [self._outcomes.get(timeout=SECONDS_BETWEEN_LOOKS)]
@@ -116,7 +116,7 @@ class LocalExecutor:
             return outcomes
 
     def _replace_pool(self) -> None:
-        """Pebble gives a pool up where a worker dies that has no job: as it starts, or between two jobs."""
+        """Start a new pool: pebble gives a pool up if a worker without a job dies."""
         self.close()
         self._num_broken += 1
         if self._num_broken == MAX_POOLS:
@@ -137,19 +137,20 @@ class LocalExecutor:
         """Kill the workers."""
         self._pool.stop()
         for worker in tuple(self._context.started):
-            if worker.is_alive():  # before `join` takes away what one that still starts looks for
+            if worker.is_alive():  # before `join` removes what a starting worker needs
                 worker.terminate()
         self._pool.join()
 
 
 def _start_ignoring_sigint(pool: pebble.ProcessPool) -> None:
-    """The terminal sends Ctrl-C to the whole group; the parent decides what becomes of its workers.
+    """Start the pool's workers with SIGINT blocked.
 
-    A process inherits which signals are held back from the thread that starts it, and a thread from its own, so
-    this holds from a worker's first instruction on, and for those that replace it.
+    The terminal sends Ctrl-C to all processes of the group, but the parent decides when its workers stop. Processes
+    and threads inherit blocked signals from the thread that starts them, so SIGINT is blocked from a worker's first
+    instruction on, also in workers that replace others.
     """
     for tracker in (loky_tracker, resource_tracker):
-        tracker.ensure_running()  # what the first worker would do; starting one lets SIGINT through again
+        tracker.ensure_running()  # now, since starting a tracker unblocks SIGINT
     held_back = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         started = pool.active
@@ -159,7 +160,7 @@ def _start_ignoring_sigint(pool: pebble.ProcessPool) -> None:
 
 
 def usable_cores() -> int:
-    """The cores that this process may use; all of the machine's where the system does not say."""
+    """Return the number of cores that this process may use; all cores if the system does not tell."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

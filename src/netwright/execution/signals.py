@@ -1,4 +1,4 @@
-"""Ctrl-C: lost nowhere, and held back while it would break what other threads share."""
+"""Ctrl-C and SIGTERM: never lost, and deferred while they would damage what threads share."""
 
 import os
 import signal
@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import NoReturn
 
 SECONDS_UNTIL_AGAIN = 0.05
 
@@ -20,16 +20,16 @@ class Interrupted(KeyboardInterrupt):
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """SIGINT and SIGTERM raise `Interrupted`, also where they come while Python clears something away.
+    """Make SIGINT and SIGTERM raise `Interrupted` in the block, at any moment.
 
-    Python ignores exceptions in `__del__` and in callbacks of weak references, those of a signal's handler too; then
-    the signal is sent once more. A SIGINT that is ignored, as behind a shell's `&`, stays so.
+    Python ignores exceptions in `__del__` and in callbacks of weak references, also those of a signal handler that runs
+    there; the signal is then sent again. A SIGINT that is ignored, as after a shell's `&`, stays ignored.
     """
     hook = sys.unraisablehook
 
-    def again(ignored: Any) -> None:
+    def again(ignored: "sys.UnraisableHookArgs") -> None:
         if isinstance(ignored.exc_value, Interrupted):
-            # Not at once, for this is called where exceptions are ignored.
+            # Later, since exceptions are ignored here.
             threading.Timer(SECONDS_UNTIL_AGAIN, os.kill, (os.getpid(), ignored.exc_value.number)).start()
         else:
             hook(ignored)
@@ -54,11 +54,11 @@ def _interrupt(number: int, frame: object) -> NoReturn:
 
 @contextmanager
 def interruptions_held_back() -> Iterator[None]:
-    """SIGINT and SIGTERM wait for the end of the block.
+    """Defer SIGINT and SIGTERM to the end of the block.
 
-    Python runs a signal's handler between any two instructions of the main thread. An exception from there in the
-    middle of `queue.Queue.put` leaves a queue whose next item wakes nobody, and whoever joins its thread waits forever.
-    Does nothing in other threads, which no signal interrupts.
+    Python runs signal handlers between any two instructions of the main thread. An exception in the middle of
+    `queue.Queue.put` leaves a queue whose next item wakes no thread, and joining such a thread never ends. Does
+    nothing in other threads, since no signal interrupts them.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

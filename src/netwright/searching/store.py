@@ -3,7 +3,7 @@
     with Store.create(folder, document) as store:   # or Store.open(folder)
         store.commit(step.trials, step.updates, step.state())
 
-What a commit holds is there after `kill -9`; a commit that did not finish leaves nothing behind.
+A completed commit survives `kill -9`; an incomplete one leaves nothing behind.
 """
 
 import json
@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import filelock
 
-from netwright.architectures.values import to_json
+from netwright.architectures.values import JsonObject, to_json
 from netwright.errors import StoreError, disk_failure
 from netwright.files import locked
 from netwright.spaces.decisions import actions_from_json
@@ -27,10 +27,10 @@ from netwright.spaces.programs import Space
 from netwright.trials import FailureKind, Outcome, Proposal, StrategyState, Trial, TrialState, Update
 
 FORMAT = 1
-"""Raised by one when an older netwright could not read what this one writes."""
+"""The format's number; increased when older versions cannot read what this one writes."""
 FILE_NAME = "run.sqlite"
 APPLICATION_ID = 0x6E77_7274
-"""Marks the file as netwright's ("nwrt")."""
+"""Identifies the file as one of netwright's ("nwrt")."""
 
 SCHEMA = """
 CREATE TABLE documents (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -48,25 +48,25 @@ SCHEMA_OF_TIMES = """
 CREATE TABLE IF NOT EXISTS sessions (begun REAL NOT NULL, workers INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS work (begun REAL NOT NULL, seconds REAL NOT NULL);
 """
-"""Missing in stores that are older than these tables; a reader that does not know them loses nothing."""
+"""Missing in stores that are older than these tables; older readers ignore them."""
 
 
 @dataclass(frozen=True)
 class Confirmation:
-    """One retraining of an architecture with a fresh seed; `metrics` is empty where `error` says why it failed."""
+    """One retraining of an architecture with a fresh seed; if it failed, `error` is set and `metrics` is empty."""
 
     fingerprint: str
     repeat: int
-    metrics: Mapping[str, Any]
+    metrics: JsonObject
     seconds: float
     error: str | None = None
 
 
 @dataclass(frozen=True)
 class Session:
-    """From one start of a run to the next: when it began, how many workers it had, what they did.
+    """The time from one start of a run to the next.
 
-    Times in seconds since 1970; `work` holds (begun, seconds) of every job whose times are known.
+    `begun` is in seconds since 1970; `work` holds (begun, seconds) of every job whose times are known.
     """
 
     begun: float
@@ -75,22 +75,30 @@ class Session:
 
 
 class Store:
-    """The file of one run. `folder` is None for a run that is kept in memory only."""
+    """The store of one run. `folder` is None for a run in memory."""
 
     def __init__(self, connection: sqlite3.Connection, folder: Path | None, lock: filelock.BaseFileLock | None) -> None:
         self.folder = folder
         self._connection, self._lock = connection, lock
 
     @classmethod
-    def in_memory(cls, documents: Mapping[str, Any]) -> Self:
-        """A store that is gone with the process."""
+    def in_memory(cls, documents: Mapping[str, object]) -> Self:
+        """Create a store that ends with the process; JSON `documents` describe the run."""
         store = cls(sqlite3.connect(":memory:", isolation_level=None), None, None)
         store._initialise(documents)
         return store
 
     @classmethod
-    def create(cls, folder: Path, documents: Mapping[str, Any]) -> Self:
-        """A new store in `folder`, which is made where it is missing; JSON `documents` describe the run."""
+    def create(cls, folder: Path, documents: Mapping[str, object]) -> Self:
+        """Create a store for writing.
+
+        Args:
+            folder: The run's folder, created if it is missing.
+            documents: JSON values that describe the run, by name.
+
+        Raises:
+            StoreError: The folder cannot be written, or another process writes it.
+        """
         if folder.exists() and not folder.is_dir():
             raise StoreError(f"{folder} is a file, not a folder; choose another --out")
         try:
@@ -100,7 +108,7 @@ class Store:
         lock = locked(folder)
         try:
             with _explained(folder):
-                # Made whole under another name first: a run folder holds a complete store or none.
+                # Completed under another name first: a run folder holds a complete store or none.
                 unfinished = folder / (FILE_NAME + ".new")
                 unfinished.unlink(missing_ok=True)
                 with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
@@ -113,7 +121,11 @@ class Store:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """The store of an existing run, for writing; `StoreError` while another process writes it."""
+        """Open the store of an existing run for writing.
+
+        Raises:
+            StoreError: There is no store, it is damaged or too new, or another process writes it.
+        """
         _require(folder)
         lock = locked(folder)
         try:
@@ -129,21 +141,25 @@ class Store:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """What the store of an existing run holds now, for reading, also while a search writes it."""
+        """Read the present contents of an existing store, even while a search writes it.
+
+        Raises:
+            StoreError: There is no store, or it is damaged or too new.
+        """
         _require(folder)
         path = folder / FILE_NAME
         with _explained(folder):
             # A finished run on a read-only disk has no side files, and SQLite could not make them there.
             side_files = path.with_name(path.name + "-wal").exists()
             uri = f"{path.resolve().as_uri()}?mode=ro{'' if side_files else '&immutable=1'}"
-            # All of it at one moment, since it is read piece by piece, and the next piece may be newer.
+            # Copied as a whole: piece by piece, a later piece could be newer.
             with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
                 store = cls(sqlite3.connect(":memory:", isolation_level=None), folder, None)
                 connection.backup(store._connection)
             store._check_format()
         return store
 
-    def _initialise(self, documents: Mapping[str, Any]) -> None:
+    def _initialise(self, documents: Mapping[str, object]) -> None:
         with self._transaction() as cursor:
             for statement in (SCHEMA + SCHEMA_OF_TIMES).split(";"):
                 cursor.execute(statement)
@@ -168,7 +184,7 @@ class Store:
             refused.pop_all()
 
     def _check_structure(self) -> None:
-        """What is written to a damaged file may be lost with it."""
+        """Raise an error if the file is damaged: what is written to it may be lost."""
         (found,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
             self._connection.close()
@@ -193,7 +209,14 @@ class Store:
         state: StrategyState | None = None,
         ended: Iterable[Outcome] = (),
     ) -> None:
-        """Write changed trials, new updates, the strategy's state, and when jobs ran, in one transaction."""
+        """Write one step in one transaction.
+
+        Args:
+            trials: New and changed trials.
+            updates: The learned batches, in the order of learning.
+            state: The strategy's state; None keeps the stored one.
+            ended: The jobs that ended, whose times are stored.
+        """
         with self._transaction() as cursor:
             _write_times(cursor, ended)
             cursor.executemany("REPLACE INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(_row, trials))
@@ -207,12 +230,12 @@ class Store:
                 )
 
     def begin_session(self, begun: float, workers: int) -> None:
-        """Note that so many workers start now, in seconds since 1970."""
+        """Store that `workers` workers start now, at `begun` in seconds since 1970."""
         with self._transaction() as cursor:
             cursor.execute("INSERT INTO sessions VALUES (?, ?)", (begun, workers))
 
     def confirm(self, confirmation: Confirmation, ended: Outcome) -> None:
-        """Write one retraining, which is how the job `ended`."""
+        """Store one retraining and the times of its job `ended`."""
         row = confirmation
         with self._transaction() as cursor:
             cursor.execute(
@@ -221,43 +244,48 @@ class Store:
             )
             _write_times(cursor, [ended])
 
-    def write_document(self, name: str, value: Any) -> None:
-        """Set one of the documents that describe the run."""
+    def write_document(self, name: str, value: object) -> None:
+        """Store one of the JSON documents that describe the run."""
         with self._transaction() as cursor:
             cursor.execute("REPLACE INTO documents VALUES (?, ?)", (name, json.dumps(value)))
 
-    def document(self, name: str) -> Any:
-        """One of the documents that describe the run."""
+    def document(self, name: str) -> JsonObject:
+        """Return one of the documents that describe the run.
+
+        Raises:
+            StoreError: There is no such document.
+        """
         rows = self._rows("SELECT value FROM documents WHERE name = ?", (name,))
         if not rows:
             raise StoreError(f"{self.folder} lacks its {name}: the run was never completely created; remove the folder")
         with self.understood():
-            return json.loads(rows[0]["value"])
+            document: JsonObject = json.loads(rows[0]["value"])
+            return document
 
     def trials(self, space: Space | None = None) -> list[Trial]:
-        """Every trial by number; architectures are rebuilt by `space` where it is given, else left as JSON."""
+        """Return all trials by number; architectures are rebuilt by `space`, or left as JSON if it is None."""
         rows = self._rows("SELECT * FROM trials ORDER BY number")
         with self.understood():
             return [_trial(row, space) for row in rows]
 
     def updates(self) -> list[Update]:
-        """What learning each batch did, in order."""
+        """Return the update of each learned batch, in the order of learning."""
         rows = self._rows("SELECT * FROM updates ORDER BY round")
         with self.understood():
             return [Update(row["round"], json.loads(row["metrics"])) for row in rows]
 
     def learned(self) -> list[int]:
-        """The numbers of the learned batches in the order of learning; a single controller learns them in theirs."""
+        """Return the numbers of the learned batches in the order of learning; without replicas they are 0, 1, 2, ..."""
         return [int(update.metrics.get("batch", update.round)) for update in self.updates()]
 
     def strategy_state(self) -> StrategyState | None:
-        """The strategy's state at the last commit that changed it."""
+        """Return the last stored state of the strategy; None if none was stored."""
         rows = self._rows('SELECT "values", tensors FROM strategy')
         with self.understood():
             return StrategyState(json.loads(rows[0]["values"]), rows[0]["tensors"]) if rows else None
 
     def confirmations(self) -> list[Confirmation]:
-        """All retrainings, by architecture and repeat."""
+        """Return all retrainings, by architecture and repeat."""
         rows = self._rows("SELECT * FROM confirmations ORDER BY fingerprint, repeat")
         with self.understood():
             return [
@@ -268,7 +296,7 @@ class Store:
             ]
 
     def sessions(self) -> list[Session]:
-        """Every start of the run with what was done until the next one; none in a store without times."""
+        """Return every start of the run with the work until the next one; none if the store is too old."""
         if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'sessions'"):
             return []
         starts = self._rows("SELECT begun, workers FROM sessions ORDER BY begun")
@@ -281,19 +309,19 @@ class Store:
 
     @contextmanager
     def understood(self) -> Iterator[None]:
-        """Damage that SQLite does not see, met while making sense of what was read, as `StoreError`."""
+        """Turn errors in decoding stored values, damage that SQLite does not detect, into `StoreError`."""
         try:
             yield
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise _corrupted(self.folder, repr(error)) from error
 
-    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
+    def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[sqlite3.Row]:
         with self.understood(), _explained(self.folder), closing(self._connection.cursor()) as cursor:
             cursor.row_factory = sqlite3.Row
             return cursor.execute(query, values).fetchall()
 
     def close(self) -> None:
-        """Close the file and let the next writer in."""
+        """Close the file and release the lock."""
         self._connection.close()
         if self._lock is not None:
             self._lock.release()
@@ -308,7 +336,7 @@ class Store:
 
 
 def exists(folder: Path) -> bool:
-    """Whether `folder` holds a run."""
+    """Return whether `folder` holds a run."""
     return (folder / FILE_NAME).is_file()
 
 
@@ -331,7 +359,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def _explained(folder: Path | None) -> Iterator[None]:
-    """SQLite's errors in the user's terms."""
+    """Turn the errors of SQLite into netwright's."""
     try:
         yield
     except sqlite3.OperationalError as error:
@@ -354,7 +382,7 @@ def _file(folder: Path | None) -> str:
     return str(folder / FILE_NAME) if folder else "the store in memory"
 
 
-def _row(trial: Trial) -> tuple[Any, ...]:
+def _row(trial: Trial) -> tuple[object, ...]:
     proposal = trial.proposal
     return (
         trial.number,

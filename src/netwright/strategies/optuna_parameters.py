@@ -1,8 +1,8 @@
-"""The decisions of a space as Optuna's parameters: their names, their values, the way there and back.
+"""The decisions of a space as parameters of Optuna: names, values and conversion in both directions.
 
 The second `Choice` named "width" is the parameter "width[1]"; where only the options 0 and 2 are allowed it is
 "width[1]{0,2}", since an Optuna parameter has the same values in all trials. Place 4 of the first `Subset` named
-"inputs" is the boolean "inputs[0][4]". What has one possible answer is no parameter.
+"inputs" is the boolean "inputs[0][4]". A decision with one possible answer has no parameter.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ BIT = CategoricalDistribution((False, True))
 
 
 def parameters(decision: Decision, occurrence: int) -> list[tuple[str, CategoricalDistribution]]:
-    """(name, distribution) of every parameter of a decision; `occurrence` counts those before it under its name."""
+    """Return (name, distribution) of every parameter of a decision; `occurrence` counts earlier ones of its name."""
     name = f"{decision.name}[{occurrence}]"
     if isinstance(decision, Subset):
         return [(f"{name}[{place}]", BIT) for place in range(decision.of)]
@@ -30,14 +30,14 @@ def parameters(decision: Decision, occurrence: int) -> list[tuple[str, Categoric
 
 
 def action_of(decision: Decision, values: Sequence[Option]) -> Action:
-    """The action that the values of the decision's parameters mean."""
+    """Return the action for the values of a decision's parameters."""
     if isinstance(decision, Subset):
         return tuple(place for place, value in enumerate(values) if value)
     return _labels(decision).index(values[0]) if values else decision.allowed_actions[0]
 
 
 def values_of(decision: Decision, action: Action) -> list[Option]:
-    """The values of the decision's parameters; the way back from `action_of`."""
+    """Return the values of a decision's parameters; the inverse of `action_of`."""
     if isinstance(action, tuple):
         assert isinstance(decision, Subset)
         return [place in action for place in range(decision.of)]
@@ -46,7 +46,7 @@ def values_of(decision: Decision, action: Action) -> list[Option]:
 
 
 def parameters_of(episode: Episode) -> tuple[dict[str, Option], dict[str, BaseDistribution]]:
-    """The values and the distributions of all parameters of a complete performance, as a trial of Optuna has them."""
+    """Return the values and the distributions of all parameters of a complete episode, as in a trial of Optuna."""
     values: dict[str, Option] = {}
     distributions: dict[str, BaseDistribution] = {}
     for decision, occurrence, action in zip(episode.decisions, episode.occurrences, episode.actions, strict=True):
@@ -57,5 +57,5 @@ def parameters_of(episode: Episode) -> tuple[dict[str, Option], dict[str, BaseDi
 
 
 def _labels(choice: Choice) -> tuple[Option, ...]:
-    """The options as Optuna can tell them apart, which takes 1, 1.0 and True for the same."""
+    """Return the options in a form that Optuna can distinguish: it takes 1, 1.0 and True for equal."""
     return choice.options if len(set(choice.options)) == len(choice.options) else tuple(map(repr, choice.options))

@@ -1,9 +1,8 @@
-"""What the strategies that learn a policy share: drawing batches, and the weights behind those in flight."""
+"""What the strategies that learn a policy share: sampling batches, and the weights that sampled those in flight."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import safetensors.numpy
@@ -25,7 +24,7 @@ from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 @dataclass(frozen=True)
 class SampledBatch:
-    """What there is to learn from a finished batch: the sequences that have a reward."""
+    """The sequences of a finished batch that have a reward."""
 
     origin: Origin
     spaces: list[Space]
@@ -33,13 +32,13 @@ class SampledBatch:
     rewards: list[float]
 
     def episodes(self) -> list[Episode]:
-        """The sequences gone through again."""
+        """Return the sequences as complete episodes."""
         return [space.replay(actions) for space, actions in zip(self.spaces, self.actions, strict=True)]
 
 
 @dataclass(frozen=True)
 class GradientResult:
-    """What differentiating a batch gave."""
+    """The gradient of a batch, with what was computed on the way."""
 
     gradient: Weights
     log_probs: Tensor
@@ -49,17 +48,17 @@ class GradientResult:
 
 @dataclass(frozen=True)
 class SamplingTask:
-    """A batch to be drawn with the weights of `policy`, which may meet new decisions; depends on nothing else."""
+    """Samples a batch with the weights of `policy`, which may meet new decisions; depends on nothing else."""
 
     space: Space
     policy: Policy
     version: int
-    """Of the weights."""
+    """The number of updates of the weights."""
     ticket: Ticket
     seed: int
 
     def __call__(self) -> list[Proposal]:
-        """One proposal for each trial of the ticket."""
+        """Return one proposal for each trial of the ticket."""
         ticket = self.ticket
         spaces = [self.space.at(ticket.first + index) for index in range(ticket.size)]
         episodes = [space.start() for space in spaces]
@@ -73,28 +72,29 @@ class SamplingTask:
 
 
 class BatchSampler:
-    """Draws batches with the newest weights, and keeps these for each batch until it is learned.
+    """Samples batches with the newest weights, and keeps a snapshot of these for each batch until it is learned.
 
-    Several replicas may draw from one object: all that tells them apart is in their tickets.
+        proposals = sampler.propose(ticket)
+        batch = sampler.finished(ticket, trials)      # loads the weights that sampled the batch into the policy
 
-    proposals = drawn.propose(ticket)
-    batch = drawn.finished(ticket, trials)      # the policy has the weights that drew it
+    Several replicas may share one object, since tickets distinguish them.
     """
 
     def __init__(self, space: Space, policy: Policy, parameters: Parameters, *, seed: int) -> None:
         self._space, self._policy, self._parameters, self._seed = space, policy, parameters, seed
         self._snapshots: dict[int, Weights] = {}
         self._version_of: dict[tuple[int, int], int] = {}
-        """(replica, round) -> the version that drew it."""
+        """(replica, round) -> version of the weights that sampled the batch."""
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
-        """Draw a batch with the newest weights and remember them until the batch is learned."""
+        """Sample a batch with the newest weights and keep them until the batch is learned."""
         return self.sampling_task(ticket)()
 
     def sampling_task(self, ticket: Ticket) -> SamplingTask:
-        """What draws a batch, as long as the policy's weights stay as they are; they are remembered as above.
+        """Return the task that samples a batch; run it before the policy's weights change.
 
-        A decision that the draw is the first to meet is not among them, and has its first weights for the gradient too.
+        The weights are kept as by `propose`. Those of decisions that are met for the first time are not among them;
+        their initial weights also serve for the gradient.
         """
         version = self.load_newest()
         self._snapshots[version] = self._policy.snapshot()
@@ -102,7 +102,7 @@ class BatchSampler:
         return SamplingTask(self._space, self._policy, version, ticket, self._seed)
 
     def finished(self, ticket: Ticket, trials: Sequence[Trial]) -> SampledBatch:
-        """What `trials` say, with the policy at the weights that drew them; these are then forgotten."""
+        """Return the sequences with a reward, load the weights that sampled them, and drop the snapshot."""
         version = self._version_of.pop((ticket.replica, ticket.round))
         self._policy.load(self._snapshots[version])
         if version not in self._version_of.values():  # no other batch in flight needs it
@@ -116,7 +116,7 @@ class BatchSampler:
         )
 
     def load_newest(self) -> int:
-        """Give the policy the newest weights; returns their version."""
+        """Load the newest weights into the policy; return their version."""
         snapshot = self._parameters.pull()
         self._policy.load(snapshot.weights)
         return snapshot.version
@@ -124,7 +124,7 @@ class BatchSampler:
     def update(
         self, ticket: Ticket, batch: SampledBatch, advantages: Advantages, result: GradientResult | None
     ) -> Update:
-        """What people see of a batch that was learned, or dropped without a lesson."""
+        """Return the metrics of a batch that was learned, or dropped if `result` is None."""
         metrics = {"mean_reward": sum(batch.rewards) / len(batch.rewards), "baseline": advantages.baseline}
         if result is not None:
             metrics |= {
@@ -134,8 +134,8 @@ class BatchSampler:
             }
         return Update(ticket.round, {**metrics, **advantages.metrics})
 
-    def state(self, **values: Any) -> StrategyState:
-        """Weights, Adam's moments, baseline, the snapshots of the batches in flight, and `values` of the strategy."""
+    def state(self, **values: object) -> StrategyState:
+        """Return weights, Adam's moments, baseline, snapshots of batches in flight, and `values` of the strategy."""
         kept, tensors = self._parameters.state()
         for version, weights in self._snapshots.items():
             tensors.update({f"snapshot/{version}/{name}": weight for name, weight in weights.items()})
@@ -144,7 +144,7 @@ class BatchSampler:
         return StrategyState({**kept, **values}, safetensors.numpy.save({k: v.numpy() for k, v in tensors.items()}))
 
     def restore(self, state: StrategyState) -> None:
-        """Go on exactly where `state` was taken."""
+        """Continue exactly from `state`."""
         tensors = safetensors.torch.load(state.tensors)
         self._parameters.restore(dict(state.values), tensors)
         self._version_of = {_place(key): version for key, version in state.values["in_flight"].items()}
@@ -156,7 +156,7 @@ class BatchSampler:
 
 
 def gradient_of(loss: Tensor, policy: Policy) -> Weights:
-    """By every weight of the policy that the loss depends on."""
+    """Return the gradient of `loss` with respect to every weight of the policy that it depends on."""
     names = list(policy.weights)
     values = torch.autograd.grad(loss, [policy.weights[name] for name in names], allow_unused=True)
     return {name: value for name, value in zip(names, values, strict=True) if value is not None}
@@ -173,7 +173,7 @@ def _place(key: str) -> tuple[int, int]:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """The policy is small, and sums over several threads would depend on how many there are."""
+    """Compute on one thread: the policy is small, and sums over several threads depend on their number."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

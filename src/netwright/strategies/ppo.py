@@ -20,14 +20,14 @@ from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 
 class PPO:
-    """Several steps on every batch, each kept close to the policy that drew it; implements `Strategy`.
+    """Several steps on every batch, each kept close to the policy that sampled it; implements `Strategy`.
 
-    Every gradient is taken at the newest weights and weighted by the ratio of new to drawn-with probability, so it
-    stays one of the newest policy also for a batch that was drawn several updates ago. The clipping ends the gain of a
-    sequence whose ratio has moved by more than `clip`.
+    Every gradient is taken at the newest weights and weighted by the ratio of the new probability to that at sampling,
+    so it belongs to the newest policy even if the batch was sampled several updates ago. The clipping ends the gain of
+    a sequence whose ratio has moved by more than `clip`.
 
-    NASNet says that it uses PPO and not with which clipping and how many steps; 0.2 is Schulman's, 4 is ours. A
-    whole sequence has one ratio, its reward minus the moving average is its advantage, and there is no critic.
+    The NASNet paper gives neither the clipping nor the number of steps; 0.2 is Schulman's, 4 is ours. A whole sequence
+    has one ratio, its advantage is the reward minus the moving average, and there is no critic.
     """
 
     def __init__(
@@ -46,11 +46,11 @@ class PPO:
         self._sampler = BatchSampler(space, policy, parameters, seed=seed)
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
-        """Draw a batch with the newest weights and remember them until the batch is learned."""
+        """Sample a batch with the newest weights and keep them until the batch is learned."""
         return self._sampler.propose(ticket)
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
-        """`num_epochs` steps from a finished batch. The metrics are those of the last one."""
+        """Take `num_epochs` steps on a finished batch. The metrics are those of the last step."""
         batch = self._sampler.finished(ticket, trials)
         if not batch.rewards:
             return Update(ticket.round, {})
@@ -78,11 +78,11 @@ class PPO:
         return self._sampler.update(ticket, batch, advantages, GradientResult(gradient, log_probs, entropies))
 
     def state(self) -> StrategyState:
-        """Weights, Adam's moments, baseline and the snapshots of the batches in flight."""
+        """Return weights, Adam's moments, baseline and the snapshots of the batches in flight."""
         return self._sampler.state()
 
     def restore(self, state: StrategyState) -> None:
-        """Go on exactly where `state` was taken."""
+        """Continue exactly from `state`."""
         self._sampler.restore(state)
 
 

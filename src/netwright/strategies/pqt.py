@@ -25,15 +25,15 @@ from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 class PriorityQueueTraining:
     """Maximum likelihood of a queue of the best, alone or added to REINFORCE; implements `Strategy`.
 
-        loss = queue_weight * mean over the queue of (-log P)  +  that of REINFORCE, without its rewards where alone
+        loss = queue_weight * mean over the queue of (-log P)  +  that of REINFORCE, without its rewards if alone
 
-    What is drawn for the queue comes from the policy itself, which its entropy keeps from repeating itself. The queue's
-    likelihood is no estimate from samples, so its gradient is taken at the newest weights; that of REINFORCE and of the
-    entropy at the weights that drew the batch.
+    The sequences of the queue come from the policy itself, and the entropy term keeps it from repeating them. The
+    queue's likelihood is not an estimate from samples, so its gradient is taken at the newest weights; the gradients of
+    REINFORCE and of the entropy at the weights that sampled the batch.
 
-    The released code draws one sequence of the queue for each step; here its expectation, the whole queue, is taken.
-    That code multiplies REINFORCE and entropy by its batch of 64 and the queue's loss not, so its weights of 200
-    (alone) and 50 (added) are 200 / 64 and 50 / 64 here, where all are means.
+    The released code samples one sequence of the queue for each step; here the expectation over the whole queue is
+    used. That code multiplies REINFORCE and entropy by its batch size of 64 but not the queue's loss, so its weights of
+    200 (alone) and 50 (added) are 200 / 64 and 50 / 64 here, where all are means.
     """
 
     def __init__(
@@ -52,15 +52,15 @@ class PriorityQueueTraining:
         self._policy_gradient, self._queue_size = policy_gradient, queue_size
         self._queue_weight, self._entropy_weight = queue_weight, entropy_weight
         self._queue: dict[str, tuple[float, Episode]] = {}
-        """Sequence as JSON -> its reward and itself; best first, the older of equals first."""
+        """Sequence as JSON -> (reward, episode); best first, the older of equals first."""
         self._sampler = BatchSampler(space, policy, parameters, seed=seed)
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
-        """Draw a batch with the newest weights and remember them until the batch is learned."""
+        """Sample a batch with the newest weights and keep them until the batch is learned."""
         return self._sampler.propose(ticket)
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
-        """Take the batch into the queue, then one step towards the queue."""
+        """Add the batch to the queue, then take one step towards the queue."""
         batch = self._sampler.finished(ticket, trials)
         if not batch.rewards:
             return Update(ticket.round, {})
@@ -76,7 +76,7 @@ class PriorityQueueTraining:
         return self._sampler.update(ticket, batch, advantages, GradientResult(gradient, log_probs, entropies))
 
     def _enqueue(self, episodes: Sequence[Episode], rewards: Sequence[float]) -> None:
-        """Keep the best `queue_size` of the queue and a batch; a sequence counts with its best reward, once."""
+        """Keep the best `queue_size` of the queue and a batch; a sequence counts once, with its best reward."""
         for episode, reward in zip(episodes, rewards, strict=True):
             key = json.dumps([dict(episode.space.parameters), episode.actions])
             known = self._queue.get(key)
@@ -91,11 +91,11 @@ class PriorityQueueTraining:
         return gradient_of(-self._queue_weight * log_probs.mean(), self._policy)
 
     def state(self) -> StrategyState:
-        """Weights, Adam's moments, baseline, the snapshots of the batches in flight, and the queue."""
+        """Return weights, Adam's moments, baseline, the snapshots of the batches in flight, and the queue."""
         return self._sampler.state(queue=[[key, reward] for key, (reward, _) in self._queue.items()])
 
     def restore(self, state: StrategyState) -> None:
-        """Go on exactly where `state` was taken."""
+        """Continue exactly from `state`."""
         self._sampler.restore(state)
         for key, reward in state.values["queue"]:
             parameters, listed = json.loads(key)
@@ -104,7 +104,7 @@ class PriorityQueueTraining:
 
 
 def _sum(gradient: dict[str, Tensor], other: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Both gradients added, where a name that is missing stands for zero."""
+    """Return the sum of both gradients; a missing name stands for zero."""
     summed = {**gradient, **other}
     return {
         name: value + gradient[name] if name in gradient and name in other else value for name, value in summed.items()

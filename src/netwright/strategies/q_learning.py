@@ -20,7 +20,7 @@ NUM_MODELS = sum(number for _, number in EPSILONS)
 
 
 def epsilon_at(num_observed: int, num_models: int = NUM_MODELS) -> float:
-    """Epsilon after `num_observed` different networks, with the schedule stretched to `num_models`; 0.1 afterwards."""
+    """Return epsilon after `num_observed` different networks; the schedule is scaled to `num_models`, then 0.1."""
     passed = num_observed * NUM_MODELS // num_models
     for epsilon, number in EPSILONS:
         if passed < number:
@@ -31,7 +31,7 @@ def epsilon_at(num_observed: int, num_models: int = NUM_MODELS) -> float:
 
 @dataclass(frozen=True)
 class QStep:
-    """One step of a trajectory: where it was taken, what was possible there, and what was done."""
+    """One step of a trajectory: the state, the possible actions and the action."""
 
     state: str
     possible: tuple[int, ...]
@@ -39,20 +39,20 @@ class QStep:
 
 
 Choose = Callable[[str, tuple[int, ...]], int]
-"""From a state and the possible actions to one of them."""
+"""(state, possible actions) -> one of them."""
 
 
 class QLearning:
     """A table of values over (state, action); implements `Strategy`.
 
-    The state is what the space says (`Traits.state`), or else the decision's name, how often it was asked before, and
-    the last step. What a state does not hold of earlier decisions earns them no credit: their values follow from the
-    best next state, whatever the reward was. A `Subset` is a step of 0 or 1 for each place. An update changes
+    The state is that of the space (`Traits.state`), or else the decision's name, its occurrence and the last step.
+    Earlier decisions that the state does not contain get no credit: their values follow from the best next state,
+    whatever the reward was. A `Subset` is a step of 0 or 1 for each place. An update changes
 
         Q(s, a) <- (1 - learning_rate) Q(s, a) + learning_rate (r + discount max_b Q(s', b))
 
     from the last step to the first; r is the trial's reward at the last step and 0 before. After each trial, `replay`
-    earlier ones are drawn at random among all different networks, and updated again. Epsilon falls with the number of
+    earlier ones are sampled among all different networks and updated again. Epsilon falls with the number of
     different networks observed.
     """
 
@@ -72,7 +72,7 @@ class QLearning:
         self._replay, self._num_models = replay, num_models
         self._values: dict[str, dict[int, float]] = {}
         self._memory: list[tuple[list[QStep], float]] = []
-        self._remembered: list[Observation] = []  # what the memory is made from, for `state`
+        self._remembered: list[Observation] = []  # the source of the memory, for `state`
         self._known: set[str] = set()
         self._num_updates = 0
 
@@ -82,7 +82,7 @@ class QLearning:
         return epsilon_at(len(self._memory), self._num_models)
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
-        """Walk through the space, each step random with probability epsilon and else one of the best."""
+        """Walk through the space; each step is random with probability epsilon, else one of the best."""
         epsilon, proposals = self.epsilon, []
         for index in range(ticket.size):
             rng = self._rng("propose", ticket, index)
@@ -142,7 +142,7 @@ class QLearning:
         return random.Random(derive_seed(self._seed, what, ticket.replica, ticket.round, index))
 
     def state(self) -> StrategyState:
-        """The table, and the memory as trials."""
+        """Return the table, and the memory as trials."""
         table = {
             state: {str(action): value for action, value in values.items()} for state, values in self._values.items()
         }
@@ -151,7 +151,7 @@ class QLearning:
         return StrategyState({"table": table, "memory": memory, "known": known, "num_updates": self._num_updates})
 
     def restore(self, state: StrategyState) -> None:
-        """Go on with the table and memory of `state`."""
+        """Continue with the table and memory of `state`."""
         table = state.values["table"]
         self._values = {key: {int(action): value for action, value in row.items()} for key, row in table.items()}
         for document in state.values["memory"]:
@@ -161,7 +161,7 @@ class QLearning:
 
 
 def _walk(episode: Episode, choose: Choose) -> list[QStep]:
-    """Perform to the end; a `Choice` is one step, a `Subset` one for each place."""
+    """Complete an episode; a `Choice` is one step, a `Subset` one step for each place."""
     space = episode.space
     steps: list[QStep] = []
     answers: list[Answer] = []

@@ -11,24 +11,24 @@ from netwright.config.strategies import ThompsonSettings
 from netwright.seeds import derive_seed
 from netwright.spaces.exploring import carried_over, mutated, sample
 from netwright.spaces.programs import Episode, Space
-from netwright.strategies.interface import Observation
+from netwright.strategies.interface import Observation, batch_metrics
 from netwright.strategies.surrogate import Features, GaussianProcessSurrogate, standardised
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 MAX_KNOWN = 512
-"""Observations that the critic looks at: the best half and the latest. Its work grows with the third power."""
+"""Observations given to the surrogate: the best half and the latest. Its cost grows with their third power."""
 MAX_DRAWS = 100
-"""Random architectures that are drawn, at the start and where nothing close to the best is new, until one is new."""
+"""Random architectures sampled until one is new, at the start and if no candidate is new."""
 
 
 class ThompsonSampling:
-    """A policy that writes small changes of the best architectures, chosen by a critic; implements `Strategy`.
+    """Mutations of the best architectures, chosen by a surrogate model; implements `Strategy`.
 
-    The first `num_random` trials are random. For every later one the policy writes `num_candidates` architectures: each
-    is one of the `num_best` best observed, with 1 to `max_changes` decisions changed. The critic imagines rewards for
-    all of them, one draw of what it holds for possible, and the candidate that is best in this draw is tried. Where the
-    critic is sure, the draw says what it knows; where it is not, the draw is a guess, which is how something new is
-    tried. An architecture is not tried twice, unless neither the candidates nor MAX_DRAWS random ones hold a new one.
+    The first `num_random` trials are random. For every later one there are `num_candidates` candidates: each is one of
+    the `num_best` best observed architectures with 1 to `max_changes` decisions changed. One joint posterior sample
+    over the candidates is taken, and its argmax is trained. Where the surrogate is certain, the sample is close to its
+    mean; where it is not, the sample varies, which is how new regions are explored. An architecture is not tried twice,
+    unless neither the candidates nor MAX_DRAWS random architectures contain a new one.
     """
 
     def __init__(
@@ -50,40 +50,40 @@ class ThompsonSampling:
         self._num_updates = 0
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
-        """Random trials at first, then the candidates that a draw of the critic likes best."""
+        """Propose random trials at first, then the argmax of a posterior sample over candidates."""
         return [self._proposal(ticket, index) for index in range(ticket.size)]
 
     def _proposal(self, ticket: Ticket, index: int) -> Proposal:
         number = ticket.first + index
         seed = derive_seed(self._seed, "propose", ticket.replica, ticket.round, index)
         space, rng = self._space.at(number), random.Random(seed)
-        wished: Iterable[Episode] = ()
+        preferred: Iterable[Episode] = ()
         if number >= self._num_random and self._known:
-            wished = self._by_preference(self.candidates(space, rng), np.random.default_rng(seed))
-        elsewhere = (sample(space, rng) for _ in range(MAX_DRAWS))  # for where nothing close to the best is new
-        episode = self._new(itertools.chain(wished, elsewhere))
+            preferred = self._by_preference(self.candidates(space, rng), np.random.default_rng(seed))
+        elsewhere = (sample(space, rng) for _ in range(MAX_DRAWS))  # if no candidate is new
+        episode = self._new(itertools.chain(preferred, elsewhere))
         return Proposal(
             space.parameters, tuple(episode.actions), episode.architecture, policy_version=self._num_updates
         )
 
     def candidates(self, space: Space, rng: random.Random) -> list[Episode]:
-        """What the policy writes."""
+        """Return `num_candidates` mutations of the best architectures."""
         ranked = sorted(self._known.values(), key=lambda known: -known[0].reward)
         best = [carried_over(episode, space, rng) for _, episode, _ in ranked[: self._num_best]]
         return [mutated(rng.choice(best), rng, rng.randint(1, self._max_changes)) for _ in range(self._num_candidates)]
 
     def _by_preference(self, candidates: Sequence[Episode], rng: np.random.Generator) -> Iterable[Episode]:
-        """The candidates, the one first that a draw of the critic likes best."""
+        """Return the candidates in descending order of one joint posterior sample."""
         known = list(self._known.values())
         values = standardised([observation.reward for observation, _, _ in known])
         features = [self.surrogate.features(episode) for episode in candidates]
-        drawn = self.surrogate.posterior_sample([features for _, _, features in known], values, features, rng)
-        return (candidates[place] for place in np.argsort(-drawn, kind="stable"))
+        sampled = self.surrogate.posterior_sample([features for _, _, features in known], values, features, rng)
+        return (candidates[place] for place in np.argsort(-sampled, kind="stable"))
 
-    def _new(self, wished: Iterable[Episode]) -> Episode:
-        """The first that was not tried before, or the first at all where there is none."""
+    def _new(self, preferred: Iterable[Episode]) -> Episode:
+        """Return the first episode whose architecture is new; the first of all if none is new."""
         first = None
-        for episode in wished:
+        for episode in preferred:
             mark = fingerprint(episode.architecture)
             if mark not in self._tried:
                 self._tried.add(mark)
@@ -93,14 +93,14 @@ class ThompsonSampling:
         return first
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
-        """Take the trials of a batch into what the critic knows."""
+        """Add the trials of a batch to the observations."""
         rewards = []
         for trial in trials:
             if trial.reward is not None:
                 self._learn(Observation(trial.number, trial.proposal.actions, trial.reward))
                 rewards.append(trial.reward)
         self._num_updates += 1
-        return Update(ticket.round, {"mean_reward": sum(rewards) / len(rewards)} if rewards else {})
+        return Update(ticket.round, batch_metrics(rewards))
 
     def _learn(self, observation: Observation) -> None:
         episode = self._space.at(observation.number).replay(observation.actions)
@@ -111,12 +111,12 @@ class ThompsonSampling:
             del self._known[worst[0].number]
 
     def state(self) -> StrategyState:
-        """What the critic knows, and what was tried."""
+        """Return the observations, and the fingerprints of all proposed architectures."""
         known = [observation.to_json() for observation, _, _ in self._known.values()]
         return StrategyState({"known": known, "tried": sorted(self._tried), "num_updates": self._num_updates})
 
     def restore(self, state: StrategyState) -> None:
-        """Go on with what `state` knows."""
+        """Continue with the observations of `state`."""
         for document in state.values["known"]:
             self._learn(Observation.from_json(document))
         self._tried = set(state.values["tried"])

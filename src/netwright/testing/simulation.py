@@ -1,4 +1,4 @@
-"""What so many workers would do: a search driven through a virtual clock, and the numbers that come of it.
+"""Simulation of a search on many workers: it runs on a virtual clock and yields utilisation and staleness.
 
 result = simulate(core, VirtualExecutor(evaluate, slots=800, seconds=log_normal(0.5, seed=0)))
 result.busy, result.drain_seconds, result.staleness
@@ -16,16 +16,16 @@ from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 @dataclass(frozen=True)
 class Simulation:
-    """A search that was simulated; times in seconds of the virtual clock, which starts at 0."""
+    """A simulated search; times in seconds of the virtual clock, which starts at 0."""
 
     slots: int
     work: tuple[tuple[float, float], ...]
-    """(begun, seconds) of every child, by begin."""
+    """(begun, seconds) of every child, in the order of `begun`."""
     ended: tuple[tuple[float, int], ...]
-    """(time, trial number) of every end, also of trials that reuse a measurement."""
+    """(time, trial number) of the end of every trial, also of those that reuse a measurement."""
     updates: tuple[Update, ...]
     drained_from: float
-    """When the last child began, tries after a lost worker aside: from then on slots empty, since the search ends."""
+    """When the last child began, not counting attempts after a lost worker; from then on slots become empty."""
 
     @property
     def seconds(self) -> float:
@@ -34,24 +34,24 @@ class Simulation:
 
     @property
     def drain_seconds(self) -> float:
-        """How long it took from there."""
+        """The seconds from `drained_from` to the end."""
         return self.seconds - self.drained_from
 
     @property
     def busy(self) -> float:
-        """The share of the slots' time that had work, before the drain."""
+        """The share of the slots' time spent on children, before the drain."""
         until = self.drained_from
         worked = sum(min(begun + seconds, until) - min(begun, until) for begun, seconds in self.work)
         return worked / (self.slots * until) if until else 1.0
 
     @property
     def staleness(self) -> list[float]:
-        """Of every gradient, dropped ones included: updates between its drawing and its arrival."""
+        """For every gradient, also dropped ones, the number of updates between its sampling and its arrival."""
         return [update.metrics["staleness"] for update in self.updates if "staleness" in update.metrics]
 
 
 def simulate(core: SearchCore, executor: VirtualExecutor, store: Store | None = None) -> Simulation:
-    """Drive `core` to its end. With a `store` the run is kept, and can be replayed."""
+    """Run `core` to its end on a virtual clock. With a `store` the run is kept and can be replayed."""
     ended: list[tuple[float, int]] = []
     updates: list[Update] = []
 
@@ -64,7 +64,7 @@ def simulate(core: SearchCore, executor: VirtualExecutor, store: Store | None = 
 
 
 class FixedPolicy:
-    """A strategy that costs nothing and learns nothing, for questions of time alone; implements `Strategy`.
+    """A strategy without computation and learning, for measuring time alone; implements `Strategy`.
 
     All architectures differ: trial n proposes the number n.
     """

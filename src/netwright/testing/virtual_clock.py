@@ -1,4 +1,4 @@
-"""Children on a virtual clock: any number of slots, durations as given, workers that are lost; nothing waits.
+"""An executor on a virtual clock: any number of slots, given durations, lost workers, and no waiting.
 
 executor = VirtualExecutor(evaluate, slots=800, seconds=log_normal(0.5, seed=0))
 """
@@ -16,33 +16,33 @@ from netwright.seeds import derive_seed
 from netwright.trials import Failure, FailureKind, Job, Outcome, RemoteTask
 
 Seconds = Callable[[Job, int], float]
-"""How long the n-th try of a job takes, n from 0."""
+"""(job, n) -> seconds that attempt n at the job takes, n from 0."""
 
 
 def log_normal(sigma: float, *, mean: float = 1.0, seed: int) -> Seconds:
-    """Durations of this mean whose logarithms have the standard deviation `sigma`."""
+    """Return durations with the mean `mean`, whose logarithms have the standard deviation `sigma`."""
     mu = math.log(mean) - sigma**2 / 2
     return lambda job, tried: random.Random(derive_seed(seed, "seconds", job.number, tried)).lognormvariate(mu, sigma)
 
 
 def recorded(durations: Sequence[float], *, seed: int) -> Seconds:
-    """Durations drawn from those that were measured, with replacement."""
+    """Return durations sampled from measured ones, with replacement."""
     return lambda job, tried: random.Random(derive_seed(seed, "seconds", job.number, tried)).choice(durations)
 
 
 class VirtualExecutor:
     """Implements `Executor`; a job begins when one of `slots` is free, in the order of submission.
 
-    `evaluate` is called in this process when a job ends. With probability `loss` its worker is lost before that, at any
-    moment. What happens to a job depends on its number and how often it was tried, and on no other job.
+    `evaluate` is called in this process when a job ends. With probability `loss` the worker is lost at a random moment
+    before. The result of a job depends on its number and the number of attempts, and on no other job.
     """
 
     def __init__(self, evaluate: Evaluate, *, slots: int, seconds: Seconds, loss: float = 0.0, seed: int = 0) -> None:
         self.slots = slots
         self.work: list[tuple[float, float]] = []
-        """(begun, seconds) of every try that has begun or will."""
+        """(begun, seconds) of every attempt that has begun or will."""
         self.last_new = 0.0
-        """When the last job begins that had not been tried before."""
+        """When the last first attempt begins."""
         self._evaluate, self._seconds, self._loss, self._seed = evaluate, seconds, loss, seed
         self._free = [0.0] * slots
         self._clock = 0.0
@@ -56,7 +56,7 @@ class VirtualExecutor:
         return self.slots
 
     def submit(self, job: Job | RemoteTask) -> None:
-        """Give the job the slot that is free first. A chore takes neither a slot nor time."""
+        """Give the job the slot that is free first. A remote task takes neither a slot nor time."""
         if isinstance(job, RemoteTask):
             self._remote_tasks.append(job)
             return
@@ -74,7 +74,7 @@ class VirtualExecutor:
         self.work.append((begun, seconds))
 
     def wait(self) -> Sequence[Outcome]:
-        """Set the clock to the next end; return what ends then."""
+        """Advance the clock to the next end; return what ends then."""
         if self._remote_tasks:
             return [attempt(self._evaluate, self._remote_tasks.popleft())]
         self._clock, _, begun, lost, job = heapq.heappop(self._ends)
@@ -88,6 +88,6 @@ class VirtualExecutor:
         return self._clock
 
     def close(self) -> None:
-        """Give up what is under way."""
+        """Give up the jobs under way."""
         self._ends.clear()
         self._remote_tasks.clear()

@@ -1,3 +1,3 @@
-"""Children on many machines, by Ray; nothing else in netwright knows Ray."""
+"""Children on many machines with Ray; only this package imports Ray."""
 
 from netwright.execution.on_ray.executor import RayExecutor as RayExecutor

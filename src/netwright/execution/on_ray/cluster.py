@@ -1,6 +1,6 @@
-"""A connection to a cluster of Ray, and what its nodes are. It knows nothing of children.
+"""The connection to a Ray cluster, and its nodes; independent of children.
 
-Ray is an optional extra, imported when it is first needed.
+Ray is an optional extra, imported at first use.
 """
 
 import os
@@ -12,15 +12,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from importlib import import_module
+from types import ModuleType
 
 from netwright.errors import ConfigError
 
 SECONDS_TO_ANSWER = 5
 LOOPBACK = "127.0.0.2"
-"""A change of networks leaves it alone. Ray puts the outer address in the place of 127.0.0.1; on macOS it does not."""
+"""Not affected by a change of networks. Except on macOS, Ray replaces 127.0.0.1 by the external address."""
 COMPARED = ("netwright", "ray", "torch", "numpy")
-"""What must be the same everywhere, beside Python."""
+"""Packages whose versions must be equal on all nodes, as Python's must."""
 
 
 @dataclass(frozen=True)
@@ -32,30 +33,36 @@ class Node:
     cpus: float
     gpus: float
     versions: dict[str, str] = field(default_factory=dict)
-    """Of Python and of the packages in `COMPARED`; empty where they were not asked for or nobody answered."""
+    """Of Python and of the packages in `COMPARED`; empty if they are unknown."""
 
 
-def import_ray() -> Any:
-    """The package; `ConfigError` where it is not installed."""
+def import_ray() -> ModuleType:
+    """Return the package `ray`; raise `ConfigError` if it is not installed."""
     try:
-        import ray
+        return import_module("ray")
     except ModuleNotFoundError:
         raise ConfigError("Ray is not installed here: pip install 'netwright[ray]'") from None
-    return ray
 
 
 def connect(address: str | None, num_cpus: int) -> Callable[[], None]:
-    """Connect this process, and return what ends the connection.
+    """Connect this process to a cluster.
 
-    `address` is "auto", for the cluster that runs on this machine, or HOST:PORT of a head node. None is what
-    RAY_ADDRESS says, or else a cluster of this process's own with `num_cpus`, which ends with the connection. A process
-    that is connected already, by its own `ray.init`, stays so.
+    Args:
+        address: "auto" for the cluster that runs on this machine, or HOST:PORT of a head node. None is the value of
+            RAY_ADDRESS, or else a new cluster that ends with the connection.
+        num_cpus: The processors of a new cluster.
+
+    Returns:
+        A function that ends the connection; it does nothing if the process was connected before.
+
+    Raises:
+        ConfigError: Ray is not installed, or the cluster cannot be reached.
     """
     ray = import_ray()
     if ray.is_initialized():
         return lambda: None
     address = address or os.environ.get("RAY_ADDRESS") or "local"
-    options: dict[str, Any] = {"address": address}
+    options: dict[str, object] = {"address": address}
     if address == "local":
         options |= {"num_cpus": num_cpus, "include_dashboard": False}
         if sys.platform == "linux":
@@ -81,7 +88,7 @@ def _disconnect() -> None:
 
 @contextmanager
 def _our_sigterm() -> Iterator[None]:
-    """Ray puts a handler of its own in the place of ours."""
+    """Restore our handler of SIGTERM, which Ray replaces."""
     ours = signal.getsignal(signal.SIGTERM)
     try:
         yield
@@ -91,7 +98,7 @@ def _our_sigterm() -> Iterator[None]:
 
 
 def _check_answers(address: str) -> None:
-    """Find out within seconds what `ray.init` would take minutes for, with lines of warnings."""
+    """Check within seconds that a cluster answers; `ray.init` would take minutes and print warnings."""
     command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--skip-version-check"]
     if address != "auto":
         _check_listens(address)
@@ -109,7 +116,7 @@ def _check_answers(address: str) -> None:
     except subprocess.TimeoutExpired:
         raise _cannot_connect(address, "no head node of Ray answers there") from None
     if "AuthenticationError" in asked.stderr:
-        if address == "auto":  # then Ray takes the token from where it is by itself
+        if address == "auto":  # Ray then finds the token itself
             return
         raise ConfigError(
             f"the Ray cluster at {address} asks for a token: set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or "
@@ -133,7 +140,7 @@ def _check_listens(address: str) -> None:
 
 
 def _cannot_connect(address: str, reason: object) -> ConfigError:
-    """For whatever Ray or the network says; its first line tells it, and all of it where versions differ."""
+    """Return the error for a failed connection."""
     text = " ".join(str(reason).split()).rstrip(".")
     if "Version mismatch" in text:
         return ConfigError(
@@ -148,7 +155,7 @@ def _cannot_connect(address: str, reason: object) -> ConfigError:
 
 
 def nodes() -> list[Node]:
-    """The nodes that are alive."""
+    """Return the nodes that are alive."""
     return [
         Node(
             name=each["NodeManagerAddress"],
@@ -162,12 +169,12 @@ def nodes() -> list[Node]:
 
 
 def versions_here() -> dict[str, str]:
-    """Of Python and of the packages in `COMPARED`."""
+    """Return the versions of Python and of the packages in `COMPARED`."""
     return _make_versions()(COMPARED)
 
 
 def _make_versions() -> Callable[[tuple[str, ...]], dict[str, str]]:
-    """A function within a function travels by value: the node that calls it need not have netwright."""
+    """Return a function that is pickled by value, since it is a local one: a node without netwright can call it."""
 
     def versions(names: tuple[str, ...]) -> dict[str, str]:
         import platform
@@ -185,7 +192,7 @@ def _make_versions() -> Callable[[tuple[str, ...]], dict[str, str]]:
 
 
 def probed_nodes(address: str) -> list[Node]:
-    """Every node of the cluster at `address` with its versions."""
+    """Return every node of the cluster at `address` with its versions."""
     disconnect = connect(address, 1)
     try:
         return [_probed(each) for each in nodes()]
@@ -203,10 +210,12 @@ def _probed(node: Node) -> Node:
     return Node(node.name, node.identity, node.cpus, node.gpus, found)
 
 
-def on_node(identity: str, *, soft: bool = False) -> dict[str, Any]:
-    """Options of a task or an actor for this node, which waits for no free processor; `soft` allows others.
+def on_node(identity: str, *, soft: bool = False) -> dict[str, object]:
+    """Return the options that place a task or an actor on a node without waiting for a free processor.
 
-    They are taken where this node is gone.
+    Args:
+        identity: Ray's identity of the node.
+        soft: Whether another node is used if this one is gone.
     """
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 

@@ -1,4 +1,4 @@
-"""What runs in the processes of a Ray cluster: one child after the other, on whatever node."""
+"""What runs in the worker processes of a Ray cluster."""
 
 import contextlib
 import platform
@@ -17,36 +17,41 @@ from netwright.execution.process import load_evaluate
 MAX_OUTPUT = 4000
 """Characters of a worker's output that are kept with its failure."""
 DATA_ERROR = f"{DataError.__module__}.{DataError.__qualname__}"
-"""As a traceback names it."""
+"""The class as tracebacks name it."""
 RAYS_OWN = (":job_id:", ":actor_name:", ":task_name:")
-"""How lines begin that Ray writes there for itself."""
+"""Beginnings of the lines that Ray itself writes to the output."""
 
 
 @dataclass(frozen=True)
 class WorkerLocation:
-    """Where an actor works."""
+    """The node and the output files of an actor."""
 
     node: str
-    """Ray's identity of it."""
+    """Ray's identity of the node."""
     files: tuple[str, ...]
-    """What the process writes its output to."""
+    """The files with the output of the process."""
 
 
 class Worker:
-    """An actor's class."""
+    """The class of the actors."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
 
     def start(self, pickled: bytes, path: Sequence[str]) -> WorkerLocation:
-        """Receive what to call, and where the driver finds its modules, which may be here too."""
+        """Prepare the process.
+
+        Args:
+            pickled: The function that trains one child, pickled.
+            path: The driver's `sys.path`, whose folders may exist here, too.
+        """
         sys.path += [folder for folder in path if folder not in sys.path]
         self._evaluate = load_evaluate(pickled, self._threads)
         node = import_ray().get_runtime_context().get_node_id()
         return WorkerLocation(node, tuple(output_files()))
 
     def work(self, pickled: bytes) -> bytes:
-        """Train one child; raises where this node has no data for it."""
+        """Train one child or do a remote task; raise `DataError` if this node lacks the data."""
         before = {file: Path(file).stat().st_size for file in output_files()}
         outcome = attempt(self._evaluate, cloudpickle.loads(pickled))
         if outcome.failure is not None:
@@ -62,7 +67,7 @@ class Worker:
 
 
 def output_files() -> Iterator[str]:
-    """The files that this process writes its standard output and errors to; none where that cannot be told."""
+    """Yield the files that standard output and errors of this process go to; none if they are unknown."""
     for number in (1, 2):
         path = Path(f"/proc/self/fd/{number}")
         with contextlib.suppress(OSError):
@@ -72,7 +77,12 @@ def output_files() -> Iterator[str]:
 
 
 def tail(files: Iterable[str], begin: Mapping[str, int] | None = None) -> str:
-    """The end of what stands in `files`, from the place in `begin` on."""
+    """Return the end of the output in `files`.
+
+    Args:
+        files: The output files.
+        begin: For each file the position from which on it is read; by default 0.
+    """
     texts: list[str] = []
     for file in files:
         text = Path(file).read_bytes()[(begin or {}).get(file, 0) :].decode(errors="backslashreplace")
