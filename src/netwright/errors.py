@@ -1,6 +1,6 @@
-"""The errors that netwright raises for its users, and messages shared by several modules.
+"""All errors that netwright raises for its users, and messages that several rooms share.
 
-A message states what is wrong, the actual value, what was expected, and the remedy.
+A message states what is wrong, the actual value, the rule and the remedy.
 """
 
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class NetwrightError(Exception):
-    """The base of all errors below; `exit_code` is what the command line returns."""
+    """The base of all errors below; `exit_code` is that of the command line."""
 
     exit_code = 2
 
@@ -23,7 +23,7 @@ class SpaceError(NetwrightError):
 
 
 class DataError(NetwrightError):
-    """A data file or folder that is missing, truncated, corrupted or of another kind."""
+    """A data file or folder that is missing, truncated, foreign or corrupted."""
 
 
 class StoreError(NetwrightError):
@@ -43,7 +43,13 @@ class ChildError(NetwrightError):
 
 
 def disk_failure(place: Path | str, reason: object, kept: str) -> RunError:
-    """Return the error for a failed write in `place`; `kept` names what is not lost."""
+    """Return the error for a disk that cannot be written.
+
+    Args:
+        place: The file or folder.
+        reason: The message of the system.
+        kept: What is not lost.
+    """
     return RunError(
         f"the disk that holds {place} is full or failing ({reason}); {kept} is kept: free some space and run the same "
         "command again"
@@ -51,7 +57,7 @@ def disk_failure(place: Path | str, reason: object, kept: str) -> RunError:
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """Return the message for an unknown `name`: with the nearest known one, else with all of them."""
+    """Return the message for an unknown `name`: with the nearest known one, or else all of them."""
     names = sorted(known)
     nearest = get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {nearest[0]!r}?" if nearest else "known: " + ", ".join(names)

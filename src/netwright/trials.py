@@ -1,4 +1,4 @@
-"""The records passed between strategy, core, executor and store.
+"""The values that pass between rooms: what is proposed, trained, measured and stored.
 
 strategy -> Proposal -> core -> Job -> executor -> Outcome -> core -> Trial -> store, strategy
 """
@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
 
-from netwright.architectures.values import fingerprint
+from netwright.architectures.values import JsonObject, fingerprint
 from netwright.spaces.decisions import Actions
 
 
@@ -18,23 +17,23 @@ class TrialState(StrEnum):
     """The state of a trial."""
 
     QUEUED = "queued"
-    """Proposed; waiting for a free worker, a trial of the same architecture, or a higher trial limit."""
+    """Sampled; waits for a free worker, for a trial with the same architecture, or for a higher trial limit."""
     RUNNING = "running"
-    """Handed to an executor."""
+    """Submitted to an executor."""
     DONE = "done"
     FAILED = "failed"
-    """Ended without a measurement; `error` holds the reason."""
+    """Training gave no result; `error` holds the reason."""
     REJECTED = "rejected"
-    """Not trained, because it exceeds a limit of the run."""
+    """Not trained, because its costs are above a limit of the run."""
 
     @property
     def finished(self) -> bool:
-        """Whether the state is final."""
+        """Whether the trial has ended."""
         return self not in (TrialState.QUEUED, TrialState.RUNNING)
 
 
 class FailureKind(StrEnum):
-    """The reason why a child has no measurement."""
+    """Why a child gave no measurement."""
 
     EXCEPTION = "exception"
     NOT_FINITE = "not finite"
@@ -44,12 +43,12 @@ class FailureKind(StrEnum):
 
     @property
     def is_infrastructure_failure(self) -> bool:
-        """Whether the machine failed and not the child; such a job is retried and gives no reward."""
+        """Whether the machine failed and not the child. Such a child is tried again and never learned from."""
         return self is FailureKind.WORKER_LOST
 
 
 MAX_ATTEMPTS = 3
-"""Maximum number of attempts at a job or remote task after infrastructure failures."""
+"""Attempts at a child or remote task that ends with an infrastructure failure."""
 
 
 @dataclass(frozen=True)
@@ -67,47 +66,47 @@ class Failure:
 
 @dataclass(frozen=True)
 class Proposal:
-    """An architecture proposed by a strategy.
+    """An architecture that a strategy proposes.
 
-    (`parameters` of the space, `actions`) always rebuild the same architecture. `policy_version` is the number of
-    updates of the policy before it sampled the actions.
+    The space's `parameters` and the `actions` always rebuild the same architecture. `policy_version` is the number of
+    updates before the actions were sampled.
     """
 
-    parameters: Mapping[str, Any]
+    parameters: Mapping[str, object]
     actions: Actions
-    architecture: Any
+    architecture: object
     policy_version: int = 0
 
 
 @dataclass(frozen=True)
 class Job:
-    """One architecture to be trained from `seed`. `number` is the trial's, or another identifier of the sender."""
+    """One architecture to train from `seed`. `number` is the trial's, or any other that identifies the job."""
 
     number: int
-    architecture: Any
+    architecture: object
     seed: int
 
 
 @dataclass(frozen=True)
 class RemoteTask:
-    """Work of a strategy that any process may run, with priority over jobs; `number` is negative."""
+    """Work of the strategy for any process, done before other jobs; `number` is below 0."""
 
     number: int
-    work: Callable[[], Any]
+    work: Callable[[], object]
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """The result of training a child: numbers, and lists of numbers with one entry per epoch."""
+    """What training a child gave: numbers, and lists of numbers with one entry per epoch; all are JSON values."""
 
-    metrics: Mapping[str, Any]
+    metrics: JsonObject
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of a job: a measurement (of a remote task an `answer`) or a failure, after `seconds` of work.
+    """The end of a job: a measurement (for a remote task an `answer`) or a failure, after `seconds` of work.
 
-    `begun` is the start of the work in seconds since 1970; None if unknown.
+    `begun` is when the work began, in seconds since 1970; None if unknown.
     """
 
     number: int
@@ -115,16 +114,16 @@ class Outcome:
     failure: Failure | None
     seconds: float
     begun: float | None = None
-    answer: Any = None
+    answer: object = None
 
     @property
     def of_remote_task(self) -> bool:
-        """Whether it belongs to a remote task and not to a job."""
+        """Whether a remote task ended and not a child."""
         return self.number < 0
 
     @property
     def lost(self) -> bool:
-        """Whether the infrastructure failed, so that the job is retried."""
+        """Whether the machine failed and not the child, so that the job is tried again."""
         return self.failure is not None and self.failure.kind.is_infrastructure_failure
 
 
@@ -136,11 +135,11 @@ class Trial:
     proposal: Proposal
     state: TrialState = TrialState.QUEUED
     reward: float | None = None
-    """The value that the strategy learns from; None if the trial is not learned."""
-    metrics: Mapping[str, Any] = field(default_factory=dict)
+    """What the strategy learns from; None if there is nothing to learn."""
+    metrics: JsonObject = field(default_factory=dict)
     seconds: float | None = None
     reused_from: int | None = None
-    """Number of the trial with the same architecture whose measurement this one reuses."""
+    """The number of the trial with the same architecture whose measurement this one has."""
     error: str | None = None
     failure_kind: FailureKind | None = None
 
@@ -165,7 +164,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Ticket:
-    """One batch to be sampled and later learned: trials `first` .. `first + size - 1`."""
+    """One batch to sample and later learn: trials `first` .. `first + size - 1`."""
 
     round: int
     first: int
@@ -175,7 +174,7 @@ class Ticket:
 
 @dataclass(frozen=True)
 class Update:
-    """The record of learning one batch; `metrics` are reported only (baseline, gradient norm, ...)."""
+    """The effect of learning one batch; `metrics` are for display (baseline, gradient norm, ...)."""
 
     round: int
     metrics: Mapping[str, float]
@@ -183,16 +182,16 @@ class Update:
 
 @dataclass(frozen=True)
 class StrategyState:
-    """The complete state of a strategy: JSON values, and tensors as safetensors bytes."""
+    """Everything that a strategy needs to continue: JSON values, and tensors as safetensors bytes."""
 
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: JsonObject = field(default_factory=dict)
     tensors: bytes = b""
 
 
 LARGEST_REWARD = 3e38
-"""Approximately the largest finite float32."""
+"""About the largest number of float32."""
 
 
 def is_finite_number(value: object) -> bool:
-    """Return whether `value` is a number that is finite also in the controller's float32, as a reward must be."""
+    """Return whether `value` can be a reward: a number that is finite in the controller's float32, too."""
     return isinstance(value, int | float) and math.isfinite(value) and abs(value) <= LARGEST_REWARD

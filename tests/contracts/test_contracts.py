@@ -294,7 +294,7 @@ class Finishes(InProcessExecutor):
         (Lets, MemoryError, "full on purpose"),
         (Twice, AssertionError, "came back twice"),
         (Empty, AssertionError, r"wait\(\) returned no outcome"),
-        (Forgets, AssertionError, "chore -1 came back with None"),
+        (Forgets, AssertionError, "remote task -1 came back with None"),
         (Renumbers, AssertionError, "an outcome of number 0, which was never submitted"),
         (Swaps, AssertionError, "came back with"),
         (OneKind, AssertionError, r"is called .*, not"),

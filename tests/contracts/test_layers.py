@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 
 import netwright
+from netwright.config import strategies
 
 PROJECT = Path(__file__).parents[2]
 
@@ -78,4 +79,12 @@ def test_nothing_exported_late_bears_the_name_of_a_module() -> None:
     assert not {name.rsplit(".", 1)[-1] for name in netwright._LATER.values()} & late
     for name in late:
         assert callable(getattr(netwright, name))
+        assert name in dir(netwright)
+
+
+def test_the_settings_of_every_strategy_are_exported_also_to_type_checkers() -> None:
+    exported_settings = {name for name in strategies.__all__ if name.endswith("Settings")}
+    assert exported_settings == {entry.settings.__name__ for entry in strategies.STRATEGIES.values()}
+    for name in exported_settings:
+        assert getattr(netwright, name) is getattr(strategies, name)
         assert name in dir(netwright)

@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 from netwright.compare.plan import Plan, file_name, keep_plan
 from netwright.compare.records import Ledger, Record
@@ -81,7 +82,7 @@ class WholeRun:
 
     def __call__(self, job: Job) -> Measurement:
         """Return the record, or the message of a netwright error."""
-        strategy, seed = job.architecture
+        strategy, seed = cast("tuple[str, int]", job.architecture)
         try:
             return Measurement({"record": self.play(strategy, seed)})
         except NetwrightError as error:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 from netwright.architectures.costs import hidden_size_for
 from netwright.architectures.recurrent import RecurrentArchitecture
@@ -87,7 +88,7 @@ class TextChild:
     def __call__(self, job: Job) -> Measurement:
         """Train the job's architecture; the result depends on the architecture and the seed alone."""
         metrics = train_language_model(
-            self.build(job.architecture, job.seed),
+            self.build(cast("RecurrentArchitecture", job.architecture), job.seed),
             self.data.train[: self.num_train_tokens],
             self.data.validation[: self.num_validation_tokens],
             seed=job.seed,

@@ -1,11 +1,10 @@
-"""Running a job with its exceptions caught, and retrying lost jobs; shared by all executors."""
+"""One job from start to end, and its repetition if its worker is lost: shared by all executors."""
 
 import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Any
 
 from netwright.errors import ChildError, RunError
 from netwright.execution.interface import Evaluate, Executor
@@ -13,10 +12,10 @@ from netwright.trials import MAX_ATTEMPTS, Failure, FailureKind, Job, Measuremen
 
 
 def attempt(evaluate: Evaluate, job: Job | RemoteTask) -> Outcome:
-    """Evaluate a job or run a remote task; an exception becomes a failure with its kind and traceback."""
+    """Evaluate a job or do a remote task; an exception becomes a failure with its kind and traceback."""
     begun, clock = time.time(), time.perf_counter()
     measurement: Measurement | None = None
-    answer: Any = None
+    answer: object = None
     failure: Failure | None = None
     try:
         if isinstance(job, RemoteTask):
@@ -25,7 +24,7 @@ def attempt(evaluate: Evaluate, job: Job | RemoteTask) -> Outcome:
             measurement = evaluate(job)
     except ChildError as error:
         failure = Failure(FailureKind.NOT_FINITE, str(error))
-    except (Exception, SystemExit) as error:  # a child may fail in any way; the search goes on
+    except (Exception, SystemExit) as error:  # a child may fail in any way; the search continues
         kind = FailureKind.OUT_OF_MEMORY if is_out_of_memory(error) else FailureKind.EXCEPTION
         trace = "".join(traceback.format_exception(error.with_traceback(_without_this_frame(error))))
         failure = Failure(kind, in_one_line(error), _storable(trace))
@@ -33,7 +32,12 @@ def attempt(evaluate: Evaluate, job: Job | RemoteTask) -> Outcome:
 
 
 def run_all(executor: Executor, jobs: Sequence[Job]) -> Iterator[Outcome]:
-    """Submit all jobs and yield their outcomes as they end; a job whose worker is lost is retried."""
+    """Run jobs to their ends.
+
+    Yields:
+        The outcome of each job, in the order in which they end. A job whose worker is lost is tried again, at most
+        `MAX_ATTEMPTS` times in all.
+    """
     left, attempts = {job.number: job for job in jobs}, Counter[int]()
     for job in jobs:
         executor.submit(job)
@@ -48,7 +52,16 @@ def run_all(executor: Executor, jobs: Sequence[Job]) -> Iterator[Outcome]:
 
 
 def check_none_lost(what: str, count: int, lost: Sequence[str]) -> None:
-    """`RunError` where of `count` jobs some lost their workers in every attempt, as `lost` says; the rest is kept."""
+    """Check that no job lost its worker in every attempt.
+
+    Args:
+        what: What the jobs are, in the plural.
+        count: The number of jobs.
+        lost: A description of each lost job.
+
+    Raises:
+        RunError: `lost` is not empty.
+    """
     if lost:
         raise RunError(
             f"{len(lost)} of {count} {what} lost their workers {MAX_ATTEMPTS} times; the others are kept, and the same "
@@ -57,24 +70,24 @@ def check_none_lost(what: str, count: int, lost: Sequence[str]) -> None:
 
 
 def _without_this_frame(error: BaseException) -> TracebackType | None:
-    """The traceback without the frame of `attempt`."""
+    """Return the traceback from the user's code on."""
     return error.__traceback__.tb_next if error.__traceback__ else None
 
 
 def in_one_line(error: BaseException) -> str:
-    """Return the type of `error` and the first line of its message."""
+    """Return the class of `error` and the first line of its message."""
     return _storable(f"{type(error).__name__}: {error}".splitlines()[0])
 
 
 def _storable(text: str) -> str:
-    """Escape lone surrogates, as in file names that are not UTF-8; they can be neither stored nor printed."""
+    """Escape lone surrogates, as in file names that are not UTF-8: they can be neither stored nor printed."""
     return text.encode(errors="backslashreplace").decode()
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether memory was exhausted.
 
-    Torch raises a plain RuntimeError for the CPU's memory, and a type of its own for a GPU's.
+    Torch raises a plain RuntimeError for the CPU's memory and its own class for a GPU's.
     """
     return (
         isinstance(error, MemoryError)

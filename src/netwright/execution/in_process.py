@@ -1,4 +1,4 @@
-"""Sequential execution in the current process, for functions in notebooks and for tests."""
+"""Children in this process, one after the other: for functions in notebooks, and for tests."""
 
 import time
 from collections import deque
@@ -21,7 +21,7 @@ class InProcessExecutor:
         """None: children run in this process."""
 
     def submit(self, job: Job | RemoteTask) -> None:
-        """Put the job into the queue."""
+        """Queue a job, or a remote task before all jobs."""
         queue_up(self._jobs, job)
 
     def wait(self) -> Sequence[Outcome]:
@@ -33,5 +33,5 @@ class InProcessExecutor:
         return time.monotonic()
 
     def close(self) -> None:
-        """Drop all queued jobs."""
+        """Drop what is queued."""
         self._jobs.clear()

@@ -1,7 +1,8 @@
-"""Children in persistent worker processes on this machine: pebble's pool on loky's way of starting processes.
+"""Children in persistent worker processes of this machine: pebble's pool, with processes started by loky.
 
 Pebble kills a worker at a time limit and replaces one that died; loky's processes start afresh (no fork of threads, no
-re-import of an unguarded script). cloudpickle pickles functions and classes of a script or notebook by value.
+re-import of an unguarded script). What is sent is pickled by value where necessary, so that functions and
+classes of a script or notebook can be sent.
 """
 
 import contextlib
@@ -10,10 +11,9 @@ import queue
 import signal
 import time
 from collections.abc import Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import resource_tracker
-from typing import Any
 
 import cloudpickle
 import pebble
@@ -27,27 +27,29 @@ from netwright.execution.signals import interruptions_held_back
 from netwright.trials import Failure, FailureKind, Job, Measurement, Outcome, RemoteTask
 
 SECONDS_BETWEEN_LOOKS = 0.5
-"""Interval between checks that the pool is active."""
+"""How often the pool is checked."""
 MAX_POOLS = 3
-"""Pools that may break one after the other without an outcome."""
+"""Pools in a row that may break without an outcome."""
 
 
 class LocalExecutor:
     """Implements `Executor` with `workers` processes of `threads` threads each.
 
-    A job that exceeds `time_limit` seconds ends as a failure and its worker is replaced; so is a worker that died.
-    `wait` raises `RunError` if workers repeatedly die without a job, since no child is then the cause.
+    A job that takes longer than `time_limit` seconds ends as a failure and its worker is replaced; a dead worker is
+    replaced, too.
+
+    `wait` raises `RunError` if workers die before they start a job: the cause is then no child.
     """
 
     def __init__(self, evaluate: Evaluate, *, workers: int, time_limit: float | None = None, threads: int = 1) -> None:
         self._workers, self._time_limit = workers, time_limit
         self._start_of_worker = cloudpickle.dumps(evaluate), os.getpid(), threads
         self._jobs: dict[int, Job] = {}
-        """Number -> job, for jobs that have not ended."""
+        """The jobs that have not ended, by number."""
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._context = WorkerContext()
         self._num_broken, self._why_broken = 0, ""
-        """Consecutive broken pools."""
+        """Pools that broke in a row, and the last reason."""
         self._pool = self._started_pool()
 
     def _started_pool(self) -> pebble.ProcessPool:
@@ -66,7 +68,7 @@ class LocalExecutor:
         return self._workers
 
     def submit(self, job: Job | RemoteTask) -> None:
-        """Hand the job to the pool. A remote task runs at once in this process, ahead of all children."""
+        """Hand a job to the pool. A remote task is done at once in this process, where it waits for no child."""
         if isinstance(job, RemoteTask):
             self._outcomes.put(attempt(_no_child, job))
             return
@@ -80,8 +82,8 @@ class LocalExecutor:
             submitted = time.monotonic()
             future.add_done_callback(lambda ended: self._collect(job, ended, submitted))
 
-    def _collect(self, job: Job, future: Any, submitted: float) -> None:
-        """Called in a thread of the pool when a job ends or fails."""
+    def _collect(self, job: Job, future: Future[Outcome], submitted: float) -> None:
+        """Take the end of a job; called in a thread of the pool."""
         try:
             outcome = future.result()
         except CancelledError:
@@ -93,7 +95,7 @@ class LocalExecutor:
             limit = self._time_limit or 0.0
             failure = Failure(FailureKind.TIME_LIMIT, f"stopped after {limit:g} seconds")
             outcome = Outcome(job.number, None, failure, limit, time.time() - limit)
-        except BaseException as error:  # the worker died, or its answer could not be read
+        except BaseException as error:  # the worker died, or its result could not be unpickled
             failure = Failure(FailureKind.WORKER_LOST, f"{type(error).__name__}: {error}")
             outcome = Outcome(job.number, None, failure, time.monotonic() - submitted)
         self._num_broken = 0
@@ -101,7 +103,7 @@ class LocalExecutor:
         self._outcomes.put(outcome)
 
     def wait(self) -> Sequence[Outcome]:
-        """Block for the next outcome; return it with all others available."""
+        """Block until a job has ended; return the outcomes of all jobs that have."""
         while True:
             try:
                 outcomes = [self._outcomes.get(timeout=SECONDS_BETWEEN_LOOKS)]
@@ -114,7 +116,7 @@ class LocalExecutor:
             return outcomes
 
     def _replace_pool(self) -> None:
-        """Pebble abandons a pool if a worker without a job dies, during its start or between two jobs."""
+        """Start a new pool: pebble gives a pool up if a worker without a job dies."""
         self.close()
         self._num_broken += 1
         if self._num_broken == MAX_POOLS:
@@ -141,13 +143,14 @@ class LocalExecutor:
 
 
 def _start_ignoring_sigint(pool: pebble.ProcessPool) -> None:
-    """The terminal sends Ctrl-C to the whole group; the parent alone ends its workers.
+    """Start the pool's workers with SIGINT blocked.
 
-    The signal mask is inherited by threads and processes, so SIGINT is blocked from a worker's first instruction on,
-    also in its replacements.
+    The terminal sends Ctrl-C to all processes of the group, but the parent decides when its workers stop. Processes
+    and threads inherit blocked signals from the thread that starts them, so SIGINT is blocked from a worker's first
+    instruction on, also in workers that replace others.
     """
     for tracker in (loky_tracker, resource_tracker):
-        tracker.ensure_running()  # what the first worker would do; starting one lets SIGINT through again
+        tracker.ensure_running()  # now, since starting a tracker unblocks SIGINT
     held_back = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         started = pool.active
@@ -157,7 +160,7 @@ def _start_ignoring_sigint(pool: pebble.ProcessPool) -> None:
 
 
 def usable_cores() -> int:
-    """Return the number of cores this process may use; all cores if the system does not report it."""
+    """Return the number of cores that this process may use; all cores if the system does not tell."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as exceptions, never lost, and deferred in critical sections."""
+"""Ctrl-C and SIGTERM: never lost, and deferred while they would damage what threads share."""
 
 import os
 import signal
@@ -6,30 +6,30 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import NoReturn
 
 SECONDS_UNTIL_AGAIN = 0.05
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C or SIGTERM. After a plain KeyboardInterrupt in code run by `exec`, as in imports, Python ends the
-    process by SIGINT instead of with our exit code, even if the exception was caught."""
+    """Ctrl-C or SIGTERM. After a plain KeyboardInterrupt in code made by `exec`, as imports are full of, Python ends
+    the process by SIGINT instead of with our exit code, whoever caught it."""
 
     number = signal.SIGINT
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Raise `Interrupted` on SIGINT and SIGTERM, also if they arrive during finalisation of an object.
+    """Make SIGINT and SIGTERM raise `Interrupted` in the block, at any moment.
 
-    Python ignores exceptions in `__del__` and in callbacks of weak references, including those of a signal's
-    handler; the signal is then sent again. A SIGINT that is ignored, as after a shell's `&`, stays ignored.
+    Python ignores exceptions in `__del__` and in callbacks of weak references, also those of a signal handler that runs
+    there; the signal is then sent again. A SIGINT that is ignored, as after a shell's `&`, stays ignored.
     """
     hook = sys.unraisablehook
 
-    def again(ignored: Any) -> None:
+    def again(ignored: "sys.UnraisableHookArgs") -> None:
         if isinstance(ignored.exc_value, Interrupted):
-            # Delayed, since exceptions are still ignored here.
+            # Later, since exceptions are ignored here.
             threading.Timer(SECONDS_UNTIL_AGAIN, os.kill, (os.getpid(), ignored.exc_value.number)).start()
         else:
             hook(ignored)
@@ -56,9 +56,9 @@ def _interrupt(number: int, frame: object) -> NoReturn:
 def interruptions_held_back() -> Iterator[None]:
     """Defer SIGINT and SIGTERM to the end of the block.
 
-    Python runs a signal's handler between any two instructions of the main thread. An exception from there in the
-    middle of `queue.Queue.put` leaves a queue whose next item wakes no reader, so joining its thread blocks forever.
-    Does nothing in other threads, which no signal interrupts.
+    Python runs signal handlers between any two instructions of the main thread. An exception in the middle of
+    `queue.Queue.put` leaves a queue whose next item wakes no thread, and joining such a thread never ends. Does
+    nothing in other threads, since no signal interrupts them.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -70,7 +70,7 @@ def interruptions_held_back() -> Iterator[None]:
 @contextmanager
 def _held_back(number: signal.Signals) -> Iterator[None]:
     handler = signal.getsignal(number)
-    if not callable(handler):  # ignored, or the default action ends the process
+    if not callable(handler):  # ignored, or the process ends without asking Python
         yield
         return
     came: list[int] = []

@@ -239,7 +239,7 @@ class SearchCore:
             trial,
             state=TrialState.FAILED,
             reward=None if outcome.lost else self._failure_reward,
-            metrics=costs,
+            metrics=dict(costs),
             seconds=outcome.seconds,
             error=str(failure),
             failure_kind=failure.kind,
@@ -295,7 +295,7 @@ class SearchCore:
         """End every queued trial that needs no training: one above a limit, or a duplicate of one that has ended."""
         for trial in self._waiting():
             original = self._original(trial)
-            costs = self._constraints.count(trial.proposal.architecture)
+            costs = dict(self._constraints.count(trial.proposal.architecture))
             if broken := self._constraints.violation(costs):
                 reward = self._constraints.rejected_reward
                 self._change(replace(trial, state=TrialState.REJECTED, reward=reward, metrics=costs, error=broken))

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
 
 from netwright.config import STRATEGIES, RunConfig
 from netwright.controller.shards import Shards
@@ -45,7 +44,7 @@ def make_strategy(config: RunConfig, shards: Shards | None = None) -> Strategy:
 def make_core(
     config: RunConfig,
     store: Store | None,
-    shape: Any = None,
+    shape: object = None,
     shards: Shards | None = None,
     *,
     strategy: Strategy | None = None,
@@ -79,7 +78,7 @@ def make_core(
     return core
 
 
-def make_constraints(config: RunConfig, shape: Any) -> Constraints:
+def make_constraints(config: RunConfig, shape: object) -> Constraints:
     """Make the limits on costs with a function that counts them.
 
     Args:
@@ -91,7 +90,7 @@ def make_constraints(config: RunConfig, shape: Any) -> Constraints:
     """
     settings, evaluation = config.constraints, evaluation_of(config.evaluate)
 
-    def count(architecture: Any) -> Mapping[str, int]:
+    def count(architecture: object) -> Mapping[str, int]:
         costs = evaluation.costs(architecture, shape)
         if settings.in_use and not costs:
             raise ConfigError(f"constraints cannot count the costs of a {type(architecture).__name__}")

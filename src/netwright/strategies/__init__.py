@@ -1,1 +1,1 @@
-"""Who chooses: one file per way of searching, all with propose / observe / state / restore."""
+"""The search strategies, one file each, all with propose / observe / state / restore."""

@@ -7,27 +7,20 @@ from netwright.config.strategies import EvolutionSettings
 from netwright.seeds import derive_seed
 from netwright.spaces.exploring import carried_over, mutated, sample
 from netwright.spaces.programs import Episode, Space
-from netwright.strategies.interface import Observation
+from netwright.strategies.interface import Observation, batch_metrics
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 
 class Evolution:
-    """Tournament selection in a population of observed trials; implements `Strategy`.
+    """Tournaments in a population of observed trials; implements `Strategy`.
 
-    The first `population` trials are random. Every later trial is a mutation (one decision changed) of the best of
-    `sample` individuals, sampled with replacement. Once the population is full, each new individual replaces the oldest
-    one or, without `aging`, the worst of the sample from which its parent was selected.
+    The first `population` trials are random. Every later one is the best of `sample` individuals, sampled with
+    replacement, with one decision changed. Once the population is full, each newcomer replaces the oldest individual;
+    without `aging`, the worst of the sample that its parent won.
 
-    Parents are selected from the population at proposal time, so the population may have changed when the child is
-    observed. The sample whose worst member is removed uses the same seed, but the population at observation time; with
-    batch size 1 and lag 0 the two samples are identical.
-
-    Args:
-        space: The search space.
-        seed: All randomness derives from it.
-        population: Maximum number of individuals.
-        sample: Number of individuals in a tournament.
-        aging: Whether the oldest individual is removed instead of the worst of the sample.
+    Parents are chosen when a batch is sampled, so a child may enter a population that has changed since. The sample
+    whose worst individual is removed has the same seed, but comes from the population at that time; with batch size 1
+    and lag 0 the two samples are equal.
     """
 
     def __init__(self, space: Space, *, seed: int, population: int = 100, sample: int = 25, aging: bool = True) -> None:
@@ -37,7 +30,7 @@ class Evolution:
         self._num_updates = 0
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
-        """Propose random trials first, then mutated winners of tournaments."""
+        """Propose random trials at first, then mutations of the best of a sample each."""
         proposals = []
         for index in range(ticket.size):
             number = ticket.first + index
@@ -53,7 +46,7 @@ class Evolution:
         return proposals
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
-        """Add the trials of a batch to the population in order."""
+        """Add the trials of a batch to the population, one after the other."""
         rewards = []
         for index, trial in enumerate(trials):
             if trial.reward is None:
@@ -63,7 +56,7 @@ class Evolution:
             self._population.append(Observation(trial.number, trial.proposal.actions, trial.reward))
             rewards.append(trial.reward)
         self._num_updates += 1
-        metrics = {"mean_reward": sum(rewards) / len(rewards)} if rewards else {}
+        metrics = batch_metrics(rewards)
         if self._population:
             metrics["population_mean"] = sum(each.reward for each in self._population) / len(self._population)
         return Update(ticket.round, metrics)
@@ -75,7 +68,7 @@ class Evolution:
             self._population.remove(min(self._sample(ticket, index), key=lambda individual: individual.reward))
 
     def _sample(self, ticket: Ticket, index: int) -> Sequence[Observation]:
-        """The tournament that selects the parent of child `index` of the batch."""
+        """Return the sample for child number `index` of a batch."""
         return self._rng("sample", ticket, index).choices(self._population, k=self._sample_size)
 
     def _mutated(self, parent: Episode, rng: random.Random) -> Episode:
@@ -85,7 +78,7 @@ class Evolution:
         return random.Random(derive_seed(self._seed, what, ticket.replica, ticket.round, index))
 
     def state(self) -> StrategyState:
-        """Return the population, oldest first."""
+        """Return the population."""
         population = [individual.to_json() for individual in self._population]
         return StrategyState({"population": population, "num_updates": self._num_updates})
 

@@ -12,19 +12,19 @@ from netwright.strategies.interface import Observation
 from netwright.trials import Ticket
 
 Change = tuple[int, Action]
-"""A decision's position and the action that replaces the one taken there."""
+"""(position of a decision, the action that replaces its action)."""
 
 
 class LargeScaleEvolution(Evolution):
-    """Pairwise tournaments: the better individual is a parent, the worse is removed; implements `Strategy`.
+    """Pairs of individuals are sampled: the better is a parent, the worse is removed; implements `Strategy`.
 
-    A kind of mutation is sampled uniformly, then one of the mutations of that kind. The kinds are the names
-    of the space's decisions: another option for a `Choice`; for a `Subset`, adding and removing a position are two
+    First the kind of a mutation is sampled uniformly, then one of all mutations of that kind. The kinds are the names
+    of the space's decisions: another option for a `Choice`; for a `Subset` one place more and one place less are two
     kinds. On `convolutional` they are the paper's FILTER-SIZE (height and width, a kind each), ALTER-STRIDE (height and
     width), ALTER-NUMBER-OF-CHANNELS, ADD-SKIP and REMOVE-SKIP. With `may_end`, "end" cuts a network short or appends
     layers, which is REMOVE-CONVOLUTION and INSERT-CONVOLUTION at its end only.
 
-    Not expressible, since a space describes networks and not their ancestry: weight inheritance and with it
+    Not expressible, since a space describes networks and not their history: weight inheritance and with it
     IDENTITY (train on) and RESET-WEIGHTS; ALTER-LEARNING-RATE; INSERT-ONE-TO-ONE; INSERT-CONVOLUTION and
     REMOVE-CONVOLUTION in the middle, or at a fixed depth anywhere. Layers always have batch normalisation and ReLU,
     and a number moves to any other option and not within half to double.
@@ -40,7 +40,7 @@ class LargeScaleEvolution(Evolution):
         super().__init__(space, seed=seed, population=population, sample=2, aging=False)
 
     def _sample(self, ticket: Ticket, index: int) -> Sequence[Observation]:
-        """Two distinct individuals, or one if the population has only one."""
+        """Return two different individuals, if there are two."""
         return self._rng("sample", ticket, index).sample(self._population, min(2, len(self._population)))
 
     def _mutated(self, parent: Episode, rng: random.Random) -> Episode:
@@ -52,7 +52,7 @@ class LargeScaleEvolution(Evolution):
 
 
 def mutations_of(episode: Episode) -> dict[str, list[Change]]:
-    """Every mutation by its kind: the decision's name, for a `Subset` with "+" or "-" in front."""
+    """Return all mutations by kind: the decision's name, for a `Subset` with "+" or "-" in front."""
     kinds: dict[str, list[Change]] = {}
     for position, (decision, action) in enumerate(zip(episode.decisions, episode.actions, strict=True)):
         if isinstance(decision, Choice):

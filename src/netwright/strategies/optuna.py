@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import optuna
@@ -13,17 +12,19 @@ from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.search_space import IntersectionSearchSpace
 from optuna.trial import FrozenTrial, TrialState
 
+from netwright.architectures.values import JsonObject
 from netwright.config.strategies import OptunaSettings
 from netwright.errors import SpaceError
 from netwright.seeds import derive_seed
 from netwright.spaces.decisions import Action, Decision, actions_from_json, actions_to_json
 from netwright.spaces.programs import Episode, Space
+from netwright.strategies.interface import batch_metrics
 from netwright.strategies.optuna_parameters import action_of, parameters, parameters_of
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 
 class _Common:
-    """Shares the intersection search space between a study's samplers, which each would otherwise recompute."""
+    """Shares one search space among a study's samplers; a fresh one would collect it from all trials again."""
 
     common: IntersectionSearchSpace
 
@@ -33,23 +34,23 @@ class _Common:
 
 
 class _Tpe(_Common, TPESampler):
-    """TPE with Optuna's default settings."""
+    """TPE with Optuna's own settings: multivariate, and running trials count as bad ones."""
 
 
 class _Gp(_Common, GPSampler):
-    """A Gaussian process with Optuna's default settings."""
+    """A Gaussian process with Optuna's own settings."""
 
 
 SAMPLERS: dict[str, type[BaseSampler]] = {"tpe": _Tpe, "gp": _Gp, "random": RandomSampler}
-"""By name."""
+"""The samplers by name."""
 
 
 class OptunaStrategy:
-    """Samples decision by decision with one of `SAMPLERS`; implements `Strategy`.
+    """Samples each decision with one of `SAMPLERS`; implements `Strategy`.
 
     The study in memory has a trial for every proposal: running until its batch is observed, then complete with its
-    reward, or failed without one. Each proposal uses a fresh sampler, so it depends on the study and its own seed
-    alone, and a restored study continues exactly.
+    reward, or failed if there is none. Each proposal has a fresh sampler, so that it is a function of the study and its
+    own seed alone, and a restored study continues exactly.
     """
 
     def __init__(self, space: Space, *, seed: int, sampler: str = "tpe") -> None:
@@ -58,15 +59,15 @@ class OptunaStrategy:
             self._study = optuna.create_study(direction="maximize", sampler=RandomSampler(seed=0))
         self._common = IntersectionSearchSpace(include_pruned=True)
         self._running: dict[int, int] = {}
-        """Trial number -> its number in the study."""
+        """Trial number -> number in the study."""
         self._actions: dict[int, list[Action]] = {}
-        """Trial number -> its actions, for running trials."""
+        """The actions of the running trials."""
         self._told = bytearray()
-        """A line of JSON for each observed trial: [number, actions, reward]. Append-only."""
+        """One line of JSON per observed trial: [number, actions, reward]; append-only."""
         self._num_updates = 0
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
-        """Sample the proposals in order; earlier ones count as running trials."""
+        """Propose a batch; for each proposal those before it are running trials."""
         return [self._proposal(ticket, index) for index in range(ticket.size)]
 
     def _proposal(self, ticket: Ticket, index: int) -> Proposal:
@@ -84,14 +85,14 @@ class OptunaStrategy:
         return Proposal(space.parameters, tuple(episode.actions), episode.architecture, self._num_updates)
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
-        """Record the rewards; a trial without one is marked as failed and ignored by the sampler."""
+        """Report the rewards to the study; a trial without one is a failed trial."""
         for trial in trials:
             self._tell(self._running.pop(trial.number), trial.reward)
             line = [trial.number, self._actions.pop(trial.number), trial.reward]
             self._told += json.dumps(line).encode() + b"\n"
         self._num_updates += 1
         rewards = [trial.reward for trial in trials if trial.reward is not None]
-        return Update(ticket.round, {"mean_reward": sum(rewards) / len(rewards)} if rewards else {})
+        return Update(ticket.round, batch_metrics(rewards))
 
     def _tell(self, number: int, reward: float | None) -> None:
         if reward is None:
@@ -115,7 +116,7 @@ class OptunaStrategy:
         return StrategyState({"running": running, "num_updates": self._num_updates}, tensors)
 
     def restore(self, state: StrategyState) -> None:
-        """Rebuild the study. Batches are observed in the order of their proposals, so the running ones are last."""
+        """Rebuild the study. Batches are observed in the order of their proposals, so the running trials are last."""
         self._num_updates = state.values["num_updates"]
         self._told = bytearray(safetensors.numpy.load(state.tensors)["told"].tobytes())
         for line in self._told.splitlines():
@@ -126,11 +127,11 @@ class OptunaStrategy:
             self._running[each["number"]] = self._add(episode, each["attributes"])
             self._actions[each["number"]] = episode.actions
 
-    def _replayed(self, number: int, actions: Sequence[Any]) -> Episode:
+    def _replayed(self, number: int, actions: Sequence[int | list[int]]) -> Episode:
         return self._space.at(number).replay(actions_from_json(actions))
 
-    def _add(self, episode: Episode, attributes: dict[str, Any]) -> int:
-        """A running trial of the study, as after `ask` and the suggestions; return its number."""
+    def _add(self, episode: Episode, attributes: JsonObject) -> int:
+        """Add a running trial as `ask` and the suggestions created it; return its number in the study."""
         values, distributions = parameters_of(episode)
         self._study.add_trial(
             optuna.create_trial(
@@ -146,15 +147,15 @@ def _suggested(trial: optuna.Trial, decision: Decision, occurrence: int) -> Acti
             decision,
             [trial.suggest_categorical(name, each.choices) for name, each in parameters(decision, occurrence)],
         )
-    except ValueError as error:  # the storage has the name with other values
+    except ValueError as error:  # the study has the name with other values
         raise SpaceError(
-            f"{decision} does not match an earlier decision of the same name ({error}); run check_space"
+            f"{decision} does not fit what was asked before under its name ({error}); run check_space"
         ) from error
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Suppress Optuna's message about a new study; its log level is restored afterwards."""
+    """Silence Optuna's message for new studies; the user's log level is restored."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:

@@ -1,4 +1,4 @@
-"""The decisions of a space as Optuna's parameters: names, values and conversion in both directions.
+"""The decisions of a space as parameters of Optuna: names, values and conversion in both directions.
 
 The second `Choice` named "width" is the parameter "width[1]"; where only the options 0 and 2 are allowed it is
 "width[1]{0,2}", since an Optuna parameter has the same values in all trials. Place 4 of the first `Subset` named
@@ -16,7 +16,7 @@ BIT = CategoricalDistribution((False, True))
 
 
 def parameters(decision: Decision, occurrence: int) -> list[tuple[str, CategoricalDistribution]]:
-    """(name, distribution) of every parameter of a decision; `occurrence` is the number of earlier ones of its name."""
+    """Return (name, distribution) of every parameter of a decision; `occurrence` counts earlier ones of its name."""
     name = f"{decision.name}[{occurrence}]"
     if isinstance(decision, Subset):
         return [(f"{name}[{place}]", BIT) for place in range(decision.of)]
@@ -30,14 +30,14 @@ def parameters(decision: Decision, occurrence: int) -> list[tuple[str, Categoric
 
 
 def action_of(decision: Decision, values: Sequence[Option]) -> Action:
-    """Return the action that the values of the decision's parameters encode."""
+    """Return the action for the values of a decision's parameters."""
     if isinstance(decision, Subset):
         return tuple(place for place, value in enumerate(values) if value)
     return _labels(decision).index(values[0]) if values else decision.allowed_actions[0]
 
 
 def values_of(decision: Decision, action: Action) -> list[Option]:
-    """Return the values of the decision's parameters; the inverse of `action_of`."""
+    """Return the values of a decision's parameters; the inverse of `action_of`."""
     if isinstance(action, tuple):
         assert isinstance(decision, Subset)
         return [place in action for place in range(decision.of)]
@@ -46,7 +46,7 @@ def values_of(decision: Decision, action: Action) -> list[Option]:
 
 
 def parameters_of(episode: Episode) -> tuple[dict[str, Option], dict[str, BaseDistribution]]:
-    """Return the values and distributions of a complete episode's parameters, in the form of an Optuna trial."""
+    """Return the values and the distributions of all parameters of a complete episode, as in a trial of Optuna."""
     values: dict[str, Option] = {}
     distributions: dict[str, BaseDistribution] = {}
     for decision, occurrence, action in zip(episode.decisions, episode.occurrences, episode.actions, strict=True):
@@ -57,5 +57,5 @@ def parameters_of(episode: Episode) -> tuple[dict[str, Option], dict[str, BaseDi
 
 
 def _labels(choice: Choice) -> tuple[Option, ...]:
-    """Distinct labels for the options; Optuna treats 1, 1.0 and True as equal."""
+    """Return the options in a form that Optuna can distinguish: it takes 1, 1.0 and True for equal."""
     return choice.options if len(set(choice.options)) == len(choice.options) else tuple(map(repr, choice.options))

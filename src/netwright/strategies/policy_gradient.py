@@ -1,9 +1,8 @@
-"""Shared by the policy-gradient strategies: sampling of batches, and weight snapshots of those in flight."""
+"""What the strategies that learn a policy share: sampling batches, and the weights that sampled those in flight."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import safetensors.numpy
@@ -33,13 +32,13 @@ class SampledBatch:
     rewards: list[float]
 
     def episodes(self) -> list[Episode]:
-        """Replay the sequences."""
+        """Return the sequences as complete episodes."""
         return [space.replay(actions) for space, actions in zip(self.spaces, self.actions, strict=True)]
 
 
 @dataclass(frozen=True)
 class GradientResult:
-    """The gradient of a batch, with the terms that produced it."""
+    """The gradient of a batch, with what was computed on the way."""
 
     gradient: Weights
     log_probs: Tensor
@@ -49,12 +48,12 @@ class GradientResult:
 
 @dataclass(frozen=True)
 class SamplingTask:
-    """A picklable task that samples a batch at the weights of `policy`; new decisions may add weights."""
+    """Samples a batch with the weights of `policy`, which may meet new decisions; depends on nothing else."""
 
     space: Space
     policy: Policy
     version: int
-    """Of the weights."""
+    """The number of updates of the weights."""
     ticket: Ticket
     seed: int
 
@@ -73,28 +72,29 @@ class SamplingTask:
 
 
 class BatchSampler:
-    """Samples batches with the newest weights and keeps a snapshot of these until each batch is learned.
+    """Samples batches with the newest weights, and keeps a snapshot of these for each batch until it is learned.
 
-    Several replicas may share one object; their tickets identify them.
+        proposals = sampler.propose(ticket)
+        batch = sampler.finished(ticket, trials)      # loads the weights that sampled the batch into the policy
 
-    proposals = sampler.propose(ticket)
-    batch = sampler.finished(ticket, trials)    # the policy then holds the weights that sampled it
+    Several replicas may share one object, since tickets distinguish them.
     """
 
     def __init__(self, space: Space, policy: Policy, parameters: Parameters, *, seed: int) -> None:
         self._space, self._policy, self._parameters, self._seed = space, policy, parameters, seed
         self._snapshots: dict[int, Weights] = {}
         self._version_of: dict[tuple[int, int], int] = {}
-        """(replica, round) -> the version of the weights that sampled it."""
+        """(replica, round) -> version of the weights that sampled the batch."""
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
-        """Draw a batch with the newest weights and remember them until the batch is learned."""
+        """Sample a batch with the newest weights and keep them until the batch is learned."""
         return self.sampling_task(ticket)()
 
     def sampling_task(self, ticket: Ticket) -> SamplingTask:
-        """What draws a batch, as long as the policy's weights stay as they are; they are remembered as above.
+        """Return the task that samples a batch; run it before the policy's weights change.
 
-        A decision that the draw is the first to meet is not among them, and has its first weights for the gradient too.
+        The weights are kept as by `propose`. Those of decisions that are met for the first time are not among them;
+        their initial weights also serve for the gradient.
         """
         version = self.load_newest()
         self._snapshots[version] = self._policy.snapshot()
@@ -102,7 +102,7 @@ class BatchSampler:
         return SamplingTask(self._space, self._policy, version, ticket, self._seed)
 
     def finished(self, ticket: Ticket, trials: Sequence[Trial]) -> SampledBatch:
-        """Return the batch, load its sampling weights into the policy, and drop the snapshot."""
+        """Return the sequences with a reward, load the weights that sampled them, and drop the snapshot."""
         version = self._version_of.pop((ticket.replica, ticket.round))
         self._policy.load(self._snapshots[version])
         if version not in self._version_of.values():  # no other batch in flight needs it
@@ -116,7 +116,7 @@ class BatchSampler:
         )
 
     def load_newest(self) -> int:
-        """Load the newest weights into the policy and return their version."""
+        """Load the newest weights into the policy; return their version."""
         snapshot = self._parameters.pull()
         self._policy.load(snapshot.weights)
         return snapshot.version
@@ -134,8 +134,8 @@ class BatchSampler:
             }
         return Update(ticket.round, {**metrics, **advantages.metrics})
 
-    def state(self, **values: Any) -> StrategyState:
-        """Return weights, Adam's moments, baseline, snapshots of batches in flight, and the strategy's `values`."""
+    def state(self, **values: object) -> StrategyState:
+        """Return weights, Adam's moments, baseline, snapshots of batches in flight, and `values` of the strategy."""
         kept, tensors = self._parameters.state()
         for version, weights in self._snapshots.items():
             tensors.update({f"snapshot/{version}/{name}": weight for name, weight in weights.items()})
@@ -156,7 +156,7 @@ class BatchSampler:
 
 
 def gradient_of(loss: Tensor, policy: Policy) -> Weights:
-    """Return the gradient with respect to every weight that the loss depends on."""
+    """Return the gradient of `loss` with respect to every weight of the policy that it depends on."""
     names = list(policy.weights)
     values = torch.autograd.grad(loss, [policy.weights[name] for name in names], allow_unused=True)
     return {name: value for name, value in zip(names, values, strict=True) if value is not None}
@@ -173,7 +173,7 @@ def _place(key: str) -> tuple[int, int]:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Run torch with one thread: the policy is small, and sums would depend on the number of threads."""
+    """Compute on one thread: the policy is small, and sums over several threads depend on their number."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -20,23 +20,14 @@ from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 
 class PPO:
-    """Several clipped policy-gradient steps on every batch; implements `Strategy`.
+    """Several steps on every batch, each kept close to the policy that sampled it; implements `Strategy`.
 
-    Every gradient is computed at the newest weights and weighted by the ratio of the new probability to that of the
-    sampling policy, so a batch sampled several updates ago still gives a gradient of the newest policy. Clipping
-    removes the gradient of a sequence whose ratio has improved by more than `clip`.
+    Every gradient is taken at the newest weights and weighted by the ratio of the new probability to that at sampling,
+    so it belongs to the newest policy even if the batch was sampled several updates ago. The clipping ends the gain of
+    a sequence whose ratio has moved by more than `clip`.
 
-    NASNet states neither the clipping nor the number of steps; 0.2 is Schulman's, 4 is ours. A whole sequence has one
-    ratio. Its advantage is its reward minus the moving average; there is no value network.
-
-    Args:
-        space: The search space.
-        policy: The policy network.
-        parameters: Weights, Adam's moments and baseline.
-        seed: All randomness derives from it.
-        clip: Maximum change of a probability ratio from 1.
-        num_epochs: Gradient steps on each batch.
-        entropy_weight: Weight of the entropy term.
+    The NASNet paper gives neither the clipping nor the number of steps; 0.2 is Schulman's, 4 is ours. A whole sequence
+    has one ratio, its advantage is the reward minus the moving average, and there is no critic.
     """
 
     def __init__(
@@ -55,11 +46,11 @@ class PPO:
         self._sampler = BatchSampler(space, policy, parameters, seed=seed)
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
-        """Sample a batch with the newest weights and keep a snapshot of them until it is learned."""
+        """Sample a batch with the newest weights and keep them until the batch is learned."""
         return self._sampler.propose(ticket)
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
-        """Take `num_epochs` steps on a finished batch; the metrics are those of the last step."""
+        """Take `num_epochs` steps on a finished batch. The metrics are those of the last step."""
         batch = self._sampler.finished(ticket, trials)
         if not batch.rewards:
             return Update(ticket.round, {})
@@ -87,7 +78,7 @@ class PPO:
         return self._sampler.update(ticket, batch, advantages, GradientResult(gradient, log_probs, entropies))
 
     def state(self) -> StrategyState:
-        """Return weights, Adam's moments, baseline and snapshots of the batches in flight."""
+        """Return weights, Adam's moments, baseline and the snapshots of the batches in flight."""
         return self._sampler.state()
 
     def restore(self, state: StrategyState) -> None:

@@ -1,4 +1,4 @@
-"""Priority queue training (Abolafia et al. 2018): maximum likelihood of the best sequences found so far."""
+"""Priority queue training (Abolafia et al. 2018): the policy learns to repeat the best sequences found so far."""
 
 import json
 from collections.abc import Sequence
@@ -23,27 +23,17 @@ from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 
 class PriorityQueueTraining:
-    """Maximum likelihood of a queue of the best sequences, alone or added to REINFORCE; implements `Strategy`.
+    """Maximum likelihood of a queue of the best, alone or added to REINFORCE; implements `Strategy`.
 
-        loss = queue_weight * mean over the queue of (-log P)  +  REINFORCE's loss (its entropy term only, if alone)
+        loss = queue_weight * mean over the queue of (-log P)  +  that of REINFORCE, without its rewards if alone
 
-    The policy samples the candidates for the queue; its entropy term keeps the samples diverse. The likelihood of the
-    queue is exact, so its gradient is computed at the newest weights; the gradients of REINFORCE and of the entropy are
-    computed at the weights that sampled the batch.
+    The sequences of the queue come from the policy itself, and the entropy term keeps it from repeating them. The
+    queue's likelihood is not an estimate from samples, so its gradient is taken at the newest weights; the gradients of
+    REINFORCE and of the entropy at the weights that sampled the batch.
 
-    The released code samples one sequence of the queue per step; this class uses the expectation over the whole queue.
-    That code sums REINFORCE and entropy over its batch of 64, but not the queue's loss; here all terms are means, so
-    its weights of 200 (alone) and 50 (added) become 200 / 64 and 50 / 64.
-
-    Args:
-        space: The search space.
-        policy: The policy network.
-        parameters: Weights, Adam's moments and baseline.
-        seed: All randomness derives from it.
-        policy_gradient: Whether REINFORCE's gradient is added.
-        queue_size: Maximum number of distinct sequences in the queue.
-        queue_weight: Weight of the queue's loss.
-        entropy_weight: Weight of the entropy term.
+    The released code samples one sequence of the queue for each step; here the expectation over the whole queue is
+    used. That code multiplies REINFORCE and entropy by its batch size of 64 but not the queue's loss, so its weights of
+    200 (alone) and 50 (added) are 200 / 64 and 50 / 64 here, where all are means.
     """
 
     def __init__(
@@ -62,15 +52,15 @@ class PriorityQueueTraining:
         self._policy_gradient, self._queue_size = policy_gradient, queue_size
         self._queue_weight, self._entropy_weight = queue_weight, entropy_weight
         self._queue: dict[str, tuple[float, Episode]] = {}
-        """Sequence as JSON -> (reward, episode), in descending order of reward; the older of equals first."""
+        """Sequence as JSON -> (reward, episode); best first, the older of equals first."""
         self._sampler = BatchSampler(space, policy, parameters, seed=seed)
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
-        """Sample a batch with the newest weights and keep a snapshot of them until it is learned."""
+        """Sample a batch with the newest weights and keep them until the batch is learned."""
         return self._sampler.propose(ticket)
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
-        """Add the batch to the queue, then take one gradient step."""
+        """Add the batch to the queue, then take one step towards the queue."""
         batch = self._sampler.finished(ticket, trials)
         if not batch.rewards:
             return Update(ticket.round, {})
@@ -86,7 +76,7 @@ class PriorityQueueTraining:
         return self._sampler.update(ticket, batch, advantages, GradientResult(gradient, log_probs, entropies))
 
     def _enqueue(self, episodes: Sequence[Episode], rewards: Sequence[float]) -> None:
-        """Keep the best `queue_size` distinct sequences of queue and batch, each with its best reward."""
+        """Keep the best `queue_size` of the queue and a batch; a sequence counts once, with its best reward."""
         for episode, reward in zip(episodes, rewards, strict=True):
             key = json.dumps([dict(episode.space.parameters), episode.actions])
             known = self._queue.get(key)
@@ -101,7 +91,7 @@ class PriorityQueueTraining:
         return gradient_of(-self._queue_weight * log_probs.mean(), self._policy)
 
     def state(self) -> StrategyState:
-        """Return weights, Adam's moments, baseline, snapshots of the batches in flight, and the queue."""
+        """Return weights, Adam's moments, baseline, the snapshots of the batches in flight, and the queue."""
         return self._sampler.state(queue=[[key, reward] for key, (reward, _) in self._queue.items()])
 
     def restore(self, state: StrategyState) -> None:
@@ -114,7 +104,7 @@ class PriorityQueueTraining:
 
 
 def _sum(gradient: dict[str, Tensor], other: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The sum of both gradients; a missing name stands for zero."""
+    """Return the sum of both gradients; a missing name stands for zero."""
     summed = {**gradient, **other}
     return {
         name: value + gradient[name] if name in gradient and name in other else value for name, value in summed.items()

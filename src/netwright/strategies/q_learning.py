@@ -15,12 +15,12 @@ EPSILONS = (
     (1.0, 1500), (0.9, 100), (0.8, 100), (0.7, 100), (0.6, 150), (0.5, 150), (0.4, 150), (0.3, 150), (0.2, 150),
     (0.1, 150),
 )  # fmt: skip
-"""(epsilon, number of distinct networks trained with it), in order; paper."""
+"""Probability of a random step, and for how many different networks; paper."""
 NUM_MODELS = sum(number for _, number in EPSILONS)
 
 
 def epsilon_at(num_observed: int, num_models: int = NUM_MODELS) -> float:
-    """Return epsilon after `num_observed` distinct networks, with the schedule scaled to `num_models`; 0.1 after it."""
+    """Return epsilon after `num_observed` different networks; the schedule is scaled to `num_models`, then 0.1."""
     passed = num_observed * NUM_MODELS // num_models
     for epsilon, number in EPSILONS:
         if passed < number:
@@ -31,7 +31,7 @@ def epsilon_at(num_observed: int, num_models: int = NUM_MODELS) -> float:
 
 @dataclass(frozen=True)
 class QStep:
-    """One step of a trajectory: the state, the possible actions and the chosen action."""
+    """One step of a trajectory: the state, the possible actions and the action."""
 
     state: str
     possible: tuple[int, ...]
@@ -39,30 +39,21 @@ class QStep:
 
 
 Choose = Callable[[str, tuple[int, ...]], int]
-"""(state, possible actions) -> action."""
+"""(state, possible actions) -> one of them."""
 
 
 class QLearning:
-    """Tabular Q-learning; implements `Strategy`.
+    """A table of values over (state, action); implements `Strategy`.
 
-    The state is defined by the space (`Traits.state`); by default it is the decision's name, its occurrence and the
-    last action. Earlier decisions that the state omits get no credit: their values follow from the best next state,
-    independently of the reward. A `Subset` is one step, 0 or 1, for each position. An update is
+    The state is that of the space (`Traits.state`), or else the decision's name, its occurrence and the last step.
+    Earlier decisions that the state does not contain get no credit: their values follow from the best next state,
+    whatever the reward was. A `Subset` is a step of 0 or 1 for each place. An update changes
 
         Q(s, a) <- (1 - learning_rate) Q(s, a) + learning_rate (r + discount max_b Q(s', b))
 
-    applied from the last step to the first; r is the trial's reward at the last step and 0 before. After each trial,
-    `replay` trajectories are sampled from the memory of distinct networks and updated again. Epsilon decreases with the
-    number of distinct networks observed.
-
-    Args:
-        space: The search space.
-        seed: All randomness derives from it.
-        learning_rate: Step size, in (0, 1].
-        discount: Discount factor of later rewards.
-        initial_value: Q of a pair that has never been updated.
-        replay: Number of stored trajectories replayed after each trial.
-        num_models: Number of distinct networks during which epsilon falls from 1 to 0.1.
+    from the last step to the first; r is the trial's reward at the last step and 0 before. After each trial, `replay`
+    earlier ones are sampled among all different networks and updated again. Epsilon falls with the number of
+    different networks observed.
     """
 
     def __init__(
@@ -81,17 +72,17 @@ class QLearning:
         self._replay, self._num_models = replay, num_models
         self._values: dict[str, dict[int, float]] = {}
         self._memory: list[tuple[list[QStep], float]] = []
-        self._remembered: list[Observation] = []  # what the memory is made from, for `state`
+        self._remembered: list[Observation] = []  # the source of the memory, for `state`
         self._known: set[str] = set()
         self._num_updates = 0
 
     @property
     def epsilon(self) -> float:
-        """The current probability of a random step."""
+        """The probability of a random step now."""
         return epsilon_at(len(self._memory), self._num_models)
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
-        """Sample trajectories; each step is random with probability epsilon and greedy otherwise."""
+        """Walk through the space; each step is random with probability epsilon, else one of the best."""
         epsilon, proposals = self.epsilon, []
         for index in range(ticket.size):
             rng = self._rng("propose", ticket, index)
@@ -106,7 +97,7 @@ class QLearning:
         return proposals
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
-        """Update the values along each trial of the batch and along replayed ones."""
+        """Update along each trial of the batch, then along earlier ones."""
         epsilon, rewards = self.epsilon, []
         for index, trial in enumerate(trials):
             if trial.reward is None:
@@ -151,7 +142,7 @@ class QLearning:
         return random.Random(derive_seed(self._seed, what, ticket.replica, ticket.round, index))
 
     def state(self) -> StrategyState:
-        """Return the table, and the memory as observations."""
+        """Return the table, and the memory as trials."""
         table = {
             state: {str(action): value for action, value in values.items()} for state, values in self._values.items()
         }
@@ -170,7 +161,7 @@ class QLearning:
 
 
 def _walk(episode: Episode, choose: Choose) -> list[QStep]:
-    """Complete the episode; a `Choice` is one step, a `Subset` one step per position."""
+    """Complete an episode; a `Choice` is one step, a `Subset` one step for each place."""
     space = episode.space
     steps: list[QStep] = []
     answers: list[Answer] = []

@@ -1,4 +1,4 @@
-"""Random search: every decision is sampled uniformly (the control experiment of Zoph & Le 2017, section 4.2)."""
+"""Random search: every decision uniform, nothing learned (the control experiment of Zoph & Le 2017, section 4.2)."""
 
 import random
 from collections.abc import Sequence
@@ -7,17 +7,18 @@ from netwright.config.strategies import RandomSettings
 from netwright.seeds import derive_seed
 from netwright.spaces.exploring import sample
 from netwright.spaces.programs import Space
+from netwright.strategies.interface import batch_metrics
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 
 class RandomSearch:
-    """Independent uniform sampling; implements `Strategy`."""
+    """Uniform sampling; implements `Strategy`."""
 
     def __init__(self, space: Space, *, seed: int) -> None:
         self._space, self._seed = space, seed
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
-        """Return independent uniform samples, each from its own generator."""
+        """Propose independent uniform samples, each from its own generator."""
         proposals = []
         for index in range(ticket.size):
             space = self._space.at(ticket.first + index)
@@ -27,16 +28,16 @@ class RandomSearch:
         return proposals
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
-        """Return the batch's mean reward; nothing is learned."""
+        """Report the batch without learning."""
         rewards = [trial.reward for trial in trials if trial.reward is not None]
-        return Update(ticket.round, {"mean_reward": sum(rewards) / len(rewards)} if rewards else {})
+        return Update(ticket.round, batch_metrics(rewards))
 
     def state(self) -> StrategyState:
-        """Return an empty state: seed and ticket determine every proposal."""
+        """Return an empty state: tickets determine everything."""
         return StrategyState()
 
     def restore(self, state: StrategyState) -> None:
-        """Nothing to restore."""
+        """Do nothing: there is no state."""
 
 
 def from_settings(settings: RandomSettings, space: Space, seed: int) -> RandomSearch:

@@ -29,7 +29,7 @@ from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 @dataclass(frozen=True)
 class GradientTask:
-    """A picklable task that computes a batch's gradient at the weights of `policy`."""
+    """Computes the gradient of a batch at the weights of `policy`; depends on these values alone."""
 
     policy: Policy
     batch: SampledBatch
@@ -37,7 +37,7 @@ class GradientTask:
     entropy_weight: float
 
     def __call__(self) -> GradientResult:
-        """Run one forward and one backward pass."""
+        """Return the gradient, from one forward and one backward pass."""
         with one_thread():
             log_probs, entropies = self.policy.log_probs(self.batch.episodes())
             advantages = torch.tensor(self.advantages)
@@ -46,16 +46,16 @@ class GradientTask:
 
 
 class Reinforce:
-    """REINFORCE on a policy network; implements `Strategy` and `Delegating`.
+    """The controller as a strategy; implements `Strategy` and `Delegating`.
 
-    The gradient of a batch is computed at the weights that sampled it, which are kept as a snapshot while the batch is
-    in flight, and applied to the newest weights. With one batch in flight this is textbook REINFORCE; with more it is
-    the delayed gradient of the paper's asynchronous scheme. At newer weights the estimate would be biased, and
-    subtracting the baseline would no longer leave its expectation unchanged.
+    The gradient of a batch is taken at the weights that sampled the batch, kept as a snapshot while the batch is in
+    flight, and applied to the newest weights. With one batch in flight this is textbook REINFORCE; with more it is
+    the delayed gradient of the paper's asynchronous scheme. Under newer weights the estimate would be biased and the
+    baseline no longer neutral.
 
-    Deviation: by default one process with a fixed lag replaces the paper's 100 replicas and 20 parameter servers, so
-    that a seed determines a search. With replicas, one object holds the state of all of them, and any free process
-    computes their samples and gradients.
+    Deviation: by default one process with a fixed lag replaces the paper's 100 replicas and 20 parameter
+    servers, so that a seed determines a search. With replicas one object keeps the state of all of them, and any free
+    process computes their samples and gradients.
     """
 
     def __init__(
@@ -70,10 +70,10 @@ class Reinforce:
         self._controller, self._parameters, self._entropy_weight = controller, parameters, entropy_weight
         self._sampler = BatchSampler(space, controller, parameters, seed=seed)
         self._awaiting: dict[Ticket, tuple[SampledBatch, Advantages]] = {}
-        """Batches whose gradients are being computed."""
+        """The batches whose gradients are being computed."""
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
-        """Sample a batch with the newest weights and keep a snapshot of them until it is learned."""
+        """Sample a batch with the newest weights and keep them until the batch is learned."""
         return self._sampler.propose(ticket)
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
@@ -82,7 +82,7 @@ class Reinforce:
         return self.learn(ticket, task() if task else None)
 
     def _gradient_of_batch(self, ticket: Ticket, trials: Sequence[Trial]) -> GradientTask | None:
-        """The task for the batch's gradient at its sampling weights; None if there is nothing to learn."""
+        """Load the weights that sampled the batch and return the task for its gradient; None if it has none."""
         batch = self._sampler.finished(ticket, trials)
         if not batch.rewards:
             return None
@@ -98,7 +98,7 @@ class Reinforce:
         return replace(sampling_task, policy=copy.deepcopy(self._controller))
 
     def gradient_task(self, ticket: Ticket, trials: Sequence[Trial]) -> Callable[[], GradientResult] | None:
-        """Return the gradient of `observe` as a task for any process; None if there is nothing to learn."""
+        """Return the gradient of `observe` as a task for any process."""
         task = self._gradient_of_batch(ticket, trials)
         return task and replace(task, policy=copy.deepcopy(self._controller))
 
@@ -112,7 +112,7 @@ class Reinforce:
         return self._sampler.update(ticket, batch, advantages, result)
 
     def state(self) -> StrategyState:
-        """Return weights, Adam's moments, baseline and snapshots of the batches in flight."""
+        """Return weights, Adam's moments, baseline and the snapshots of the batches in flight."""
         return self._sampler.state()
 
     def restore(self, state: StrategyState) -> None:

@@ -1,14 +1,13 @@
-"""A Gaussian-process surrogate of the reward (Rasmussen & Williams 2006, chapter 2).
+"""A Gaussian process over rewards, with effects of decisions and pairs (Rasmussen & Williams 2006, chapter 2).
 
 The reward of an architecture is modelled as the sum of a constant, an effect of every decision and an effect of every
-pair of decisions, with independent normal priors. The sum is a Gaussian process: the covariance of two architectures
-depends only on the number of decisions that they share, so the effects are never computed explicitly.
+pair of decisions, all unknown and normally distributed. The effects need not be enumerated: the sum is a Gaussian
+process, in which the covariance of two architectures depends on the number of decisions that they share.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,34 +17,31 @@ from netwright.spaces.programs import Episode
 
 Array = NDArray[np.float64]
 Features = NDArray[np.intp]
-"""Column indices of an architecture's (decision, answer) pairs."""
+"""The indices of an architecture's decisions, each with its answer."""
 
 JITTER = 1e-6
-"""Added to the posterior variances, since rounding could make them negative."""
+"""Added to variances, so that rounding makes none negative."""
 
 
 @dataclass
 class GaussianProcessSurrogate:
-    """A Gaussian process over architectures, for standardised rewards.
+    """A prior over standardised rewards: `singles` and `pairs` are the variances of decisions and pairs of decisions.
 
-    Args:
-        singles: Prior variance explained by single decisions.
-        pairs: Prior variance explained by pairs of decisions.
-        noise: Standard deviation of the rest: the training seed and interactions of three or more decisions.
+    `noise` is the standard deviation of the rest: the training seed, and interactions of three or more decisions.
     """
 
     singles: float = 6.0
     pairs: float = 3.75
     noise: float = 0.3
-    _answers: dict[tuple[str, int, Any], int] = field(default_factory=dict)
-    """(name, occurrence, answer) -> column; an answer is an option, or a position and whether it is selected."""
+    _answers: dict[tuple[str, int, object], int] = field(default_factory=dict)
+    """(name, occurrence, option, or place and whether it is selected) -> index of this answer."""
     _numbers: dict[tuple[str, int, Action], list[int]] = field(default_factory=dict)
-    """(name, occurrence, action) -> columns: a cache of `_answers`. A `Subset`'s size is fixed by its occurrence."""
+    """(name, occurrence, action) -> indices in `_answers`, a cache. A `Subset` has as many places as its occurrence."""
 
     def features(self, episode: Episode) -> Features:
-        """Encode an episode: one column per `Choice` with its option, one per `Subset` position with its bit.
+        """Return the features of an architecture: each `Choice` with its option, each place of a `Subset` with its bit.
 
-        Decisions are identified by name and occurrence, so architectures of different depths share columns.
+        Decisions are identified by name and occurrence, so that architectures of different depths share some.
         """
         numbers: list[int] = []
         for decision, occurrence, action in zip(episode.decisions, episode.occurrences, episode.actions, strict=True):
@@ -57,7 +53,7 @@ class GaussianProcessSurrogate:
         return np.array(numbers, dtype=np.intp)
 
     def _numbered(self, decision: Decision, occurrence: int, action: Action) -> list[int]:
-        answers: list[Any] = (
+        answers: Sequence[object] = (
             [action] if isinstance(decision, Choice) else [(place, place in action) for place in range(decision.of)]  # type: ignore[operator]
         )
         keys = [(decision.name, occurrence, answer) for answer in answers]
@@ -66,16 +62,16 @@ class GaussianProcessSurrogate:
     def posterior_sample(
         self, known: Sequence[Features], values: Array, others: Sequence[Features], rng: np.random.Generator
     ) -> Array:
-        """Return one joint posterior sample of the values of `others`.
+        """Sample the values of `others` jointly from their posterior.
 
         Args:
             known: Features of the observed architectures.
-            values: Their standardised rewards, of shape (len(known),).
+            values: Their standardised rewards, [len(known)].
             others: Features of the architectures to predict.
-            rng: The source of randomness.
+            rng: Source of randomness.
 
         Returns:
-            An array of shape (len(others),).
+            One joint posterior sample, [len(others)].
         """
         ours, theirs = self._matrix(known), self._matrix(others)
         lengths, their_lengths = ours.sum(axis=1), theirs.sum(axis=1)
@@ -84,39 +80,39 @@ class GaussianProcessSurrogate:
             self._covariance(ours @ ours.T, lengths, lengths) + self.noise**2 * np.eye(len(known))
         )
         weights = np.linalg.solve(factor, np.column_stack([across.T, values]))
-        whitened, seen = weights[:, :-1], weights[:, -1]
+        whitened, observed = weights[:, :-1], weights[:, -1]
         left = self._covariance(theirs @ theirs.T, their_lengths, their_lengths) - whitened.T @ whitened
         spread = np.linalg.cholesky(left + JITTER * np.eye(len(others)))
-        drawn: Array = whitened.T @ seen + spread @ rng.standard_normal(len(others))
-        return drawn
+        sampled: Array = whitened.T @ observed + spread @ rng.standard_normal(len(others))
+        return sampled
 
     def _matrix(self, architectures: Sequence[Features]) -> Array:
-        """One row per architecture, with 1 in the columns of its features."""
+        """Return one row per architecture, with 1 at each of its features."""
         matrix = np.zeros((len(architectures), len(self._answers)))
         for row, features in zip(matrix, architectures, strict=True):
             row[features] = 1.0
         return matrix
 
     def _covariance(self, shared: Array, lengths: Array, other_lengths: Array) -> Array:
-        """Covariances from the number of shared decisions, scaled so that the variance does not grow with length."""
+        """Return covariances from numbers of shared decisions, scaled so that variances do not depend on the depth."""
         singles = np.sqrt(np.outer(lengths, other_lengths))
         pairs = np.sqrt(np.outer(lengths * (lengths - 1), other_lengths * (other_lengths - 1)))
-        singles[singles == 0], pairs[pairs == 0] = 1.0, 1.0  # too few decisions to share any; avoids 0 / 0
+        singles[singles == 0], pairs[pairs == 0] = 1.0, 1.0  # too few decisions to share any
         covariance: Array = 1.0 + self.singles * shared / singles + self.pairs * shared * (shared - 1) / pairs
         return covariance
 
 
 def standardised(rewards: Sequence[float]) -> Array:
-    """Standardise rewards for the surrogate, robustly to their unit and to outliers at the lower end.
+    """Return rewards as targets of the surrogate, robust to their unit and to outliers.
 
-    The mean of `by_rank`, which separates even close rewards, and `by_distance`, which keeps their differences.
+    The mean of `by_rank`, which separates even the best ones, and `by_distance`, which keeps the differences.
     """
     values: Array = (by_rank(rewards) + by_distance(rewards)) / 2
     return values
 
 
 def by_rank(rewards: Sequence[float]) -> Array:
-    """Return the normal score of each reward's rank; ties share one."""
+    """Return the normal score of each reward's rank; equal rewards have equal scores."""
     array = np.array(rewards, dtype=float)
     order = np.sort(array)
     ranks = (np.searchsorted(order, array, "left") + np.searchsorted(order, array, "right")) / 2
@@ -125,7 +121,7 @@ def by_rank(rewards: Sequence[float]) -> Array:
 
 
 def by_distance(rewards: Sequence[float]) -> Array:
-    """Return each reward minus the median, in standard deviations of the better half, clipped to [-1.5, 3]."""
+    """Return each reward's distance to the median, in standard deviations of the better half, clipped to -1.5..3."""
     array = np.array(rewards, dtype=float)
     median = np.median(array)
     deviation = np.std(array[array >= median])

@@ -11,32 +11,24 @@ from netwright.config.strategies import ThompsonSettings
 from netwright.seeds import derive_seed
 from netwright.spaces.exploring import carried_over, mutated, sample
 from netwright.spaces.programs import Episode, Space
-from netwright.strategies.interface import Observation
+from netwright.strategies.interface import Observation, batch_metrics
 from netwright.strategies.surrogate import Features, GaussianProcessSurrogate, standardised
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 MAX_KNOWN = 512
-"""Maximum number of observations used by the surrogate, which costs O(n^3): the latest, and the best of the older."""
+"""Observations given to the surrogate: the best half and the latest. Its cost grows with their third power."""
 MAX_DRAWS = 100
-"""Maximum number of random architectures sampled in search of an untried one, at the start or after all candidates."""
+"""Random architectures sampled until one is new, at the start and if no candidate is new."""
 
 
 class ThompsonSampling:
-    """Thompson sampling over mutations of the best architectures with a surrogate; implements `Strategy`.
+    """Mutations of the best architectures, chosen by a surrogate model; implements `Strategy`.
 
-    The first `num_random` trials are random. For every later trial, `num_candidates` candidates are generated: each is
-    one of the `num_best` best observed architectures with 1 to `max_changes` decisions changed. One joint posterior
-    sample over all candidates is computed, and its argmax is proposed. A large posterior variance makes the sample vary
-    more, which causes exploration. An architecture is proposed again only if all candidates and MAX_DRAWS random
-    architectures have been tried.
-
-    Args:
-        space: The search space.
-        seed: All randomness derives from it.
-        num_random: Number of random trials at the start.
-        num_best: Number of observed architectures that serve as parents.
-        max_changes: Maximum number of decisions changed in a candidate.
-        num_candidates: Number of candidates for each proposal.
+    The first `num_random` trials are random. For every later one there are `num_candidates` candidates: each is one of
+    the `num_best` best observed architectures with 1 to `max_changes` decisions changed. One joint posterior sample
+    over the candidates is taken, and its argmax is trained. Where the surrogate is certain, the sample is close to its
+    mean; where it is not, the sample varies, which is how new regions are explored. An architecture is not tried twice,
+    unless neither the candidates nor MAX_DRAWS random architectures contain a new one.
     """
 
     def __init__(
@@ -58,40 +50,40 @@ class ThompsonSampling:
         self._num_updates = 0
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
-        """Propose random trials first, then candidates with the highest posterior sample."""
+        """Propose random trials at first, then the argmax of a posterior sample over candidates."""
         return [self._proposal(ticket, index) for index in range(ticket.size)]
 
     def _proposal(self, ticket: Ticket, index: int) -> Proposal:
         number = ticket.first + index
         seed = derive_seed(self._seed, "propose", ticket.replica, ticket.round, index)
         space, rng = self._space.at(number), random.Random(seed)
-        wished: Iterable[Episode] = ()
+        preferred: Iterable[Episode] = ()
         if number >= self._num_random and self._known:
-            wished = self._by_preference(self.candidates(space, rng), np.random.default_rng(seed))
-        elsewhere = (sample(space, rng) for _ in range(MAX_DRAWS))  # used if all candidates have been tried
-        episode = self._new(itertools.chain(wished, elsewhere))
+            preferred = self._by_preference(self.candidates(space, rng), np.random.default_rng(seed))
+        elsewhere = (sample(space, rng) for _ in range(MAX_DRAWS))  # if no candidate is new
+        episode = self._new(itertools.chain(preferred, elsewhere))
         return Proposal(
             space.parameters, tuple(episode.actions), episode.architecture, policy_version=self._num_updates
         )
 
     def candidates(self, space: Space, rng: random.Random) -> list[Episode]:
-        """Return `num_candidates` mutations of the best observed architectures."""
+        """Return `num_candidates` mutations of the best architectures."""
         ranked = sorted(self._known.values(), key=lambda known: -known[0].reward)
         best = [carried_over(episode, space, rng) for _, episode, _ in ranked[: self._num_best]]
         return [mutated(rng.choice(best), rng, rng.randint(1, self._max_changes)) for _ in range(self._num_candidates)]
 
     def _by_preference(self, candidates: Sequence[Episode], rng: np.random.Generator) -> Iterable[Episode]:
-        """The candidates in descending order of one joint posterior sample."""
+        """Return the candidates in descending order of one joint posterior sample."""
         known = list(self._known.values())
         values = standardised([observation.reward for observation, _, _ in known])
         features = [self.surrogate.features(episode) for episode in candidates]
-        drawn = self.surrogate.posterior_sample([features for _, _, features in known], values, features, rng)
-        return (candidates[place] for place in np.argsort(-drawn, kind="stable"))
+        sampled = self.surrogate.posterior_sample([features for _, _, features in known], values, features, rng)
+        return (candidates[place] for place in np.argsort(-sampled, kind="stable"))
 
-    def _new(self, wished: Iterable[Episode]) -> Episode:
-        """The first untried episode; the first episode if all have been tried."""
+    def _new(self, preferred: Iterable[Episode]) -> Episode:
+        """Return the first episode whose architecture is new; the first of all if none is new."""
         first = None
-        for episode in wished:
+        for episode in preferred:
             mark = fingerprint(episode.architecture)
             if mark not in self._tried:
                 self._tried.add(mark)
@@ -101,14 +93,14 @@ class ThompsonSampling:
         return first
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
-        """Add the batch's observations to the surrogate's data."""
+        """Add the trials of a batch to the observations."""
         rewards = []
         for trial in trials:
             if trial.reward is not None:
                 self._learn(Observation(trial.number, trial.proposal.actions, trial.reward))
                 rewards.append(trial.reward)
         self._num_updates += 1
-        return Update(ticket.round, {"mean_reward": sum(rewards) / len(rewards)} if rewards else {})
+        return Update(ticket.round, batch_metrics(rewards))
 
     def _learn(self, observation: Observation) -> None:
         episode = self._space.at(observation.number).replay(observation.actions)
@@ -119,12 +111,12 @@ class ThompsonSampling:
             del self._known[worst[0].number]
 
     def state(self) -> StrategyState:
-        """Return the observations, the fingerprints of tried architectures and the number of updates."""
+        """Return the observations, and the fingerprints of all proposed architectures."""
         known = [observation.to_json() for observation, _, _ in self._known.values()]
         return StrategyState({"known": known, "tried": sorted(self._tried), "num_updates": self._num_updates})
 
     def restore(self, state: StrategyState) -> None:
-        """Continue from `state`."""
+        """Continue with the observations of `state`."""
         for document in state.values["known"]:
             self._learn(Observation.from_json(document))
         self._tried = set(state.values["tried"])

@@ -1,9 +1,9 @@
-"""Contracts that every strategy and executor must fulfil; run them on your own before a search.
+"""What every strategy and every executor must do; run these checks on one of your own before you search with it.
 
     strategy_contract(lambda: MyStrategy(space, seed=0), space)
     executor_contract(lambda evaluate: MyExecutor(evaluate))
 
-Each raises an `AssertionError` that describes the violation; no test framework is needed.
+Each raises an `AssertionError` that names the broken rule. No test framework is needed.
 """
 
 import json
@@ -11,11 +11,10 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 
-from netwright.architectures.values import fingerprint
+from netwright.architectures.values import JsonObject, fingerprint
 from netwright.errors import ChildError
 from netwright.execution.interface import Evaluate, Executor
 from netwright.seeds import derive_seed
@@ -45,13 +44,19 @@ LAG = 1
 
 
 def strategy_contract(make_strategy: Callable[[], Strategy], space: Space) -> None:
-    """Check a strategy in a short search with failures, restarts and two batches in flight.
+    """Check a strategy in a short search with failures and restarts.
 
-    `make_strategy` returns a fresh strategy over `space`, every time the same. Checked are: whole batches of proposals
-    that rebuild their architectures; the same state and ticket, the same proposals, whatever the global generators of
-    random numbers; batches learned in order, among them one with rewards of None, one with nothing else, and one whose
-    children all failed (reward 0); and at every point of the search, two batches in flight included, that a fresh
-    strategy goes on from `state()`, by way of JSON, exactly as the old one would have.
+    Checked are: whole batches of proposals that rebuild their architectures; equal proposals from equal state and
+    ticket, whatever the global random generators; batches learned in order, among them one with a reward of None, one
+    with no other rewards, and one whose children all failed (reward 0); and at every point of the search, also with two
+    batches in flight, that a fresh strategy continues from `state()`, converted to JSON and back, as the old one does.
+
+    Args:
+        make_strategy: Returns a fresh strategy over `space`, every time an equal one.
+        space: The space to search.
+
+    Raises:
+        AssertionError: A rule is broken; the message names it.
     """
     plan = _plan()
     uninterrupted = _Play(make_strategy(), space)
@@ -86,7 +91,7 @@ def _plan() -> list[tuple[str, int]]:
 
 
 class _Play:
-    """Runs one strategy through a plan and records its proposals and updates by round."""
+    """One strategy that follows a plan, with its proposals and updates by round."""
 
     def __init__(
         self,
@@ -100,7 +105,7 @@ class _Play:
         self.updates = dict(updates or {})
 
     def run(self, plan: Iterable[tuple[str, int]]) -> None:
-        """Run the steps of `plan` and check each result."""
+        """Follow `plan` and check each result."""
         for verb, number in plan:
             ticket = Ticket(number, number * BATCH_SIZE, BATCH_SIZE)
             if verb == "propose":
@@ -129,7 +134,7 @@ class _Play:
 
 
 def _finished(ticket: Ticket, proposals: Sequence[Proposal]) -> list[Trial]:
-    """The batch as its children might end. Round 1 lost one worker, round 2 all; in round 3 every child failed."""
+    """Return a finished batch. Round 1 lost one worker, round 2 all; in round 3 every child failed."""
     trials = []
     for index, proposal in enumerate(proposals):
         trial = Trial(ticket.first + index, proposal, TrialState.FAILED, error="lost on purpose")
@@ -152,7 +157,7 @@ def _same(play: _Play, expected: _Play, when: str) -> None:
 
 
 def _through_json(state: StrategyState) -> StrategyState:
-    """The state after a round trip through the store's format."""
+    """Return the state as a store returns it."""
     values = json.loads(json.dumps(state.values))
     assert values == state.values, f"state() changes on its way through JSON: {state.values} comes back as {values}"
     assert isinstance(state.tensors, bytes), f"the tensors of state() are {type(state.tensors).__name__}, not bytes"
@@ -168,13 +173,19 @@ def _disturb_global_generators() -> None:
 
 
 def executor_contract(make_executor: Callable[[Evaluate], Executor], *, close_within: float = 10.0) -> None:
-    """Check an executor with some jobs and remote tasks.
+    """Check an executor with jobs that succeed and fail.
 
-    `make_executor` returns a new executor for an evaluate function. Checked are: every job comes back exactly once with
-    the measurement of its own evaluation, also one that is submitted late, and a remote task with its answer; an
-    exception of a child comes back as a failure with its kind, message and traceback; `wait` never returns an empty
-    list; `now` never goes back; and `close` with jobs under way returns within `close_within` seconds. An executor that
-    loses a job makes `wait` block for ever.
+    Checked are: every job comes back exactly once with the measurement of its own evaluation, also one that is
+    submitted late, and a remote task with its answer; an exception of a child comes back as a failure with kind,
+    message and traceback; `wait` never returns an empty list; `now` never decreases; and `close` with jobs under way
+    returns in time. If an executor loses a job, `wait` blocks for ever.
+
+    Args:
+        make_executor: Returns a new executor for an evaluate function.
+        close_within: Seconds that `close` may take.
+
+    Raises:
+        AssertionError: A rule is broken; the message names it.
     """
     executor = make_executor(evaluate_for_contract)
     try:
@@ -193,8 +204,8 @@ _RAISED = {
 
 
 def evaluate_for_contract(job: Job) -> Measurement:
-    """The child of `executor_contract`, whose behaviour is set by its architecture, {"do": ...}."""
-    match job.architecture["do"]:
+    """Train the child of `executor_contract`, whose architecture is {"do": ...}."""
+    match _settings(job)["do"]:
         case "raise":
             raise ValueError("broken on purpose")
         case "go astray":
@@ -202,24 +213,29 @@ def evaluate_for_contract(job: Job) -> Measurement:
         case "fill memory":
             raise MemoryError("full on purpose")
         case "sleep":
-            time.sleep(job.architecture["seconds"])
+            time.sleep(_settings(job)["seconds"])
     return _measured(job)
+
+
+def _settings(job: Job) -> JsonObject:
+    assert isinstance(job.architecture, dict)
+    return job.architecture
 
 
 def _measured(job: Job) -> Measurement:
     return Measurement({"number": job.number, "seed": job.seed, "architecture": job.architecture})
 
 
-def _job(number: int, **architecture: Any) -> Job:
+def _job(number: int, **architecture: object) -> Job:
     return Job(number, architecture, seed=derive_seed("contract", number))
 
 
 def _check_outcomes(executor: Executor) -> None:
     kinds = ["measure", *_RAISED, "measure", "sleep"]
-    # The first to be submitted takes longest, so that where there are several workers the order is not that of numbers.
+    # The first one takes longest, so that several workers do not end jobs in the order of submission.
     jobs = [_job(100 - n, do=kinds[-1 - n % len(kinds)], seconds=0.3 / (n + 1)) for n in range(2 * len(kinds))]
     late = [_job(7, do="measure"), _job(8, do="raise")]
-    tasks = {number: RemoteTask(number, partial(_do_chore, number)) for number in (-1, -2, -3)}
+    tasks = {number: RemoteTask(number, partial(_do_task, number)) for number in (-1, -2, -3)}
     expected: dict[int, Job | RemoteTask] = {job.number: job for job in [*jobs, *late]}
     expected |= tasks
     for job in jobs:
@@ -248,7 +264,7 @@ def _check_outcomes(executor: Executor) -> None:
             _check_outcome(sent, arrived[number])
 
 
-def _do_chore(number: int) -> list[int]:
+def _do_task(number: int) -> list[int]:
     if number == -2:
         raise ValueError("broken on purpose")
     return [number]
@@ -265,7 +281,7 @@ def _check_answer(outcome: Outcome) -> None:
 
 
 def _check_outcome(job: Job, outcome: Outcome) -> None:
-    do = job.architecture["do"]
+    do = _settings(job)["do"]
     assert is_finite_number(outcome.seconds), f"job {job.number} ({do}) took {outcome.seconds!r} seconds"
     assert outcome.seconds >= 0, f"job {job.number} ({do}) took {outcome.seconds} seconds"
     if do not in _RAISED:

@@ -1,4 +1,4 @@
-"""Simulation of a search with many workers on a virtual clock.
+"""Simulation of a search on many workers: it runs on a virtual clock and yields utilisation and staleness.
 
 result = simulate(core, VirtualExecutor(evaluate, slots=800, seconds=log_normal(0.5, seed=0)))
 result.busy, result.drain_seconds, result.staleness
@@ -16,42 +16,42 @@ from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 @dataclass(frozen=True)
 class Simulation:
-    """The record of a simulated search; times in seconds of the virtual clock, which starts at 0."""
+    """A simulated search; times in seconds of the virtual clock, which starts at 0."""
 
     slots: int
     work: tuple[tuple[float, float], ...]
-    """(begun, seconds) of every child, by begin."""
+    """(begun, seconds) of every child, in the order of `begun`."""
     ended: tuple[tuple[float, int], ...]
-    """(time, trial number) of every end, also of trials that reuse a measurement."""
+    """(time, trial number) of the end of every trial, also of those that reuse a measurement."""
     updates: tuple[Update, ...]
     drained_from: float
-    """Start of the last child, retries aside; afterwards slots become idle, since the search ends."""
+    """When the last child began, not counting attempts after a lost worker; from then on slots become empty."""
 
     @property
     def seconds(self) -> float:
-        """End of the last child."""
+        """When the last child ended."""
         return max(begun + seconds for begun, seconds in self.work)
 
     @property
     def drain_seconds(self) -> float:
-        """Time from `drained_from` to the end."""
+        """The seconds from `drained_from` to the end."""
         return self.seconds - self.drained_from
 
     @property
     def busy(self) -> float:
-        """Fraction of the slots' time spent on work, before the drain."""
+        """The share of the slots' time spent on children, before the drain."""
         until = self.drained_from
         worked = sum(min(begun + seconds, until) - min(begun, until) for begun, seconds in self.work)
         return worked / (self.slots * until) if until else 1.0
 
     @property
     def staleness(self) -> list[float]:
-        """Of every gradient, including dropped ones: number of updates between sampling and arrival."""
+        """For every gradient, also dropped ones, the number of updates between its sampling and its arrival."""
         return [update.metrics["staleness"] for update in self.updates if "staleness" in update.metrics]
 
 
 def simulate(core: SearchCore, executor: VirtualExecutor, store: Store | None = None) -> Simulation:
-    """Drive `core` to its end. With a `store`, the run is stored and can be replayed."""
+    """Run `core` to its end on a virtual clock. With a `store` the run is kept and can be replayed."""
     ended: list[tuple[float, int]] = []
     updates: list[Update] = []
 
@@ -64,7 +64,7 @@ def simulate(core: SearchCore, executor: VirtualExecutor, store: Store | None = 
 
 
 class FixedPolicy:
-    """A strategy without cost or learning, for studies of timing; implements `Strategy`.
+    """A strategy without computation and learning, for measuring time alone; implements `Strategy`.
 
     All architectures differ: trial n proposes the number n.
     """
@@ -74,22 +74,22 @@ class FixedPolicy:
         self._version_of: dict[int, int] = {}
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
-        """Propose the trials' numbers."""
+        """The trials' numbers."""
         self._version_of[ticket.first] = self._version
         return [Proposal({}, (), number, self._version) for number in range(ticket.first, ticket.first + ticket.size)]
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
-        """Count the update and return its staleness."""
+        """Count an update."""
         staleness = self._version - self._version_of.pop(ticket.first)
         self._version += 1
         return Update(ticket.round, {"staleness": staleness})
 
     def state(self) -> StrategyState:
-        """Return the counters."""
+        """The counts."""
         versions = {str(first): version for first, version in self._version_of.items()}
         return StrategyState({"version": self._version, "version_of": versions})
 
     def restore(self, state: StrategyState) -> None:
-        """Continue from `state`."""
+        """Go on from `state`."""
         self._version = state.values["version"]
         self._version_of = {int(first): version for first, version in state.values["version_of"].items()}

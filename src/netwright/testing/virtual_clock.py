@@ -1,4 +1,4 @@
-"""An executor on a virtual clock, with any number of slots, given durations and lost workers.
+"""An executor on a virtual clock: any number of slots, given durations, lost workers, and no waiting.
 
 executor = VirtualExecutor(evaluate, slots=800, seconds=log_normal(0.5, seed=0))
 """
@@ -16,33 +16,33 @@ from netwright.seeds import derive_seed
 from netwright.trials import Failure, FailureKind, Job, Outcome, RemoteTask
 
 Seconds = Callable[[Job, int], float]
-"""(job, n) -> duration in seconds of its n-th attempt, n from 0."""
+"""(job, n) -> seconds that attempt n at the job takes, n from 0."""
 
 
 def log_normal(sigma: float, *, mean: float = 1.0, seed: int) -> Seconds:
-    """Return log-normal durations with this mean; `sigma` is the standard deviation of their logarithm."""
+    """Return durations with the mean `mean`, whose logarithms have the standard deviation `sigma`."""
     mu = math.log(mean) - sigma**2 / 2
     return lambda job, tried: random.Random(derive_seed(seed, "seconds", job.number, tried)).lognormvariate(mu, sigma)
 
 
 def recorded(durations: Sequence[float], *, seed: int) -> Seconds:
-    """Return durations sampled with replacement from measured ones."""
+    """Return durations sampled from measured ones, with replacement."""
     return lambda job, tried: random.Random(derive_seed(seed, "seconds", job.number, tried)).choice(durations)
 
 
 class VirtualExecutor:
     """Implements `Executor`; a job begins when one of `slots` is free, in the order of submission.
 
-    `evaluate` is called in this process when a job ends. With probability `loss` its worker is lost earlier, at a
-    uniformly random moment. A job's fate depends only on its number and its attempt.
+    `evaluate` is called in this process when a job ends. With probability `loss` the worker is lost at a random moment
+    before. The result of a job depends on its number and the number of attempts, and on no other job.
     """
 
     def __init__(self, evaluate: Evaluate, *, slots: int, seconds: Seconds, loss: float = 0.0, seed: int = 0) -> None:
         self.slots = slots
         self.work: list[tuple[float, float]] = []
-        """(begun, seconds) of every attempt, also of future ones."""
+        """(begun, seconds) of every attempt that has begun or will."""
         self.last_new = 0.0
-        """Start of the last first attempt."""
+        """When the last first attempt begins."""
         self._evaluate, self._seconds, self._loss, self._seed = evaluate, seconds, loss, seed
         self._free = [0.0] * slots
         self._clock = 0.0
@@ -56,7 +56,7 @@ class VirtualExecutor:
         return self.slots
 
     def submit(self, job: Job | RemoteTask) -> None:
-        """Assign the job to the slot that is free first. A remote task takes neither a slot nor time."""
+        """Give the job the slot that is free first. A remote task takes neither a slot nor time."""
         if isinstance(job, RemoteTask):
             self._remote_tasks.append(job)
             return
@@ -74,7 +74,7 @@ class VirtualExecutor:
         self.work.append((begun, seconds))
 
     def wait(self) -> Sequence[Outcome]:
-        """Advance the clock to the next end and return its outcome."""
+        """Advance the clock to the next end; return what ends then."""
         if self._remote_tasks:
             return [attempt(self._evaluate, self._remote_tasks.popleft())]
         self._clock, _, begun, lost, job = heapq.heappop(self._ends)
@@ -88,6 +88,6 @@ class VirtualExecutor:
         return self._clock
 
     def close(self) -> None:
-        """Discard all jobs in progress."""
+        """Give up the jobs under way."""
         self._ends.clear()
         self._remote_tasks.clear()

@@ -1,3 +1,3 @@
-"""Execution on many machines with Ray; the only package of netwright that uses Ray."""
+"""Children on many machines with Ray; only this package imports Ray."""
 
 from netwright.execution.on_ray.executor import RayExecutor as RayExecutor

@@ -1,6 +1,6 @@
-"""Connection to a Ray cluster and inspection of its nodes; independent of children.
+"""The connection to a Ray cluster, and its nodes; independent of children.
 
-Ray is an optional extra, imported on first use.
+Ray is an optional extra, imported at first use.
 """
 
 import os
@@ -12,15 +12,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from importlib import import_module
+from types import ModuleType
 
 from netwright.errors import ConfigError
 
 SECONDS_TO_ANSWER = 5
 LOOPBACK = "127.0.0.2"
-"""Unaffected by network changes. Ray replaces 127.0.0.1 by the outer address, except on macOS."""
+"""Not affected by a change of networks. Except on macOS, Ray replaces 127.0.0.1 by the external address."""
 COMPARED = ("netwright", "ray", "torch", "numpy")
-"""Packages whose versions must be equal on all nodes, as must Python's."""
+"""Packages whose versions must be equal on all nodes, as Python's must."""
 
 
 @dataclass(frozen=True)
@@ -32,30 +33,36 @@ class Node:
     cpus: float
     gpus: float
     versions: dict[str, str] = field(default_factory=dict)
-    """Of Python and of the packages in `COMPARED`; empty if not probed or without an answer."""
+    """Of Python and of the packages in `COMPARED`; empty if they are unknown."""
 
 
-def import_ray() -> Any:
-    """Return the package; raise `ConfigError` if it is not installed."""
+def import_ray() -> ModuleType:
+    """Return the package `ray`; raise `ConfigError` if it is not installed."""
     try:
-        import ray
+        return import_module("ray")
     except ModuleNotFoundError:
         raise ConfigError("Ray is not installed here: pip install 'netwright[ray]'") from None
-    return ray
 
 
 def connect(address: str | None, num_cpus: int) -> Callable[[], None]:
-    """Connect this process and return a function that disconnects it.
+    """Connect this process to a cluster.
 
-    `address` is "auto" for the cluster running on this machine, or HOST:PORT of a head node. None means RAY_ADDRESS
-    or, if unset, a new cluster with `num_cpus`, which ends with the connection. A process already connected by its own
-    `ray.init` stays connected.
+    Args:
+        address: "auto" for the cluster that runs on this machine, or HOST:PORT of a head node. None is the value of
+            RAY_ADDRESS, or else a new cluster that ends with the connection.
+        num_cpus: The processors of a new cluster.
+
+    Returns:
+        A function that ends the connection; it does nothing if the process was connected before.
+
+    Raises:
+        ConfigError: Ray is not installed, or the cluster cannot be reached.
     """
     ray = import_ray()
     if ray.is_initialized():
         return lambda: None
     address = address or os.environ.get("RAY_ADDRESS") or "local"
-    options: dict[str, Any] = {"address": address}
+    options: dict[str, object] = {"address": address}
     if address == "local":
         options |= {"num_cpus": num_cpus, "include_dashboard": False}
         if sys.platform == "linux":
@@ -81,7 +88,7 @@ def _disconnect() -> None:
 
 @contextmanager
 def _our_sigterm() -> Iterator[None]:
-    """Restore our SIGTERM handler, which Ray replaces."""
+    """Restore our handler of SIGTERM, which Ray replaces."""
     ours = signal.getsignal(signal.SIGTERM)
     try:
         yield
@@ -91,7 +98,7 @@ def _our_sigterm() -> Iterator[None]:
 
 
 def _check_answers(address: str) -> None:
-    """Check the address within seconds; `ray.init` would take minutes and print warnings."""
+    """Check within seconds that a cluster answers; `ray.init` would take minutes and print warnings."""
     command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--skip-version-check"]
     if address != "auto":
         _check_listens(address)
@@ -133,7 +140,7 @@ def _check_listens(address: str) -> None:
 
 
 def _cannot_connect(address: str, reason: object) -> ConfigError:
-    """The error for a failed connection, with the reason given by Ray or the network."""
+    """Return the error for a failed connection."""
     text = " ".join(str(reason).split()).rstrip(".")
     if "Version mismatch" in text:
         return ConfigError(
@@ -167,7 +174,7 @@ def versions_here() -> dict[str, str]:
 
 
 def _make_versions() -> Callable[[tuple[str, ...]], dict[str, str]]:
-    """A nested function is pickled by value, so the node that calls it need not have netwright."""
+    """Return a function that is pickled by value, since it is a local one: a node without netwright can call it."""
 
     def versions(names: tuple[str, ...]) -> dict[str, str]:
         import platform
@@ -203,10 +210,12 @@ def _probed(node: Node) -> Node:
     return Node(node.name, node.identity, node.cpus, node.gpus, found)
 
 
-def on_node(identity: str, *, soft: bool = False) -> dict[str, Any]:
-    """Return options that place a task or actor on this node without reserving a processor.
+def on_node(identity: str, *, soft: bool = False) -> dict[str, object]:
+    """Return the options that place a task or an actor on a node without waiting for a free processor.
 
-    With `soft`, another node is used if this one is gone.
+    Args:
+        identity: Ray's identity of the node.
+        soft: Whether another node is used if this one is gone.
     """
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 

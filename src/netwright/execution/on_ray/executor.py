@@ -1,7 +1,7 @@
-"""Execution on a Ray cluster: one persistent actor for every child that can be trained at once.
+"""Children on a Ray cluster: one actor for each child that is trained at once, reused for later children.
 
-An actor keeps its process, so libraries are imported and data opened once; Ray's GPU tasks would repeat both for every
-child. All messages are pickled here, as for local workers: arrays that Ray unpickles are read-only.
+An actor keeps its process, so that libraries are imported and data is opened once; Ray's tasks on a GPU would do both
+for every child. What is sent is pickled here, as for local workers: arrays that Ray itself unpickles are read-only.
 """
 
 import math
@@ -23,9 +23,9 @@ from netwright.execution.on_ray.worker import Worker, WorkerLocation, tail
 from netwright.trials import Failure, FailureKind, Job, Outcome, RemoteTask
 
 SECONDS_BETWEEN_LOOKS = 0.5
-"""Interval between checks of time limits and of the cluster's size."""
+"""How often time limits and the size of the cluster are checked."""
 PATIENCE = 60.0
-"""Seconds without any actor before a warning."""
+"""Seconds without any actor until a warning."""
 SECONDS_FOR_OUTPUT = 10
 
 
@@ -35,20 +35,20 @@ class ActorHandle:
 
     actor: Any
     since: float
-    """Start of its current work."""
+    """When its present work began."""
     location: WorkerLocation | None = None
     job: Job | RemoteTask | None = None
-    """None while it starts or is idle."""
+    """None while it starts or waits."""
 
 
 class RayExecutor:
     """Implements `Executor` on a cluster: `workers` children at once, or as many as its processors and GPUs allow.
 
-    A child has one processor and `gpus_per_child` GPUs, also a fraction of one; None is one GPU where there are any. A
-    job that takes longer than `time_limit` seconds ends as a failure and its actor is replaced; so is one that died.
-    Nodes may join and leave. For `address` see `cluster.connect`.
+    A child has one processor and `gpus_per_child` GPUs, possibly a fraction of one; None is one GPU if there are GPUs.
+    A job that takes longer than `time_limit` seconds ends as a failure and its actor is replaced. An actor that died is
+    replaced, too. Nodes may join and leave. For `address` see `cluster.connect`.
 
-    `wait` raises `RunError` if a node lacks netwright, the user's modules or the data, since no child is the cause.
+    `wait` raises `RunError` if a node lacks netwright, the user's modules or the data: the cause is then no child.
     """
 
     def __init__(
@@ -65,16 +65,16 @@ class RayExecutor:
         self._ray = import_ray()
         self._time_limit, self._threads, self._num_workers = time_limit, threads, workers
         self._queue: deque[Job | RemoteTask] = deque()
-        self._busy: dict[Any, ActorHandle] = {}
-        """Reference to the pending result (a start or an outcome) -> actor."""
+        self._busy: dict[object, ActorHandle] = {}
+        """The working actors by the reference to the result: of the start, or a job's outcome."""
         self._idle: list[ActorHandle] = []
         self._silent: set[str] = set()
-        """Nodes that failed to return the output of a dead actor."""
+        """Nodes from which the output of a dead actor could not be read."""
         self._disconnect = connect(address, max(workers or 0, usable_cores()))
         try:
             self._gpus = self._gpus_per_child(gpus_per_child)
             self.workers = self._size()
-            """Number of children that can be trained at once."""
+            """The number of children that can be trained at once."""
             if not self.workers:
                 raise ConfigError(
                     "the Ray cluster has no processor for children; start a node that has, or say --workers to wait "
@@ -101,7 +101,7 @@ class RayExecutor:
         return self._num_workers or sum(_room(node.cpus, node.gpus, self._gpus) for node in nodes())
 
     def submit(self, job: Job | RemoteTask) -> None:
-        """Queue the job and assign queued jobs to idle actors."""
+        """Queue a job, or a remote task before all jobs, and give work to idle actors."""
         queue_up(self._queue, job)
         self._give_work()
 
@@ -118,17 +118,17 @@ class RayExecutor:
             self._busy[actor.start.remote(self._evaluate, sys.path)] = ActorHandle(actor, time.monotonic())
 
     def wait(self) -> Sequence[Outcome]:
-        """Block for the next outcome; return it with all others available."""
+        """Block until a job has ended; return the outcomes of all jobs that have."""
         outcomes: list[Outcome] = []
         while not outcomes:
             self._look_around()
             self._give_work()
-            if not self._busy:  # every node is gone, and another may join
+            if not self._busy:  # no node is left, and one may join
                 time.sleep(SECONDS_BETWEEN_LOOKS)
                 continue
             references = list(self._busy)
             self._ray.wait(references, timeout=SECONDS_BETWEEN_LOOKS)
-            # Finished results are collected before any job is stopped for its time.
+            # Results that have arrived are taken before jobs are stopped at their time limit.
             ended, _ = self._ray.wait(references, num_returns=len(references), timeout=0)
             outcomes += [outcome for each in ended if (outcome := self._take(each))]
             outcomes += self._stop_late_ones()
@@ -136,7 +136,7 @@ class RayExecutor:
         return outcomes
 
     def _look_around(self) -> None:
-        """Update the cluster's size, and warn if no actor can be placed."""
+        """Update the size of the cluster, and warn if no actor finds a place."""
         now = time.monotonic()
         if now - self._looked < SECONDS_BETWEEN_LOOKS:
             return
@@ -151,14 +151,14 @@ class RayExecutor:
                 stacklevel=2,
             )
 
-    def _take(self, reference: Any) -> Outcome | None:
-        """The outcome of an actor's work; None if it has only started."""
+    def _take(self, reference: object) -> Outcome | None:
+        """Return the outcome of an actor's work; None if the actor has only started."""
         handle = self._busy.pop(reference)
         job, handle.job = handle.job, None
         errors = self._ray.exceptions
         try:
             answer = self._ray.get(reference)
-        except errors.RayTaskError as error:  # not the child's, which would be an outcome
+        except errors.RayTaskError as error:  # not the child's: that would have been an outcome
             raise RunError(f"a worker of the Ray cluster cannot train children:\n{error}") from None
         except errors.RayError as error:
             if getattr(error, "actor_init_failed", False):
@@ -175,8 +175,8 @@ class RayExecutor:
         return outcome
 
     def _lost(self, handle: ActorHandle, job: Job | RemoteTask | None, error: Exception) -> Outcome | None:
-        """A death during the start counts as an attempt of the next job; otherwise restarts would never end."""
-        self._ray.kill(handle.actor)  # it may be alive but unreachable
+        """Return the failure of a lost actor's job. If it died at its start, the next job loses an attempt."""
+        self._ray.kill(handle.actor)  # it may be alive and unreachable
         self._dismiss_idle(handle.location)
         if job is None and not self._queue:
             return None
@@ -189,7 +189,7 @@ class RayExecutor:
         return Outcome(job.number, None, failure, time.monotonic() - handle.since)
 
     def _dismiss_idle(self, location: WorkerLocation | None) -> None:
-        """Drop the idle actors of a lost node, which would cost one job all its attempts."""
+        """Kill the idle actors of a node that may be gone: one job could lose all its attempts on them."""
         for handle in [
             each for each in self._idle if location and each.location and each.location.node == location.node
         ]:
@@ -197,7 +197,7 @@ class RayExecutor:
             self._ray.kill(handle.actor)
 
     def _output(self, location: WorkerLocation | None) -> str:
-        """The output of a dead actor, if its node still answers."""
+        """Return the output of an actor that died; empty if its node does not answer."""
         if (
             location is None
             or location.node in self._silent
@@ -233,7 +233,7 @@ class RayExecutor:
 
     def close(self) -> None:
         """Kill the actors; end the cluster if it was started here."""
-        if self._ray.is_initialized():  # otherwise `kill` would start a cluster
+        if self._ray.is_initialized():  # `kill` would otherwise start a cluster
             for handle in (*self._busy.values(), *self._idle):
                 self._ray.kill(handle.actor)
         self._busy, self._idle = {}, []
@@ -247,5 +247,5 @@ def _check_gpus(gpus: float | None) -> None:
 
 
 def _room(cpus: float, gpus: float, gpus_per_child: float) -> int:
-    """The number of children that fit on a node."""
+    """Return the number of children that a node has room for."""
     return int(min(cpus, gpus / gpus_per_child + 1e-6 if gpus_per_child else math.inf))

@@ -1,4 +1,4 @@
-"""The worker actor of a Ray cluster, which trains one child after another."""
+"""What runs in the worker processes of a Ray cluster."""
 
 import contextlib
 import platform
@@ -15,38 +15,43 @@ from netwright.execution.on_ray.cluster import import_ray
 from netwright.execution.process import load_evaluate
 
 MAX_OUTPUT = 4000
-"""Maximum number of characters of a worker's output kept with its failure."""
+"""Characters of a worker's output that are kept with its failure."""
 DATA_ERROR = f"{DataError.__module__}.{DataError.__qualname__}"
-"""Its name in a traceback."""
+"""The class as tracebacks name it."""
 RAYS_OWN = (":job_id:", ":actor_name:", ":task_name:")
-"""Prefixes of lines that Ray itself writes to the output."""
+"""Beginnings of the lines that Ray itself writes to the output."""
 
 
 @dataclass(frozen=True)
 class WorkerLocation:
-    """The node and output files of an actor."""
+    """The node and the output files of an actor."""
 
     node: str
-    """Ray's identifier of the node."""
+    """Ray's identity of the node."""
     files: tuple[str, ...]
-    """Files that receive the process's output."""
+    """The files with the output of the process."""
 
 
 class Worker:
-    """The class of an actor that trains children."""
+    """The class of the actors."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
 
     def start(self, pickled: bytes, path: Sequence[str]) -> WorkerLocation:
-        """Load the pickled evaluate function and add the driver's module search path."""
+        """Prepare the process.
+
+        Args:
+            pickled: The function that trains one child, pickled.
+            path: The driver's `sys.path`, whose folders may exist here, too.
+        """
         sys.path += [folder for folder in path if folder not in sys.path]
         self._evaluate = load_evaluate(pickled, self._threads)
         node = import_ray().get_runtime_context().get_node_id()
         return WorkerLocation(node, tuple(output_files()))
 
     def work(self, pickled: bytes) -> bytes:
-        """Train one child; raise `DataError` if this node lacks its data."""
+        """Train one child or do a remote task; raise `DataError` if this node lacks the data."""
         before = {file: Path(file).stat().st_size for file in output_files()}
         outcome = attempt(self._evaluate, cloudpickle.loads(pickled))
         if outcome.failure is not None:
@@ -62,7 +67,7 @@ class Worker:
 
 
 def output_files() -> Iterator[str]:
-    """Yield the files that receive this process's standard output and errors; none if unknown."""
+    """Yield the files that standard output and errors of this process go to; none if they are unknown."""
     for number in (1, 2):
         path = Path(f"/proc/self/fd/{number}")
         with contextlib.suppress(OSError):
@@ -72,7 +77,12 @@ def output_files() -> Iterator[str]:
 
 
 def tail(files: Iterable[str], begin: Mapping[str, int] | None = None) -> str:
-    """Return the end of the text in `files`, starting at the offsets in `begin`."""
+    """Return the end of the output in `files`.
+
+    Args:
+        files: The output files.
+        begin: For each file the position from which on it is read; by default 0.
+    """
     texts: list[str] = []
     for file in files:
         text = Path(file).read_bytes()[(begin or {}).get(file, 0) :].decode(errors="backslashreplace")
