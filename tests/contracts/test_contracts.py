@@ -241,7 +241,7 @@ class Empty(InProcessExecutor):
 
 
 class Forgets(InProcessExecutor):
-    """The answers of chores."""
+    """The answers of remote tasks."""
 
     def wait(self) -> Sequence[Outcome]:
         return [replace(outcome, answer=None) for outcome in super().wait()]
@@ -294,7 +294,7 @@ class Finishes(InProcessExecutor):
         (Lets, MemoryError, "full on purpose"),
         (Twice, AssertionError, "came back twice"),
         (Empty, AssertionError, r"wait\(\) returned no outcome"),
-        (Forgets, AssertionError, "chore -1 came back with None"),
+        (Forgets, AssertionError, "remote task -1 came back with None"),
         (Renumbers, AssertionError, "an outcome of number 0, which was never submitted"),
         (Swaps, AssertionError, "came back with"),
         (OneKind, AssertionError, r"is called .*, not"),

@@ -1,8 +1,8 @@
 """Optuna's samplers as a strategy: the contract, what the study is told, and that it learns."""
 
 import copy
-import importlib.util
 import random
+import sys
 
 import numpy as np
 import pytest
@@ -192,7 +192,8 @@ def test_without_optuna_the_error_says_what_to_install(monkeypatch):
     config = RunConfig(
         space=edges(), evaluate=FunctionSettings(function=right_edges), strategy=OptunaSettings(), num_trials=4
     )
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    monkeypatch.delitem(sys.modules, "netwright.strategies.optuna")
     with pytest.raises(ConfigError, match=r"pip install 'netwright\[optuna\]'"):
         make_strategy(config)
 
