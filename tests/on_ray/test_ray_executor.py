@@ -96,9 +96,7 @@ def test_children_that_fail_in_every_way(make: Make) -> None:
     assert first["threads"] == "1"
 
 
-def test_workers_that_die_as_they_start_cost_children_attempts_and_remote_tasks_none(
-    make: Make, tmp_path: Path
-) -> None:
+def test_workers_that_die_as_they_start_cost_children_attempts_and_tasks_none(make: Make, tmp_path: Path) -> None:
     for number in range(3):
         (tmp_path / str(number)).touch()
     executor = make(DiesAsItStarts(tmp_path), workers=1)

@@ -173,7 +173,7 @@ def test_gradients_are_kept_until_the_shards_have_told_their_state(
 
 def test_shards_that_cannot_start_end_the_search(connected: str) -> None:
     with closing(RayShards(3, learning_rate=RATE, address=connected)) as shards:
-        shards._settings += (3,)  # as if the nodes had another netwright
+        shards._settings["speed"] = 3  # as if the nodes had another netwright
         with pytest.raises(
             RunError, match=r"does not start on the Ray cluster(.|\n)*unexpected keyword argument 'speed'"
         ):
