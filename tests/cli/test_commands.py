@@ -81,7 +81,7 @@ def test_a_run_from_python_says_how_it_goes_on(cli: Cli, tmp_path: Path) -> None
     for command in ("resume", "confirm"):
         result = cli(command, tmp_path / "run")
         assert result.exit_code == 2
-        assert "A run that was started from Python goes on by the same call of nw.search with the same `out`" in (
+        assert "Continue a run that was started from Python by the same call of nw.search with the same `out`" in (
             result.stderr
         )
 

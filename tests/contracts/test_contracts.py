@@ -241,7 +241,7 @@ class Empty(InProcessExecutor):
 
 
 class Forgets(InProcessExecutor):
-    """The answers of chores."""
+    """The answers of remote tasks."""
 
     def wait(self) -> Sequence[Outcome]:
         return [replace(outcome, answer=None) for outcome in super().wait()]

@@ -96,7 +96,7 @@ def test_children_that_fail_in_every_way(make: Make) -> None:
     assert first["threads"] == "1"
 
 
-def test_workers_that_die_as_they_start_cost_children_attempts_and_chores_none(make: Make, tmp_path: Path) -> None:
+def test_workers_that_die_as_they_start_cost_children_attempts_and_tasks_none(make: Make, tmp_path: Path) -> None:
     for number in range(3):
         (tmp_path / str(number)).touch()
     executor = make(DiesAsItStarts(tmp_path), workers=1)
@@ -110,7 +110,7 @@ def test_workers_that_die_as_they_start_cost_children_attempts_and_chores_none(m
     ]  # fmt: skip
 
 
-def test_chores_go_before_waiting_children_and_have_no_time_limit(make: Make) -> None:
+def test_remote_tasks_go_before_waiting_children_and_have_no_time_limit(make: Make) -> None:
     def evaluate(job: Job) -> Measurement:
         time.sleep(0.2)
         return Measurement({})
@@ -125,7 +125,7 @@ def test_chores_go_before_waiting_children_and_have_no_time_limit(make: Make) ->
     ended: list[Outcome] = []
     while len(ended) < 5:
         ended += executor.wait()
-    # The first child may have begun when the chores came.
+    # The first child may have begun when the remote tasks came.
     assert [outcome.number for outcome in ended] in ([-1, -2, 0, 1, 2], [0, -1, -2, 1, 2])
     assert [outcome.answer for outcome in ended if outcome.of_remote_task] == ["rested"] * 2
     assert all(outcome.failure is None for outcome in ended)

@@ -23,7 +23,7 @@ from netwright.execution.on_ray import cluster
 from netwright.execution.on_ray import parameter_shards as on_ray
 from netwright.execution.on_ray.cluster import import_ray, on_node
 from netwright.execution.on_ray.parameter_shards import RayShards
-from netwright.searching import run as running
+from netwright.searching import placement
 from netwright.searching.core import Step
 from netwright.searching.factory import make_core
 from netwright.searching.loop import drive
@@ -50,12 +50,12 @@ CONFIG = RunConfig(
 def ask(shards: RayShards, index: int, what: Callable[[Any], Any]) -> Any:
     import ray
 
-    return ray.get(shards._kept[index].actor.__ray_call__.remote(what))
+    return ray.get(shards._processes[index].actor.__ray_call__.remote(what))
 
 
 def homes(shards: RayShards) -> list[str]:
     """The nodes of its processes."""
-    count = range(len(shards._kept))
+    count = range(len(shards._processes))
     return [ask(shards, index, lambda self: import_ray().get_runtime_context().get_node_id()) for index in count]
 
 
@@ -165,7 +165,7 @@ def test_gradients_are_kept_until_the_shards_have_told_their_state(
                 for sent in {number, max(number - 1, 0)}:
                     each.apply(sent, gradients, [{}, {}] if number else initials)
             if number == 4:
-                import_ray().kill(shards._kept[0].actor)
+                import_ray().kill(shards._processes[0].actor)
             assert len(shards._gradients) < 3
         for one, other in zip(local.fetch(8), shards.fetch(8), strict=True):
             assert torch.equal(one["a"], other["a"])
@@ -182,17 +182,17 @@ def test_shards_that_cannot_start_end_the_search(connected: str) -> None:
 
 def test_ctrl_c_while_processes_are_started_leaves_none(connected: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(on_ray, "nodes", lambda: [*cluster.nodes(), *cluster.nodes()])  # so that there are several
-    hire = RayShards._hire
+    start = RayShards._start_process
 
     def interrupted(self: RayShards, index: int) -> None:
         if index == 1:
             raise KeyboardInterrupt
-        hire(self, index)
+        start(self, index)
 
-    monkeypatch.setattr(RayShards, "_hire", interrupted)
+    monkeypatch.setattr(RayShards, "_start_process", interrupted)
     with pytest.raises(KeyboardInterrupt), closing(RayShards(3, learning_rate=RATE, address=connected)) as shards:
         shards.fetch(0)
-    until(lambda: not processes_named("ray::Keeper"), "a process with shards is left")
+    until(lambda: not processes_named("ray::ShardActor"), "a process with shards is left")
 
 
 def test_the_command_keeps_parameters_on_the_cluster_and_goes_on_when_their_process_is_killed(
@@ -205,7 +205,7 @@ def test_the_command_keeps_parameters_on_the_cluster_and_goes_on_when_their_proc
     search = ("search", f"{recipe_file}:config", *replicas, "--trials", 16)
     assert cli(*search, "-o", local).exit_code == 0
     (tmp_path / "calls.txt").unlink()
-    until(lambda: not processes_named("ray::Keeper"), "a process of an earlier test is left")
+    until(lambda: not processes_named("ray::ShardActor"), "a process of an earlier test is left")
     made: list[RayShards] = []
     num_kept: list[int] = []
 
@@ -215,18 +215,18 @@ def test_the_command_keeps_parameters_on_the_cluster_and_goes_on_when_their_proc
 
     def kill() -> None:
         until(lambda: num_calls(tmp_path) >= 4, "no four children were begun", 60)
-        num_kept.append(len(made[0]._kept))
+        num_kept.append(len(made[0]._processes))
         os.kill(ask(made[0], 0, lambda self: os.getpid()), signal.SIGKILL)
 
     thread = threading.Thread(target=kill)
     thread.start()
     monkeypatch.setenv("TEST_SECONDS", "0.1")
-    monkeypatch.setattr(running, "RayShards", make)
+    monkeypatch.setattr(placement, "RayShards", make)
     assert cli(*search, "--executor", "ray", "--address", connected, "-o", run).exit_code == 0
     thread.join()
     (shards,) = made
     assert (num_kept, shards.num_replaced) == ([1], 1)
-    until(lambda: not processes_named("ray::Keeper"), "a process with shards is left")
+    until(lambda: not processes_named("ray::ShardActor"), "a process with shards is left")
     assert trials(run) == trials(local)
     with Store.read(run) as ours, Store.read(local) as theirs:
         assert ours.updates() == theirs.updates()

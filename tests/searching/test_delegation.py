@@ -94,7 +94,7 @@ def test_a_search_is_the_one_that_its_order_of_learning_tells(settings, seed, pi
 
 
 @pytest.mark.parametrize("slow", [False, True])
-def test_batches_are_learned_in_the_order_in_which_their_children_end_however_long_a_chore_takes(slow):
+def test_batches_are_learned_in_the_order_in_which_their_children_end_however_long_a_remote_task_takes(slow):
     core = make_core(config(count=3, batch_size=1, num_trials=60, reuse=False), None)
     tasks, jobs = [], {}
 
@@ -156,7 +156,7 @@ class Failing(VirtualExecutor):
         return [outcome]
 
 
-def test_a_lost_chore_is_done_again_three_times_at_most():
+def test_a_lost_remote_task_is_done_again_three_times_at_most():
     def searched(times):
         store = Store.in_memory({})
         drive(make_core(config(), store), Failing(LOST, times), store)
@@ -170,7 +170,7 @@ def test_a_lost_chore_is_done_again_three_times_at_most():
         searched(3)
 
 
-def test_a_chore_that_raises_ends_the_search():
+def test_a_remote_task_that_raises_ends_the_search():
     broken = Failure(FailureKind.EXCEPTION, "ValueError: broken on purpose", "traceback")
     with pytest.raises(RunError, match="cannot do its work: exception: ValueError: broken on purpose\ntraceback"):
         drive(make_core(config(), None), Failing(broken, 1), None)

@@ -63,7 +63,7 @@ class KilledError(Exception):
 
 
 class Mortal(VirtualExecutor):
-    """Dies after so many ends, those of chores among them."""
+    """Dies after so many ends, those of remote tasks among them."""
 
     def __init__(self, *arguments, dies_after=10**9, **settings):
         super().__init__(*arguments, **settings)

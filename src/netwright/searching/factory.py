@@ -29,7 +29,7 @@ def make_strategy(config: RunConfig, shards: Shards | None = None) -> Strategy:
         module = import_module(STRATEGIES[settings.name].module)
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"strategy {settings.name} needs {error.name}, not installed here: pip install 'netwright[{settings.name}]'"
+            f"strategy {settings.name} needs {error.name}, not installed here: pip install 'netwright[{error.name}]'"
         ) from None
     strategy: Strategy
     if config.replicas is None:

@@ -11,7 +11,7 @@ takes 260 MB, so the shards of a node share one.
 import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -29,12 +29,19 @@ MAX_STARTS = 3
 """Processes in a row that may die without an answer."""
 
 
+class ShardSettings(TypedDict):
+    """The optimizer's settings, as `LocalShards` takes them."""
+
+    learning_rate: float
+    accumulate: int
+
+
 class ShardActor:
     """The class of the actors: holds some of the shards, in one thread."""
 
-    def __init__(self, count: int, learning_rate: float, accumulate: int, num_applied: int, parts: bytes) -> None:
+    def __init__(self, count: int, settings: ShardSettings, num_applied: int, parts: bytes) -> None:
         torch.set_num_threads(1)
-        self._shards = LocalShards(count, learning_rate=learning_rate, accumulate=accumulate)
+        self._shards = LocalShards(count, **settings)
         self._shards.restore(num_applied, _unpacked(parts))
 
     def apply(self, number: int, gradients: bytes, initials: bytes) -> None:
@@ -79,7 +86,8 @@ class RayShards:
         self.num_replaced = 0
         """The number of processes that died and were restarted."""
         self._ray: Any = None
-        self._count, self._settings = count, (learning_rate, accumulate)
+        self._count = count
+        self._settings = ShardSettings(learning_rate=learning_rate, accumulate=accumulate)
         self._address, self._num_cpus = address, max(workers or 0, usable_cores())
         self._processes: list[ShardProcess] = []
         self._disconnect: Callable[[], None] = lambda: None
@@ -174,7 +182,7 @@ class RayShards:
         where = on_node(alive[index % len(alive)].identity, soft=True) if alive else {"num_cpus": 0}
         # Ray places an actor that requires no resource on a random node, whatever its options.
         actor = self._ray.remote(ShardActor).options(**where, memory=1)
-        process = ShardProcess(actor.remote(len(parts), *self._settings, self._num_applied, _packed(parts)))
+        process = ShardProcess(actor.remote(len(parts), self._settings, self._num_applied, _packed(parts)))
         self._processes[index] = process
         for gradient in self._gradients:
             self._send(index, process, *gradient)
