@@ -60,7 +60,7 @@ def test_killed_by_kill_9_it_goes_on_with_nothing_lost_or_learned_twice(
     assert "40 architectures sampled" not in replayed.stdout  # those beyond the limit were sampled too
     assert re.search(r"4\d architectures sampled, 20 batches learned, [\d,]+ numbers of the", replayed.stdout)
     report = (run / "report.html").read_text(encoding="utf-8")
-    assert re.search(r"Staleness, .* median \d+, 95% at most [\d.]+, highest \d+, over 20 gradients\.", report)
+    assert re.search(r"staleness \(.*\): median \d+, 95th percentile [\d.]+, maximum \d+, over 20 gradients\.", report)
 
 
 def test_the_options_become_settings_that_a_run_keeps(cli: Cli, recipe_file: Path, tmp_path: Path) -> None:
