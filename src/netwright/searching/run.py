@@ -6,7 +6,7 @@ from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from netwright.config import RunConfig, differences
+from netwright.config import RunConfig, differences, with_former_defaults
 from netwright.errors import ConfigError, DataError, StoreError
 from netwright.evaluation.factory import evaluation_of
 from netwright.evaluation.interface import DatasetInfo
@@ -51,6 +51,7 @@ def continued(config: RunConfig, folder: Path, *, num_trials: int | None) -> Run
                 raise ConfigError(
                     f"{folder} holds a run of recipe {stored['recipe']!r}, not {config.recipe!r}; choose another --out"
                 )
+            config = with_former_defaults(config, stored)
             if changed := differences(stored, config.to_json()):
                 raise ConfigError(
                     f"{folder} holds a run with other settings: {'; '.join(changed)}. Go on with "
