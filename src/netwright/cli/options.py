@@ -81,6 +81,16 @@ ExportOption = Annotated[
         help="The file, or the URL of a storage. [dim]Default: MODEL.py, MODEL.onnx, RUN/optuna.db[/]",
     ),
 ]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Begin anew; the run in the folder is renamed to FOLDER.previous.")
+]
+AcceptChangesOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-changes",
+        help="Go on although the space or your code has changed since the run began; earlier trials are marked.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print everything as one JSON document.")]
 TopOption = Annotated[int, typer.Option("--top", min=1, help="Number of architectures in the table.")]
 TensorboardOption = Annotated[

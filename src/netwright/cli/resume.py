@@ -15,6 +15,7 @@ def resume(
     gpus_per_child: options.GpusPerChildOption = None,
     data: options.DataOption = None,
     tensorboard: options.TensorboardOption = False,
+    accept_changes: options.AcceptChangesOption = False,
     top: options.TopOption = 10,
 ) -> None:
     """Continue a run with the settings that it was started with.
@@ -32,4 +33,4 @@ def resume(
     placement = placement_with(
         placement, config, workers=workers, data=data, executor=executor, address=address, gpus_per_child=gpus_per_child
     )
-    run_to_the_end(config, run, placement, top=top, tensorboard=tensorboard)
+    run_to_the_end(config, run, placement, top=top, tensorboard=tensorboard, accept_changes=accept_changes)

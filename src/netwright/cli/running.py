@@ -47,7 +47,9 @@ def placement_with(
     )
 
 
-def run_to_the_end(config: RunConfig, folder: Path, placement: Placement, *, top: int, tensorboard: bool) -> None:
+def run_to_the_end(
+    config: RunConfig, folder: Path, placement: Placement, *, top: int, tensorboard: bool, accept_changes: bool
+) -> None:
     """Start or continue the run in `folder` and print its results; `RunError` if no trial was measured."""
     complete = is_complete(config, folder)
     callbacks = [make_progress(live=None, verbose=True)]
@@ -55,7 +57,7 @@ def run_to_the_end(config: RunConfig, folder: Path, placement: Placement, *, top
         callbacks.append(curves := Curves(folder))
         typer.echo(f"live curves: tensorboard --logdir {curves.folder}", err=True)
     with Callbacks(*callbacks) as callback:
-        results = run_search(config, folder, placement, callback)
+        results = run_search(config, folder, placement, callback, accept_changes=accept_changes)
     print_end(results, top, folder)
     if not results.top(1):
         reason = next((trial.error.splitlines()[0] for trial in results.trials if trial.error), "")

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import typer
+
 from netwright.cli import options
 from netwright.cli.app import app, reporting
 from netwright.config import RunConfig, strategy_settings
@@ -39,6 +41,8 @@ def search(
     accumulate: options.AccumulateOption = None,
     max_staleness: options.MaxStalenessOption = None,
     settings: options.SettingsOption = None,
+    overwrite: options.OverwriteOption = False,
+    accept_changes: options.AcceptChangesOption = False,
     top: options.TopOption = 10,
 ) -> None:
     """Search for architectures, or continue a search.
@@ -54,7 +58,7 @@ def search(
     """
     from netwright.cli.running import placement_with, run_to_the_end
     from netwright.searching.placement import Placement
-    from netwright.searching.run import continued
+    from netwright.searching.run import continued, set_aside
 
     data = data.resolve() if data else None
     config = _configured(recipe, data, seed, strategy, max_parameters=max_parameters, max_multiply_adds=max_flops)
@@ -70,8 +74,10 @@ def search(
         print_estimates(config if trials is None else config.changed(num_trials=trials), placement)
         return
     folder = out or Path("runs") / f"{recipe.rpartition(':')[2]}-{config.strategy.name}-seed{seed}"
+    if overwrite and (previous := set_aside(folder)) is not None:
+        typer.echo(f"the earlier run is now in {previous}", err=True)
     config = continued(config, folder, num_trials=trials)
-    run_to_the_end(config, folder, placement, top=top, tensorboard=tensorboard)
+    run_to_the_end(config, folder, placement, top=top, tensorboard=tensorboard, accept_changes=accept_changes)
 
 
 def _configured(recipe: str, data: Path | None, seed: int, strategy: str | None, **limits: int | None) -> RunConfig:

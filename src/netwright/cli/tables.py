@@ -93,6 +93,7 @@ def _print_notes(console: Console, results: Results, metric: str, folder: object
         )
     notes += _mishaps(results)
     notes += [f"data: {note}" for note in results.data_notes]
+    notes += [f"changed: {change.in_words}" for change in results.changes]
     for note in notes:
         console.print(note, style="dim", highlight=False, soft_wrap=True, markup=False)
 

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from netwright.trials import LARGEST_REWARD, Trial, TrialState
+from netwright.trials import LARGEST_REWARD, Trial, TrialState, Update
 
 LEAST_RELATIVE_DISTANCE = 1e-6
 """The smallest distance to the lowest reward, relative to it; rewards of float32 differ by 6e-8 of their value."""
@@ -79,6 +79,16 @@ def valued(trials: Iterable[Trial], metrics: Mapping[str, float]) -> list[Trial]
     return [
         replace(trial, reward=metrics.get(METRIC[trial.state])) if _lacks_reward(trial) else trial for trial in trials
     ]
+
+
+def learned(trials: Sequence[Trial], updates: Iterable[Update], batch_size: int) -> Sequence[Trial]:
+    """Return stored trials with the rewards that their failed and rejected ones were learned with."""
+    shown = list(trials)
+    for update in updates:
+        if not update.metrics.keys().isdisjoint(METRIC.values()):
+            batch = slice(update.batch * batch_size, (update.batch + 1) * batch_size)
+            shown[batch] = valued(shown[batch], update.metrics)
+    return shown
 
 
 def _lacks_reward(trial: Trial) -> bool:

@@ -19,8 +19,10 @@ from typing import Any, Self
 
 import filelock
 
+from netwright.architectures.values import JsonObject
 from netwright.errors import StoreError, disk_failure
 from netwright.files import locked
+from netwright.searching.accepted_changes import AcceptedChange, marked
 from netwright.searching.stored_trials import row_of, trial_of
 from netwright.spaces.programs import Space
 from netwright.trials import Outcome, StrategyState, Trial, Update
@@ -195,7 +197,7 @@ class Store:
         """Write changed trials, new updates, the strategy's state, and when jobs ran, in one transaction."""
         with self._transaction() as cursor:
             _write_times(cursor, ended)
-            cursor.executemany("REPLACE INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(row_of, trials))
+            _write_trials(cursor, trials)
             cursor.executemany(
                 "INSERT INTO updates VALUES (?, ?)",
                 [(each.round, json.dumps(dict(each.metrics))) for each in updates],
@@ -225,19 +227,49 @@ class Store:
         with self._transaction() as cursor:
             cursor.execute("REPLACE INTO documents VALUES (?, ?)", (name, json.dumps(value)))
 
+    def accept(self, identity: JsonObject, accepted: AcceptedChange, trials: Iterable[Trial], *, relearn: bool) -> None:
+        """Write, in one transaction, that a change of the space or of the code was accepted.
+
+        Args:
+            identity: The new identity.
+            accepted: The change.
+            trials: The trials whose states change with it.
+            relearn: Whether the strategy's state is removed, so that everything is learned again.
+        """
+        changes = [each.to_json() for each in (*self.accepted_changes(), accepted)]
+        with self._transaction() as cursor:
+            for name, value in (("identity", identity), ("accepted_changes", changes)):
+                cursor.execute("REPLACE INTO documents VALUES (?, ?)", (name, json.dumps(value)))
+            _write_trials(cursor, trials)
+            if relearn:
+                cursor.execute("DELETE FROM strategy")
+
     def document(self, name: str) -> Any:
         """Return one of the documents that describe the run."""
-        rows = self._rows("SELECT value FROM documents WHERE name = ?", (name,))
-        if not rows:
+        found = self.find_document(name)
+        if found is None:
             raise StoreError(f"{self.folder} lacks its {name}: the run was never completely created; remove the folder")
+        return found
+
+    def find_document(self, name: str) -> Any:
+        """Return a document; None in a run that an older netwright began without it."""
+        rows = self._rows("SELECT value FROM documents WHERE name = ?", (name,))
         with self.understood():
-            return json.loads(rows[0]["value"])
+            return json.loads(rows[0]["value"]) if rows else None
+
+    def accepted_changes(self) -> list[AcceptedChange]:
+        """Return the changes of the space or of the code that were accepted, in order."""
+        document = self.find_document("accepted_changes")
+        with self.understood():
+            return [AcceptedChange.from_json(each) for each in document or ()]
 
     def trials(self, space: Space | None = None) -> list[Trial]:
         """Every trial by number; architectures are values of `space` where it is given, else JSON."""
         rows = self._rows("SELECT * FROM trials ORDER BY number")
         with self.understood():
-            return [trial_of(row, space, self.understood) for row in rows]
+            trials = [trial_of(row, space, self.understood) for row in rows]
+        accepted = self.accepted_changes()
+        return marked(trials, accepted) if accepted else trials
 
     def updates(self) -> list[Update]:
         """Return the record of each learned batch, in order."""
@@ -351,6 +383,10 @@ def _corrupted(folder: Path | None, reason: str) -> StoreError:
 
 def _file(folder: Path | None) -> str:
     return str(folder / FILE_NAME) if folder else "the store in memory"
+
+
+def _write_trials(cursor: sqlite3.Cursor, trials: Iterable[Trial]) -> None:
+    cursor.executemany("REPLACE INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(row_of, trials))
 
 
 def _write_times(cursor: sqlite3.Cursor, ended: Iterable[Outcome]) -> None:
