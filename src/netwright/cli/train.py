@@ -53,7 +53,6 @@ def train(
         netwright train nas-cell --task ptb --size 25M
         netwright train nas-cell --task ptb --like lstm-small --grid none
     """
-    from netwright.cli.running import check_address
     from netwright.cli.stages import Stages
     from netwright.evaluation.factory import evaluation_of
     from netwright.final_training.pipeline import finish, found_in
@@ -64,11 +63,7 @@ def train(
     config, placement, default_target = (
         _of_run(run, task, trust_code=trust_code) if run else _of_task(source, task, data)
     )
-    check_address(placement, address, "train", source)
-    if address is not None and not placement.on_cluster:
-        raise ConfigError(
-            f"--address is for a run that was searched on a Ray cluster, and {source} was not; leave it out"
-        )
+    placement = _on_cluster(placement, source, address)
     config = _sized(config, source, size, hidden, like)
     given = {"top": top, "epochs": epochs, "schedule": schedule, "label_smoothing": label_smoothing, "seed": seed}
     config, final = _assigned(config, given, settings or [])
@@ -76,7 +71,6 @@ def train(
     placement = replace(
         placement,
         workers=workers or placement.workers,
-        address=address or placement.address,
         data=data.resolve() if data else placement.data,
         verify=verify and placement.verify,
     )
@@ -125,6 +119,16 @@ def _of_task(source: str, task: str | None, data: Path | None) -> tuple[RunConfi
         raise ConfigError(f"{source} does not say what to train on; add --task cifar10 or --task ptb, for example")
     config = config_for(task, data)
     return config, Placement(default_workers(config)), Path("models") / Path(source).stem
+
+
+def _on_cluster(placement: "Placement", source: str, address: str | None) -> "Placement":
+    """`placement` with the given address of a Ray cluster; `ConfigError` if it does not fit the placement."""
+    from netwright.cli.running import check_address
+
+    check_address(placement, address, "train", source)
+    if address is not None and not placement.on_cluster:
+        raise ConfigError(f"--address is for a run that was searched on Ray, and {source} was not; leave it out")
+    return replace(placement, address=address)
 
 
 def _sized(config: RunConfig, source: str, size: str | None, hidden: int | None, like: str | None) -> RunConfig:
