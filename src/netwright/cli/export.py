@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from netwright.cli import options
-from netwright.cli.app import app, reporting
+from netwright.cli.app import app, print_note, reporting
 from netwright.errors import ConfigError
 
 FormOption = Annotated[
@@ -24,7 +24,12 @@ FormOption = Annotated[
 
 @app.command()
 @reporting
-def export(model: options.ModelArgument, form: FormOption, target: options.ExportOption = None) -> None:
+def export(
+    model: options.ModelArgument,
+    form: FormOption,
+    target: options.ExportOption = None,
+    trust_code: options.TrustCodeOption = False,
+) -> None:
     """Write a trained network, or a whole run, in a form that works without netwright.
 
     Examples:
@@ -35,7 +40,8 @@ def export(model: options.ModelArgument, form: FormOption, target: options.Expor
     console = Console(soft_wrap=True)
     named = model if model.name not in ("", "..") else model.resolve()  # "." has no name of its own
     if form == "optuna":
-        console.print(_mirrored(model, target or f"sqlite:///{model / 'optuna.db'}"), highlight=False, markup=False)
+        storage_url = target or f"sqlite:///{model / 'optuna.db'}"
+        console.print(_mirrored(model, storage_url, trust_code=trust_code), highlight=False, markup=False)
     elif form == "code":
         from netwright.models.export_code import export_code
 
@@ -54,10 +60,10 @@ def export(model: options.ModelArgument, form: FormOption, target: options.Expor
         console.print(f"{path}: uint8 images in, logits out", highlight=False, markup=False)
 
 
-def _mirrored(run: Path, storage_url: str) -> str:
+def _mirrored(run: Path, storage_url: str, *, trust_code: bool) -> str:
     if importlib.util.find_spec("optuna") is None:
         raise ConfigError("--to optuna needs Optuna, not installed here: pip install 'netwright[optuna]'")
     from netwright.integrations.optuna.mirroring import mirror
 
-    num_new = mirror(run, storage_url)
+    num_new = mirror(run, storage_url, trust_code=trust_code, on_note=print_note)
     return f"{num_new} new trials in the study {run.resolve().name}. To look at it: optuna-dashboard {storage_url}"

@@ -93,6 +93,14 @@ AcceptChangesOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print everything as one JSON document.")]
 TopOption = Annotated[int, typer.Option("--top", min=1, help="Number of architectures in the table.")]
+TrustCodeOption = Annotated[
+    bool,
+    typer.Option(
+        "--trust-code",
+        help="Run the Python file that the run names as its recipe, although no command of yours has named this file "
+        "with its present content. [dim]NETWRIGHT_TRUST_CODE=1 does so for every command.[/]",
+    ),
+]
 TensorboardOption = Annotated[
     bool, typer.Option("--tensorboard", help="Write live curves for TensorBoard into RUN/tensorboard.")
 ]

@@ -65,8 +65,8 @@ def search(
     config = with_replicas(config, replicas, batch, servers=servers, accumulate=accumulate, max_staleness=max_staleness)
     config = config.with_settings(settings or [])
     placement = placement_with(
-        Placement(verify=verify), config, workers=workers, data=data, executor=executor, address=address,
-        gpus_per_child=gpus_per_child,
+        Placement(verify=verify), config, command=("search", recipe), workers=workers, data=data, executor=executor,
+        address=address, gpus_per_child=gpus_per_child,
     )  # fmt: skip
     if estimate:
         from netwright.cli.estimate import print_estimates

@@ -25,16 +25,25 @@ from netwright.searching.placement import Placement, check_room, make_executor, 
 from netwright.searching.provenance import provenance
 from netwright.searching.results import Results
 from netwright.searching.store import Store, exists
-from netwright.spaces.references import load_file
+from netwright.spaces.references import check_function, load_stored_recipe
 
 
-def read_config(folder: Path) -> tuple[RunConfig, Placement]:
-    """Read the settings of a stored run; a recipe of the user's own is loaded from its file."""
+def read_config(folder: Path, *, trust_code: bool = False) -> tuple[RunConfig, Placement]:
+    """Read the settings of a stored run, for which the file of a recipe FILE.py:FUNCTION is executed.
+
+    Args:
+        folder: The run's folder.
+        trust_code: Whether the user trusts this file. Without, it must be in the user's trust list.
+
+    Raises:
+        ConfigError: The file is not trusted or cannot be loaded.
+    """
     with Store.read(folder) as store, store.understood():
         config, placement = store.document("config"), Placement.from_json(store.document("place"))
-        path, _, function = config["recipe"].rpartition(":")
-    if path.endswith(".py") and function:
-        load_file(Path(path))
+        recipe, evaluate = str(config["recipe"]), dict(config["evaluate"])
+    module = load_stored_recipe(recipe, trust_code=trust_code)
+    if "function" in evaluate:
+        check_function(evaluate["function"], module)
     return RunConfig.from_json(config), placement
 
 
