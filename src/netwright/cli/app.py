@@ -9,11 +9,11 @@ from importlib.metadata import version
 from typing import Annotated, ParamSpec
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from netwright.errors import NetwrightError
 from netwright.execution.signals import interruptible
+from netwright.terminal import Terminal
 
 Arguments = ParamSpec("Arguments")
 
@@ -44,13 +44,13 @@ def reporting(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
             with interruptible():
                 command(*args, **kwargs)
         except NetwrightError as error:
-            Console(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
+            Terminal(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt as interruption:
             folder = (kwargs.get("run") or kwargs.get("out")) if command.__name__ in ("search", "resume") else None
             hint = f": netwright resume {folder}" if folder else " by the same command"
             text = str(interruption) or f"Every finished trial is kept; go on{hint}"
-            Console(stderr=True, soft_wrap=True).print(f"\nInterrupted. {text}", highlight=False, markup=False)
+            Terminal(stderr=True, soft_wrap=True).print(f"\nInterrupted. {text}", highlight=False, markup=False)
             raise typer.Exit(130) from None
 
     return reported

@@ -4,13 +4,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 from netwright.architectures.families import Architecture, equations_of
 from netwright.cli import options
 from netwright.cli.app import app, reporting
 from netwright.drawing.any import drawable
 from netwright.errors import ConfigError, RunError, unknown
+from netwright.terminal import Terminal
 
 SUFFIXES = (".svg", ".png", ".tex")
 
@@ -40,7 +39,7 @@ def draw(what: options.DrawArgument, out: options.PictureOption = None, trial: o
     subject = _subject(what, trial)
     file = out or subject.file
     write_whole(file, _content(subject, file))
-    print_line = Console(soft_wrap=True).print
+    print_line = Terminal(soft_wrap=True).print
     print_line(f"{subject.title}: {file}", highlight=False, markup=False)
     if equations := equations_of(subject.architecture, "text"):
         print_line(equations, highlight=False, markup=False)

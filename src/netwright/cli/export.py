@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from netwright.cli import options
 from netwright.cli.app import app, reporting
 from netwright.errors import ConfigError
+from netwright.terminal import Terminal
 
 FormOption = Annotated[
     Literal["code", "onnx", "optuna"],
@@ -32,7 +32,7 @@ def export(model: options.ModelArgument, form: FormOption, target: options.Expor
         python digits.py photograph.png
         netwright export runs/digits-reinforce-seed0 --to optuna -o sqlite:///studies.db
     """
-    console = Console(soft_wrap=True)
+    console = Terminal(soft_wrap=True)
     named = model if model.name not in ("", "..") else model.resolve()  # "." has no name of its own
     if form == "optuna":
         console.print(_mirrored(model, target or f"sqlite:///{model / 'optuna.db'}"), highlight=False, markup=False)

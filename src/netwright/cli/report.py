@@ -1,9 +1,8 @@
 """`netwright report`."""
 
-from rich.console import Console
-
 from netwright.cli import options
 from netwright.cli.app import app, reporting
+from netwright.terminal import Terminal
 
 
 @app.command()
@@ -19,4 +18,4 @@ def report(run: options.RunArgument, out: options.ReportOption = None) -> None:
     """
     from netwright.report.page import write_report
 
-    Console(soft_wrap=True).print(f"Report: {write_report(run, out)}", highlight=False, markup=False)
+    Terminal(soft_wrap=True).print(f"Report: {write_report(run, out)}", highlight=False, markup=False)
