@@ -22,6 +22,8 @@ from netwright.errors import ConfigError, StoreError, disk_failure
 LOCK_NAME = "run.lock"
 LARGEST_JSON = 64 << 20
 """Bytes of a JSON file that is read. The record of a run of 100,000 trials has 6 MB."""
+LARGEST_WEIGHTS = 8 << 30
+"""Bytes of a file with weights, or with a checkpoint, which has up to three numbers for each weight."""
 KINDS = {
     stat.S_IFLNK: "a symbolic link",
     stat.S_IFIFO: "a named pipe",

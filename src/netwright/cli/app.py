@@ -4,21 +4,50 @@ Modules that bring torch are imported inside the commands, so `--help` and a mis
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Annotated, ParamSpec
 
 import typer
 from rich.markup import escape
+from typer.core import TyperGroup
 
-from netwright.errors import NetwrightError
+from netwright.errors import NetwrightError, printable
 from netwright.execution.signals import interruptible
 from netwright.terminal import Terminal
 
 Arguments = ParamSpec("Arguments")
 
+
+class Commands(TyperGroup):
+    """The commands. An error in their usage quotes arguments, such as file names, with control characters escaped."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Parse what stands before the command."""
+        with _printable_usage():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
+        """Parse the command's arguments and run it."""
+        with _printable_usage():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _printable_usage() -> Iterator[None]:
+    """Escape control characters in an error of typer, whose class is not public."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(message := getattr(error, "message", None), str):
+            error.message = printable(message)  # type: ignore[attr-defined]
+        raise
+
+
 app = typer.Typer(
     name="netwright",
+    cls=Commands,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,

@@ -9,6 +9,7 @@ from netwright.cli import options
 from netwright.cli.app import app, reporting
 from netwright.drawing.any import drawable
 from netwright.errors import ConfigError, RunError, unknown
+from netwright.files import LARGEST_JSON, read_whole, write_whole
 from netwright.terminal import Terminal
 
 SUFFIXES = (".svg", ".png", ".tex")
@@ -34,8 +35,6 @@ def draw(what: options.DrawArgument, out: options.PictureOption = None, trial: o
         netwright draw nas-cell -o nas-cell.tex
         netwright draw runs/digits-reinforce-seed0 --trial 90
     """
-    from netwright.files import write_whole
-
     subject = _subject(what, trial)
     file = out or subject.file
     write_whole(file, _content(subject, file))
@@ -112,7 +111,7 @@ def _of_run(folder: Path, number: int | None) -> Subject:
 
 def _of_file(path: Path) -> Subject:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(read_whole(path, LARGEST_JSON))
         # The best trial of `show --json` and its like hold the architecture among other things.
         inner = document.get("architecture", document) if isinstance(document, dict) else document
         architecture = drawable(inner)

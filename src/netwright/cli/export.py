@@ -10,6 +10,7 @@ import typer
 from netwright.cli import options
 from netwright.cli.app import app, reporting
 from netwright.errors import ConfigError
+from netwright.files import check_own_file
 from netwright.terminal import Terminal
 
 FormOption = Annotated[
@@ -35,7 +36,7 @@ def export(model: options.ModelArgument, form: FormOption, target: options.Expor
     console = Terminal(soft_wrap=True)
     named = model if model.name not in ("", "..") else model.resolve()  # "." has no name of its own
     if form == "optuna":
-        console.print(_mirrored(model, target or f"sqlite:///{model / 'optuna.db'}"), highlight=False, markup=False)
+        console.print(_mirrored(model, target), highlight=False, markup=False)
     elif form == "code":
         from netwright.models.export_code import export_code
 
@@ -54,10 +55,14 @@ def export(model: options.ModelArgument, form: FormOption, target: options.Expor
         console.print(f"{path}: uint8 images in, logits out", highlight=False, markup=False)
 
 
-def _mirrored(run: Path, storage_url: str) -> str:
+def _mirrored(run: Path, storage_url: str | None) -> str:
     if importlib.util.find_spec("optuna") is None:
         raise ConfigError("--to optuna needs Optuna, not installed here: pip install 'netwright[optuna]'")
     from netwright.integrations.optuna.mirroring import mirror
 
+    if storage_url is None:
+        for suffix in ("", "-journal", "-wal", "-shm"):
+            check_own_file(run / f"optuna.db{suffix}")
+        storage_url = f"sqlite:///{run / 'optuna.db'}"
     num_new = mirror(run, storage_url)
     return f"{num_new} new trials in the study {run.resolve().name}. To look at it: optuna-dashboard {storage_url}"

@@ -7,6 +7,8 @@ from typing import Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from netwright.terminal import Terminal
+
 
 class Stages(AbstractContextManager["Stages"]):
     """A callable that shows the progress of named stages; use it in a `with`."""
