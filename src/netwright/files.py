@@ -12,8 +12,8 @@ import os
 import stat
 import tempfile
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 import filelock
 
@@ -43,7 +43,7 @@ def check_readable(path: Path, largest: int) -> None:
     _check(path, path.stat(), largest)
 
 
-def open_regular(path: Path, largest: int) -> BinaryIO:
+def open_regular(path: Path, largest: int) -> BufferedReader:
     """Open a regular file of at most `largest` bytes for reading; raise `OSError` as `check_readable` does."""
     check_readable(path, largest)  # before it is opened: opening a device can have effects
     number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)

@@ -1,5 +1,6 @@
 """A run as the Python function and the commands use it: started, continued, driven to its end, confirmed."""
 
+import os
 import time
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
@@ -71,7 +72,7 @@ def run_search(config: RunConfig, folder: Path | None, placement: Placement, cal
         placement: Where children run.
         callback: Observes the run; the caller enters and exits it.
     """
-    if folder is not None and folder.exists() and not folder.is_dir():
+    if folder is not None and os.path.exists(folder) and not os.path.isdir(folder):
         raise StoreError(f"{folder} is a file, not a folder; choose another --out")
     config.space.at(0).start()  # parameters that the space refuses are found before anything is written
     make_strategy(config)  # and so is a strategy that cannot be made

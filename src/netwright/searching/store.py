@@ -8,6 +8,7 @@ What a commit holds is there after `kill -9`; a commit that did not finish leave
 
 import json
 import math
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -92,7 +93,7 @@ class Store:
     @classmethod
     def create(cls, folder: Path, documents: Mapping[str, Any]) -> Self:
         """Create a store in `folder`, which is created if missing; JSON `documents` describe the run."""
-        if folder.exists() and not folder.is_dir():
+        if os.path.exists(folder) and not os.path.isdir(folder):
             raise StoreError(f"{folder} is a file, not a folder; choose another --out")
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -170,7 +171,8 @@ class Store:
                     f"{path} was written by a newer netwright (store format {found}, this one reads up to {FORMAT}); "
                     "upgrade netwright to continue it. The file was not touched"
                 )
-            check_schema(self._connection, path)
+            with self.understood():
+                check_schema(self._connection, path)
             refused.pop_all()
 
     def _check_structure(self) -> None:
@@ -324,13 +326,13 @@ class Store:
 
 def exists(folder: Path) -> bool:
     """Return whether `folder` holds a run."""
-    return (folder / FILE_NAME).is_file()
+    return os.path.isfile(folder / FILE_NAME)  # Path.is_file raises for a folder that may not be read
 
 
 def _require(folder: Path) -> None:
     check_files(folder / FILE_NAME)
     if not exists(folder):
-        what = "is a file, not a run folder" if folder.is_file() else "holds no run"
+        what = "is a file, not a run folder" if os.path.isfile(folder) else "holds no run"
         raise StoreError(f"{folder} {what}; expected a folder with {FILE_NAME}, as `netwright search` makes it")
 
 

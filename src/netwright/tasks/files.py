@@ -12,6 +12,16 @@ MEMORY_PER_BYTE = 32
 """Bytes of memory for each byte of text: token numbers of 8 bytes, words and their counts, intermediate copies."""
 
 
+def check_there(path: Path, expected: str) -> None:
+    """Check that a user's data is there; `DataError` with what is `expected` if it is missing or may not be reached."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        raise DataError(f"the data {path} does not exist; {expected}") from None
+    except OSError as error:
+        raise DataError(f"the data {path} cannot be reached: {error.strerror}; {expected}") from None
+
+
 def read_text(path: Path) -> str:
     """Return the text of the UTF-8 file at `path`; see `read_bytes` and `decoded`."""
     return decoded(path, read_bytes(path))

@@ -112,14 +112,22 @@ def read_folder(root: Path) -> RawDataset:
 
 def _folders(parent: Path) -> list[Path]:
     """Return the sub-folders sorted by name, without hidden ones and those of programs, such as __pycache__."""
-    return sorted(path for path in parent.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
+    return [path for path in _entries(parent) if path.is_dir() and not path.name.startswith((".", "__"))]
+
+
+def _entries(folder: Path) -> list[Path]:
+    """Return what is in a folder, sorted by name; raise `DataError` if it may not be read."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read: {error.strerror}; change its permissions, or move it away") from None
 
 
 def _headers(folders: Sequence[Path], class_names: Sequence[str], skipped: SkippedFiles) -> Iterator[_File]:
     for folder in folders:
         if folder.name not in class_names:
             raise DataError(f"{folder} is no class of the training images; expected {', '.join(class_names)}")
-        for path in sorted(folder.iterdir()):
+        for path in _entries(folder):
             if path.suffix.lower() not in FORMATS or path.is_dir():
                 skipped.foreign(path)
                 continue
