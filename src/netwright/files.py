@@ -34,11 +34,36 @@ KINDS = {
 }
 
 
+class UnusableFileError(OSError):
+    """A file that is not read, since it is no regular file or too large; `strerror` says what it is."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
+def is_file(path: Path) -> bool:
+    """Return whether `path` leads to a regular file; False where `Path.is_file` raises, since it may not be reached."""
+    return stat.S_ISREG(_mode(path))
+
+
+def is_no_folder(path: Path) -> bool:
+    """Return whether something other than a folder is there; False if it may not be reached."""
+    mode = _mode(path)
+    return mode != 0 and not stat.S_ISDIR(mode)
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return 0
+
+
 def check_readable(path: Path, largest: int) -> None:
     """Check that `path` leads to a regular file of at most `largest` bytes, without opening it.
 
     Raises:
-        OSError: Anything else is there, or nothing; `strerror` says what, and what is expected.
+        OSError: Anything else is there, or nothing; `strerror` says what.
     """
     _check(path, path.stat(), largest)
 
@@ -66,9 +91,7 @@ def read_whole(path: Path, largest: int) -> bytes:
 
 def _check(path: Path, about: os.stat_result, largest: int) -> None:
     if not stat.S_ISREG(about.st_mode):
-        reason = f"it is {_kind(about)}; expected a regular file"
-        number = errno.EISDIR if stat.S_ISDIR(about.st_mode) else errno.EINVAL
-        raise OSError(number, reason, str(path))
+        raise UnusableFileError(errno.EINVAL, f"it is {_kind(about)}, not a regular file", str(path))
     if about.st_size > largest:
         raise _too_large(path, about.st_size, largest)
 
@@ -77,8 +100,8 @@ def _kind(about: os.stat_result) -> str:
     return KINDS.get(stat.S_IFMT(about.st_mode), "no regular file")
 
 
-def _too_large(path: Path, size: int, largest: int) -> OSError:
-    return OSError(errno.EFBIG, f"it has {size:,} bytes; expected at most {largest:,}", str(path))
+def _too_large(path: Path, size: int, largest: int) -> UnusableFileError:
+    return UnusableFileError(errno.EFBIG, f"it has {size:,} bytes, more than {largest:,}", str(path))
 
 
 def obstacle(path: Path) -> str | None:

@@ -116,7 +116,9 @@ def _of_file(path: Path) -> Subject:
         inner = document.get("architecture", document) if isinstance(document, dict) else document
         architecture = drawable(inner)
     except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+        raise ConfigError(
+            f"cannot read {path}: {error.strerror}; expected a file with what `netwright show RUN --json` lists"
+        ) from None
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not JSON ({error}); expected what `netwright show RUN --json` lists") from None
     if architecture is None:

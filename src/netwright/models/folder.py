@@ -260,7 +260,9 @@ def content_of(path: Path) -> bytes:
     except FileNotFoundError:
         raise _damaged(path, "it is missing", f"one of {DESCRIPTION}, {ARCHITECTURE} and {WEIGHTS}") from None
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}; check the permissions and the disk") from None
+        raise DataError(
+            f"{path} cannot be read: {error.strerror}; expected a file of `netwright train`; check it and the disk"
+        ) from None
 
 
 def _damaged(path: Path, problem: str, expected: str) -> DataError:

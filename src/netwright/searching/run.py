@@ -1,6 +1,5 @@
 """A run as the Python function and the commands use it: started, continued, driven to its end, confirmed."""
 
-import os
 import time
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
@@ -12,6 +11,7 @@ from netwright.errors import ConfigError, DataError, StoreError
 from netwright.evaluation.factory import evaluation_of
 from netwright.evaluation.interface import DatasetInfo
 from netwright.execution.interface import Executor
+from netwright.files import is_no_folder
 from netwright.searching.callbacks import Callback
 from netwright.searching.confirmation import best_trials, confirm, trials_numbered
 from netwright.searching.core import SearchCore
@@ -72,7 +72,7 @@ def run_search(config: RunConfig, folder: Path | None, placement: Placement, cal
         placement: Where children run.
         callback: Observes the run; the caller enters and exits it.
     """
-    if folder is not None and os.path.exists(folder) and not os.path.isdir(folder):
+    if folder is not None and is_no_folder(folder):
         raise StoreError(f"{folder} is a file, not a folder; choose another --out")
     config.space.at(0).start()  # parameters that the space refuses are found before anything is written
     make_strategy(config)  # and so is a strategy that cannot be made

@@ -8,7 +8,6 @@ What a commit holds is there after `kill -9`; a commit that did not finish leave
 
 import json
 import math
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -22,7 +21,7 @@ import filelock
 
 from netwright.architectures.values import to_json
 from netwright.errors import StoreError
-from netwright.files import locked
+from netwright.files import is_file, is_no_folder, locked
 from netwright.searching.store_file import FILE_NAME as FILE_NAME
 from netwright.searching.store_file import check_files, check_schema, corrupted, explained, in_time, limited
 from netwright.spaces.decisions import actions_from_json
@@ -93,7 +92,7 @@ class Store:
     @classmethod
     def create(cls, folder: Path, documents: Mapping[str, Any]) -> Self:
         """Create a store in `folder`, which is created if missing; JSON `documents` describe the run."""
-        if os.path.exists(folder) and not os.path.isdir(folder):
+        if is_no_folder(folder):
             raise StoreError(f"{folder} is a file, not a folder; choose another --out")
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -326,13 +325,13 @@ class Store:
 
 def exists(folder: Path) -> bool:
     """Return whether `folder` holds a run."""
-    return os.path.isfile(folder / FILE_NAME)  # Path.is_file raises for a folder that may not be read
+    return is_file(folder / FILE_NAME)
 
 
 def _require(folder: Path) -> None:
     check_files(folder / FILE_NAME)
     if not exists(folder):
-        what = "is a file, not a run folder" if os.path.isfile(folder) else "holds no run"
+        what = "is a file, not a run folder" if is_no_folder(folder) else "holds no run"
         raise StoreError(f"{folder} {what}; expected a folder with {FILE_NAME}, as `netwright search` makes it")
 
 

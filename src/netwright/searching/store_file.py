@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from netwright.errors import StoreError, disk_failure
-from netwright.files import check_own_file
+from netwright.files import check_own_file, is_file
 
 FILE_NAME = "run.sqlite"
 SIDE_FILES = ("", "-wal", "-shm", "-journal", ".new", ".new-wal", ".new-shm", ".new-journal")
@@ -46,14 +46,14 @@ def check_files(path: Path) -> None:
     files = [path.with_name(path.name + suffix) for suffix in SIDE_FILES]
     for file in files:
         check_own_file(file)
-    size = sum(file.stat().st_size for file in files if os.path.exists(file))
+    size = sum(file.stat().st_size for file in files if is_file(file))
     if size > LARGEST_STORE:
         raise StoreError(
             f"{path} has {size:,} bytes with its side files; expected at most {LARGEST_STORE:,}, since it is read into "
             "memory; choose another folder"
         )
     journal = files[SIDE_FILES.index("-journal")]
-    if os.path.exists(journal) and _names_another_file(journal):
+    if is_file(journal) and _names_another_file(journal):
         raise StoreError(f"{journal} names another file to be deleted; expected the journal of one store; remove it")
 
 
