@@ -31,6 +31,7 @@ from oracles.refusals import Cli, one_line, refused
 OLDER = Path(__file__).parents[1] / "fixtures" / "older"
 KEPT = b"the user's own file\n"
 ATTACK = "\x1b]52;c;cm0gLXJmIH4=\x07\x1b[2J\x9b31m\u202e\r\x7f"
+CONTROLS = set("\x1b\x07\x9b\u202e\r\x7f")
 SECONDS = 15
 
 
@@ -353,7 +354,7 @@ def test_files_have_a_largest_size(tmp_path: Path) -> None:
 
 def assert_harmless(*texts: str) -> None:
     for text in texts:
-        assert printable(text) == text
+        assert not set(text) & CONTROLS
 
 
 def test_control_characters_are_escaped() -> None:
@@ -424,7 +425,7 @@ def test_a_table_in_a_terminal_is_harmless(capsys: pytest.CaptureFixture[str], m
     terminal.print(ATTACK, f"[bold]{ATTACK}[/]")
     printed = capsys.readouterr().out
     assert "[red]x[/red]\\n:smile:" in printed
-    assert not any(each in printed for each in ("\x1b]", "\x1b[2J", "\x07", "\x9b", "\u202e", "\r", "\x7f"))
+    assert not any(each in printed for each in ("\x1b]", "\x1b[2J", *(CONTROLS - {"\x1b"})))
 
 
 def test_warnings_of_a_search_from_python_are_harmless() -> None:

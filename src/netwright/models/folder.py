@@ -261,7 +261,8 @@ def content_of(path: Path) -> bytes:
         raise _damaged(path, "it is missing", f"one of {DESCRIPTION}, {ARCHITECTURE} and {WEIGHTS}") from None
     except OSError as error:
         raise DataError(
-            f"{path} cannot be read: {error.strerror}; expected a file of `netwright train`; check it and the disk"
+            f"{path} cannot be read: {error.strerror}; expected a file of `netwright train`; check its "
+            "permissions and the disk"
         ) from None
 
 
