@@ -85,6 +85,11 @@ def reporting(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
     return reported
 
 
+def print_note(note: str) -> None:
+    """Print a sentence beside the output of a command, on standard error."""
+    Terminal(stderr=True, soft_wrap=True).print(note, highlight=False, markup=False)
+
+
 @app.callback(invoke_without_command=True)
 def netwright(
     show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,

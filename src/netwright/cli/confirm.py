@@ -16,6 +16,7 @@ def confirm(
     address: options.AddressOption = None,
     gpus_per_child: options.GpusPerChildOption = None,
     data: options.DataOption = None,
+    trust_code: options.TrustCodeOption = False,
 ) -> None:
     """Retrain the best architectures with fresh seeds on the same split.
 
@@ -30,9 +31,16 @@ def confirm(
     from netwright.searching.progress import make_progress
     from netwright.searching.run import read_config, run_confirmation
 
-    config, placement = read_config(run)
+    config, placement = read_config(run, trust_code=trust_code)
     placement = placement_with(
-        placement, config, workers=workers, data=data, executor=executor, address=address, gpus_per_child=gpus_per_child
+        placement,
+        config,
+        command=("confirm", run),
+        workers=workers,
+        data=data,
+        executor=executor,
+        address=address,
+        gpus_per_child=gpus_per_child,
     )
     with make_progress(live=None, verbose=True) as callback:
         results = run_confirmation(

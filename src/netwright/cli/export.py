@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from netwright.cli import options
-from netwright.cli.app import app, reporting
+from netwright.cli.app import app, print_note, reporting
 from netwright.errors import ConfigError
 from netwright.files import check_own_file
 from netwright.terminal import Terminal
@@ -25,7 +25,12 @@ FormOption = Annotated[
 
 @app.command()
 @reporting
-def export(model: options.ModelArgument, form: FormOption, target: options.ExportOption = None) -> None:
+def export(
+    model: options.ModelArgument,
+    form: FormOption,
+    target: options.ExportOption = None,
+    trust_code: options.TrustCodeOption = False,
+) -> None:
     """Write a trained network, or a whole run, in a form that works without netwright.
 
     Examples:
@@ -36,7 +41,7 @@ def export(model: options.ModelArgument, form: FormOption, target: options.Expor
     console = Terminal(soft_wrap=True)
     named = model if model.name not in ("", "..") else model.resolve()  # "." has no name of its own
     if form == "optuna":
-        console.print(_mirrored(model, target), highlight=False, markup=False)
+        console.print(_mirrored(model, target, trust_code=trust_code), highlight=False, markup=False)
     elif form == "code":
         from netwright.models.export_code import export_code
 
@@ -55,7 +60,7 @@ def export(model: options.ModelArgument, form: FormOption, target: options.Expor
         console.print(f"{path}: uint8 images in, logits out", highlight=False, markup=False)
 
 
-def _mirrored(run: Path, storage_url: str | None) -> str:
+def _mirrored(run: Path, storage_url: str | None, *, trust_code: bool) -> str:
     if importlib.util.find_spec("optuna") is None:
         raise ConfigError("--to optuna needs Optuna, not installed here: pip install 'netwright[optuna]'")
     from netwright.integrations.optuna.mirroring import mirror
@@ -64,5 +69,5 @@ def _mirrored(run: Path, storage_url: str | None) -> str:
         for suffix in ("", "-journal", "-wal", "-shm"):
             check_own_file(run / f"optuna.db{suffix}")
         storage_url = f"sqlite:///{run / 'optuna.db'}"
-    num_new = mirror(run, storage_url)
+    num_new = mirror(run, storage_url, trust_code=trust_code, on_note=print_note)
     return f"{num_new} new trials in the study {run.resolve().name}. To look at it: optuna-dashboard {storage_url}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from netwright.cli.tables import print_results
 from netwright.config import RunConfig
 from netwright.drawing.any import drawable
-from netwright.errors import NetwrightError, RunError
+from netwright.errors import ConfigError, NetwrightError, RunError
 from netwright.integrations.tensorboard import Curves
 from netwright.searching.callbacks import Callbacks
 from netwright.searching.placement import Placement, default_workers
@@ -24,6 +24,7 @@ def placement_with(
     placement: Placement,
     config: RunConfig,
     *,
+    command: tuple[str, str | Path],
     workers: int | None,
     data: Path | None,
     executor: str | None,
@@ -33,9 +34,11 @@ def placement_with(
     """`placement` after the options of the command line; None stands for an option that was not given.
 
     With another executor than the stored one, workers and cluster are not taken over: they belong to the stored one.
+    `command` is that which the user typed, with its argument, for `check_address`.
     """
     if executor is not None and executor != placement.executor:
         placement = replace(placement, executor=executor, workers=None, address=None, gpus_per_child=None)
+    check_address(placement, address, *command)
     return replace(
         placement,
         workers=workers or placement.workers or (default_workers(config) if not placement.on_cluster else None),
@@ -45,7 +48,22 @@ def placement_with(
     )
 
 
-def run_to_the_end(config: RunConfig, folder: Path, placement: Placement, *, top: int, tensorboard: bool) -> None:
+def check_address(stored: Placement, given: str | None, command: str, argument: str | Path) -> None:
+    """Raise `ConfigError` if the address of a Ray cluster is in the stored placement alone.
+
+    A run may come from anyone, and who runs the cluster at an address receives the run's code and data.
+    """
+    if stored.address is not None and given is None:
+        again = shlex.join(["netwright", command, str(argument), "--address", stored.address])
+        raise ConfigError(
+            f"the run names a Ray cluster at {stored.address}, which is used only if you give its address yourself: "
+            f"{again}"
+        )
+
+
+def run_to_the_end(
+    config: RunConfig, folder: Path, placement: Placement, *, top: int, tensorboard: bool, accept_changes: bool
+) -> None:
     """Start or continue the run in `folder` and print its results; `RunError` if no trial was measured."""
     complete = is_complete(config, folder)
     callbacks = [make_progress(live=None, verbose=True)]
@@ -55,7 +73,7 @@ def run_to_the_end(config: RunConfig, folder: Path, placement: Placement, *, top
             f"live curves: tensorboard --logdir {curves.folder}", highlight=False, markup=False
         )
     with Callbacks(*callbacks) as callback:
-        results = run_search(config, folder, placement, callback)
+        results = run_search(config, folder, placement, callback, accept_changes=accept_changes)
     print_end(results, top, folder)
     if not results.top(1):
         reason = next((trial.error.splitlines()[0] for trial in results.trials if trial.error), "")

@@ -95,6 +95,7 @@ def _print_notes(console: Terminal, results: Results, metric: str, folder: objec
         )
     notes += _mishaps(results)
     notes += [f"data: {printable(note, one_line=True)}" for note in results.data_notes]
+    notes += [f"changed: {change.in_words}" for change in results.changes]
     for note in notes:
         console.print(note, style="dim", highlight=False, soft_wrap=True, markup=False)
 

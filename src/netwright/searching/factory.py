@@ -74,7 +74,7 @@ def make_core(
         space=config.space,
     )
     if store is not None:
-        core.restore(store.trials(config.space), store.learned(), store.strategy_state())
+        core.restore(store.trials(config.space), store.updates(), store.strategy_state())
     return core
 
 

@@ -19,14 +19,15 @@ from typing import Any, Self
 
 import filelock
 
-from netwright.architectures.values import to_json
+from netwright.architectures.values import JsonObject
 from netwright.errors import StoreError
 from netwright.files import is_file, is_no_folder, locked
+from netwright.searching.accepted_changes import AcceptedChange, marked
 from netwright.searching.store_file import FILE_NAME as FILE_NAME
 from netwright.searching.store_file import check_files, check_schema, corrupted, explained, in_time, limited
-from netwright.spaces.decisions import actions_from_json
+from netwright.searching.stored_trials import row_of, trial_of
 from netwright.spaces.programs import Space
-from netwright.trials import FailureKind, Outcome, Proposal, StrategyState, Trial, TrialState, Update
+from netwright.trials import Outcome, StrategyState, Trial, Update
 
 FORMAT = 1
 """Incremented when older versions cannot read the new format."""
@@ -211,7 +212,7 @@ class Store:
         """Write changed trials, new updates, the strategy's state, and when jobs ran, in one transaction."""
         with self._transaction() as cursor:
             _write_times(cursor, ended)
-            cursor.executemany("REPLACE INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(_row, trials))
+            _write_trials(cursor, trials)
             cursor.executemany(
                 "INSERT INTO updates VALUES (?, ?)",
                 [(each.round, json.dumps(dict(each.metrics))) for each in updates],
@@ -241,19 +242,49 @@ class Store:
         with self._transaction() as cursor:
             cursor.execute("REPLACE INTO documents VALUES (?, ?)", (name, json.dumps(value)))
 
+    def accept(self, identity: JsonObject, accepted: AcceptedChange, trials: Iterable[Trial], *, relearn: bool) -> None:
+        """Write, in one transaction, that a change of the space or of the code was accepted.
+
+        Args:
+            identity: The new identity.
+            accepted: The change.
+            trials: The trials whose states change with it.
+            relearn: Whether the strategy's state is removed, so that everything is learned again.
+        """
+        changes = [each.to_json() for each in (*self.accepted_changes(), accepted)]
+        with self._transaction() as cursor:
+            for name, value in (("identity", identity), ("accepted_changes", changes)):
+                cursor.execute("REPLACE INTO documents VALUES (?, ?)", (name, json.dumps(value)))
+            _write_trials(cursor, trials)
+            if relearn:
+                cursor.execute("DELETE FROM strategy")
+
     def document(self, name: str) -> Any:
         """Return one of the documents that describe the run."""
-        rows = self._rows("SELECT value FROM documents WHERE name = ?", (name,))
-        if not rows:
+        found = self.find_document(name)
+        if found is None:
             raise StoreError(f"{self.folder} lacks its {name}: the run was never completely created; remove the folder")
+        return found
+
+    def find_document(self, name: str) -> Any:
+        """Return a document; None in a run that an older netwright began without it."""
+        rows = self._rows("SELECT value FROM documents WHERE name = ?", (name,))
         with self.understood():
-            return json.loads(rows[0]["value"])
+            return json.loads(rows[0]["value"]) if rows else None
+
+    def accepted_changes(self) -> list[AcceptedChange]:
+        """Return the changes of the space or of the code that were accepted, in order."""
+        document = self.find_document("accepted_changes")
+        with self.understood():
+            return [AcceptedChange.from_json(each) for each in document or ()]
 
     def trials(self, space: Space | None = None) -> list[Trial]:
-        """Every trial by number; architectures are rebuilt by `space` where it is given, else left as JSON."""
+        """Every trial by number; architectures are values of `space` where it is given, else JSON."""
         rows = self._rows("SELECT * FROM trials ORDER BY number")
         with self.understood():
-            return [_trial(row, space) for row in rows]
+            trials = [trial_of(row, space, self.understood) for row in rows]
+        accepted = self.accepted_changes()
+        return marked(trials, accepted) if accepted else trials
 
     def updates(self) -> list[Update]:
         """Return the record of each learned batch, in order."""
@@ -263,7 +294,7 @@ class Store:
 
     def learned(self) -> list[int]:
         """The numbers of the learned batches in the order of learning; a single controller learns them in theirs."""
-        return [int(update.metrics.get("batch", update.round)) for update in self.updates()]
+        return [update.batch for update in self.updates()]
 
     def strategy_state(self) -> StrategyState | None:
         """The strategy's state at the last commit that changed it."""
@@ -343,44 +374,10 @@ def _in_memory() -> sqlite3.Connection:
     return limited(sqlite3.connect(":memory:", isolation_level=None))
 
 
-def _row(trial: Trial) -> tuple[Any, ...]:
-    proposal = trial.proposal
-    return (
-        trial.number,
-        trial.state,
-        json.dumps(dict(proposal.parameters)),
-        json.dumps(proposal.actions),
-        json.dumps(to_json(proposal.architecture)),
-        proposal.policy_version,
-        trial.reward,
-        json.dumps(dict(trial.metrics)),
-        trial.seconds,
-        trial.reused_from,
-        trial.error,
-        trial.failure_kind,
-    )
+def _write_trials(cursor: sqlite3.Cursor, trials: Iterable[Trial]) -> None:
+    cursor.executemany("REPLACE INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(row_of, trials))
 
 
 def _write_times(cursor: sqlite3.Cursor, ended: Iterable[Outcome]) -> None:
     rows = [(outcome.begun, outcome.seconds) for outcome in ended if outcome.begun is not None]
     cursor.executemany("INSERT INTO work VALUES (?, ?)", rows)
-
-
-def _trial(row: sqlite3.Row, space: Space | None) -> Trial:
-    parameters = json.loads(row["parameters"])
-    actions = actions_from_json(json.loads(row["actions"]))
-    if space is None:
-        architecture = json.loads(row["architecture"])
-    else:
-        architecture = space.with_parameters(**parameters).replay(actions).architecture
-    return Trial(
-        row["number"],
-        Proposal(parameters, actions, architecture, row["policy_version"]),
-        TrialState(row["state"]),
-        row["reward"],
-        json.loads(row["metrics"]),
-        row["seconds"],
-        row["reused_from"],
-        row["error"],
-        FailureKind(row["failure_kind"]) if row["failure_kind"] else None,
-    )
