@@ -7,7 +7,7 @@ from typing import Any
 
 from netwright.config import FunctionSettings, ReplicaSettings, RunConfig, strategy_settings
 from netwright.config.strategies import StrategySettings
-from netwright.errors import ConfigError, NetwrightError
+from netwright.errors import ConfigError, NetwrightError, printable
 from netwright.searching.placement import Placement
 from netwright.searching.progress import make_progress
 from netwright.searching.results import Results
@@ -122,7 +122,8 @@ def _run(
     failed = [trial for trial in results.trials if trial.state is TrialState.FAILED]
     if failed:
         warnings.warn(
-            f"{len(failed)} of {config.num_trials} trials failed; trial {failed[0].number}: {failed[0].error}",
+            f"{len(failed)} of {config.num_trials} trials failed; trial {failed[0].number}: "
+            + printable(failed[0].error or ""),
             stacklevel=3,
         )
     return results

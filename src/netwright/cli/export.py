@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from netwright.cli import options
 from netwright.cli.app import app, print_note, reporting
 from netwright.errors import ConfigError
+from netwright.files import check_own_file
+from netwright.terminal import Terminal
 
 FormOption = Annotated[
     Literal["code", "onnx", "optuna"],
@@ -37,11 +38,10 @@ def export(
         python digits.py photograph.png
         netwright export runs/digits-reinforce-seed0 --to optuna -o sqlite:///studies.db
     """
-    console = Console(soft_wrap=True)
+    console = Terminal(soft_wrap=True)
     named = model if model.name not in ("", "..") else model.resolve()  # "." has no name of its own
     if form == "optuna":
-        storage_url = target or f"sqlite:///{model / 'optuna.db'}"
-        console.print(_mirrored(model, storage_url, trust_code=trust_code), highlight=False, markup=False)
+        console.print(_mirrored(model, target, trust_code=trust_code), highlight=False, markup=False)
     elif form == "code":
         from netwright.models.export_code import export_code
 
@@ -60,10 +60,14 @@ def export(
         console.print(f"{path}: uint8 images in, logits out", highlight=False, markup=False)
 
 
-def _mirrored(run: Path, storage_url: str, *, trust_code: bool) -> str:
+def _mirrored(run: Path, storage_url: str | None, *, trust_code: bool) -> str:
     if importlib.util.find_spec("optuna") is None:
         raise ConfigError("--to optuna needs Optuna, not installed here: pip install 'netwright[optuna]'")
     from netwright.integrations.optuna.mirroring import mirror
 
+    if storage_url is None:
+        for suffix in ("", "-journal", "-wal", "-shm"):
+            check_own_file(run / f"optuna.db{suffix}")
+        storage_url = f"sqlite:///{run / 'optuna.db'}"
     num_new = mirror(run, storage_url, trust_code=trust_code, on_note=print_note)
     return f"{num_new} new trials in the study {run.resolve().name}. To look at it: optuna-dashboard {storage_url}"

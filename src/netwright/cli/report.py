@@ -1,9 +1,8 @@
 """`netwright report`."""
 
-from rich.console import Console
-
 from netwright.cli import options
 from netwright.cli.app import app, print_note, reporting
+from netwright.terminal import Terminal
 
 
 @app.command()
@@ -23,4 +22,4 @@ def report(
     from netwright.report.page import write_report
 
     written = write_report(run, out, trust_code=trust_code, on_note=print_note)
-    Console(soft_wrap=True).print(f"Report: {written}", highlight=False, markup=False)
+    Terminal(soft_wrap=True).print(f"Report: {written}", highlight=False, markup=False)

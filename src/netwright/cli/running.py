@@ -7,9 +7,6 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
-import typer
-from rich.console import Console
-
 from netwright.cli.tables import print_results
 from netwright.config import RunConfig
 from netwright.drawing.any import drawable
@@ -20,6 +17,7 @@ from netwright.searching.placement import Placement, default_workers
 from netwright.searching.progress import make_progress
 from netwright.searching.results import Results
 from netwright.searching.run import is_complete, run_search
+from netwright.terminal import Terminal
 
 
 def placement_with(
@@ -71,7 +69,9 @@ def run_to_the_end(
     callbacks = [make_progress(live=None, verbose=True)]
     if tensorboard:
         callbacks.append(curves := Curves(folder))
-        typer.echo(f"live curves: tensorboard --logdir {curves.folder}", err=True)
+        Terminal(stderr=True, soft_wrap=True).print(
+            f"live curves: tensorboard --logdir {curves.folder}", highlight=False, markup=False
+        )
     with Callbacks(*callbacks) as callback:
         results = run_search(config, folder, placement, callback, accept_changes=accept_changes)
     print_end(results, top, folder)
@@ -79,7 +79,7 @@ def run_to_the_end(
         reason = next((trial.error.splitlines()[0] for trial in results.trials if trial.error), "")
         raise RunError(f"no trial of {folder} was measured; trial 0: {reason}")
     if complete:
-        Console(soft_wrap=True).print(
+        Terminal(soft_wrap=True).print(
             f"This run was finished already. To extend it: netwright resume {folder} --trials {2 * config.num_trials}; "
             f"to start over: remove {folder} or choose another --out.",
             highlight=False,
@@ -91,7 +91,7 @@ def print_end(results: Results, top: int, folder: Path) -> None:
     """Print the table of a run that has ended, write its report, and print where the report is and how to draw."""
     from netwright.report.page import write_report  # plotly takes half a second to import, no need before the search
 
-    console = Console()
+    console = Terminal()
     print_results(console, results, top, folder)
     has_picture = any(drawable(trial.proposal.architecture) is not None for trial in results.top(1))
     try:

@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import typer
-
 from netwright.cli import options
-from netwright.cli.app import app, reporting
+from netwright.cli.app import app, print_note, reporting
 from netwright.config import RunConfig, strategy_settings
 from netwright.errors import ConfigError
 
@@ -75,7 +73,7 @@ def search(
         return
     folder = out or Path("runs") / f"{recipe.rpartition(':')[2]}-{config.strategy.name}-seed{seed}"
     if overwrite and (previous := set_aside(folder)) is not None:
-        typer.echo(f"the earlier run is now in {previous}", err=True)
+        print_note(f"the earlier run is now in {previous}")
     config = continued(config, folder, num_trials=trials)
     run_to_the_end(config, folder, placement, top=top, tensorboard=tensorboard, accept_changes=accept_changes)
 

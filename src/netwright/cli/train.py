@@ -4,13 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from netwright.architectures.values import JsonObject
 from netwright.cli import options
 from netwright.cli.app import app, reporting
 from netwright.config import RunConfig, assigned
 from netwright.errors import ConfigError, unknown
+from netwright.terminal import Terminal
 
 if TYPE_CHECKING:
     from netwright.architectures.families import Architecture
@@ -171,7 +170,7 @@ def _print_model(lines: list[str], folder: Path, complete: bool) -> None:
     if complete:
         lines.append(f"It was there already. To train it again, choose another --out or --seed, or remove {folder}.")
     for line in lines:
-        Console().print(line, highlight=False, markup=False, soft_wrap=True)
+        Terminal().print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _as_code(folder: Path) -> str:

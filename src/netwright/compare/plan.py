@@ -12,7 +12,7 @@ from netwright.config import STRATEGIES, RunConfig, differences, strategy_settin
 from netwright.errors import ConfigError, StoreError, unknown
 from netwright.evaluation.factory import evaluation_of
 from netwright.evaluation.interface import Evaluation
-from netwright.files import replace_whole
+from netwright.files import LARGEST_JSON, read_whole, replace_whole
 from netwright.trials import Trial
 
 FILE_NAME = "plan.json"
@@ -242,11 +242,11 @@ def keep_plan(plan: Plan, folder: Path, data: str | None) -> None:
 
 def _stored(path: Path) -> JsonObject:
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = json.loads(read_whole(path, LARGEST_JSON))
         if {*stored} != {"unit", "amount", "repeats", "max_proposals", "data", "strategies"}:
             raise ValueError(f"it holds {', '.join(stored)}")
         return dict(stored)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise StoreError(f"{path} is no plan of a comparison ({error}); choose another --out") from None
 
 

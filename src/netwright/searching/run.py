@@ -13,7 +13,7 @@ from netwright.errors import ConfigError, DataError, StoreError
 from netwright.evaluation.factory import evaluation_of
 from netwright.evaluation.interface import DatasetInfo
 from netwright.execution.interface import Executor
-from netwright.files import locked
+from netwright.files import is_no_folder, locked
 from netwright.searching.accepted_changes import accepted_change, withdrawn
 from netwright.searching.callbacks import Callback
 from netwright.searching.confirmation import best_trials, confirm, trials_numbered
@@ -123,7 +123,7 @@ def run_search(
     Raises:
         ConfigError: The space or the user's code has changed since the run began.
     """
-    if folder is not None and folder.exists() and not folder.is_dir():
+    if folder is not None and is_no_folder(folder):
         raise StoreError(f"{folder} is a file, not a folder; choose another --out")
     config.space.at(0).start()  # parameters that the space refuses are found before anything is written
     make_strategy(config)  # and so is a strategy that cannot be made

@@ -20,16 +20,17 @@ from typing import Any, Self
 import filelock
 
 from netwright.architectures.values import JsonObject
-from netwright.errors import StoreError, disk_failure
-from netwright.files import locked
+from netwright.errors import StoreError
+from netwright.files import is_file, is_no_folder, locked
 from netwright.searching.accepted_changes import AcceptedChange, marked
+from netwright.searching.store_file import FILE_NAME as FILE_NAME
+from netwright.searching.store_file import check_files, check_schema, corrupted, explained, in_time, limited
 from netwright.searching.stored_trials import row_of, trial_of
 from netwright.spaces.programs import Space
 from netwright.trials import Outcome, StrategyState, Trial, Update
 
 FORMAT = 1
 """Incremented when older versions cannot read the new format."""
-FILE_NAME = "run.sqlite"
 APPLICATION_ID = 0x6E77_7274
 """Marks the file as netwright's ("nwrt")."""
 
@@ -85,29 +86,32 @@ class Store:
     @classmethod
     def in_memory(cls, documents: Mapping[str, Any]) -> Self:
         """Return a store in memory, lost with the process."""
-        store = cls(sqlite3.connect(":memory:", isolation_level=None), None, None)
+        store = cls(_in_memory(), None, None)
         store._initialise(documents)
         return store
 
     @classmethod
     def create(cls, folder: Path, documents: Mapping[str, Any]) -> Self:
         """Create a store in `folder`, which is created if missing; JSON `documents` describe the run."""
-        if folder.exists() and not folder.is_dir():
+        if is_no_folder(folder):
             raise StoreError(f"{folder} is a file, not a folder; choose another --out")
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"cannot make the run folder {folder}: {error.strerror}; choose another --out") from None
+        check_files(folder / FILE_NAME)
         lock = locked(folder)
         try:
-            with _explained(folder):
+            with explained(folder):
                 # Made whole under another name first: a run folder holds a complete store or none.
                 unfinished = folder / (FILE_NAME + ".new")
                 unfinished.unlink(missing_ok=True)
                 with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
                     cls(connection, folder, None)._initialise(documents)
                 unfinished.replace(folder / FILE_NAME)
-                return cls(_connect(folder / FILE_NAME), folder, lock)
+                store = cls(_connect(folder / FILE_NAME), folder, lock)
+                store._write_ahead()
+                return store
         except BaseException:
             lock.release()
             raise
@@ -118,10 +122,11 @@ class Store:
         _require(folder)
         lock = locked(folder)
         try:
-            with _explained(folder):
+            with explained(folder):
                 store = cls(_connect(folder / FILE_NAME), folder, lock)
                 store._check_format()
                 store._check_structure()
+                store._write_ahead()
                 store._connection.executescript(SCHEMA_OF_TIMES)
         except BaseException:
             lock.release()
@@ -133,13 +138,13 @@ class Store:
         """Return a read-only snapshot of a run's store, also while a search writes it."""
         _require(folder)
         path = folder / FILE_NAME
-        with _explained(folder):
+        with explained(folder):
             # A finished run on a read-only disk has no side files, and SQLite could not make them there.
             side_files = path.with_name(path.name + "-wal").exists()
             uri = f"{path.resolve().as_uri()}?mode=ro{'' if side_files else '&immutable=1'}"
             # All of it at one moment, since it is read piece by piece, and the next piece may be newer.
-            with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
-                store = cls(sqlite3.connect(":memory:", isolation_level=None), folder, None)
+            with closing(limited(sqlite3.connect(uri, uri=True, isolation_level=None))) as connection:
+                store = cls(_in_memory(), folder, None)
                 connection.backup(store._connection)
             store._check_format()
         return store
@@ -166,6 +171,8 @@ class Store:
                     f"{path} was written by a newer netwright (store format {found}, this one reads up to {FORMAT}); "
                     "upgrade netwright to continue it. The file was not touched"
                 )
+            with self.understood():
+                check_schema(self._connection, path)
             refused.pop_all()
 
     def _check_structure(self) -> None:
@@ -175,9 +182,17 @@ class Store:
             self._connection.close()
             raise sqlite3.DatabaseError(found)
 
+    def _write_ahead(self) -> None:
+        with ExitStack() as refused:
+            refused.callback(self._connection.close)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            # In WAL mode NORMAL survives the death of the process at any moment; a power cut may cost the last commits.
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            refused.pop_all()
+
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Cursor]:
-        with _explained(self.folder), closing(self._connection.cursor()) as cursor:
+        with explained(self.folder), closing(self._connection.cursor()) as cursor:
             cursor.execute("BEGIN IMMEDIATE")
             try:
                 yield cursor
@@ -315,13 +330,14 @@ class Store:
         """Convert errors in decoding the stored values, damage that SQLite does not detect, to `StoreError`."""
         try:
             yield
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise _corrupted(self.folder, repr(error)) from error
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            raise corrupted(self.folder, repr(error)) from error
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
-        with self.understood(), _explained(self.folder), closing(self._connection.cursor()) as cursor:
+        with self.understood(), explained(self.folder), closing(self._connection.cursor()) as cursor:
             cursor.row_factory = sqlite3.Row
-            return cursor.execute(query, values).fetchall()
+            with in_time(self._connection):
+                return cursor.execute(query, values).fetchall()
 
     def close(self) -> None:
         """Close the file and release the writer's lock."""
@@ -340,49 +356,22 @@ class Store:
 
 def exists(folder: Path) -> bool:
     """Return whether `folder` holds a run."""
-    return (folder / FILE_NAME).is_file()
+    return is_file(folder / FILE_NAME)
 
 
 def _require(folder: Path) -> None:
+    check_files(folder / FILE_NAME)
     if not exists(folder):
-        what = "is a file, not a run folder" if folder.is_file() else "holds no run"
+        what = "is a file, not a run folder" if is_no_folder(folder) else "holds no run"
         raise StoreError(f"{folder} {what}; expected a folder with {FILE_NAME}, as `netwright search` makes it")
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    with ExitStack() as refused:
-        connection = sqlite3.connect(path, isolation_level=None)
-        refused.callback(connection.close)
-        connection.execute("PRAGMA journal_mode = WAL")
-        # In WAL mode NORMAL survives the death of the process at any moment; a power cut may cost the last commits.
-        connection.execute("PRAGMA synchronous = NORMAL")
-        refused.pop_all()
-    return connection
+    return limited(sqlite3.connect(path, isolation_level=None))
 
 
-@contextmanager
-def _explained(folder: Path | None) -> Iterator[None]:
-    """Convert SQLite's errors to netwright's."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-            raise disk_failure(folder or "the temporary files", error, "every trial finished before") from error
-        raise StoreError(f"cannot use {_file(folder)}: {error}") from error
-    except sqlite3.DatabaseError as error:
-        raise _corrupted(folder, str(error)) from error
-
-
-def _corrupted(folder: Path | None, reason: str) -> StoreError:
-    return StoreError(
-        f"{_file(folder)} is corrupted or no netwright store ({reason}); restore it from a copy, or start "
-        "the run anew in another --out. The file was not touched"
-    )
-
-
-def _file(folder: Path | None) -> str:
-    return str(folder / FILE_NAME) if folder else "the store in memory"
+def _in_memory() -> sqlite3.Connection:
+    return limited(sqlite3.connect(":memory:", isolation_level=None))
 
 
 def _write_trials(cursor: sqlite3.Cursor, trials: Iterable[Trial]) -> None:
