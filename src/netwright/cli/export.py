@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -42,8 +43,8 @@ def export(model: options.ModelArgument, form: FormOption, target: options.Expor
         name = re.sub(r"\W", "_", named.name)
         path, weights = export_code(model, Path(target) if target else named.parent / f"{name}.py")
         console.print(
-            f"{path} with its weights in {weights}: keep them together. It needs torch; python {path} IMAGE ... prints "
-            "the class of each image and needs pillow too.",
+            f"{path} with its weights in {weights}: keep them together. It needs torch; "
+            f"{shlex.join(['python', str(path)])} IMAGE ... prints the class of each image and needs pillow too.",
             highlight=False,
             markup=False,
         )
@@ -59,5 +60,5 @@ def _mirrored(run: Path, storage_url: str) -> str:
         raise ConfigError("--to optuna needs Optuna, not installed here: pip install 'netwright[optuna]'")
     from netwright.integrations.optuna.mirroring import mirror
 
-    num_new = mirror(run, storage_url)
-    return f"{num_new} new trials in the study {run.resolve().name}. To look at it: optuna-dashboard {storage_url}"
+    num_new, look = mirror(run, storage_url), shlex.join(["optuna-dashboard", storage_url])
+    return f"{num_new} new trials in the study {run.resolve().name}. To look at it: {look}"

@@ -14,6 +14,7 @@ def resume(
     address: options.AddressOption = None,
     gpus_per_child: options.GpusPerChildOption = None,
     data: options.DataOption = None,
+    accept_data: options.AcceptDataOption = False,
     tensorboard: options.TensorboardOption = False,
     top: options.TopOption = 10,
 ) -> None:
@@ -32,4 +33,4 @@ def resume(
     placement = placement_with(
         placement, config, workers=workers, data=data, executor=executor, address=address, gpus_per_child=gpus_per_child
     )
-    run_to_the_end(config, run, placement, top=top, tensorboard=tensorboard)
+    run_to_the_end(config, run, placement, top=top, tensorboard=tensorboard, accept_data=accept_data)

@@ -10,16 +10,18 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from netwright.cli.app import interruption_explained
 from netwright.cli.tables import print_results
 from netwright.config import RunConfig
 from netwright.drawing.any import drawable
-from netwright.errors import NetwrightError, RunError
+from netwright.errors import NetwrightError, RunError, command
 from netwright.integrations.tensorboard import Curves
 from netwright.searching.callbacks import Callbacks
 from netwright.searching.placement import Placement, default_workers
 from netwright.searching.progress import make_progress
 from netwright.searching.results import Results
 from netwright.searching.run import is_complete, run_search
+from netwright.searching.store import exists
 
 
 def placement_with(
@@ -47,23 +49,31 @@ def placement_with(
     )
 
 
-def run_to_the_end(config: RunConfig, folder: Path, placement: Placement, *, top: int, tensorboard: bool) -> None:
+def run_to_the_end(
+    config: RunConfig, folder: Path, placement: Placement, *, top: int, tensorboard: bool, accept_data: bool
+) -> None:
     """Start or continue the run in `folder` and print its results; `RunError` if no trial was measured."""
     complete = is_complete(config, folder)
     callbacks = [make_progress(live=None, verbose=True)]
     if tensorboard:
         callbacks.append(curves := Curves(folder))
-        typer.echo(f"live curves: tensorboard --logdir {curves.folder}", err=True)
-    with Callbacks(*callbacks) as callback:
-        results = run_search(config, folder, placement, callback)
+        typer.echo(f"live curves: {shlex.join(['tensorboard', '--logdir', str(curves.folder)])}", err=True)
+
+    def remedy() -> str:
+        if not exists(folder):
+            return "The run was not begun; the same command starts it"
+        return f"Every finished trial is kept; go on: {command('resume', folder)}"
+
+    with interruption_explained(remedy), Callbacks(*callbacks) as callback:
+        results = run_search(config, folder, placement, callback, accept_data=accept_data)
     print_end(results, top, folder)
     if not results.top(1):
-        reason = next((trial.error.splitlines()[0] for trial in results.trials if trial.error), "")
-        raise RunError(f"no trial of {folder} was measured; trial 0: {reason}")
+        reasons = (f"trial {trial.number}: {trial.error.splitlines()[0]}" for trial in results.trials if trial.error)
+        raise RunError(f"no trial of {folder} was measured; {next(reasons, 'none has ended')}")
     if complete:
+        longer = command("resume", folder, "--trials", 2 * config.num_trials)
         Console(soft_wrap=True).print(
-            f"This run was finished already. To extend it: netwright resume {folder} --trials {2 * config.num_trials}; "
-            f"to start over: remove {folder} or choose another --out.",
+            f"This run was finished already. To extend it: {longer}; to start over: remove {folder} or choose another --out.",
             highlight=False,
             markup=False,
         )
@@ -78,7 +88,7 @@ def print_end(results: Results, top: int, folder: Path) -> None:
     has_picture = any(drawable(trial.proposal.architecture) is not None for trial in results.top(1))
     try:
         line = f"Report: {write_report(folder)}"
-        line += f" (a picture of the best: netwright draw {shlex.quote(str(folder))})" if has_picture else ""
+        line += f" (a picture of the best: {command('draw', folder)})" if has_picture else ""
     except NetwrightError as error:  # for example a full disk: the results of the search are kept all the same
         line = f"No report could be written: {error}"
     console.print(line, highlight=False, markup=False, soft_wrap=True)

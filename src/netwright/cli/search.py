@@ -29,6 +29,7 @@ def search(
     out: options.OutOption = None,
     data: options.DataOption = None,
     verify: options.VerifyOption = True,
+    accept_data: options.AcceptDataOption = False,
     max_parameters: options.MaxParametersOption = None,
     max_flops: options.MaxFlopsOption = None,
     estimate: options.EstimateOption = False,
@@ -71,7 +72,7 @@ def search(
         return
     folder = out or Path("runs") / f"{recipe.rpartition(':')[2]}-{config.strategy.name}-seed{seed}"
     config = continued(config, folder, num_trials=trials)
-    run_to_the_end(config, folder, placement, top=top, tensorboard=tensorboard)
+    run_to_the_end(config, folder, placement, top=top, tensorboard=tensorboard, accept_data=accept_data)
 
 
 def _configured(recipe: str, data: Path | None, seed: int, strategy: str | None, **limits: int | None) -> RunConfig:

@@ -7,6 +7,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from netwright.architectures.families import architecture_from_json, legend_of
+from netwright.config.run import FROM_PYTHON
+from netwright.errors import command
 from netwright.searching.results import Results, described
 from netwright.trials import TrialState
 
@@ -88,13 +90,18 @@ def _print_notes(console: Console, results: Results, metric: str, folder: object
         test = results.best.metrics["test_accuracy"]
         notes.append(f"{metric}: as it stands in the table, where the best one has the test accuracy {test:.4f}")
     else:
-        notes.append(
-            f"search's {metric}: picked for being high, so optimistic. For honest means: netwright confirm {folder}"
-        )
+        notes.append(f"search's {metric}: picked for being high, so optimistic.{_advice(results, folder)}")
     notes += _mishaps(results)
     notes += [f"data: {note}" for note in results.data_notes]
     for note in notes:
         console.print(note, style="dim", highlight=False, soft_wrap=True, markup=False)
+
+
+def _advice(results: Results, folder: object) -> str:
+    """The command for honest means; none for a run whose function commands cannot load."""
+    if results.config["recipe"] == FROM_PYTHON:
+        return ""
+    return f" For honest means: {command('confirm', folder)}"
 
 
 def _mishaps(results: Results) -> list[str]:

@@ -1,13 +1,15 @@
 """A run as the Python function and the commands use it: started, continued, driven to its end, confirmed."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+from netwright.architectures.values import JsonObject
 from netwright.config import RunConfig, differences
-from netwright.errors import ConfigError, DataError, StoreError
+from netwright.config.run import FROM_PYTHON
+from netwright.errors import ConfigError, StoreError, command
 from netwright.evaluation.factory import evaluation_of
 from netwright.evaluation.interface import DatasetInfo
 from netwright.execution.interface import Executor
@@ -19,6 +21,7 @@ from netwright.searching.loop import drive
 from netwright.searching.placement import Placement, check_room, make_executor, make_shards
 from netwright.searching.provenance import provenance
 from netwright.searching.results import Results
+from netwright.searching.same_data import checked, description, place_of_moved_data
 from netwright.searching.store import Store, exists
 from netwright.spaces.references import load_file
 
@@ -52,15 +55,18 @@ def continued(config: RunConfig, folder: Path, *, num_trials: int | None) -> Run
                     f"{folder} holds a run of recipe {stored['recipe']!r}, not {config.recipe!r}; choose another --out"
                 )
             if changed := differences(stored, config.to_json()):
+                remedy = f"`{command('resume', folder)}`" if config.recipe != FROM_PYTHON else "its own settings"
                 raise ConfigError(
-                    f"{folder} holds a run with other settings: {'; '.join(changed)}. Go on with "
-                    f"`netwright resume {folder}`, or choose another --out"
+                    f"{folder} holds a run with other settings: {'; '.join(changed)}. Go on with {remedy}, or choose "
+                    "another --out"
                 )
             num_trials = num_trials or stored["num_trials"]
     return config if num_trials is None else config.changed(num_trials=num_trials)
 
 
-def run_search(config: RunConfig, folder: Path | None, placement: Placement, callback: Callback) -> Results:
+def run_search(
+    config: RunConfig, folder: Path | None, placement: Placement, callback: Callback, *, accept_data: bool = False
+) -> Results:
     """Search to the end, as a new run or continuing the run in `folder`.
 
     Stopping it at any moment (Ctrl-C, `kill -9`) loses no finished trial; the same call continues.
@@ -70,23 +76,28 @@ def run_search(config: RunConfig, folder: Path | None, placement: Placement, cal
         folder: The run's folder; None keeps nothing on disk.
         placement: Where children run.
         callback: Observes the run; the caller enters and exits it.
+        accept_data: Whether a stored run goes on although the reader of its data changed.
     """
     if folder is not None and folder.exists() and not folder.is_dir():
         raise StoreError(f"{folder} is a file, not a folder; choose another --out")
     config.space.at(0).start()  # parameters that the space refuses are found before anything is written
     make_strategy(config)  # and so is a strategy that cannot be made
-    dataset = open_data(config, placement)
+    with place_of_moved_data("resume", folder if folder and exists(folder) else None, placement.data):
+        dataset = open_data(config, placement)
     executor = None
     if folder is None or not is_complete(config, folder):
         # Before the folder is made: a cluster that cannot be reached leaves none behind.
         executor = make_executor(config, evaluation_of(config.evaluate).evaluate(dataset.folder), placement)
         check_room(config, executor, placement)
+    documents = _documents(config, placement, dataset)
     with (
         nullcontext() if executor is None else closing(executor),
-        _open_store(config, folder, placement, dataset) as store,
+        _open_store(folder, documents) as store,
         nullcontext() if executor is None else make_shards(config, placement) as shards,
     ):
+        about = checked(store, dataset, accept=accept_data)
         core = make_core(config, store, dataset.shape, shards)
+        _write_changed(store, {**documents, "about": about})  # only after all else was read
         if executor is not None:
             placement = replace(placement, workers=executor.workers)
         callback.begin(core, config, placement, dataset.notes)
@@ -106,6 +117,7 @@ def run_confirmation(
     numbers: Sequence[int],
     placement: Placement,
     callback: Callback,
+    accept_data: bool = False,
 ) -> Results:
     """Train architectures of a stored run again with fresh seeds.
 
@@ -116,6 +128,7 @@ def run_confirmation(
         numbers: Trials to confirm in the place of the best ones.
         placement: Where children run.
         callback: Observes the retrainings; the caller enters and exits it.
+        accept_data: Whether to retrain although the reader of the data changed.
 
     Raises:
         ConfigError: The run's kind of child cannot be confirmed, or a trial was not measured.
@@ -125,12 +138,14 @@ def run_confirmation(
         raise ConfigError(f"{folder} cannot be confirmed: {config.evaluate.cannot_confirm}")
     changes = {"top": top or config.confirm.top, "num_seeds": num_seeds or config.confirm.num_seeds}
     config = config.changed(confirm=config.confirm.model_copy(update=changes))
-    dataset = open_data(config, placement)
+    with place_of_moved_data("confirm", folder, placement.data):
+        dataset = open_data(config, placement)
     with Store.open(folder) as store:
-        check_same_data(store, dataset.name)
+        about = checked(store, dataset, accept=accept_data)
         evaluate = evaluation_of(config.evaluate).evaluate(dataset.folder)
         with closing(make_executor(config, evaluate, placement)) as executor:
             core = make_core(config, store, dataset.shape)
+            _write_changed(store, {"about": about})
             store.begin_session(time.time(), executor.workers or 1)
             _confirm(core, config, store, executor, callback, numbers)
         return Results.of(store, running=False)
@@ -151,20 +166,6 @@ def open_data(config: RunConfig, placement: Placement) -> DatasetInfo:
     return evaluation_of(config.evaluate).open(placement.data, verify=placement.verify)
 
 
-def check_same_data(store: Store, name: str | None) -> None:
-    """Check that a stored run was searched on the data that is named `name` now.
-
-    Raises:
-        DataError: It was searched on other data, and numbers measured on different data do not belong in one run.
-    """
-    begun_with = store.document("about")["data"]
-    if begun_with != name:
-        raise DataError(
-            f"{store.folder} was searched on {begun_with}, and now the data is {name}; give it the same data, or "
-            "search the other data in a run of its own"
-        )
-
-
 def _confirm(
     core: SearchCore,
     config: RunConfig,
@@ -175,7 +176,7 @@ def _confirm(
 ) -> None:
     trials = core.trials[: config.num_trials]
     confirm(
-        trials_numbered(trials, numbers) if numbers else best_trials(trials, config.confirm.top),
+        trials_numbered(trials, numbers, store.folder) if numbers else best_trials(trials, config.confirm.top),
         config=config,
         reward=evaluation_of(config.evaluate).reward,
         store=store,
@@ -193,27 +194,25 @@ def _confirmations_missing(config: RunConfig, store: Store) -> bool:
     return any((trial.fingerprint, n) not in stored for trial in best for n in range(config.confirm.num_seeds))
 
 
-def _open_store(config: RunConfig, folder: Path | None, placement: Placement, dataset: DatasetInfo) -> Store:
+def _documents(config: RunConfig, placement: Placement, dataset: DatasetInfo) -> dict[str, JsonObject]:
     reward = evaluation_of(config.evaluate).reward
     about = {
-        "data": dataset.name,
-        "data_notes": dataset.notes,
+        **description(dataset),
+        "data_notes": list(dataset.notes),
         "score_name": reward.score_name,
         "higher_is_better": reward.higher_is_better,
         **provenance(),
     }
-    documents = {"config": config.to_json(), "place": placement.to_json(), "about": about}
+    return {"config": config.to_json(), "place": placement.to_json(), "about": about}
+
+
+def _open_store(folder: Path | None, documents: Mapping[str, JsonObject]) -> Store:
     if folder is None:
         return Store.in_memory(documents)
-    if not exists(folder):
-        return Store.create(folder, documents)
-    store = Store.open(folder)
-    try:
-        check_same_data(store, dataset.name)
-        for name in ("config", "place"):
-            if store.document(name) != documents[name]:
-                store.write_document(name, documents[name])
-    except BaseException:
-        store.close()
-        raise
-    return store
+    return Store.open(folder) if exists(folder) else Store.create(folder, documents)
+
+
+def _write_changed(store: Store, documents: Mapping[str, JsonObject]) -> None:
+    for name, document in documents.items():
+        if store.document(name) != document:
+            store.write_document(name, document)

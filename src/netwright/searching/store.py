@@ -20,15 +20,16 @@ from typing import Any, Self
 import filelock
 
 from netwright.architectures.values import to_json
-from netwright.errors import StoreError, disk_failure
+from netwright.errors import StoreError
 from netwright.files import locked
+from netwright.searching.store_file import FILE_NAME as FILE_NAME
+from netwright.searching.store_file import corrupted, explained, file_identity
 from netwright.spaces.decisions import actions_from_json
 from netwright.spaces.programs import Space
 from netwright.trials import FailureKind, Outcome, Proposal, StrategyState, Trial, TrialState, Update
 
 FORMAT = 1
 """Incremented when older versions cannot read the new format."""
-FILE_NAME = "run.sqlite"
 APPLICATION_ID = 0x6E77_7274
 """Marks the file as netwright's ("nwrt")."""
 
@@ -80,6 +81,9 @@ class Store:
     def __init__(self, connection: sqlite3.Connection, folder: Path | None, lock: filelock.BaseFileLock | None) -> None:
         self.folder = folder
         self._connection, self._lock = connection, lock
+        self._file = None if folder is None or lock is None else file_identity(folder)
+        self._untouched = True
+        """Whether nothing was written since the store was opened."""
 
     @classmethod
     def in_memory(cls, documents: Mapping[str, Any]) -> Self:
@@ -99,7 +103,7 @@ class Store:
             raise StoreError(f"cannot make the run folder {folder}: {error.strerror}; choose another --out") from None
         lock = locked(folder)
         try:
-            with _explained(folder):
+            with explained(folder):
                 # Made whole under another name first: a run folder holds a complete store or none.
                 unfinished = folder / (FILE_NAME + ".new")
                 unfinished.unlink(missing_ok=True)
@@ -117,11 +121,10 @@ class Store:
         _require(folder)
         lock = locked(folder)
         try:
-            with _explained(folder):
+            with explained(folder):
                 store = cls(_connect(folder / FILE_NAME), folder, lock)
                 store._check_format()
                 store._check_structure()
-                store._connection.executescript(SCHEMA_OF_TIMES)
         except BaseException:
             lock.release()
             raise
@@ -132,7 +135,7 @@ class Store:
         """Return a read-only snapshot of a run's store, also while a search writes it."""
         _require(folder)
         path = folder / FILE_NAME
-        with _explained(folder):
+        with explained(folder):
             # A finished run on a read-only disk has no side files, and SQLite could not make them there.
             side_files = path.with_name(path.name + "-wal").exists()
             uri = f"{path.resolve().as_uri()}?mode=ro{'' if side_files else '&immutable=1'}"
@@ -176,15 +179,37 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Cursor]:
-        with _explained(self.folder), closing(self._connection.cursor()) as cursor:
-            cursor.execute("BEGIN IMMEDIATE")
-            try:
-                yield cursor
-                cursor.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    cursor.execute("ROLLBACK")
-                raise
+        try:
+            with explained(self.folder, untouched=False), closing(self._connection.cursor()) as cursor:
+                self._prepare()
+                cursor.execute("BEGIN IMMEDIATE")
+                try:
+                    yield cursor
+                    cursor.execute("COMMIT")
+                except BaseException:
+                    if self._connection.in_transaction:
+                        cursor.execute("ROLLBACK")
+                    raise
+        finally:
+            self._check_in_place()
+
+    def _prepare(self) -> None:
+        """Before the first write, and not when the store is opened: a file that cannot be used remains as it is."""
+        if self._file is not None and self._untouched:
+            # In WAL mode NORMAL survives the death of the process at any moment; a power cut may cost the last commits.
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.executescript(SCHEMA_OF_TIMES)
+        self._untouched = False
+
+    def _check_in_place(self) -> None:
+        """Raise `StoreError` if the file was removed or moved: SQLite goes on writing a file that has no name."""
+        if self._file is not None and self.folder is not None and file_identity(self.folder) != self._file:
+            raise StoreError(
+                f"the run folder {self.folder} was removed, moved or replaced while the run was being written, so "
+                "nothing more can be kept and the run ends. If it was moved, move it back and give the same command "
+                "again; if it was removed, its trials are lost, and the same command starts the run anew"
+            )
 
     def commit(
         self,
@@ -285,10 +310,14 @@ class Store:
         try:
             yield
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise _corrupted(self.folder, repr(error)) from error
+            raise corrupted(self.folder, repr(error), untouched=self._untouched) from error
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
-        with self.understood(), _explained(self.folder), closing(self._connection.cursor()) as cursor:
+        with (
+            self.understood(),
+            explained(self.folder, untouched=self._untouched),
+            closing(self._connection.cursor()) as cursor,
+        ):
             cursor.row_factory = sqlite3.Row
             return cursor.execute(query, values).fetchall()
 
@@ -322,36 +351,9 @@ def _connect(path: Path) -> sqlite3.Connection:
     with ExitStack() as refused:
         connection = sqlite3.connect(path, isolation_level=None)
         refused.callback(connection.close)
-        connection.execute("PRAGMA journal_mode = WAL")
-        # In WAL mode NORMAL survives the death of the process at any moment; a power cut may cost the last commits.
-        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA schema_version")  # reads the file's head, so that a file of another kind is refused
         refused.pop_all()
     return connection
-
-
-@contextmanager
-def _explained(folder: Path | None) -> Iterator[None]:
-    """Convert SQLite's errors to netwright's."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-            raise disk_failure(folder or "the temporary files", error, "every trial finished before") from error
-        raise StoreError(f"cannot use {_file(folder)}: {error}") from error
-    except sqlite3.DatabaseError as error:
-        raise _corrupted(folder, str(error)) from error
-
-
-def _corrupted(folder: Path | None, reason: str) -> StoreError:
-    return StoreError(
-        f"{_file(folder)} is corrupted or no netwright store ({reason}); restore it from a copy, or start "
-        "the run anew in another --out. The file was not touched"
-    )
-
-
-def _file(folder: Path | None) -> str:
-    return str(folder / FILE_NAME) if folder else "the store in memory"
 
 
 def _row(trial: Trial) -> tuple[Any, ...]:
