@@ -73,7 +73,8 @@ def run_to_the_end(
     if complete:
         longer = command("resume", folder, "--trials", 2 * config.num_trials)
         Console(soft_wrap=True).print(
-            f"This run was finished already. To extend it: {longer}; to start over: remove {folder} or choose another --out.",
+            f"This run was finished already. To extend it: {longer}; to start over: remove {folder} or choose another "
+            "--out.",
             highlight=False,
             markup=False,
         )
