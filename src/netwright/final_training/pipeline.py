@@ -199,9 +199,10 @@ def _explained(what: str) -> Iterator[None]:
 def _finished_already(folder: Path, plan: Mapping[str, object], training: FinalTraining) -> JsonObject:
     """Return model.json of `folder` if it was trained as `plan` says and, as far as it records that, on this data."""
     document, data = read_description(folder), training.data_description()
-    if training.dataset.identity is not None and document.get("test_sha256") == data["test_sha256"]:
-        data["data"] = document.get("data")  # the same data in a folder that may have another name
-    if changed := [name for name, value in data.items() if document.get(name, value) != value]:
+    changed = [name for name, value in data.items() if document.get(name, value) != value]
+    if changed == ["data"] and training.dataset.identity is not None:
+        changed = []  # the folder has another name
+    if changed:
         raise ConfigError(
             f"{folder} holds a network that was trained and tested on other data, {document.get('data')}; now it is "
             f"{data['data']} (different: {', '.join(changed)}); choose another --out, or remove the folder"
