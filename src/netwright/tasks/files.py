@@ -11,11 +11,6 @@ MEMORY_PER_BYTE = 32
 """Bytes of memory for each byte of text: token numbers of 8 bytes, words and their counts, intermediate copies."""
 
 
-def read_text(path: Path) -> str:
-    """Return the text of the UTF-8 file at `path`; see `read_bytes` and `decoded`."""
-    return decoded(path, read_bytes(path))
-
-
 def read_bytes(path: Path) -> bytes:
     """Return the content of `path`, decompressed if its name ends with .gz.
 
