@@ -5,7 +5,7 @@ strategy -> Proposal -> core -> Job -> executor -> Outcome -> core -> Trial -> s
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from functools import cached_property
 
@@ -66,7 +66,7 @@ class Failure:
         return f"{head}\n{self.detail}" if self.detail else head
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Proposal:
     """An architecture that a strategy proposes.
 
@@ -78,6 +78,17 @@ class Proposal:
     actions: Actions
     architecture: object
     policy_version: int = 0
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The architecture's fingerprint."""
+        return fingerprint(self.architecture)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the values, however they are held."""
+        return isinstance(other, Proposal) and all(
+            getattr(self, each.name) == getattr(other, each.name) for each in fields(Proposal)
+        )
 
 
 @dataclass(frozen=True)
@@ -137,18 +148,23 @@ class Trial:
     proposal: Proposal
     state: TrialState = TrialState.QUEUED
     reward: float | None = None
-    """What the strategy learns from; None if there is nothing to learn."""
+    """What the strategy learns from; None if there is nothing to learn, or until the batch of a failed trial is learned
+    (`netwright.searching.failure_values`)."""
     metrics: JsonObject = field(default_factory=dict)
     seconds: float | None = None
     reused_from: int | None = None
     """The number of the trial with the same architecture whose measurement this one has."""
     error: str | None = None
     failure_kind: FailureKind | None = None
+    outdated: bool = False
+    """Whether it was measured before a change of the user's code that was accepted, so that it is not reused."""
+    foreign: bool = False
+    """Whether the space, since it was changed, no longer builds this architecture, so that it is not learned from."""
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """The architecture's fingerprint."""
-        return fingerprint(self.proposal.architecture)
+        return self.proposal.fingerprint
 
     def reusing(self, other: "Trial") -> "Trial":
         """Return this trial with the result of `other`, a finished trial of the same architecture."""
@@ -180,6 +196,11 @@ class Update:
 
     round: int
     metrics: Mapping[str, float]
+
+    @property
+    def batch(self) -> int:
+        """The number of the batch; a single controller learns batches in their order."""
+        return int(self.metrics.get("batch", self.round))
 
 
 @dataclass(frozen=True)

@@ -129,9 +129,15 @@ def test_trained(netwright: older_runs.Netwright, copy: Callable[[str], Path]) -
 
 
 def test_a_stopped_training_goes_on(netwright: older_runs.Netwright, copy: Callable[[str], Path]) -> None:
-    found = older_runs.trained_on(netwright, copy("finished"))
-    assert found["begun"] > 0
-    near(found, EXPECTED["trained_on"])
+    found, expected = older_runs.trained_on(netwright, copy("finished")), EXPECTED["trained_on"]
+    begun = expected["begun"]
+    assert found["begun"] == begun > 0
+    same(found["grid"], expected["grid"])
+    same(found["losses"][:begun], expected["losses"][:begun])
+    # What is trained now is in bfloat16, whose sums are rounded differently on other processors of the same kind: by
+    # 1% of a loss and 2 of the 300 test images between a Zen 5 and a Zen 4.
+    assert found["losses"][begun:] == pytest.approx(expected["losses"][begun:], rel=0.03)
+    assert found["test_accuracy"] == pytest.approx(expected["test_accuracy"], abs=0.02)
 
 
 def test_trained_on_text(netwright: older_runs.Netwright, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def constrained(settings, store, **changes):
     core = SearchCore(
         make_strategy(settings), evaluation_of(settings.evaluate).reward, constraints=constraints, **options
     )
-    core.restore(store.trials(settings.space), store.learned(), store.strategy_state())
+    core.restore(store.trials(settings.space), store.updates(), store.strategy_state())
     return core
 
 

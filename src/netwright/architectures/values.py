@@ -53,7 +53,12 @@ def to_json(architecture: object) -> Any:
 
 def fingerprint(architecture: object) -> str:
     """Return 16 hexadecimal digits, equal for equal architectures on every machine and in every version."""
-    canonical = json.dumps(to_json(architecture), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return fingerprint_of_json(to_json(architecture))
+
+
+def fingerprint_of_json(document: object) -> str:
+    """Return the fingerprint of the architecture of which `document` is the JSON."""
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 

@@ -42,7 +42,7 @@ def compare(
         netwright compare FILE.py:FUNCTION --strategies random,reinforce:learning_rate=0.01 --trials 200
     """
     from netwright.compare.page import write_page
-    from netwright.compare.plan import Repeats, default_folder, make_plan
+    from netwright.compare.plan import Repeats, continued_plan, default_folder, make_plan
     from netwright.recipes import config_of
     from netwright.searching.placement import Placement
 
@@ -58,7 +58,7 @@ def compare(
         settings=settings or [],
     )
     folder = folder or default_folder(recipe, strategies)
-    comparison = _executed(plan, folder, Placement(workers, data, verify))
+    comparison = _executed(continued_plan(plan, folder), folder, Placement(workers, data, verify))
     page = write_page(comparison, folder)
     if as_json:
         print(json.dumps(comparison.to_json(), allow_nan=False))

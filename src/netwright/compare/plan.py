@@ -3,12 +3,12 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from netwright.architectures.values import JsonObject
-from netwright.config import STRATEGIES, RunConfig, differences, strategy_settings
+from netwright.config import STRATEGIES, RunConfig, differences, strategy_settings, with_former_defaults
 from netwright.errors import ConfigError, StoreError, unknown
 from netwright.evaluation.factory import evaluation_of
 from netwright.evaluation.interface import DatasetInfo, Evaluation
@@ -215,6 +215,15 @@ def file_name(strategy: str) -> str:
 def default_folder(recipe: str, strategies: str) -> Path:
     """Return the default folder of a comparison."""
     return Path("comparisons") / "-".join([recipe.rpartition(":")[2], *map(file_name, strategies.split(","))])
+
+
+def continued_plan(plan: Plan, folder: Path) -> Plan:
+    """Return the plan with the former defaults of the comparison in `folder`, if there is one."""
+    path = folder / FILE_NAME
+    if not path.exists():
+        return plan
+    common = next(iter(_stored(path)["strategies"].values()))
+    return replace(plan, configs={name: with_former_defaults(each, common) for name, each in plan.configs.items()})
 
 
 def keep_plan(plan: Plan, folder: Path, dataset: DatasetInfo) -> None:

@@ -10,6 +10,7 @@ from netwright.architectures.values import JsonObject
 from netwright.errors import ConfigError
 from netwright.spaces.programs import Space
 from netwright.spaces.references import reference, resolve, space_from_json, space_to_json
+from netwright.trials import LARGEST_REWARD
 
 SpaceField = Annotated[
     Space,
@@ -24,6 +25,7 @@ FunctionField = Annotated[
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Reward = Annotated[float, Field(ge=-LARGEST_REWARD, le=LARGEST_REWARD)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Below1 = Annotated[float, Field(ge=0, lt=1)]
 Value = TypeVar("Value")
@@ -33,7 +35,7 @@ Values = Annotated[tuple[Value, ...], Field(min_length=1)]
 class Settings(BaseModel):
     """Base class of all groups of settings: frozen, unknown names are refused, to JSON and back."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False)
 
     @classmethod
     def from_json(cls, document: Mapping[str, object]) -> Self:

@@ -7,10 +7,13 @@ from typing import Annotated, Self
 from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator
 
 from netwright.architectures.values import JsonObject
-from netwright.config.base import NonNegative, Positive, Settings, SpaceField
+from netwright.config.base import NonNegative, Positive, Reward, Settings, SpaceField
 from netwright.config.children import EvaluateSettings
 from netwright.config.strategies import ReinforceSettings, StrategyField, StrategySettings
 from netwright.errors import ConfigError, unknown
+
+FORMER_FAILURE_REWARD = 0.0
+"""The default of `failure_reward` and `rejected_reward` in runs that older versions of netwright began."""
 
 
 class ConstraintSettings(Settings):
@@ -18,7 +21,7 @@ class ConstraintSettings(Settings):
 
     max_parameters: PositiveInt | None = None  # above it a child is rejected, and not trained
     max_multiply_adds: PositiveInt | None = None
-    rejected_reward: float = 0.0  # what a rejected child is worth
+    rejected_reward: Reward | None = None  # what a rejected child is worth; None is below every reward so far
     target_parameters: PositiveInt | None = None  # reward * (target / parameters) ** weight
     target_multiply_adds: PositiveInt | None = None
     weight: NonNegative = 0.07  # MnasNet (Tan et al. 2019)
@@ -72,7 +75,7 @@ class RunConfig(Settings):
     lag: Annotated[int, Field(ge=0)] = 1  # updates by which a batch may be sampled early; 0 is textbook REINFORCE
     replicas: ReplicaSettings | None = None  # None: one controller, with which a seed determines the search
     reuse: bool = True  # a duplicate takes the measurement of the first trial with its architecture
-    failure_reward: float = 0.0  # what a child that failed is worth
+    failure_reward: Reward | None = None  # what a child that failed is worth; None is below every reward so far
     time_limit_seconds: Positive | None = None  # per child
     constraints: ConstraintSettings = ConstraintSettings()
     confirm: ConfirmSettings = ConfirmSettings()
@@ -159,6 +162,22 @@ def flattened(document: Mapping[str, object], prefix: str = "") -> Iterator[tupl
             yield from flattened(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
+
+
+def with_former_defaults(config: RunConfig, stored: JsonObject) -> RunConfig:
+    """Return the settings with which a stored run goes on if the default of a setting has changed since it began.
+
+    Args:
+        config: The settings that were asked for.
+        stored: The JSON of the run's settings. Where `config` has a new default and this has the former one, it stays.
+    """
+    if config.failure_reward is None and stored.get("failure_reward") == FORMER_FAILURE_REWARD:
+        config = config.changed(failure_reward=FORMER_FAILURE_REWARD)
+    limits = stored.get("constraints", {})
+    if config.constraints.rejected_reward is None and limits.get("rejected_reward") == FORMER_FAILURE_REWARD:
+        changes = {"rejected_reward": FORMER_FAILURE_REWARD}
+        config = config.changed(constraints=config.constraints.model_copy(update=changes))
+    return config
 
 
 def differences(stored: JsonObject, wanted: JsonObject) -> list[str]:

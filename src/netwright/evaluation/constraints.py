@@ -16,7 +16,7 @@ def no_costs(architecture: object) -> Mapping[str, int]:
 class Constraints:
     """Hard limits and soft targets on costs.
 
-    A child above a limit is rejected and worth `rejected_reward`. The reward of any other is multiplied by
+    A child above a limit is rejected. The reward of any other is multiplied by
     (target / cost) ** weight for each target, as in MnasNet (Tan et al. 2019, arXiv 1807.11626, equation 2).
 
     Args:
@@ -24,14 +24,14 @@ class Constraints:
         limits: The largest permitted value of a cost, by its name.
         targets: The desired value of a cost, by its name.
         weight: The exponent of the soft form; MnasNet's is 0.07.
-        rejected_reward: The reward of a child above a limit.
+        rejected_reward: The reward of a child above a limit; None computes it as that of a failed child.
     """
 
     count: CountCosts = no_costs
     limits: Mapping[str, int] = field(default_factory=dict)
     targets: Mapping[str, int] = field(default_factory=dict)
     weight: float = 0.07
-    rejected_reward: float = 0.0
+    rejected_reward: float | None = None
 
     def violation(self, costs: Mapping[str, int]) -> str | None:
         """Describe every limit that `costs` exceed; None if they exceed none."""

@@ -1,5 +1,6 @@
 """A user's own function `evaluate(architecture) -> float` in the place of training; needs no torch."""
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ class UserFunction:
 
     def __call__(self, job: Job) -> Measurement:
         """Return the function's value as the metric `value`; `TypeError` if it is no number."""
-        value = self.function(job.architecture)
+        value = self.function(copy.deepcopy(job.architecture))  # the function may change what it gets
         if isinstance(value, str | bytes) or not hasattr(value, "__float__"):
             raise TypeError(f"evaluate returned {value!r} ({type(value).__name__}); expected a number, the reward")
         return Measurement({"value": float(value)})

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from netwright.architectures.recurrent import ACTIVATIONS, COMBINATIONS
 from netwright.children.dropout import Dropout
-from netwright.config import ConfirmSettings, ReinforceSettings, RunConfig, TextSettings
+from netwright.config import ConfirmSettings, ConstraintSettings, ReinforceSettings, RunConfig, TextSettings
 from netwright.spaces.recurrent import recurrent_cell
 
 
@@ -20,6 +20,8 @@ def ptb() -> RunConfig:
         strategy=ReinforceSettings(learning_rate=0.0005),  # paper
         num_trials=15_000,  # paper
         batch_size=10,  # the paper's replicas sample one child each, and ten of their gradients make an update
+        failure_reward=0.0,
+        constraints=ConstraintSettings(rejected_reward=0.0),
     )
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from netwright.config import (
     ConfirmSettings,
+    ConstraintSettings,
     ImageSettings,
     QLearningSettings,
     ReinforceSettings,
@@ -47,7 +48,13 @@ def cifar10() -> RunConfig:
 
     12,800 children of 50 epochs: the paper had 800 GPUs; years on a laptop.
     """
-    return RunConfig(recipe="cifar10", space=convolutional().with_parameters(**DEPTH), evaluate=ImageSettings())
+    return RunConfig(
+        recipe="cifar10",
+        space=convolutional().with_parameters(**DEPTH),
+        evaluate=ImageSettings(),
+        failure_reward=0.0,
+        constraints=ConstraintSettings(rejected_reward=0.0),
+    )
 
 
 def cifar10_strides() -> RunConfig:

@@ -15,13 +15,15 @@ and a simulator are small drivers of these classes.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from netwright.errors import RunError, SpaceError
 from netwright.evaluation.constraints import Constraints
 from netwright.evaluation.rewards import Reward
 from netwright.searching.batches import Batches
+from netwright.searching.failure_values import FailureValues
 from netwright.seeds import derive_seed
 from netwright.spaces.programs import Space
 from netwright.strategies.interface import Strategy
@@ -79,7 +81,7 @@ class SearchCore:
         lag: Updates by which a batch may be sampled early; at most (lag + 1) * batch_size * replicas children are in
             flight.
         replicas: The paper's K, streams of batches; above 1 only in `ReplicatedCore`.
-        failure_reward: The reward of a child that failed.
+        failure_reward: The reward of a child that failed; None computes it from the rewards of the others.
         reuse: Whether a duplicate takes over the measurement of the first trial with its architecture, so that every
             architecture is trained once.
         constraints: Limits on costs. A child above a limit is not trained; the costs of every other child are among its
@@ -97,15 +99,15 @@ class SearchCore:
         batch_size: int = 8,
         lag: int = 1,
         replicas: int = 1,
-        failure_reward: float = 0.0,
+        failure_reward: float | None = None,
         reuse: bool = True,
         constraints: Constraints = Constraints(),  # noqa: B008, a frozen value
         space: Space | None = None,
     ) -> None:
         self._strategy, self._reward, self._space = strategy, reward, space
         self.num_trials, self.batch_size, self.replicas = num_trials, batch_size, replicas
-        self._seed, self._failure_reward, self._reuse = seed, failure_reward, reuse
-        self._constraints = constraints
+        self._seed, self._reuse, self._constraints = seed, reuse, constraints
+        self._failure_values = FailureValues(failure_reward, constraints.rejected_reward)
         self.trials: list[Trial] = []
         """Every sampled trial, by number; those from `num_trials` on wait for a higher limit."""
         self._batches = Batches(size=batch_size, lag=lag, replicas=replicas)
@@ -120,30 +122,31 @@ class SearchCore:
     def _prepare(self) -> None:
         """Create what a subclass adds to the state."""
 
-    def restore(self, trials: Iterable[Trial], learned: Iterable[int], state: StrategyState | None) -> None:
+    def restore(self, trials: Iterable[Trial], updates: Sequence[Update], state: StrategyState | None) -> None:
         """Take over a stored search, before `start`.
 
         What came after `state` is sampled and learned once more, with the same result.
 
         Args:
             trials: All stored trials, by number.
-            learned: The numbers of the learned batches, in the order of learning.
+            updates: The stored updates, in the order of learning.
             state: The stored state of the strategy; None learns everything again.
         """
         for trial in trials:
             self._append(trial)
         if not self.trials:
             return
-        learned, known = list(learned), None
+        known = None
         if state is not None:
             self._strategy.restore(state)
-            known = state.values.get(LEARNED, len(learned))
+            known = state.values.get(LEARNED, len(updates))
         self._reissue(sample=known is None)
-        for position, number in enumerate(learned):
+        for position, update in enumerate(updates):
             again = known is None or position >= known
+            self._assign_rewards(update.batch, update.metrics)
             if again:
-                self._strategy.observe(self._batches[number], self._trials_of(self._batches[number]))
-            self._batches.close(number)
+                self._strategy.observe(self._batches[update.batch], self._trials_of(self._batches[update.batch]))
+            self._batches.close(update.batch)
             self._reissue(sample=again)
 
     def _reissue(self, *, sample: bool) -> None:
@@ -208,8 +211,19 @@ class SearchCore:
         return bool(tickets)
 
     def _learn(self, number: int) -> Update:
+        ticket, values = self._batches[number], self._assign_rewards(number)
+        update = self._strategy.observe(ticket, self._trials_of(ticket))
+        return replace(update, metrics={**update.metrics, **values})
+
+    def _assign_rewards(self, number: int, stored: Mapping[str, float] = MappingProxyType({})) -> dict[str, float]:
+        """Give the failed and rejected trials of a batch their rewards; return the values as metrics of its update.
+
+        The rewards are durable with the update, not with the trials, which have none of their own.
+        """
         ticket = self._batches[number]
-        return self._strategy.observe(ticket, self._trials_of(ticket))
+        trials, values = self._failure_values.assign(self._trials_of(ticket), stored)
+        self.trials[ticket.first : ticket.first + ticket.size] = trials
+        return values
 
     def _step(self, updates: Iterable[Update], state: Callable[[], StrategyState | None]) -> Step:
         """Return everything that changed since the last step, with the jobs that can start."""
@@ -238,7 +252,6 @@ class SearchCore:
         return replace(
             trial,
             state=TrialState.FAILED,
-            reward=None if outcome.lost else self._failure_reward,
             metrics=dict(costs),
             seconds=outcome.seconds,
             error=str(failure),
@@ -275,7 +288,8 @@ class SearchCore:
     def _append(self, trial: Trial) -> None:
         assert trial.number == len(self.trials), "trials are numbered without gaps"
         self.trials.append(trial)
-        self._first_with.setdefault(trial.fingerprint, trial.number)
+        if not trial.outdated:
+            self._first_with.setdefault(trial.fingerprint, trial.number)
 
     def _change(self, trial: Trial) -> None:
         self.trials[trial.number] = self._changed[trial.number] = trial
@@ -297,8 +311,7 @@ class SearchCore:
             original = self._original(trial)
             costs = dict(self._constraints.count(trial.proposal.architecture))
             if broken := self._constraints.violation(costs):
-                reward = self._constraints.rejected_reward
-                self._change(replace(trial, state=TrialState.REJECTED, reward=reward, metrics=costs, error=broken))
+                self._change(replace(trial, state=TrialState.REJECTED, metrics=costs, error=broken))
             elif original is not trial and original.state.finished:
                 self._change(trial.reusing(original))
 

@@ -78,7 +78,7 @@ def make_core(
     if store is not None:
         with store.understood():
             try:
-                core.restore(store.trials(config.space), store.learned(), store.strategy_state())
+                core.restore(store.trials(config.space), store.updates(), store.strategy_state())
             except (SafetensorError, RuntimeError) as error:  # for tensors of another strategy, or damaged ones
                 raise ValueError(str(error)) from error
     return core

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import safetensors.torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from netwright.config import RunConfig
 from netwright.errors import RunError
 from netwright.searching.core import LEARNED
 from netwright.searching.factory import make_core, make_strategy
+from netwright.searching.failure_values import METRIC
 from netwright.searching.store import Store
 from netwright.strategies.interface import Strategy
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
@@ -44,7 +45,8 @@ def replay(config: RunConfig, store: Store) -> Replayed:
         raise RunError(f"{store.folder} has sampled nothing yet, so there is nothing to replay")
     checked = _Checked(make_strategy(config), trials, store.updates(), state.values.get(LEARNED))
     core = make_core(config, None, strategy=checked)
-    core.restore(trials, store.learned(), None)
+    updates = [replace(update, metrics=_without_values(update.metrics)) for update in store.updates()]
+    core.restore(trials, updates, None)
     tensors, again = _kept(state), _kept(checked.state())
     for name in {**tensors, **again}:
         if name not in tensors or name not in again or not _equal(tensors[name], again[name]):
@@ -81,8 +83,10 @@ class _Checked:
             self._state = self._strategy.state()
         update = self._strategy.observe(ticket, trials)
         stored = self._updates[self._num_learned].metrics
-        if not update.metrics.items() <= stored.items():
-            raise _difference(f"update {self._num_learned} gives {update.metrics} instead of {dict(stored)}")
+        values = {METRIC[trial.state]: trial.reward for trial in trials if METRIC.get(trial.state) in stored}
+        again = {**update.metrics, **values}
+        if not again.items() <= stored.items():
+            raise _difference(f"update {self._num_learned} gives {again} instead of {dict(stored)}")
         self._num_learned += 1
         return update
 
@@ -93,6 +97,11 @@ class _Checked:
     def restore(self, state: StrategyState) -> None:
         """Not supported: a replay starts from the beginning."""
         raise NotImplementedError
+
+
+def _without_values(metrics: Mapping[str, float]) -> Mapping[str, float]:
+    """Return the metrics of an update without the rewards of failed and rejected trials, to compute them again."""
+    return {name: value for name, value in metrics.items() if name not in METRIC.values()}
 
 
 def _kept(state: StrategyState) -> Mapping[str, Tensor]:

@@ -10,7 +10,7 @@ tasks were requested, whenever they arrive. So the process that did the work cha
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import cast
@@ -31,6 +31,8 @@ class PendingUpdate:
     """The batches to sample."""
     number: int | None = None
     """The number of the batch to learn; None at the start of a search."""
+    values: dict[str, float] = field(default_factory=dict)
+    """The rewards of its failed and rejected trials, as metrics of the update."""
     result: Pending = field(default_factory=Pending)
     """The gradient of that batch."""
     update: Update | None = None
@@ -53,12 +55,11 @@ class ReplicatedCore(SearchCore):
         """Updates that wait for results, in order."""
         self._remote_tasks = RemoteTasks()
 
-    def restore(self, trials: Iterable[Trial], learned: Iterable[int], state: StrategyState | None) -> None:
+    def restore(self, trials: Iterable[Trial], updates: Sequence[Update], state: StrategyState | None) -> None:
         """Take over a stored search; see `SearchCore.restore`."""
-        learned = list(learned)
-        super().restore(trials, learned, state)
+        super().restore(trials, updates, state)
         if self.trials:
-            self._num_stored = len(learned) if state is None else state.values.get(LEARNED, len(learned))
+            self._num_stored = len(updates) if state is None else state.values.get(LEARNED, len(updates))
 
     @property
     def finished(self) -> bool:
@@ -106,6 +107,7 @@ class ReplicatedCore(SearchCore):
                 number = pending_update.number = self._batches.next_complete()
                 if number is None:
                     break
+                pending_update.values = self._assign_rewards(number)
                 if self._delegating:
                     ticket = self._batches[number]
                     task = self._delegating.gradient_task(ticket, self._trials_of(ticket))
@@ -142,8 +144,9 @@ class ReplicatedCore(SearchCore):
         if self._delegating:
             update = self._delegating.learn(ticket, pending_update.result.value)
         else:
-            update = self._learn(number)
-        return Update(pending_update.round, {**update.metrics, "batch": number, "replica": ticket.replica})
+            update = self._strategy.observe(ticket, self._trials_of(ticket))
+        metrics = {**update.metrics, **pending_update.values, "batch": number, "replica": ticket.replica}
+        return Update(pending_update.round, metrics)
 
 
 def _constant(state: StrategyState) -> StrategyState:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from netwright.architectures.values import JsonObject
-from netwright.config import RunConfig, differences
+from netwright.config import RunConfig, differences, with_former_defaults
 from netwright.config.run import FROM_PYTHON
 from netwright.errors import ConfigError, StoreError, command
 from netwright.evaluation.factory import evaluation_of
@@ -54,6 +54,7 @@ def continued(config: RunConfig, folder: Path, *, num_trials: int | None) -> Run
                 raise ConfigError(
                     f"{folder} holds a run of recipe {stored['recipe']!r}, not {config.recipe!r}; choose another --out"
                 )
+            config = with_former_defaults(config, stored)
             if changed := differences(stored, config.to_json()):
                 remedy = f"`{command('resume', folder)}`" if config.recipe != FROM_PYTHON else "its own settings"
                 raise ConfigError(

@@ -19,14 +19,13 @@ from typing import Any, Self
 
 import filelock
 
-from netwright.architectures.values import to_json
 from netwright.errors import StoreError
 from netwright.files import locked
 from netwright.searching.store_file import FILE_NAME as FILE_NAME
 from netwright.searching.store_file import corrupted, explained, file_identity
-from netwright.spaces.decisions import actions_from_json
+from netwright.searching.stored_trials import row_of, trial_of
 from netwright.spaces.programs import Space
-from netwright.trials import FailureKind, Outcome, Proposal, StrategyState, Trial, TrialState, Update
+from netwright.trials import Outcome, StrategyState, Trial, Update
 
 FORMAT = 1
 """Incremented when older versions cannot read the new format."""
@@ -221,7 +220,7 @@ class Store:
         """Write changed trials, new updates, the strategy's state, and when jobs ran, in one transaction."""
         with self._transaction() as cursor:
             _write_times(cursor, ended)
-            cursor.executemany("REPLACE INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(_row, trials))
+            cursor.executemany("REPLACE INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(row_of, trials))
             cursor.executemany(
                 "INSERT INTO updates VALUES (?, ?)",
                 [(each.round, json.dumps(dict(each.metrics))) for each in updates],
@@ -260,10 +259,10 @@ class Store:
             return json.loads(rows[0]["value"])
 
     def trials(self, space: Space | None = None) -> list[Trial]:
-        """Every trial by number; architectures are rebuilt by `space` where it is given, else left as JSON."""
+        """Every trial by number; architectures are values of `space` where it is given, else JSON."""
         rows = self._rows("SELECT * FROM trials ORDER BY number")
         with self.understood():
-            return [_trial(row, space) for row in rows]
+            return [trial_of(row, space, self.understood) for row in rows]
 
     def updates(self) -> list[Update]:
         """Return the record of each learned batch, in order."""
@@ -273,7 +272,7 @@ class Store:
 
     def learned(self) -> list[int]:
         """The numbers of the learned batches in the order of learning; a single controller learns them in theirs."""
-        return [int(update.metrics.get("batch", update.round)) for update in self.updates()]
+        return [update.batch for update in self.updates()]
 
     def strategy_state(self) -> StrategyState | None:
         """The strategy's state at the last commit that changed it."""
@@ -356,44 +355,6 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _row(trial: Trial) -> tuple[Any, ...]:
-    proposal = trial.proposal
-    return (
-        trial.number,
-        trial.state,
-        json.dumps(dict(proposal.parameters)),
-        json.dumps(proposal.actions),
-        json.dumps(to_json(proposal.architecture)),
-        proposal.policy_version,
-        trial.reward,
-        json.dumps(dict(trial.metrics)),
-        trial.seconds,
-        trial.reused_from,
-        trial.error,
-        trial.failure_kind,
-    )
-
-
 def _write_times(cursor: sqlite3.Cursor, ended: Iterable[Outcome]) -> None:
     rows = [(outcome.begun, outcome.seconds) for outcome in ended if outcome.begun is not None]
     cursor.executemany("INSERT INTO work VALUES (?, ?)", rows)
-
-
-def _trial(row: sqlite3.Row, space: Space | None) -> Trial:
-    parameters = json.loads(row["parameters"])
-    actions = actions_from_json(json.loads(row["actions"]))
-    if space is None:
-        architecture = json.loads(row["architecture"])
-    else:
-        architecture = space.with_parameters(**parameters).replay(actions).architecture
-    return Trial(
-        row["number"],
-        Proposal(parameters, actions, architecture, row["policy_version"]),
-        TrialState(row["state"]),
-        row["reward"],
-        json.loads(row["metrics"]),
-        row["seconds"],
-        row["reused_from"],
-        row["error"],
-        FailureKind(row["failure_kind"]) if row["failure_kind"] else None,
-    )

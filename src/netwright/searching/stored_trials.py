@@ -1,0 +1,125 @@
+"""Trials as rows of a store.
+
+A stored architecture is the one that was measured. Its value is made when it is needed: by the space from the actions
+where that gives the stored architecture, and else from the stored JSON. So a space that was changed since cannot change
+what was measured, and a run of many trials is read without building every network.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from functools import cached_property
+from typing import Any
+
+from netwright.architectures.families import architecture_from_json
+from netwright.architectures.values import fingerprint, fingerprint_of_json, to_json
+from netwright.errors import SpaceError, StoreError
+from netwright.spaces.decisions import Actions, actions_from_json
+from netwright.spaces.programs import Space
+from netwright.trials import FailureKind, Proposal, Trial, TrialState
+
+Understood = Callable[[], AbstractContextManager[None]]
+"""Returns a context that converts errors in decoding stored values to `StoreError`."""
+
+
+class StoredProposal(Proposal):
+    """A proposal as a store has it; its members are decoded when they are read.
+
+    Args:
+        row: The trial's row.
+        space: The run's space; None gives architectures as JSON.
+        understood: Converts the errors of decoding to those of the store.
+    """
+
+    def __init__(self, row: sqlite3.Row, space: Space | None, understood: Understood) -> None:
+        self.__dict__.update(_row=row, _space=space, _understood=understood, policy_version=row["policy_version"])
+
+    def _decoded(self, column: str) -> Any:
+        with self.__dict__["_understood"]():
+            return json.loads(self.__dict__["_row"][column])
+
+    @cached_property
+    def parameters(self) -> Mapping[str, object]:
+        """The parameters of the space."""
+        with self.__dict__["_understood"]():
+            return dict(self._decoded("parameters"))
+
+    @cached_property
+    def actions(self) -> Actions:
+        """The actions."""
+        with self.__dict__["_understood"]():
+            return actions_from_json(self._decoded("actions"))
+
+    @cached_property
+    def architecture(self) -> object:
+        """The architecture that was measured, built by the space where the space still builds the same one."""
+        space: Space | None = self.__dict__["_space"]
+        document = self._decoded("architecture")
+        if space is None:
+            return document
+        built = rebuilt(self, space)
+        return _of_a_family(document) if built is None else built
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The architecture's fingerprint."""
+        with self.__dict__["_understood"]():
+            return fingerprint_of_json(self._decoded("architecture"))
+
+    def __reduce__(self) -> tuple[type[Proposal], tuple[object, ...]]:
+        """Pickle the decoded values."""
+        return Proposal, (self.parameters, self.actions, self.architecture, self.policy_version)
+
+
+def rebuilt(proposal: Proposal, space: Space) -> object | None:
+    """Return the architecture that `space` builds from a proposal's actions; None if it no longer builds that one."""
+    try:
+        built = space.with_parameters(**proposal.parameters).replay(proposal.actions).architecture
+        return built if fingerprint(built) == proposal.fingerprint else None
+    except StoreError:
+        raise
+    except Exception:  # whatever a user's program raises
+        return None
+
+
+def _of_a_family(document: object) -> object:
+    """Return the value of one of netwright's families, or the JSON itself for one of a user's own kind."""
+    try:
+        return architecture_from_json(document) or document
+    except SpaceError:
+        return document
+
+
+def trial_of(row: sqlite3.Row, space: Space | None, understood: Understood) -> Trial:
+    """Return the trial of a row."""
+    return Trial(
+        row["number"],
+        StoredProposal(row, space, understood),
+        TrialState(row["state"]),
+        row["reward"],
+        json.loads(row["metrics"]),
+        row["seconds"],
+        row["reused_from"],
+        row["error"],
+        FailureKind(row["failure_kind"]) if row["failure_kind"] else None,
+    )
+
+
+def row_of(trial: Trial) -> tuple[object, ...]:
+    """Return the values of a trial's row. The reward that a failed trial is learned with belongs to its update."""
+    proposal, is_own = trial.proposal, trial.state is TrialState.DONE
+    return (
+        trial.number,
+        trial.state,
+        json.dumps(dict(proposal.parameters)),
+        json.dumps(proposal.actions),
+        json.dumps(to_json(proposal.architecture)),
+        proposal.policy_version,
+        trial.reward if is_own else None,
+        json.dumps(dict(trial.metrics)),
+        trial.seconds,
+        trial.reused_from,
+        trial.error,
+        trial.failure_kind,
+    )
