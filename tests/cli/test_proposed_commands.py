@@ -175,7 +175,7 @@ def test_a_run_that_cannot_be_restored_is_not_written(cli: Cli, recipe_file: Pat
         "strategy": "UPDATE strategy SET \"values\" = '[]'",
         "tensors": "UPDATE strategy SET tensors = x'0102'",
         "updates": "UPDATE updates SET metrics = '7'",
-        "trials": "UPDATE trials SET actions = '[99]'",
+        "trials": "UPDATE trials SET actions = '{'",
     }[table]
     with closing(sqlite3.connect(run / FILE_NAME, isolation_level=None)) as connection:
         connection.execute(damage)
