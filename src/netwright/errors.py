@@ -4,6 +4,7 @@ A message states what is wrong, the actual value, the rule and the remedy.
 """
 
 import re
+import shlex
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -76,6 +77,11 @@ class ChildError(NetwrightError):
     """A child whose training diverged; in a search this is a failed trial."""
 
     exit_code = 1
+
+
+def command(*arguments: object) -> str:
+    """Return a command line of netwright for a message, quoted so that it can be pasted into a shell."""
+    return shlex.join(["netwright", *map(str, arguments)])
 
 
 def disk_failure(place: Path | str, reason: object, kept: str) -> RunError:

@@ -58,6 +58,8 @@ class Failure:
     kind: FailureKind
     message: str
     detail: str = ""
+    uncut: str = ""
+    """For a log: the text before it was cut to a few kB, itself limited to 1 MB; empty if nothing was cut."""
 
     def __str__(self) -> str:
         head = f"{self.kind}: {self.message}"

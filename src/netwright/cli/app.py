@@ -64,7 +64,7 @@ app = typer.Typer(
 def reporting(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
     """Turn netwright's errors and Ctrl-C into a message and an exit code.
 
-    The text of a `KeyboardInterrupt` that a command raises replaces the usual hint.
+    The text of a `KeyboardInterrupt` that a command raises says how to go on.
     """
 
     @functools.wraps(command)
@@ -76,9 +76,7 @@ def reporting(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
             Terminal(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt as interruption:
-            folder = (kwargs.get("run") or kwargs.get("out")) if command.__name__ in ("search", "resume") else None
-            hint = f": netwright resume {folder}" if folder else " by the same command"
-            text = str(interruption) or f"Every finished trial is kept; go on{hint}"
+            text = str(interruption) or "The same command continues what was begun"
             Terminal(stderr=True, soft_wrap=True).print(f"\nInterrupted. {text}", highlight=False, markup=False)
             raise typer.Exit(130) from None
 
@@ -88,6 +86,15 @@ def reporting(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
 def print_note(note: str) -> None:
     """Print a sentence beside the output of a command, on standard error."""
     Terminal(stderr=True, soft_wrap=True).print(note, highlight=False, markup=False)
+
+
+@contextmanager
+def interruption_explained(remedy: Callable[[], str]) -> Iterator[None]:
+    """Give a Ctrl-C in the block the text of `remedy`, which is called when it happens."""
+    try:
+        yield
+    except KeyboardInterrupt as interruption:
+        raise type(interruption)(remedy()) from None
 
 
 @app.callback(invoke_without_command=True)

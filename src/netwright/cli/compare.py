@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netwright.cli import options
-from netwright.cli.app import app, reporting
+from netwright.cli.app import app, interruption_explained, reporting
 from netwright.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -71,15 +71,14 @@ def _executed(plan: "Plan", folder: Path, placement: "Placement") -> "Comparison
     from netwright.compare.comparison import Comparison
     from netwright.compare.runs import execute
 
-    unit = plan.budget.unit
-    try:
-        with Stages() as stages:
-            records, opened = execute(
-                plan, folder, placement, lambda spent, total: stages(unit, round(spent), max(1, round(total)))
-            )
-    except KeyboardInterrupt as interruption:
-        kept = "run" if plan.runs_are_jobs else "trial"
-        raise type(interruption)(f"Every finished {kept} is kept; go on by the same command") from None
+    unit, kept = plan.budget.unit, "run" if plan.runs_are_jobs else "trial"
+    with (
+        interruption_explained(lambda: f"Every finished {kept} is kept; go on by the same command"),
+        Stages() as stages,
+    ):
+        records, opened = execute(
+            plan, folder, placement, lambda spent, total: stages(unit, round(spent), max(1, round(total)))
+        )
     return Comparison.of(plan, records, opened)
 
 

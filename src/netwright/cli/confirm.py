@@ -1,7 +1,7 @@
 """`netwright confirm`."""
 
 from netwright.cli import options
-from netwright.cli.app import app, reporting
+from netwright.cli.app import app, interruption_explained, reporting
 
 
 @app.command()
@@ -16,6 +16,7 @@ def confirm(
     address: options.AddressOption = None,
     gpus_per_child: options.GpusPerChildOption = None,
     data: options.DataOption = None,
+    accept_data: options.AcceptDataOption = False,
     trust_code: options.TrustCodeOption = False,
 ) -> None:
     """Retrain the best architectures with fresh seeds on the same split.
@@ -42,8 +43,10 @@ def confirm(
         address=address,
         gpus_per_child=gpus_per_child,
     )
-    with make_progress(live=None, verbose=True) as callback:
+    kept = "Every finished trial is kept; go on by the same command"
+    with interruption_explained(lambda: kept), make_progress(live=None, verbose=True) as callback:
         results = run_confirmation(
-            run, top=top, num_seeds=num_seeds, numbers=trial or (), placement=placement, callback=callback
-        )
+            run, top=top, num_seeds=num_seeds, numbers=trial or (), placement=placement, callback=callback,
+            accept_data=accept_data,
+        )  # fmt: skip
     print_end(results, max(top or 0, len(results.confirmed)), run)

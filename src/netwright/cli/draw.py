@@ -8,7 +8,7 @@ from netwright.architectures.families import Architecture, equations_of
 from netwright.cli import options
 from netwright.cli.app import app, reporting
 from netwright.drawing.any import drawable
-from netwright.errors import ConfigError, RunError, unknown
+from netwright.errors import ConfigError, RunError, command, unknown
 from netwright.files import LARGEST_JSON, read_whole, write_whole
 from netwright.terminal import Terminal
 
@@ -95,7 +95,7 @@ def _of_run(folder: Path, number: int | None) -> Subject:
     if architecture is None:
         raise ConfigError(
             f"trial {trial.number} of {folder} is neither a ConvNet nor a recurrent cell, which are what can be "
-            f"drawn; `netwright show {folder}` prints it"
+            f"drawn; `{command('show', folder, '--json')}` prints it"
         )
     confirmed = results.confirmed.get(trial.fingerprint)
     metric = results.score_name.replace("_", " ")

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -48,8 +49,8 @@ def export(
         name = re.sub(r"\W", "_", named.name)
         path, weights = export_code(model, Path(target) if target else named.parent / f"{name}.py")
         console.print(
-            f"{path} with its weights in {weights}: keep them together. It needs torch; python {path} IMAGE ... prints "
-            "the class of each image and needs pillow too.",
+            f"{path} with its weights in {weights}: keep them together. It needs torch; "
+            f"{shlex.join(['python', str(path)])} IMAGE ... prints the class of each image and needs pillow too.",
             highlight=False,
             markup=False,
         )
@@ -70,4 +71,5 @@ def _mirrored(run: Path, storage_url: str | None, *, trust_code: bool) -> str:
             check_own_file(run / f"optuna.db{suffix}")
         storage_url = f"sqlite:///{run / 'optuna.db'}"
     num_new = mirror(run, storage_url, trust_code=trust_code, on_note=print_note)
-    return f"{num_new} new trials in the study {run.resolve().name}. To look at it: optuna-dashboard {storage_url}"
+    look = shlex.join(["optuna-dashboard", storage_url])
+    return f"{num_new} new trials in the study {run.resolve().name}. To look at it: {look}"

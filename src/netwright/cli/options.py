@@ -218,6 +218,13 @@ DataOption = Annotated[
         help="The data set's official files, a table's CSV, your own images (a folder of classes or an .npz) or text.",
     ),
 ]
+AcceptDataOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-data",
+        help="Go on with a run although this netwright reads its data in another way. Changed files are still refused.",
+    ),
+]
 VerifyOption = Annotated[
     bool, typer.Option("--verify-data/--no-verify-data", help="Require the official checksums of data files.")
 ]

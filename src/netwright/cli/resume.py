@@ -14,6 +14,7 @@ def resume(
     address: options.AddressOption = None,
     gpus_per_child: options.GpusPerChildOption = None,
     data: options.DataOption = None,
+    accept_data: options.AcceptDataOption = False,
     tensorboard: options.TensorboardOption = False,
     accept_changes: options.AcceptChangesOption = False,
     trust_code: options.TrustCodeOption = False,
@@ -41,4 +42,6 @@ def resume(
         address=address,
         gpus_per_child=gpus_per_child,
     )
-    run_to_the_end(config, run, placement, top=top, tensorboard=tensorboard, accept_changes=accept_changes)
+    run_to_the_end(
+        config, run, placement, top=top, tensorboard=tensorboard, accept_data=accept_data, accept_changes=accept_changes
+    )

@@ -7,16 +7,18 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
+from netwright.cli.app import interruption_explained
 from netwright.cli.tables import print_results
 from netwright.config import RunConfig
 from netwright.drawing.any import drawable
-from netwright.errors import ConfigError, NetwrightError, RunError
+from netwright.errors import ConfigError, NetwrightError, RunError, command
 from netwright.integrations.tensorboard import Curves
 from netwright.searching.callbacks import Callbacks
 from netwright.searching.placement import Placement, default_workers
 from netwright.searching.progress import make_progress
 from netwright.searching.results import Results
 from netwright.searching.run import is_complete, run_search
+from netwright.searching.store import exists
 from netwright.terminal import Terminal
 
 
@@ -48,13 +50,13 @@ def placement_with(
     )
 
 
-def check_address(stored: Placement, given: str | None, command: str, argument: str | Path) -> None:
+def check_address(stored: Placement, given: str | None, name: str, argument: str | Path) -> None:
     """Raise `ConfigError` if the address of a Ray cluster is in the stored placement alone.
 
     A run may come from anyone, and who runs the cluster at an address receives the run's code and data.
     """
     if stored.address is not None and given is None:
-        again = shlex.join(["netwright", command, str(argument), "--address", stored.address])
+        again = command(name, argument, "--address", stored.address)
         raise ConfigError(
             f"the run names a Ray cluster at {stored.address}, which is used only if you give its address yourself: "
             f"{again}"
@@ -62,7 +64,14 @@ def check_address(stored: Placement, given: str | None, command: str, argument: 
 
 
 def run_to_the_end(
-    config: RunConfig, folder: Path, placement: Placement, *, top: int, tensorboard: bool, accept_changes: bool
+    config: RunConfig,
+    folder: Path,
+    placement: Placement,
+    *,
+    top: int,
+    tensorboard: bool,
+    accept_data: bool,
+    accept_changes: bool,
 ) -> None:
     """Start or continue the run in `folder` and print its results; `RunError` if no trial was measured."""
     complete = is_complete(config, folder)
@@ -70,18 +79,26 @@ def run_to_the_end(
     if tensorboard:
         callbacks.append(curves := Curves(folder))
         Terminal(stderr=True, soft_wrap=True).print(
-            f"live curves: tensorboard --logdir {curves.folder}", highlight=False, markup=False
+            f"live curves: {shlex.join(['tensorboard', '--logdir', str(curves.folder)])}", highlight=False, markup=False
         )
-    with Callbacks(*callbacks) as callback:
-        results = run_search(config, folder, placement, callback, accept_changes=accept_changes)
+
+    def remedy() -> str:
+        if not exists(folder):
+            return "The run was not begun; the same command starts it"
+        return f"Every finished trial is kept; go on: {command('resume', folder)}"
+
+    with interruption_explained(remedy), Callbacks(*callbacks) as callback:
+        results = run_search(
+            config, folder, placement, callback, accept_data=accept_data, accept_changes=accept_changes
+        )
     print_end(results, top, folder)
     if not results.top(1):
-        reason = next((trial.error.splitlines()[0] for trial in results.trials if trial.error), "")
-        raise RunError(f"no trial of {folder} was measured; trial 0: {reason}")
+        reasons = (f"trial {trial.number}: {trial.error.splitlines()[0]}" for trial in results.trials if trial.error)
+        raise RunError(f"no trial of {folder} was measured; {next(reasons, 'none has ended')}")
     if complete:
+        longer = command("resume", folder, "--trials", 2 * config.num_trials)
         Terminal(soft_wrap=True).print(
-            f"This run was finished already. To extend it: netwright resume {folder} --trials {2 * config.num_trials}; "
-            f"to start over: remove {folder} or choose another --out.",
+            f"This run was finished already. To extend it: {longer}; to start over: the same command with --overwrite.",
             highlight=False,
             markup=False,
         )
@@ -96,7 +113,7 @@ def print_end(results: Results, top: int, folder: Path) -> None:
     has_picture = any(drawable(trial.proposal.architecture) is not None for trial in results.top(1))
     try:
         line = f"Report: {write_report(folder)}"
-        line += f" (a picture of the best: netwright draw {shlex.quote(str(folder))})" if has_picture else ""
+        line += f" (a picture of the best: {command('draw', folder)})" if has_picture else ""
     except NetwrightError as error:  # for example a full disk: the results of the search are kept all the same
         line = f"No report could be written: {error}"
     console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -29,6 +29,7 @@ def search(
     out: options.OutOption = None,
     data: options.DataOption = None,
     verify: options.VerifyOption = True,
+    accept_data: options.AcceptDataOption = False,
     max_parameters: options.MaxParametersOption = None,
     max_flops: options.MaxFlopsOption = None,
     estimate: options.EstimateOption = False,
@@ -56,7 +57,8 @@ def search(
     """
     from netwright.cli.running import placement_with, run_to_the_end
     from netwright.searching.placement import Placement
-    from netwright.searching.run import continued, set_aside
+    from netwright.searching.run import continued
+    from netwright.searching.same_code import set_aside
 
     data = data.resolve() if data else None
     config = _configured(recipe, data, seed, strategy, max_parameters=max_parameters, max_multiply_adds=max_flops)
@@ -75,7 +77,15 @@ def search(
     if overwrite and (previous := set_aside(folder)) is not None:
         print_note(f"the earlier run is now in {previous}")
     config = continued(config, folder, num_trials=trials)
-    run_to_the_end(config, folder, placement, top=top, tensorboard=tensorboard, accept_changes=accept_changes)
+    run_to_the_end(
+        config,
+        folder,
+        placement,
+        top=top,
+        tensorboard=tensorboard,
+        accept_data=accept_data,
+        accept_changes=accept_changes,
+    )
 
 
 def _configured(recipe: str, data: Path | None, seed: int, strategy: str | None, **limits: int | None) -> RunConfig:

@@ -6,7 +6,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from netwright.architectures.families import architecture_from_json, legend_of
-from netwright.errors import printable
+from netwright.config.run import FROM_PYTHON
+from netwright.errors import command, printable
 from netwright.searching.results import Results, described
 from netwright.terminal import Terminal
 from netwright.trials import TrialState
@@ -90,14 +91,19 @@ def _print_notes(console: Terminal, results: Results, metric: str, folder: objec
         test = results.best.metrics["test_accuracy"]
         notes.append(f"{metric}: as it stands in the table, where the best one has the test accuracy {test:.4f}")
     else:
-        notes.append(
-            f"search's {metric}: picked for being high, so optimistic. For honest means: netwright confirm {folder}"
-        )
+        notes.append(f"search's {metric}: picked for being high, so optimistic.{_advice(results, folder)}")
     notes += _mishaps(results)
     notes += [f"data: {printable(note, one_line=True)}" for note in results.data_notes]
     notes += [f"changed: {change.in_words}" for change in results.changes]
     for note in notes:
         console.print(note, style="dim", highlight=False, soft_wrap=True, markup=False)
+
+
+def _advice(results: Results, folder: object) -> str:
+    """The command for honest means; none for a run whose function commands cannot load."""
+    if results.config["recipe"] == FROM_PYTHON:
+        return ""
+    return f" For honest means: {command('confirm', folder)}"
 
 
 def _mishaps(results: Results) -> list[str]:

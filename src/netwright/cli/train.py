@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from netwright.architectures.values import JsonObject
 from netwright.cli import options
-from netwright.cli.app import app, reporting
+from netwright.cli.app import app, interruption_explained, reporting
 from netwright.config import RunConfig, assigned
-from netwright.errors import ConfigError, unknown
+from netwright.errors import ConfigError, command, unknown
 from netwright.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def train(
     address: options.AddressOption = None,
     data: options.DataOption = None,
     verify: options.VerifyOption = True,
+    accept_data: options.AcceptDataOption = False,
     target: options.ModelOption = None,
     settings: options.FinalSettingsOption = None,
     trust_code: options.TrustCodeOption = False,
@@ -75,9 +76,10 @@ def train(
     )
     folder = target or default_target
     complete = folder.exists()
-    with Stages() as stages:
+    kept = "Every finished training of the grid and every finished epoch is kept; go on by the same command"
+    with interruption_explained(lambda: kept), Stages() as stages:
         final = final if grid == "small" else final.without_grid()
-        model = finish(found, config, final, folder, placement, stages, run)
+        model = finish(found, config, final, folder, placement, stages, run, accept_data=accept_data)
     _print_model(evaluation_of(config.evaluate).model_lines(model), folder, complete)
 
 
@@ -166,7 +168,7 @@ def _assigned(
 
 
 def _print_model(lines: list[str], folder: Path, complete: bool) -> None:
-    lines.append(f'the model: {folder} (in Python nw.load("{folder}"){_as_code(folder)})')
+    lines.append(f"the model: {folder} (in Python nw.load({str(folder)!r}){_as_code(folder)})")
     if complete:
         lines.append(f"It was there already. To train it again, choose another --out or --seed, or remove {folder}.")
     for line in lines:
@@ -179,4 +181,4 @@ def _as_code(folder: Path) -> str:
     from netwright.models.folder import ARCHITECTURE, read_architecture
 
     is_spelled_out = entry_of(EXPORTERS, read_architecture(folder / ARCHITECTURE)) is not None
-    return f", as plain PyTorch: netwright export {folder} --to code" if is_spelled_out else ""
+    return f", as plain PyTorch: {command('export', folder, '--to', 'code')}" if is_spelled_out else ""

@@ -11,8 +11,9 @@ from netwright.architectures.values import JsonObject
 from netwright.config import STRATEGIES, RunConfig, differences, strategy_settings, with_former_defaults
 from netwright.errors import ConfigError, StoreError, unknown
 from netwright.evaluation.factory import evaluation_of
-from netwright.evaluation.interface import Evaluation
+from netwright.evaluation.interface import DatasetInfo, Evaluation
 from netwright.files import LARGEST_JSON, read_whole, replace_whole
+from netwright.searching.same_data import description, difference
 from netwright.trials import Trial
 
 FILE_NAME = "plan.json"
@@ -109,14 +110,13 @@ class Plan:
         """Return the settings of one run."""
         return self.configs[strategy].changed(seed=seed)
 
-    def to_json(self, data: str | None) -> JsonObject:
-        """Return what all runs of a folder must have in common; `data` is the name of the data."""
+    def to_json(self) -> JsonObject:
+        """Return what all runs of a folder must have in common, apart from the data."""
         return {
             "unit": self.budget.unit,
             "amount": self.budget.amount,
             "repeats": str(self.budget.repeats),
             "max_proposals": self.budget.max_proposals,
-            "data": data,
             "strategies": {name: config.to_json() for name, config in self.configs.items()},
         }
 
@@ -226,39 +226,42 @@ def continued_plan(plan: Plan, folder: Path) -> Plan:
     return replace(plan, configs={name: with_former_defaults(each, common) for name, each in plan.configs.items()})
 
 
-def keep_plan(plan: Plan, folder: Path, data: str | None) -> None:
+def keep_plan(plan: Plan, folder: Path, dataset: DatasetInfo) -> None:
     """Write the plan into `folder`; raise `ConfigError` if it contradicts the plan stored there.
 
     Seeds and strategies may be added at any time.
     """
-    path, document = folder / FILE_NAME, plan.to_json(data)
+    path, document = folder / FILE_NAME, {**plan.to_json(), **description(dataset)}
     if path.exists():
         stored = _stored(path)
-        if changed := _changes(stored, document):
+        if changed := _changes(stored, document, dataset):
             raise ConfigError(f"{folder} holds a comparison with {'; '.join(changed)}; choose another --out")
         document["strategies"] = {**stored["strategies"], **document["strategies"]}
+        document["data"] = stored["data"]  # the name that it had first
     replace_whole(path, json.dumps(document, indent=1).encode())
 
 
 def _stored(path: Path) -> JsonObject:
     try:
         stored = json.loads(read_whole(path, LARGEST_JSON))
-        if {*stored} != {"unit", "amount", "repeats", "max_proposals", "data", "strategies"}:
+        if {*stored} - {"data_id"} != {"unit", "amount", "repeats", "max_proposals", "data", "strategies"}:
             raise ValueError(f"it holds {', '.join(stored)}")
         return dict(stored)
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise StoreError(f"{path} is no plan of a comparison ({error}); choose another --out") from None
 
 
-def _changes(stored: JsonObject, wanted: JsonObject) -> list[str]:
+def _changes(stored: JsonObject, wanted: JsonObject, dataset: DatasetInfo) -> list[str]:
     """Describe every difference."""
     changed = []
     theirs, ours = (f"{each['amount']:,g} {each['unit']} a run" for each in (stored, wanted))
     if theirs != ours:
         changed.append(f"a budget of {theirs}, now {ours}: runs with different budgets are not compared")
-    for name in ("repeats", "max_proposals", "data"):
+    for name in ("repeats", "max_proposals"):
         if stored[name] != wanted[name] and not (name == "max_proposals" and changed):
             changed.append(f"{name} {stored[name]}, now {wanted[name]}")
+    if other := difference(stored, dataset):
+        changed.append(f"data {stored['data']}, {other}")
     common = next(iter(stored["strategies"].values()))
     for name, config in wanted["strategies"].items():
         before = stored["strategies"].get(name)

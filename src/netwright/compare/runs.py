@@ -51,7 +51,7 @@ def execute(
         raise StoreError(f"cannot make the folder {folder}: {error.strerror}; choose another --out") from None
     lock = locked(folder)
     try:
-        keep_plan(plan, folder, dataset.name)
+        keep_plan(plan, folder, dataset)
         missing = [run for run in plan.runs if not record_path(folder, *run).exists()]
         total = plan.budget.amount * len(plan.runs)
 

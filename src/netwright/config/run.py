@@ -58,10 +58,14 @@ class ReplicaSettings(Settings):
     max_staleness: NonNegativeInt | None = None  # a gradient older than so many updates is dropped; none in the paper
 
 
+FROM_PYTHON = "python"
+"""The recipe of a run whose space and function are a program's own, so that commands cannot load and continue it."""
+
+
 class RunConfig(Settings):
     """All settings of one search."""
 
-    recipe: str = "python"
+    recipe: str = FROM_PYTHON
     space: SpaceField
     evaluate: Annotated[EvaluateSettings, Field(discriminator="kind")]
     strategy: StrategyField = ReinforceSettings()

@@ -40,7 +40,7 @@ class ImageEvaluation(Evaluation):
 
         folder = prepare_task(self.settings.task, path, verify=verify)
         data = open_images(self.settings.task, folder, verify=False)
-        return DatasetInfo(data.name, data.notes, folder, data.shape)
+        return DatasetInfo(data.name, data.notes, folder, data.shape, identity=data.identity)
 
     def evaluate(self, folder: Path | None) -> "ImageChild":
         """Return what trains one network."""

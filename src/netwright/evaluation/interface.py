@@ -14,6 +14,7 @@ from netwright.config.final_training import FinalTrainingSettings
 from netwright.errors import ConfigError
 from netwright.evaluation.rewards import Reward
 from netwright.execution.interface import Evaluate
+from netwright.tasks.identity import DataIdentity
 
 if TYPE_CHECKING:
     from netwright.evaluation.probe import Probe
@@ -32,6 +33,8 @@ class DatasetInfo:
     """What the costs of a child depend on: an `ImageShape`, or the size of a vocabulary."""
     best_score: float | None = None
     """The best score of all architectures, if it is known."""
+    identity: DataIdentity | None = None
+    """The identity of a user's data or of a table; None for official data, which its name identifies."""
 
 
 class Evaluation(Protocol):

@@ -35,7 +35,9 @@ class TableEvaluation(Evaluation):
         """Find and read the table, which has no official checksum."""
         file = find_table(self.settings.task, path)
         table = load_table(self.settings.task, file)
-        return DatasetInfo(table.name, table.notes, file, best_score=table.best.validation_accuracy)
+        return DatasetInfo(
+            table.name, table.notes, file, best_score=table.best.validation_accuracy, identity=table.identity
+        )
 
     def evaluate(self, folder: Path | None) -> "TableLookup":
         """Return what looks up one architecture; `folder` is the table's file."""

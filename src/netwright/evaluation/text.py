@@ -43,7 +43,7 @@ class TextEvaluation(Evaluation):
         folder = prepare_task(self.settings.task, path, verify=verify)
         data = open_text(self.settings.task, folder, verify=False)
         check_long_enough(data, self.settings.batch_size, self.settings.window)
-        return DatasetInfo(data.name, data.notes, folder, len(data.vocabulary))
+        return DatasetInfo(data.name, data.notes, folder, len(data.vocabulary), identity=data.identity)
 
     def evaluate(self, folder: Path | None) -> "TextChild":
         """Return what trains one language model."""

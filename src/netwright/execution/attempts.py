@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 
 from netwright.errors import ChildError, RunError
+from netwright.execution.failures import MAX_MESSAGE, failure_of, shortened, storable
 from netwright.execution.interface import Evaluate, Executor
 from netwright.trials import MAX_ATTEMPTS, Failure, FailureKind, Job, Measurement, Outcome, RemoteTask
 
@@ -23,11 +24,11 @@ def attempt(evaluate: Evaluate, job: Job | RemoteTask) -> Outcome:
         else:
             measurement = evaluate(job)
     except ChildError as error:
-        failure = Failure(FailureKind.NOT_FINITE, str(error))
+        failure = failure_of(FailureKind.NOT_FINITE, str(error))
     except (Exception, SystemExit) as error:  # a child may fail in any way; the search continues
         kind = FailureKind.OUT_OF_MEMORY if is_out_of_memory(error) else FailureKind.EXCEPTION
         trace = "".join(traceback.format_exception(error.with_traceback(_without_this_frame(error))))
-        failure = Failure(kind, in_one_line(error), _storable(trace))
+        failure = failure_of(kind, _head(error), trace)
     return Outcome(job.number, measurement, failure, time.perf_counter() - clock, begun, answer)
 
 
@@ -75,13 +76,12 @@ def _without_this_frame(error: BaseException) -> TracebackType | None:
 
 
 def in_one_line(error: BaseException) -> str:
-    """Return the class of `error` and the first line of its message."""
-    return _storable(f"{type(error).__name__}: {error}".splitlines()[0])
+    """Return the class of `error` and the first line of its message, which is cut if it is long."""
+    return shortened(storable(_head(error)), MAX_MESSAGE)
 
 
-def _storable(text: str) -> str:
-    """Escape lone surrogates, as in file names that are not UTF-8: they can be neither stored nor printed."""
-    return text.encode(errors="backslashreplace").decode()
+def _head(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def is_out_of_memory(error: BaseException) -> bool:

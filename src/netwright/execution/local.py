@@ -21,6 +21,7 @@ from loky.backend import resource_tracker as loky_tracker
 
 from netwright.errors import RunError
 from netwright.execution.attempts import attempt
+from netwright.execution.failures import failure_of
 from netwright.execution.interface import Evaluate
 from netwright.execution.process import WorkerContext, start_worker, work
 from netwright.execution.signals import interruptions_held_back
@@ -96,7 +97,7 @@ class LocalExecutor:
             failure = Failure(FailureKind.TIME_LIMIT, f"stopped after {limit:g} seconds")
             outcome = Outcome(job.number, None, failure, limit, time.time() - limit)
         except BaseException as error:  # the worker died, or its result could not be unpickled
-            failure = Failure(FailureKind.WORKER_LOST, f"{type(error).__name__}: {error}")
+            failure = failure_of(FailureKind.WORKER_LOST, f"{type(error).__name__}: {error}")
             outcome = Outcome(job.number, None, failure, time.monotonic() - submitted)
         self._num_broken = 0
         self._jobs.pop(job.number, None)

@@ -15,6 +15,7 @@ from netwright.execution.attempts import check_none_lost, run_all
 from netwright.execution.interface import Evaluate
 from netwright.files import LARGEST_JSON, read_whole, replace_whole
 from netwright.final_training.interface import Candidate
+from netwright.searching.error_log import logged
 from netwright.searching.placement import Placement, make_executor
 from netwright.seeds import derive_seed
 from netwright.trials import Job, Outcome
@@ -94,6 +95,7 @@ def train_candidates(
     seed: int,
     placement: Placement,
     on_progress: OnProgress,
+    run: Path | None = None,
 ) -> None:
     """Train the candidates that are not in `measured` yet on the search's split, and store their results there.
 
@@ -107,6 +109,7 @@ def train_candidates(
         seed: Of the final training.
         placement: Where candidates are trained.
         on_progress: Called before the first training and after each.
+        run: The folder of the run whose architectures these are, if there is one.
 
     Raises:
         RunError: Some trainings lost their workers; the results of all others are stored.
@@ -124,8 +127,9 @@ def train_candidates(
     # The time limit was meant for the search's short trainings.
     executor = make_executor(config.changed(time_limit_seconds=None), evaluate, replace(placement, workers=workers))
     with closing(executor):
-        for num_ended, outcome in enumerate(run_all(executor, [job(number) for number in todo]), start=1):
-            measured.add(candidates[outcome.number], outcome)
+        for num_ended, ended in enumerate(run_all(executor, [job(number) for number in todo]), start=1):
+            candidate = candidates[ended.number]
+            measured.add(candidate, logged(ended, run, f"point {ended.number} of the grid, {candidate.origin}"))
             on_progress("grid", len(candidates) - len(todo) + num_ended, len(candidates))
     check_none_lost("trainings of the grid", len(todo), measured.lost)
 

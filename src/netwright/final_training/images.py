@@ -12,6 +12,7 @@ from netwright.config import FinalSettings, ImageSettings
 from netwright.errors import DataError
 from netwright.evaluation.image_worker import Candidates, ImageChild
 from netwright.evaluation.images import ImageEvaluation
+from netwright.evaluation.interface import DatasetInfo
 from netwright.evaluation.rewards import Reward
 from netwright.final_training.interface import Candidate, Finished, once_each, sha256_of
 from netwright.searching.placement import Placement
@@ -48,6 +49,11 @@ class FinalImages:
     def reward(self) -> Reward:
         """The search's reward."""
         return ImageEvaluation(self.settings).reward
+
+    @property
+    def dataset(self) -> DatasetInfo:
+        """The name, the notes and the identity of the data."""
+        return DatasetInfo(self.data.name, self.data.notes, identity=self.data.identity)
 
     def checksum(self) -> str:
         """Return the checksum of the training images and labels."""

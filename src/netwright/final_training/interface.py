@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from netwright.architectures.families import Architecture
 from netwright.architectures.values import JsonObject
+from netwright.evaluation.interface import DatasetInfo
 from netwright.evaluation.rewards import Reward
 from netwright.execution.interface import Evaluate
 from netwright.training.checkpoints import Checkpoint
@@ -65,6 +66,10 @@ class FinalTraining(Protocol):
     @property
     def reward(self) -> Reward:
         """The reward whose score chooses among the candidates."""
+
+    @property
+    def dataset(self) -> DatasetInfo:
+        """The name, the notes and the identity of the data."""
 
     def checksum(self) -> str:
         """Return a checksum of the data of a training, so that no result of a training on other data is reused."""

@@ -16,7 +16,8 @@ from netwright.architectures.families import Architecture, architecture_from_jso
 from netwright.architectures.values import JsonObject, fingerprint, to_json
 from netwright.config import RunConfig
 from netwright.config.final_training import FinalTrainingSettings
-from netwright.errors import ChildError, ConfigError, NetwrightError, RunError, StoreError, unknown
+from netwright.errors import ChildError, ConfigError, NetwrightError, RunError, StoreError, command, unknown
+from netwright.evaluation.interface import DatasetInfo
 from netwright.execution.attempts import in_one_line, is_out_of_memory
 from netwright.files import check_own_folder, locked
 from netwright.final_training.factory import FINAL_TRAININGS, final_training_of
@@ -27,7 +28,7 @@ from netwright.recipes import RECIPES, config_of
 from netwright.searching.placement import Placement
 from netwright.searching.provenance import provenance
 from netwright.searching.results import Results
-from netwright.searching.run import check_same_data
+from netwright.searching.same_data import checked, description, place_of_moved_data
 from netwright.searching.store import Store
 from netwright.training.checkpoints import Checkpoint
 
@@ -42,14 +43,17 @@ def found_in(run: Path, top: int) -> dict[str, Architecture]:
     with Store.read(run) as store:
         results = Results.of(store)
     if not (trials := results.top(top)):
-        raise RunError(f"{run} has no measured trial, so there is nothing to train; go on with netwright resume {run}")
+        more = ("--trials", 2 * results.config["num_trials"]) if results.state == "finished" else ()
+        raise RunError(
+            f"{run} has no measured trial, so there is nothing to train; go on with `{command('resume', run, *more)}`"
+        )
     found: dict[str, Architecture] = {}
     for trial in trials:
         network = architecture_from_json(trial.proposal.architecture)
         if network is None:
             raise ConfigError(
                 f"the architectures of {run} are of a kind of your own, and netwright trains ConvNets, PlainNets and "
-                "recurrent cells; `netwright show RUN --json` prints them for your own code"
+                f"recurrent cells; `{command('show', run, '--json')}` prints them for your own code"
             )
         found[f"trial {trial.number} of {run.resolve().name}"] = network
     return found
@@ -83,6 +87,8 @@ def finish(
     placement: Placement,
     on_progress: OnProgress = lambda stage, ended, total: None,
     run: Path | None = None,
+    *,
+    accept_data: bool = False,
 ) -> JsonObject:
     """Choose among architectures and grid points, train the winner to the end, test it, and write its folder.
 
@@ -94,6 +100,7 @@ def finish(
         placement: Where candidates are trained and where the data is.
         on_progress: Called after every training of the grid and every epoch of the final training.
         run: The stored run that found all the architectures, if there is one.
+        accept_data: Whether to train although the reader of the run's data changed.
 
     Returns:
         The content of model.json.
@@ -103,14 +110,14 @@ def finish(
         DataError: The data is missing, or differs from the run's.
         RunError: A training or the test failed; what was finished is kept.
     """
-    training = final_training_of(config, final, found, placement)
-    data = training.data_description()
-    _check_data_of(run, data["data"])
+    with place_of_moved_data("train", run, placement.data):
+        training = final_training_of(config, final, found, placement)
+    data_notes = _checked_data(run, training.dataset, accept=accept_data)
     common = {"search_settings": config.evaluate.to_json(), "seed": final.seed, "data_sha256": training.checksum()}
     plan = {**common, "architectures": {origin: to_json(each) for origin, each in found.items()}}
     plan["final_settings"] = final.to_json()
     if folder.exists():
-        return _finished_already(folder, plan, data)
+        return _finished_already(folder, plan, training)
     candidates = candidates_of(found, training.grid())
     with _unfinished(folder) as unfinished:
         measured = Measured(unfinished / "grid.json", common, training.reward)
@@ -118,30 +125,33 @@ def finish(
         if len(candidates) > 1:
             train_candidates(
                 candidates, measured, evaluate=training.evaluate(candidates), config=config, seed=final.seed,
-                placement=placement, on_progress=on_progress,
+                placement=placement, on_progress=on_progress, run=run,
             )  # fmt: skip
             winner, score = best_candidate(candidates, measured)
         with _explained(f"the final training of {winner.origin}"):
             finished = _trained_to_the_end(winner, training, final.seed, unfinished, common, on_progress)
         with _explained(f"the test of {winner.origin} after its final training"):
             tested = training.tested(finished.network)
-        description = {
+        model = {
             **training.description(winner, finished),
+            **description(training.dataset),
+            "data_notes": data_notes,
             "origin": winner.origin,
             "metrics": {**tested, training.reward.score_name: score},
             "grid": measured.table(candidates),
             **provenance(),
             "plan": plan,
         }
-        write_model(folder, finished.network, winner.architecture, description)
+        write_model(folder, finished.network, winner.architecture, model)
     return read_description(folder)
 
 
-def _check_data_of(run: Path | None, name: str) -> None:
-    """Raise `DataError` if the stored run was searched on other data than the one of this name."""
-    if run is not None:
-        with Store.read(run) as store, store.understood():
-            check_same_data(store, name)
+def _checked_data(run: Path | None, dataset: DatasetInfo, *, accept: bool) -> list[str]:
+    """Return the notes on the data; raise `DataError` if the stored run was searched on other data."""
+    if run is None:
+        return list(dataset.notes)
+    with Store.read(run) as store:
+        return list(checked(store, dataset, accept=accept).get("data_notes", ()))
 
 
 def _trained_to_the_end(
@@ -186,10 +196,13 @@ def _explained(what: str) -> Iterator[None]:
         ) from error
 
 
-def _finished_already(folder: Path, plan: Mapping[str, object], data: Mapping[str, object]) -> JsonObject:
-    """Return model.json of `folder` if it was trained as `plan` says and, as far as it records that, on `data`."""
-    document = read_description(folder)
-    if changed := [name for name, value in data.items() if document.get(name, value) != value]:
+def _finished_already(folder: Path, plan: Mapping[str, object], training: FinalTraining) -> JsonObject:
+    """Return model.json of `folder` if it was trained as `plan` says and, as far as it records that, on this data."""
+    document, data = read_description(folder), training.data_description()
+    changed = [name for name, value in data.items() if document.get(name, value) != value]
+    if changed == ["data"] and training.dataset.identity is not None:
+        changed = []  # the folder has another name
+    if changed:
         raise ConfigError(
             f"{folder} holds a network that was trained and tested on other data, {document.get('data')}; now it is "
             f"{data['data']} (different: {', '.join(changed)}); choose another --out, or remove the folder"

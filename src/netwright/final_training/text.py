@@ -12,6 +12,7 @@ from netwright.children.building import num_parameters
 from netwright.children.dropout import Dropout
 from netwright.children.language_model import LanguageModel
 from netwright.config import FinalTextSettings, TextSettings
+from netwright.evaluation.interface import DatasetInfo
 from netwright.evaluation.rewards import Reward
 from netwright.evaluation.text import LANGUAGE_MODEL_SETTINGS, TextEvaluation
 from netwright.evaluation.text_worker import TextCandidates, TextChild
@@ -46,6 +47,11 @@ class FinalText:
     def reward(self) -> Reward:
         """The search's reward."""
         return TextEvaluation(self.settings).reward
+
+    @property
+    def dataset(self) -> DatasetInfo:
+        """The name, the notes and the identity of the data."""
+        return DatasetInfo(self.data.name, self.data.notes, identity=self.data.identity)
 
     def checksum(self) -> str:
         """Return the checksum of the training and the validation text."""

@@ -131,7 +131,7 @@ def _present(*figures: Figure | None) -> list[Figure]:
 
 def _subtitle(results: Results, now: datetime) -> str:
     data = f" on {results.data_name}" if results.data_name else ""
-    refresh = "; run `netwright report` again for newer numbers" if results.state == "running" else ""
+    refresh = "; run `netwright report RUN` again for newer numbers" if results.state == "running" else ""
     return (
         f"{results.config['strategy']['name']}{data}, seed {results.seed}: {results.state}, as of "
         f"{now:%Y-%m-%d %H:%M} UTC{refresh}"

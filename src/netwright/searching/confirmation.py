@@ -1,12 +1,14 @@
 """Confirmation: the maximum of many noisy scores is optimistic, so the best are trained again with fresh seeds."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from netwright.config import RunConfig
-from netwright.errors import ConfigError
+from netwright.errors import ConfigError, command
 from netwright.evaluation.rewards import Reward
 from netwright.execution.attempts import check_none_lost, run_all
 from netwright.execution.interface import Executor
+from netwright.searching.error_log import logged
 from netwright.searching.store import Confirmation, Store
 from netwright.seeds import derive_seed
 from netwright.trials import Job, Outcome, Trial, TrialState, is_finite_number
@@ -21,13 +23,12 @@ def best_trials(trials: Sequence[Trial], top: int) -> list[Trial]:
     return sorted(first.values(), key=lambda trial: (-(trial.reward or 0.0), trial.number))[:top]
 
 
-def trials_numbered(trials: Sequence[Trial], numbers: Sequence[int]) -> list[Trial]:
-    """Return the trials with these numbers; `ConfigError` for one that was not measured."""
+def trials_numbered(trials: Sequence[Trial], numbers: Sequence[int], run: Path | None) -> list[Trial]:
+    """Return the trials of `run` with these numbers; `ConfigError` for one that was not measured."""
     for number in numbers:
         if not 0 <= number < len(trials) or trials[number].state is not TrialState.DONE:
-            raise ConfigError(
-                f"trial {number} was not measured in this run; `netwright show RUN` lists those that were"
-            )
+            every = command("show", run, "--top", max(1, len(trials)))
+            raise ConfigError(f"trial {number} was not measured in this run; `{every}` lists those that were")
     return [trials[number] for number in numbers]
 
 
@@ -68,8 +69,9 @@ def confirm(
     ]
     lost: list[str] = []
     on_result(0, len(wanted))
-    for num_ended, outcome in enumerate(run_all(executor, jobs), start=1):
-        trial, repeat = wanted[outcome.number]
+    for num_ended, ended in enumerate(run_all(executor, jobs), start=1):
+        trial, repeat = wanted[ended.number]
+        outcome = logged(ended, store.folder, f"retraining {repeat} of trial {trial.number}")
         if outcome.lost:
             lost.append(str(outcome.failure))
         else:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from importlib import import_module
 
+from safetensors import SafetensorError
+
 from netwright.config import STRATEGIES, RunConfig
 from netwright.controller.shards import Shards
 from netwright.errors import ConfigError
@@ -74,7 +76,11 @@ def make_core(
         space=config.space,
     )
     if store is not None:
-        core.restore(store.trials(config.space), store.updates(), store.strategy_state())
+        with store.understood():
+            try:
+                core.restore(store.trials(config.space), store.updates(), store.strategy_state())
+            except (SafetensorError, RuntimeError) as error:  # for tensors of another strategy, or damaged ones
+                raise ValueError(str(error)) from error
     return core
 
 

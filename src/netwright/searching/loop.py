@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from netwright.errors import RunError
 from netwright.execution.interface import Executor
 from netwright.searching.core import SearchCore, Step
+from netwright.searching.error_log import logged
 from netwright.searching.store import Store
 from netwright.trials import FailureKind, Outcome, Trial, TrialState
 
@@ -27,6 +28,7 @@ def drive(
         RunError: The first children all raised an exception, or the search cannot continue.
     """
 
+    folder = store.folder if store is not None else None
     first_ended = [trial for trial in core.trials if _was_trained(trial)][:NUM_HOPELESS]
 
     def settle(step: Step, ended: Sequence[Outcome] = ()) -> None:
@@ -37,22 +39,29 @@ def drive(
         on_step(step)
         if len(first_ended) < NUM_HOPELESS:
             first_ended.extend(trial for trial in step.trials if _was_trained(trial))
-            _stop_if_hopeless(first_ended)
+            _stop_if_hopeless(first_ended, kept=folder is not None)
 
     settle(core.start())
     while not core.finished:
-        for outcome in executor.wait():
-            settle(core.receive(outcome), [] if outcome.of_remote_task else [outcome])
+        for ended in executor.wait():
+            if ended.of_remote_task:
+                settle(core.receive(ended))
+            else:
+                outcome = logged(ended, folder, f"trial {ended.number}")
+                settle(core.receive(outcome), [outcome])
 
 
 def _was_trained(trial: Trial) -> bool:
     return trial.state in (TrialState.DONE, TrialState.FAILED) and trial.reused_from is None
 
 
-def _stop_if_hopeless(ended: Sequence[Trial]) -> None:
+def _stop_if_hopeless(ended: Sequence[Trial], *, kept: bool) -> None:
+    """Raise `RunError` if the first trials all raised; `kept` is whether the run is stored and can go on."""
+    remedy = (
+        "start again in another --out, or run the same command again to go on all the same" if kept else "start again"
+    )
     if len(ended) >= NUM_HOPELESS and all(trial.failure_kind is FailureKind.EXCEPTION for trial in ended):
         raise RunError(
-            f"the first {NUM_HOPELESS} trials all failed, so the search was stopped. Mend the cause and start again in "
-            f"another --out, or run the same command again to go on all the same. Trial {ended[0].number}:\n"
-            f"{ended[0].error}"
+            f"the first {NUM_HOPELESS} trials all failed, so the search was stopped. Mend the cause and {remedy}. "
+            f"Trial {ended[0].number}:\n{ended[0].error}"
         )

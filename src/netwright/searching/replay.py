@@ -122,5 +122,5 @@ def _equal(one: Tensor, other: Tensor) -> bool:
 def _difference(what: str) -> RunError:
     return RunError(
         f"the replay differs from the run: {what}. Either its store was changed, or this machine or this torch "
-        "computes other last digits than those that made the run; `netwright report` names them"
+        "computes other last digits than those that made the run; `netwright report RUN` names them"
     )

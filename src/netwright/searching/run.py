@@ -1,20 +1,20 @@
 """A run as the Python function and the commands use it: started, continued, driven to its end, confirmed."""
 
-import shutil
 import time
-import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+from netwright.architectures.values import JsonObject
 from netwright.config import RunConfig, differences, with_former_defaults
-from netwright.errors import ConfigError, DataError, StoreError
+from netwright.config.run import FROM_PYTHON
+from netwright.errors import ConfigError, StoreError, command
 from netwright.evaluation.factory import evaluation_of
 from netwright.evaluation.interface import DatasetInfo
 from netwright.execution.interface import Executor
-from netwright.files import is_no_folder, locked
-from netwright.searching.accepted_changes import accepted_change, withdrawn
+from netwright.files import is_no_folder
+from netwright.searching import same_code
 from netwright.searching.callbacks import Callback
 from netwright.searching.confirmation import best_trials, confirm, trials_numbered
 from netwright.searching.core import SearchCore
@@ -24,6 +24,7 @@ from netwright.searching.loop import drive
 from netwright.searching.placement import Placement, check_room, make_executor, make_shards
 from netwright.searching.provenance import provenance
 from netwright.searching.results import Results
+from netwright.searching.same_data import checked, description, place_of_moved_data
 from netwright.searching.store import Store, exists
 from netwright.spaces.references import check_function, load_stored_recipe
 
@@ -67,38 +68,13 @@ def continued(config: RunConfig, folder: Path, *, num_trials: int | None) -> Run
                 )
             config = with_former_defaults(config, stored)
             if changed := differences(stored, config.to_json()):
+                remedy = f"`{command('resume', folder)}`" if config.recipe != FROM_PYTHON else "its own settings"
                 raise ConfigError(
-                    f"{folder} holds a run with other settings: {'; '.join(changed)}. Go on with "
-                    f"`netwright resume {folder}`, or choose another --out"
+                    f"{folder} holds a run with other settings: {'; '.join(changed)}. Go on with {remedy}, or choose "
+                    "another --out"
                 )
             num_trials = num_trials or stored["num_trials"]
     return config if num_trials is None else config.changed(num_trials=num_trials)
-
-
-def set_aside(folder: Path) -> Path | None:
-    """Rename the folder of a run that is begun anew; the one that was set aside before is removed.
-
-    Args:
-        folder: The run's folder, with its report, models and pictures.
-
-    Returns:
-        Where the earlier run is now; None if `folder` holds no run.
-
-    Raises:
-        StoreError: A process is writing the run, or the folder cannot be renamed.
-    """
-    if not exists(folder):
-        return None
-    previous = folder.resolve().with_name(f"{folder.resolve().name}.previous")
-    if previous.exists() and not exists(previous):
-        raise StoreError(f"{previous} holds no run, and the earlier run would be moved there; rename it")
-    try:
-        with locked(folder):
-            shutil.rmtree(previous, ignore_errors=True)
-            folder.resolve().rename(previous)
-    except OSError as error:
-        raise StoreError(f"cannot rename {folder} to {previous}: {error.strerror}; choose another --out") from None
-    return previous
 
 
 def run_search(
@@ -107,6 +83,7 @@ def run_search(
     placement: Placement,
     callback: Callback,
     *,
+    accept_data: bool = False,
     accept_changes: bool = False,
 ) -> Results:
     """Search to the end, as a new run or continuing the run in `folder`.
@@ -118,6 +95,7 @@ def run_search(
         folder: The run's folder; None keeps nothing on disk.
         placement: Where children run.
         callback: Observes the run; the caller enters and exits it.
+        accept_data: Whether a stored run goes on although the reader of its data changed.
         accept_changes: Whether a run whose space or code has changed goes on all the same.
 
     Raises:
@@ -129,19 +107,30 @@ def run_search(
     make_strategy(config)  # and so is a strategy that cannot be made
     identity = None if folder is None else Identity.of(config)
     if folder is not None and identity is not None and exists(folder) and not accept_changes:
-        check_same_code(folder, identity)
-    dataset = open_data(config, placement)
+        same_code.check_same_code(folder, identity)
+    with place_of_moved_data("resume", folder if folder and exists(folder) else None, placement.data):
+        dataset = open_data(config, placement)
     executor = None
     if folder is None or not is_complete(config, folder):
         # Before the folder is made: a cluster that cannot be reached leaves none behind.
         executor = make_executor(config, evaluation_of(config.evaluate).evaluate(dataset.folder), placement)
         check_room(config, executor, placement)
+    documents = _documents(config, placement, dataset)
+    if identity is not None:
+        documents["identity"] = identity.to_json()
+    if folder is not None and identity is not None and not exists(folder):
+        same_code.warn_without_source(identity)
     with (
         nullcontext() if executor is None else closing(executor),
-        _open_store(config, folder, placement, dataset, identity) as store,
+        _open_store(folder, documents) as store,
         nullcontext() if executor is None else make_shards(config, placement) as shards,
     ):
+        about = checked(store, dataset, accept=accept_data)
+        if identity is not None:
+            same_code.accept_changes(store, config, identity)
         core = make_core(config, store, dataset.shape, shards)
+        _decode_all(core)
+        _write_changed(store, {**documents, "about": about})  # only after all else was read
         if executor is not None:
             placement = replace(placement, workers=executor.workers)
         callback.begin(core, config, placement, dataset.notes)
@@ -161,6 +150,7 @@ def run_confirmation(
     numbers: Sequence[int],
     placement: Placement,
     callback: Callback,
+    accept_data: bool = False,
 ) -> Results:
     """Train architectures of a stored run again with fresh seeds.
 
@@ -171,6 +161,7 @@ def run_confirmation(
         numbers: Trials to confirm in the place of the best ones.
         placement: Where children run.
         callback: Observes the retrainings; the caller enters and exits it.
+        accept_data: Whether to retrain although the reader of the data changed.
 
     Raises:
         ConfigError: The run's kind of child cannot be confirmed, or a trial was not measured.
@@ -180,12 +171,15 @@ def run_confirmation(
         raise ConfigError(f"{folder} cannot be confirmed: {config.evaluate.cannot_confirm}")
     changes = {"top": top or config.confirm.top, "num_seeds": num_seeds or config.confirm.num_seeds}
     config = config.changed(confirm=config.confirm.model_copy(update=changes))
-    dataset = open_data(config, placement)
+    with place_of_moved_data("confirm", folder, placement.data):
+        dataset = open_data(config, placement)
     with Store.open(folder) as store:
-        check_same_data(store, dataset.name)
+        about = checked(store, dataset, accept=accept_data)
         evaluate = evaluation_of(config.evaluate).evaluate(dataset.folder)
         with closing(make_executor(config, evaluate, placement)) as executor:
             core = make_core(config, store, dataset.shape)
+            _decode_all(core)
+            _write_changed(store, {"about": about})
             store.begin_session(time.time(), executor.workers or 1)
             _confirm(core, config, store, executor, callback, numbers)
         return Results.of(store, running=False)
@@ -206,20 +200,6 @@ def open_data(config: RunConfig, placement: Placement) -> DatasetInfo:
     return evaluation_of(config.evaluate).open(placement.data, verify=placement.verify)
 
 
-def check_same_data(store: Store, name: str | None) -> None:
-    """Check that a stored run was searched on the data that is named `name` now.
-
-    Raises:
-        DataError: It was searched on other data, and numbers measured on different data do not belong in one run.
-    """
-    begun_with = store.document("about")["data"]
-    if begun_with != name:
-        raise DataError(
-            f"{store.folder} was searched on {begun_with}, and now the data is {name}; give it the same data, or "
-            "search the other data in a run of its own"
-        )
-
-
 def _confirm(
     core: SearchCore,
     config: RunConfig,
@@ -230,7 +210,7 @@ def _confirm(
 ) -> None:
     trials = core.trials[: config.num_trials]
     confirm(
-        trials_numbered(trials, numbers) if numbers else best_trials(trials, config.confirm.top),
+        trials_numbered(trials, numbers, store.folder) if numbers else best_trials(trials, config.confirm.top),
         config=config,
         reward=evaluation_of(config.evaluate).reward,
         store=store,
@@ -248,73 +228,31 @@ def _confirmations_missing(config: RunConfig, store: Store) -> bool:
     return any((trial.fingerprint, n) not in stored for trial in best for n in range(config.confirm.num_seeds))
 
 
-def check_same_code(folder: Path, identity: Identity) -> None:
-    """Check that the space and the user's code are those that a stored run was made with.
-
-    Raises:
-        ConfigError: They have changed; the message holds the differences.
-    """
-    with Store.read(folder) as store:
-        changed = _changes_since(store, identity)
-    if changed:
-        difference = "\n".join(f"    {line}" for line in changed)
-        raise ConfigError(
-            f"the space or the code has changed since the run in {folder} began, so its trials and new ones would not "
-            f"belong together:\n{difference}\nUndo the change, or choose another --out, or begin anew with --overwrite "
-            "(overwrite=True in nw.search), or go on knowingly with --accept-changes (accept_changes=True), which "
-            "marks the trials before the change. The run was not touched"
-        )
-
-
-def _changes_since(store: Store, identity: Identity) -> list[str]:
-    document = store.find_document("identity")
-    with store.understood():
-        return identity.changes_since(Identity.from_json(document)) if document else []
-
-
-def _take_over(store: Store, config: RunConfig, identity: Identity) -> None:
-    """Record the identity of a run that has none, or the change of one that has another."""
-    lines = _changes_since(store, identity)
-    if lines:
-        trials = store.trials(config.space)
-        accepted = accepted_change(lines, trials, config.space)
-        before = Identity.from_json(store.document("identity"))
-        relearn = bool(accepted.foreign) or before.decisions != identity.decisions
-        store.accept(identity.to_json(), accepted, withdrawn(trials, accepted.foreign), relearn=relearn)
-    elif store.find_document("identity") is None:
-        store.write_document("identity", identity.to_json())
-
-
-def _open_store(
-    config: RunConfig, folder: Path | None, placement: Placement, dataset: DatasetInfo, identity: Identity | None
-) -> Store:
+def _documents(config: RunConfig, placement: Placement, dataset: DatasetInfo) -> dict[str, JsonObject]:
     reward = evaluation_of(config.evaluate).reward
     about = {
-        "data": dataset.name,
-        "data_notes": dataset.notes,
+        **description(dataset),
+        "data_notes": list(dataset.notes),
         "score_name": reward.score_name,
         "higher_is_better": reward.higher_is_better,
         **provenance(),
     }
-    documents = {"config": config.to_json(), "place": placement.to_json(), "about": about}
-    if folder is None or identity is None:
+    return {"config": config.to_json(), "place": placement.to_json(), "about": about}
+
+
+def _open_store(folder: Path | None, documents: Mapping[str, JsonObject]) -> Store:
+    if folder is None:
         return Store.in_memory(documents)
-    if not exists(folder):
-        if identity.without_source:
-            warnings.warn(
-                f"the source of {', '.join(identity.without_source)} is not known, so a later change of it is noticed "
-                "by its compiled form at best; a function in a file has a source",
-                stacklevel=2,
-            )
-        return Store.create(folder, {**documents, "identity": identity.to_json()})
-    store = Store.open(folder)
-    try:
-        check_same_data(store, dataset.name)
-        _take_over(store, config, identity)
-        for name in ("config", "place"):
-            if store.document(name) != documents[name]:
-                store.write_document(name, documents[name])
-    except BaseException:
-        store.close()
-        raise
-    return store
+    return Store.open(folder) if exists(folder) else Store.create(folder, documents)
+
+
+def _decode_all(core: SearchCore) -> None:
+    """Decode what stored trials decode at their first use, so that damage is found before anything is written."""
+    for trial in core.trials:
+        _ = trial.proposal.parameters, trial.proposal.actions
+
+
+def _write_changed(store: Store, documents: Mapping[str, JsonObject]) -> None:
+    for name, document in documents.items():
+        if store.find_document(name) != document:
+            store.write_document(name, document)

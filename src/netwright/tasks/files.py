@@ -22,11 +22,6 @@ def check_there(path: Path, expected: str) -> None:
         raise DataError(f"the data {path} cannot be reached: {error.strerror}; {expected}") from None
 
 
-def read_text(path: Path) -> str:
-    """Return the text of the UTF-8 file at `path`; see `read_bytes` and `decoded`."""
-    return decoded(path, read_bytes(path))
-
-
 def read_bytes(path: Path) -> bytes:
     """Return the content of `path`, decompressed if its name ends with .gz.
 

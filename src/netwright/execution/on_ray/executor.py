@@ -16,6 +16,7 @@ from typing import Any
 import cloudpickle
 
 from netwright.errors import ConfigError, RunError
+from netwright.execution.failures import failure_of
 from netwright.execution.interface import Evaluate, queue_up
 from netwright.execution.local import usable_cores
 from netwright.execution.on_ray.cluster import connect, import_ray, nodes, on_node
@@ -163,8 +164,8 @@ class RayExecutor:
         except errors.RayError as error:
             if getattr(error, "actor_init_failed", False):
                 raise RunError(
-                    f"a worker of the Ray cluster did not start; `netwright doctor --address` compares the nodes' "
-                    f"versions with those here:\n{error}"
+                    f"a worker of the Ray cluster did not start; `netwright doctor --address ADDRESS` compares the "
+                    f"nodes' versions with those here:\n{error}"
                 ) from None
             return self._lost(handle, job, error)
         self._idle.append(handle)
@@ -185,7 +186,7 @@ class RayExecutor:
             self._queue.remove(job)
         head, _, rest = str(error).partition("\n")
         detail = "\n".join(part for part in (rest, self._output(handle.location)) if part)
-        failure = Failure(FailureKind.WORKER_LOST, f"{type(error).__name__}: {head}", detail)
+        failure = failure_of(FailureKind.WORKER_LOST, f"{type(error).__name__}: {head}", detail)
         return Outcome(job.number, None, failure, time.monotonic() - handle.since)
 
     def _dismiss_idle(self, location: WorkerLocation | None) -> None:

@@ -153,7 +153,7 @@ class RayShards:
                 if getattr(error, "actor_init_failed", False):
                     raise RunError(
                         "a process for shards of the parameters does not start on the Ray cluster; `netwright doctor "
-                        f"--address` compares the nodes' versions with those here:\n{error}"
+                        f"--address ADDRESS` compares the nodes' versions with those here:\n{error}"
                     ) from None
                 if not num_left:
                     raise RunError(

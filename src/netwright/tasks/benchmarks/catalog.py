@@ -21,9 +21,10 @@ from pathlib import Path
 
 from netwright.architectures.nasbench201 import EDGES, OPERATIONS, nasbench201_cell_from_string
 from netwright.errors import ConfigError, DataError, unknown
-from netwright.tasks.benchmarks.table import KEY, Columns, Table, read_rows
+from netwright.tasks.benchmarks.table import KEY, READER_VERSION, Columns, Table, read_rows
 from netwright.tasks.downloads import ENVIRONMENT, named_folder
 from netwright.tasks.files import decoded, read_bytes
+from netwright.tasks.identity import DataIdentity
 
 NASBENCH201_FILE = "nasbench201-cifar.csv"
 EMBEDDED = Path(__file__).parent
@@ -143,7 +144,9 @@ def _read(task: str, path: Path, modified: int, size: int) -> Table:
     notes = table.notes
     if len(rows) < table.size:
         notes += (f"the table is incomplete: {len(rows):,} of {table.size:,} architectures",)
-    return Table(f"{table.name} ({hashlib.sha256(content).hexdigest()[:8]})", rows, notes)
+    sha256 = hashlib.sha256(content).hexdigest()
+    identity = DataIdentity(sha256, task, READER_VERSION, f"{len(rows):,} architectures", older=sha256[:8])
+    return Table(identity.named(table.name), rows, notes, identity)
 
 
 def _columns(table: TableFile) -> tuple[str, ...]:

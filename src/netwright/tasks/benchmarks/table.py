@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netwright.errors import DataError, SpaceError
+from netwright.tasks.identity import DataIdentity
 
+READER_VERSION = 1
+"""Raise it when the same file gives other results."""
 KEY = "architecture"
 """The column with the string form of the architecture."""
 
@@ -41,6 +44,7 @@ class Table:
     name: str
     rows: Mapping[str, Row]
     notes: tuple[str, ...] = ()
+    identity: DataIdentity | None = None
 
     def row(self, architecture: object) -> Row:
         """Return the row of `architecture`; raise `DataError` if the table does not contain it."""

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from netwright.architectures.costs import ImageShape
 from netwright.errors import DataError
+from netwright.tasks.identity import DataIdentity
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +26,8 @@ class ImageData:
     test_labels: Tensor
     class_names: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    identity: DataIdentity | None = None
+    """Of a user's own images."""
 
     @property
     def shape(self) -> ImageShape:

@@ -8,6 +8,7 @@ All images get the same size and number of channels. The notes count the changes
   as their EXIF orientation says.
 """
 
+import io
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ from PIL import Image, ImageOps
 
 from netwright.errors import DataError
 from netwright.files import check_readable
+from netwright.tasks.identity import ContentDigest
 from netwright.tasks.images.raw import MAX_EDGE, Labelled, RawDataset, shrunk
 
 FORMATS = {
@@ -106,8 +108,10 @@ def read_folder(root: Path) -> RawDataset:
         treatments.append(f"{num_grey:,} of {len(seen):,} images are grey and were read as colour")
     if num_transparent := sum(file.transparent for file in seen):
         treatments.append(f"{num_transparent:,} of {len(seen):,} images are transparent and were laid on white")
-    parts = [_pixels(files, size, colour, skipped) for files in (train, test)]
-    return RawDataset(parts[0], parts[1] if divided else None, class_names, (*skipped.notes(), *treatments))
+    digest = ContentDigest(class_names)
+    parts = [_pixels(files, size, colour, skipped, digest) for files in (train, test)]
+    notes = (*skipped.notes(), *treatments)
+    return RawDataset(parts[0], parts[1] if divided else None, class_names, digest.hexdigest(), notes)
 
 
 def _folders(parent: Path) -> list[Path]:
@@ -148,7 +152,7 @@ def _header(path: Path, label: int) -> _File:
         return _File(path, label, (height, width), image.mode in GREY_MODES, image.has_transparency_data)
 
 
-def _opened(path: Path) -> Image.Image:
+def _opened(path: Path | io.BytesIO) -> Image.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         image = Image.open(path, formats=sorted(set(FORMATS.values())))
@@ -175,25 +179,31 @@ def _common_size(files: Sequence[_File]) -> tuple[tuple[int, int], list[str]]:
     return size, notes
 
 
-def _pixels(files: Sequence[_File], size: tuple[int, int], colour: bool, skipped: SkippedFiles) -> Labelled:
+def _pixels(
+    files: Sequence[_File], size: tuple[int, int], colour: bool, skipped: SkippedFiles, digest: ContentDigest
+) -> Labelled:
+    """Decode the files to one array, and add their bytes to `digest`."""
     channels = 3 if colour else 1
     images = np.empty((len(files), *size, channels), np.uint8)
     labels: list[int] = []
     for file in files:
         try:
-            images[len(labels)] = _decoded(file, size, colour)
+            content = file.path.read_bytes()
+            images[len(labels)] = _decoded(file, io.BytesIO(content), size, colour)
         except Exception as error:  # a decoder may raise anything for a damaged file
             skipped.unreadable(file.path, error)
         else:
+            digest.add(content, file.label)
             labels.append(file.label)
+    digest.add(b"", len(labels))  # where the part ends
     channels_first = np.ascontiguousarray(images[: len(labels)].transpose(0, 3, 1, 2))
     return Labelled(torch.from_numpy(channels_first), torch.tensor(labels, dtype=torch.int64))
 
 
-def _decoded(file: _File, size: tuple[int, int], colour: bool) -> NDArray[np.uint8]:
-    """Decode an image to [H, W, C] of the common size."""
+def _decoded(file: _File, content: io.BytesIO, size: tuple[int, int], colour: bool) -> NDArray[np.uint8]:
+    """Decode the content of an image file to [H, W, C] of the common size."""
     height, width = size
-    with _opened(file.path) as opened:
+    with _opened(content) as opened:
         opened.draft(None, (2 * max(size), 2 * max(size)))  # decodes a JPEG at a reduced size where possible
         image = ImageOps.exif_transpose(opened)
         if file.transparent:

@@ -11,6 +11,7 @@ memory are not decompressed.
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from torch.nn import functional
 from netwright.errors import DataError
 from netwright.files import open_regular
 from netwright.tasks.files import physical_memory
+from netwright.tasks.identity import ContentDigest
 from netwright.tasks.images.raw import MAX_EDGE, Labelled, RawDataset, shrunk
 
 KNOWN = ("images", "labels", "test_images", "test_labels", "class_names")
@@ -29,7 +31,8 @@ MEMORY_PER_BYTE = 4
 
 def read_arrays(path: Path) -> RawDataset:
     """Read the images in the file `path`; raise `DataError` if an array is not as described above."""
-    arrays = _arrays(path)
+    digest = ContentDigest()
+    arrays = _arrays(path, digest)
     images = _images(path, "images", arrays["images"])
     notes = []
     height, width = images.shape[2:]
@@ -47,11 +50,14 @@ def read_arrays(path: Path) -> RawDataset:
             )
         test_labels = _labels(path, "test_labels", arrays["test_labels"], len(test_images))
         test = Labelled(_small(test_images), test_labels)
-    return RawDataset(train, test, _class_names(path, arrays, train, test), tuple(notes))
+    return RawDataset(train, test, _class_names(path, arrays, train, test), digest.hexdigest(), tuple(notes))
 
 
-def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
-    """Read the known arrays; their names and sizes are checked before any of them is decompressed."""
+def _arrays(path: Path, digest: ContentDigest) -> dict[str, NDArray[np.generic]]:
+    """Read the known arrays and add their bytes to `digest`.
+
+    Their names and sizes are checked before any of them is decompressed.
+    """
     try:
         with open_regular(path, physical_memory()) as opened:
             if opened.read(len(np.lib.format.MAGIC_PREFIX)) == np.lib.format.MAGIC_PREFIX:
@@ -61,7 +67,7 @@ def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
                 members = {name: named[name] for name in KNOWN if name in named}
                 _check_names(path, members)
                 _check_sizes(path, members.values())
-                return {name: _array(file, member) for name, member in members.items()}
+                return {name: _array(file, member, digest) for name, member in members.items()}
     except DataError:
         raise
     except Exception as error:  # zipfile and numpy may raise anything for a damaged file, also MemoryError
@@ -89,12 +95,26 @@ def _check_sizes(path: Path, members: Iterable[zipfile.ZipInfo]) -> None:
         )
 
 
-def _array(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[np.generic]:
+class _Recorded:
+    """A member of a zip file whose bytes are added to `digest` as they are read, so that none is read twice."""
+
+    def __init__(self, opened: IO[bytes], digest: ContentDigest) -> None:
+        self._opened, self._digest = opened, digest
+
+    def read(self, size: int = -1) -> bytes:
+        """Read at most `size` bytes."""
+        content = self._opened.read(size)
+        self._digest.extend(content)
+        return content
+
+
+def _array(file: zipfile.ZipFile, member: zipfile.ZipInfo, digest: ContentDigest) -> NDArray[np.generic]:
     # Only for these two does Python decompress no more than it returns.
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"{member.filename} is compressed by method {member.compress_type}; expected deflate or none")
     with file.open(member.filename) as opened:
-        array: NDArray[np.generic] = np.lib.format.read_array(opened, allow_pickle=False)
+        digest.add(f"{member.filename} {member.file_size}".encode())
+        array: NDArray[np.generic] = np.lib.format.read_array(_Recorded(opened, digest), allow_pickle=False)
     return array
 
 

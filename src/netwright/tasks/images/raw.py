@@ -28,11 +28,15 @@ class Labelled:
 
 @dataclass(frozen=True, eq=False)
 class RawDataset:
-    """All images of a folder or file; `test` is None if it has no test images. `notes` describe changes to images."""
+    """All images of a folder or file; `test` is None if it has no test images. `notes` describe changes to images.
+
+    `sha256` is that of the names of the classes and of the bytes that were used.
+    """
 
     train: Labelled
     test: Labelled | None
     class_names: tuple[str, ...]
+    sha256: str
     notes: tuple[str, ...] = ()
 
 

@@ -16,11 +16,14 @@ import torch
 
 from netwright.errors import DataError
 from netwright.tasks.files import check_there
+from netwright.tasks.identity import DataIdentity
 from netwright.tasks.images.data import ImageData, share_of_every_class
 from netwright.tasks.images.folder import read_folder
 from netwright.tasks.images.npz import read_arrays
 from netwright.tasks.images.raw import Labelled, RawDataset
 
+READER_VERSION = 1
+"""Raise it when the same files become other images or other parts: another size, scaling, order or division."""
 TEST_SHARE, TEST_SEED = 0.2, 0
 EXPECTED = "expected a folder with one sub-folder of images for each class, or an .npz file with `images` and `labels`"
 
@@ -39,7 +42,7 @@ def find_images(path: Path | None) -> Path:
 def load_images(path: Path | None) -> ImageData:
     """Read the images at `path`, always in the same order.
 
-    The name of the data is that of the folder or file with eight digits of a checksum of all pixels and labels.
+    The name of the data is that of the folder or file with eight digits of the checksum of its identity.
 
     Raises:
         DataError: there are no images, or they cannot be divided into training and test images.
@@ -47,7 +50,7 @@ def load_images(path: Path | None) -> ImageData:
     path = find_images(path)
     found = read_folder(path) if path.is_dir() else read_arrays(path)
     _check_classes(path, found)
-    notes = list(found.notes)
+    notes, identity = list(found.notes), _identity(found)
     train, test = found.train, found.test
     if test is None:
         chosen, rest = share_of_every_class(train.labels, TEST_SHARE, seed=TEST_SEED)
@@ -55,13 +58,14 @@ def load_images(path: Path | None) -> ImageData:
         train, test = train.only(rest), train.only(chosen)
         notes.append(f"{len(chosen):,} images, a fifth of every class, were set aside for testing")
     return ImageData(
-        name=f"{path.resolve().name} ({_checksum(found)})",
+        name=identity.named(path.resolve().name),
         train_images=train.images,
         train_labels=train.labels,
         test_images=test.images,
         test_labels=test.labels,
         class_names=found.class_names,
         notes=tuple(notes),
+        identity=identity,
     )
 
 
@@ -81,6 +85,17 @@ def _check_classes(path: Path, found: RawDataset) -> None:
             f"{path}: too few images in {shown}; every class needs {least} or more that can be read, one each {uses}"
             f"{notes}"
         )
+
+
+def _identity(found: RawDataset) -> DataIdentity:
+    num_images = len(found.train.labels) + (len(found.test.labels) if found.test else 0)
+    return DataIdentity(
+        sha256=found.sha256,
+        reader="images",
+        version=READER_VERSION,
+        extent=f"{num_images:,} images in {len(found.class_names):,} classes",
+        older=_checksum(found),
+    )
 
 
 def _checksum(found: RawDataset) -> str:

@@ -6,6 +6,7 @@ from typing import Literal
 from torch import Tensor
 
 from netwright.errors import DataError
+from netwright.tasks.identity import DataIdentity
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +25,8 @@ class TextData:
     vocabulary: tuple[str, ...]
     unit: Literal["word", "character"]
     notes: tuple[str, ...] = ()
+    identity: DataIdentity | None = None
+    """Of a user's own text."""
 
 
 def check_long_enough(data: TextData, batch_size: int, window: int) -> None:

@@ -12,10 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from netwright.errors import DataError
-from netwright.tasks.files import check_there, read_text
+from netwright.tasks.files import check_there, decoded, read_bytes
+from netwright.tasks.identity import ContentDigest, DataIdentity
 from netwright.tasks.text.data import TextData
 from netwright.tasks.text.tokens import Unit, checksum, numbered
 
+READER_VERSION = 1
+"""Raise it when the same files become other tokens or other parts."""
 MAX_VOCABULARY = 10_000
 """The size of the vocabulary of the Penn Treebank."""
 FOLDER_FILES = (("train.txt",), ("validation.txt", "valid.txt"), ("test.txt",))
@@ -36,7 +39,7 @@ def find_text(path: Path | None) -> Path:
 def load_text(path: Path | None, unit: Unit, *, max_vocabulary: int = MAX_VOCABULARY) -> TextData:
     """Read and tokenise the text at `path`.
 
-    The name of the data is that of the file or folder with eight digits of a checksum of all tokens.
+    The name of the data is that of the file or folder with eight digits of the checksum of its identity.
 
     Args:
         path: a file, or a folder with three files.
@@ -48,13 +51,28 @@ def load_text(path: Path | None, unit: Unit, *, max_vocabulary: int = MAX_VOCABU
     """
     path = find_text(path)
     notes: tuple[str, ...] = ()
-    if path.is_dir():
-        parts = [read_text(file) for file in _files_of(path)]
-    else:
-        parts = _divided(path, read_text(path))
+    digest = ContentDigest()
+    files = _files_of(path) if path.is_dir() else [path]
+    parts = [_text_of(file, digest) for file in files]
+    if not path.is_dir():
+        parts = _divided(path, parts[0])
         notes = ("divided by position: the first 80% to train on, then 10% to validate and 10% to test",)
     data = numbered("", parts, unit, max_vocabulary=max_vocabulary, notes=notes)
-    return replace(data, name=f"{path.resolve().name} ({checksum(data)})")
+    identity = DataIdentity(
+        sha256=digest.hexdigest(),
+        reader="text",
+        version=READER_VERSION,
+        extent=f"{sum(map(len, parts)):,} characters",
+        older=checksum(data),
+    )
+    return replace(data, name=identity.named(path.resolve().name), identity=identity)
+
+
+def _text_of(file: Path, digest: ContentDigest) -> str:
+    """Read and decode a file, and add its bytes to `digest`."""
+    content = read_bytes(file)
+    digest.add(content)
+    return decoded(file, content)
 
 
 def _files_of(folder: Path) -> list[Path]:
