@@ -17,7 +17,6 @@ from netwright.architectures.values import JsonObject, fingerprint, to_json
 from netwright.config import RunConfig
 from netwright.config.final_training import FinalTrainingSettings
 from netwright.errors import ChildError, ConfigError, NetwrightError, RunError, StoreError, command, unknown
-from netwright.evaluation.interface import DatasetInfo
 from netwright.execution.attempts import in_one_line, is_out_of_memory
 from netwright.files import check_own_folder, locked
 from netwright.final_training.factory import FINAL_TRAININGS, final_training_of
@@ -110,32 +109,27 @@ def finish(
         DataError: The data is missing, or differs from the run's.
         RunError: A training or the test failed; what was finished is kept.
     """
-    with place_of_moved_data("train", run, placement.data):
-        training = final_training_of(config, final, found, placement)
-    data_notes = _checked_data(run, training.dataset, accept=accept_data)
+    training, about_data = _opened(found, config, final, placement, run, accept_data=accept_data)
     common = {"search_settings": config.evaluate.to_json(), "seed": final.seed, "data_sha256": training.checksum()}
-    plan = {**common, "architectures": {origin: to_json(each) for origin, each in found.items()}}
-    plan["final_settings"] = final.to_json()
+    architectures = {origin: to_json(each) for origin, each in found.items()}
+    plan = {**common, "architectures": architectures, "final_settings": final.to_json()}
     if folder.exists():
         return _finished_already(folder, plan, training)
     candidates = candidates_of(found, training.grid())
     with _unfinished(folder) as unfinished:
         measured = Measured(unfinished / "grid.json", common, training.reward)
-        winner, score = candidates[0], None
         if len(candidates) > 1:
             train_candidates(
                 candidates, measured, evaluate=training.evaluate(candidates), config=config, seed=final.seed,
                 placement=placement, on_progress=on_progress, run=run,
             )  # fmt: skip
-            winner, score = best_candidate(candidates, measured)
-        with _explained(f"the final training of {winner.origin}"):
-            finished = _trained_to_the_end(winner, training, final.seed, unfinished, common, on_progress)
+        winner, score = best_candidate(candidates, measured) if len(candidates) > 1 else (candidates[0], None)
+        finished = _trained_to_the_end(winner, training, final.seed, unfinished, common, on_progress)
         with _explained(f"the test of {winner.origin} after its final training"):
             tested = training.tested(finished.network)
         model = {
             **training.description(winner, finished),
-            **description(training.dataset),
-            "data_notes": data_notes,
+            **about_data,
             "origin": winner.origin,
             "metrics": {**tested, training.reward.score_name: score},
             "grid": measured.table(candidates),
@@ -146,12 +140,23 @@ def finish(
     return read_description(folder)
 
 
-def _checked_data(run: Path | None, dataset: DatasetInfo, *, accept: bool) -> list[str]:
-    """Return the notes on the data; raise `DataError` if the stored run was searched on other data."""
-    if run is None:
-        return list(dataset.notes)
-    with Store.read(run) as store:
-        return list(checked(store, dataset, accept=accept).get("data_notes", ()))
+def _opened(
+    found: Mapping[str, Architecture],
+    config: RunConfig,
+    final: FinalTrainingSettings,
+    placement: Placement,
+    run: Path | None,
+    *,
+    accept_data: bool,
+) -> tuple[FinalTraining, JsonObject]:
+    """Open the training and check that its data is the run's; return it with what a model stores about its data."""
+    with place_of_moved_data("train", run, placement.data):
+        training = final_training_of(config, final, found, placement)
+    notes = list(training.dataset.notes)
+    if run is not None:
+        with Store.read(run) as store:
+            notes = list(checked(store, training.dataset, accept=accept_data).get("data_notes", ()))
+    return training, {**description(training.dataset), "data_notes": notes}
 
 
 def _trained_to_the_end(
@@ -166,12 +171,13 @@ def _trained_to_the_end(
     identity = fingerprint({**common, "architecture": to_json(winner.architecture), "settings": dict(winner.settings)})
     on_progress("final training", 0, winner.settings["epochs"])
     try:
-        return training.train(
-            winner,
-            seed=seed,
-            checkpoint=Checkpoint(folder / f"{identity}.safetensors"),
-            on_epoch=lambda ended, total: on_progress("final training", ended, total),
-        )
+        with _explained(f"the final training of {winner.origin}"):
+            return training.train(
+                winner,
+                seed=seed,
+                checkpoint=Checkpoint(folder / f"{identity}.safetensors"),
+                on_epoch=lambda ended, total: on_progress("final training", ended, total),
+            )
     except ChildError as error:
         raise RunError(f"the final training failed: {error}; lower --set evaluate.learning_rate") from error
 
