@@ -169,6 +169,7 @@ def run_confirmation(
     config, _ = read_config(folder)
     if config.evaluate.cannot_confirm:
         raise ConfigError(f"{folder} cannot be confirmed: {config.evaluate.cannot_confirm}")
+    same_code.check_same_code(folder, Identity.of(config))
     changes = {"top": top or config.confirm.top, "num_seeds": num_seeds or config.confirm.num_seeds}
     config = config.changed(confirm=config.confirm.model_copy(update=changes))
     with place_of_moved_data("confirm", folder, placement.data):
