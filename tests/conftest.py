@@ -120,6 +120,16 @@ def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "240")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder in the place of the user's state folder, also for the processes that tests start; empty at first."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        folder = tmp_path_factory.mktemp("state")
+        monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+        monkeypatch.delenv("NETWRIGHT_TRUST_CODE", raising=False)
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def real_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with CIFAR-10 and Penn Treebank in their official layouts; the test is skipped where there is none."""

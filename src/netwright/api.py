@@ -7,11 +7,11 @@ from typing import Any
 
 from netwright.config import FunctionSettings, ReplicaSettings, RunConfig, strategy_settings
 from netwright.config.strategies import StrategySettings
-from netwright.errors import ConfigError, NetwrightError
+from netwright.errors import ConfigError, NetwrightError, printable
 from netwright.searching.placement import Placement
 from netwright.searching.progress import make_progress
 from netwright.searching.results import Results
-from netwright.searching.run import continued, run_search
+from netwright.searching.run import continued, run_search, set_aside
 from netwright.spaces.checking import check_space
 from netwright.spaces.programs import Space
 from netwright.trials import TrialState
@@ -34,10 +34,14 @@ def search(
     gpus_per_child: float | None = None,
     time_limit_seconds: float | None = None,
     progress: bool | None = None,
+    overwrite: bool = False,
+    accept_changes: bool = False,
 ) -> Results:
     """Search `space` for the architecture with the highest `evaluate(architecture)`.
 
-    A trial whose `evaluate` raises or returns NaN fails and counts as reward 0; a warning carries the first traceback.
+    A trial whose `evaluate` raises or returns NaN fails, and is learned with a value below every reward so far; a
+    warning carries the first traceback. The call continues a run in `out` only with the same space and the same code
+    of `evaluate`, comments aside.
 
     Args:
         space: The search space, or a function without arguments that returns it.
@@ -55,12 +59,14 @@ def search(
         gpus_per_child: GPUs per child on Ray; None is one where there are GPUs.
         time_limit_seconds: Limit per trial; needs `workers` or Ray.
         progress: Whether to show a bar; None shows it in a terminal.
+        overwrite: Whether to begin anew if `out` holds a run, which is then renamed to OUT.previous.
+        accept_changes: Whether to go on although the space or `evaluate` has changed; earlier trials are marked.
 
     Returns:
         The results: `.best` and `.top(k)` are trials with `.proposal.architecture`, `.reward` and `.metrics`.
 
     Raises:
-        ConfigError, SpaceError: An argument is wrong; the message names it.
+        ConfigError, SpaceError: An argument is wrong, or the code has changed since the run in `out` began.
         RunError: The first trials all raised, or the disk is full.
     """
     if isinstance(replicas, int):
@@ -71,7 +77,10 @@ def search(
         time_limit_seconds=time_limit_seconds,
     )  # fmt: skip
     placement = Placement(workers=workers, executor=executor, address=address, gpus_per_child=gpus_per_child)
-    return _run(config, None if out is None else Path(out), placement, progress)
+    folder = None if out is None else Path(out)
+    if folder is not None and overwrite:
+        set_aside(folder)
+    return _run(config, folder, placement, progress, accept_changes=accept_changes)
 
 
 def _config(
@@ -90,7 +99,9 @@ def _config(
     )
 
 
-def _run(config: RunConfig, folder: Path | None, placement: Placement, progress: bool | None) -> Results:
+def _run(
+    config: RunConfig, folder: Path | None, placement: Placement, progress: bool | None, *, accept_changes: bool
+) -> Results:
     """Run the search, write its report into `folder` if there is one, and warn if trials failed."""
     workers = placement.workers
     if workers is not None and workers < 1:
@@ -100,7 +111,7 @@ def _run(config: RunConfig, folder: Path | None, placement: Placement, progress:
     if folder is not None:
         config = continued(config, folder, num_trials=config.num_trials)
     with make_progress(live=progress, verbose=False) as callback:
-        results = run_search(config, folder, placement, callback)
+        results = run_search(config, folder, placement, callback, accept_changes=accept_changes)
     if folder is not None:
         from netwright.report.page import write_report  # plotly takes half a second to import
 
@@ -111,7 +122,8 @@ def _run(config: RunConfig, folder: Path | None, placement: Placement, progress:
     failed = [trial for trial in results.trials if trial.state is TrialState.FAILED]
     if failed:
         warnings.warn(
-            f"{len(failed)} of {config.num_trials} trials failed; trial {failed[0].number}: {failed[0].error}",
+            f"{len(failed)} of {config.num_trials} trials failed; trial {failed[0].number}: "
+            + printable(failed[0].error or ""),
             stacklevel=3,
         )
     return results

@@ -3,16 +3,52 @@
 A message states what is wrong, the actual value, the rule and the remedy.
 """
 
+import re
 import shlex
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
+CONTROL_CHARACTERS = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""C0 and C1 without tab and line feed, DEL, separators of lines, marks of direction, lone surrogates."""
+
+
+def printable(text: str, *, one_line: bool = False) -> str:
+    """Escape characters that would control a terminal instead of being shown.
+
+    Names, notes and errors may come from files of others: an escape sequence in them could move the cursor, hide text
+    or change the clipboard.
+
+    Args:
+        text: Any text.
+        one_line: Escape tabs and line feeds too; for a name or a line of a table.
+
+    Returns:
+        The text with escapes such as \\x1b; a byte of a file name that is not UTF-8 is escaped as that byte.
+    """
+    shown = CONTROL_CHARACTERS.sub(_escaped, text)
+    return shown.replace("\n", "\\n").replace("\t", "\\t") if one_line else shown
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if 0xDC80 <= code <= 0xDCFF:  # Python's surrogate for a byte that cannot be decoded
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
 
 class NetwrightError(Exception):
-    """The base of all errors below; `exit_code` is that of the command line."""
+    """The base of all errors below; `exit_code` is that of the command line.
+
+    Control characters in a message, for example of a file's name, are escaped.
+    """
 
     exit_code = 2
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(printable(each) if isinstance(each, str) else each for each in args))
 
 
 class ConfigError(NetwrightError):

@@ -247,7 +247,7 @@ def test_retrainings_that_all_fail_are_shown_as_such(cli: Cli, recipe_file: Path
     done(cli, "search", f"{recipe_file}:config", "--trials", 3, "-o", run)
     recipe_file.write_text(recipe_file.read_text().replace("return float(sum(", "return 'gone' or (("))
     sys.modules.pop(recipe_file.stem)
-    result = done(cli, "confirm", run, "--top", 1, "--num-seeds", 2)
+    result = done(cli, "confirm", run, "--top", 1, "--num-seeds", 2, "--trust-code")
     assert "2 failed" in result.stdout
     found = document(cli, run)
     check(found)

@@ -10,16 +10,44 @@ from importlib.metadata import version
 from typing import Annotated, ParamSpec
 
 import typer
-from rich.console import Console
 from rich.markup import escape
+from typer.core import TyperGroup
 
-from netwright.errors import NetwrightError
+from netwright.errors import NetwrightError, printable
 from netwright.execution.signals import interruptible
+from netwright.terminal import Terminal
 
 Arguments = ParamSpec("Arguments")
 
+
+class Commands(TyperGroup):
+    """The commands. An error in their usage quotes arguments, such as file names, with control characters escaped."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Parse what stands before the command."""
+        with _printable_usage():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
+        """Parse the command's arguments and run it."""
+        with _printable_usage():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _printable_usage() -> Iterator[None]:
+    """Escape control characters in an error of typer, whose class is not public."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(message := getattr(error, "message", None), str):
+            error.message = printable(message)  # type: ignore[attr-defined]
+        raise
+
+
 app = typer.Typer(
     name="netwright",
+    cls=Commands,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -45,11 +73,11 @@ def reporting(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
             with interruptible():
                 command(*args, **kwargs)
         except NetwrightError as error:
-            Console(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
+            Terminal(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt as interruption:
             text = str(interruption) or "The same command continues what was begun"
-            Console(stderr=True, soft_wrap=True).print(f"\nInterrupted. {text}", highlight=False, markup=False)
+            Terminal(stderr=True, soft_wrap=True).print(f"\nInterrupted. {text}", highlight=False, markup=False)
             raise typer.Exit(130) from None
 
     return reported
@@ -62,6 +90,11 @@ def interruption_explained(remedy: Callable[[], str]) -> Iterator[None]:
         yield
     except KeyboardInterrupt as interruption:
         raise type(interruption)(remedy()) from None
+
+
+def print_note(note: str) -> None:
+    """Print a sentence beside the output of a command, on standard error."""
+    Terminal(stderr=True, soft_wrap=True).print(note, highlight=False, markup=False)
 
 
 @app.callback(invoke_without_command=True)

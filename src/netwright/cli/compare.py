@@ -4,10 +4,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from netwright.cli import options
 from netwright.cli.app import app, interruption_explained, reporting
+from netwright.terminal import Terminal
 
 if TYPE_CHECKING:
     from netwright.compare.comparison import Comparison
@@ -87,7 +86,7 @@ def _print(comparison: "Comparison", page: Path) -> None:
     from netwright.cli.tables import print_table
     from netwright.compare import tables
 
-    console = Console()
+    console = Terminal()
     print_table(console, *tables.strategies(comparison))
     if len(comparison.summaries) > 1:
         console.print()

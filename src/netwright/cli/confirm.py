@@ -17,6 +17,7 @@ def confirm(
     gpus_per_child: options.GpusPerChildOption = None,
     data: options.DataOption = None,
     accept_data: options.AcceptDataOption = False,
+    trust_code: options.TrustCodeOption = False,
 ) -> None:
     """Retrain the best architectures with fresh seeds on the same split.
 
@@ -31,9 +32,16 @@ def confirm(
     from netwright.searching.progress import make_progress
     from netwright.searching.run import read_config, run_confirmation
 
-    config, placement = read_config(run)
+    config, placement = read_config(run, trust_code=trust_code)
     placement = placement_with(
-        placement, config, workers=workers, data=data, executor=executor, address=address, gpus_per_child=gpus_per_child
+        placement,
+        config,
+        command=("confirm", run),
+        workers=workers,
+        data=data,
+        executor=executor,
+        address=address,
+        gpus_per_child=gpus_per_child,
     )
     kept = "Every finished trial is kept; go on by the same command"
     with interruption_explained(lambda: kept), make_progress(live=None, verbose=True) as callback:

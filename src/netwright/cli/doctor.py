@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 
 from netwright.cli import options
 from netwright.cli.app import app, reporting
 from netwright.errors import NetwrightError
 from netwright.execution.on_ray.cluster import probed_nodes, versions_here
+from netwright.terminal import Terminal
 
 PACKAGES = ("netwright", "torch", "numpy", "pydantic", "typer", "rich", "pebble", "loky", "cloudpickle", "safetensors")
 
@@ -30,7 +30,7 @@ def doctor(data: options.DataOption = None, address: options.AddressOption = Non
         netwright doctor
         netwright doctor --address auto
     """
-    console = Console(soft_wrap=True)
+    console = Terminal(soft_wrap=True)
     for subject, finding in findings(data) if address is None else cluster_findings(address):
         console.print(f"[bold]{subject:14}[/] {escape(finding)}", highlight=False)
 

@@ -4,13 +4,13 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 from netwright.architectures.families import Architecture, equations_of
 from netwright.cli import options
 from netwright.cli.app import app, reporting
 from netwright.drawing.any import drawable
 from netwright.errors import ConfigError, RunError, command, unknown
+from netwright.files import LARGEST_JSON, read_whole, write_whole
+from netwright.terminal import Terminal
 
 SUFFIXES = (".svg", ".png", ".tex")
 
@@ -35,12 +35,10 @@ def draw(what: options.DrawArgument, out: options.PictureOption = None, trial: o
         netwright draw nas-cell -o nas-cell.tex
         netwright draw runs/digits-reinforce-seed0 --trial 90
     """
-    from netwright.files import write_whole
-
     subject = _subject(what, trial)
     file = out or subject.file
     write_whole(file, _content(subject, file))
-    print_line = Console(soft_wrap=True).print
+    print_line = Terminal(soft_wrap=True).print
     print_line(f"{subject.title}: {file}", highlight=False, markup=False)
     if equations := equations_of(subject.architecture, "text"):
         print_line(equations, highlight=False, markup=False)
@@ -113,12 +111,14 @@ def _of_run(folder: Path, number: int | None) -> Subject:
 
 def _of_file(path: Path) -> Subject:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(read_whole(path, LARGEST_JSON))
         # The best trial of `show --json` and its like hold the architecture among other things.
         inner = document.get("architecture", document) if isinstance(document, dict) else document
         architecture = drawable(inner)
     except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+        raise ConfigError(
+            f"cannot read {path}: {error.strerror}; expected a file with what `netwright show RUN --json` lists"
+        ) from None
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not JSON ({error}); expected what `netwright show RUN --json` lists") from None
     if architecture is None:

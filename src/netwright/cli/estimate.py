@@ -1,16 +1,15 @@
 """What `netwright search RECIPE --estimate` prints."""
 
-from rich.console import Console
-
 from netwright.config import RunConfig
 from netwright.searching.estimate import Estimate, estimate_paper, estimate_search
 from netwright.searching.placement import Placement
 from netwright.searching.provenance import hardware
+from netwright.terminal import Terminal
 
 
 def print_estimates(config: RunConfig, placement: Placement) -> None:
     """Estimate and print the cost of the search, and of the paper's setting, on this machine."""
-    console, progress = Console(soft_wrap=True), Console(stderr=True)
+    console, progress = Terminal(soft_wrap=True), Terminal(stderr=True)
     with progress.status("timing a few mini-batches of a few networks"):
         search = estimate_search(config, placement)
     console.print(described(search), highlight=False, markup=False)

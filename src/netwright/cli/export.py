@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from netwright.cli import options
-from netwright.cli.app import app, reporting
+from netwright.cli.app import app, print_note, reporting
 from netwright.errors import ConfigError
+from netwright.files import check_own_file
+from netwright.terminal import Terminal
 
 FormOption = Annotated[
     Literal["code", "onnx", "optuna"],
@@ -25,7 +26,12 @@ FormOption = Annotated[
 
 @app.command()
 @reporting
-def export(model: options.ModelArgument, form: FormOption, target: options.ExportOption = None) -> None:
+def export(
+    model: options.ModelArgument,
+    form: FormOption,
+    target: options.ExportOption = None,
+    trust_code: options.TrustCodeOption = False,
+) -> None:
     """Write a trained network, or a whole run, in a form that works without netwright.
 
     Examples:
@@ -33,10 +39,10 @@ def export(model: options.ModelArgument, form: FormOption, target: options.Expor
         python digits.py photograph.png
         netwright export runs/digits-reinforce-seed0 --to optuna -o sqlite:///studies.db
     """
-    console = Console(soft_wrap=True)
+    console = Terminal(soft_wrap=True)
     named = model if model.name not in ("", "..") else model.resolve()  # "." has no name of its own
     if form == "optuna":
-        console.print(_mirrored(model, target or f"sqlite:///{model / 'optuna.db'}"), highlight=False, markup=False)
+        console.print(_mirrored(model, target, trust_code=trust_code), highlight=False, markup=False)
     elif form == "code":
         from netwright.models.export_code import export_code
 
@@ -55,10 +61,15 @@ def export(model: options.ModelArgument, form: FormOption, target: options.Expor
         console.print(f"{path}: uint8 images in, logits out", highlight=False, markup=False)
 
 
-def _mirrored(run: Path, storage_url: str) -> str:
+def _mirrored(run: Path, storage_url: str | None, *, trust_code: bool) -> str:
     if importlib.util.find_spec("optuna") is None:
         raise ConfigError("--to optuna needs Optuna, not installed here: pip install 'netwright[optuna]'")
     from netwright.integrations.optuna.mirroring import mirror
 
-    num_new, look = mirror(run, storage_url), shlex.join(["optuna-dashboard", storage_url])
+    if storage_url is None:
+        for suffix in ("", "-journal", "-wal", "-shm"):
+            check_own_file(run / f"optuna.db{suffix}")
+        storage_url = f"sqlite:///{run / 'optuna.db'}"
+    num_new = mirror(run, storage_url, trust_code=trust_code, on_note=print_note)
+    look = shlex.join(["optuna-dashboard", storage_url])
     return f"{num_new} new trials in the study {run.resolve().name}. To look at it: {look}"

@@ -81,8 +81,26 @@ ExportOption = Annotated[
         help="The file, or the URL of a storage. [dim]Default: MODEL.py, MODEL.onnx, RUN/optuna.db[/]",
     ),
 ]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Begin anew; the run in the folder is renamed to FOLDER.previous.")
+]
+AcceptChangesOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-changes",
+        help="Go on although the space or your code has changed since the run began; earlier trials are marked.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print everything as one JSON document.")]
 TopOption = Annotated[int, typer.Option("--top", min=1, help="Number of architectures in the table.")]
+TrustCodeOption = Annotated[
+    bool,
+    typer.Option(
+        "--trust-code",
+        help="Run the Python file that the run names as its recipe, although no command of yours has named this file "
+        "with its present content. [dim]NETWRIGHT_TRUST_CODE=1 does so for every command.[/]",
+    ),
+]
 TensorboardOption = Annotated[
     bool, typer.Option("--tensorboard", help="Write live curves for TensorBoard into RUN/tensorboard.")
 ]

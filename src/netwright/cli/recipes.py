@@ -1,8 +1,7 @@
 """`netwright recipes`."""
 
-from rich.console import Console
-
 from netwright.cli.app import app, reporting
+from netwright.terminal import Terminal
 
 
 @app.command()
@@ -23,4 +22,4 @@ def recipes() -> None:
         config = recipe()
         last = config.space.at(config.num_trials - 1)
         rows.append([name, f"{config.num_trials:,}", str(size_of(last)), what.strip(), cost.strip()])
-    print_table(Console(), ["recipe", "trials", "architectures", "what it searches", "what it costs"], rows)
+    print_table(Terminal(), ["recipe", "trials", "architectures", "what it searches", "what it costs"], rows)

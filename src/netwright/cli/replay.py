@@ -6,7 +6,7 @@ from netwright.cli.app import app, reporting
 
 @app.command()
 @reporting
-def replay(run: options.RunArgument) -> None:
+def replay(run: options.RunArgument, trust_code: options.TrustCodeOption = False) -> None:
     """Repeat a run's sampling and learning without training any child, and compare the result bit for bit.
 
     Every batch is sampled and learned in the stored order; trials, updates and parameters must equal the stored ones.
@@ -18,7 +18,7 @@ def replay(run: options.RunArgument) -> None:
     from netwright.searching.run import read_config
     from netwright.searching.store import Store
 
-    config, _ = read_config(run)
+    config, _ = read_config(run, trust_code=trust_code)
     with Store.read(run) as store:
         found = replayed(config, store)
     parameters = f"{config.strategy.name} keeps no parameters."

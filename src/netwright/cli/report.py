@@ -1,17 +1,19 @@
 """`netwright report`."""
 
-from rich.console import Console
-
 from netwright.cli import options
-from netwright.cli.app import app, reporting
+from netwright.cli.app import app, print_note, reporting
+from netwright.terminal import Terminal
 
 
 @app.command()
 @reporting
-def report(run: options.RunArgument, out: options.ReportOption = None) -> None:
+def report(
+    run: options.RunArgument, out: options.ReportOption = None, trust_code: options.TrustCodeOption = False
+) -> None:
     """Write a run's report as one HTML file that opens anywhere, even while the search is running.
 
     It shows the rewards, the controller's preferences, drawings of the best networks, all trials, failures, settings.
+    Only the preferences need the code of a space of your own, and a report without it lacks them.
 
     Examples:
         netwright report runs/digits-reinforce-seed0
@@ -19,4 +21,5 @@ def report(run: options.RunArgument, out: options.ReportOption = None) -> None:
     """
     from netwright.report.page import write_report
 
-    Console(soft_wrap=True).print(f"Report: {write_report(run, out)}", highlight=False, markup=False)
+    written = write_report(run, out, trust_code=trust_code, on_note=print_note)
+    Terminal(soft_wrap=True).print(f"Report: {written}", highlight=False, markup=False)

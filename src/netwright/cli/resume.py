@@ -16,6 +16,8 @@ def resume(
     data: options.DataOption = None,
     accept_data: options.AcceptDataOption = False,
     tensorboard: options.TensorboardOption = False,
+    accept_changes: options.AcceptChangesOption = False,
+    trust_code: options.TrustCodeOption = False,
     top: options.TopOption = 10,
 ) -> None:
     """Continue a run with the settings that it was started with.
@@ -27,10 +29,25 @@ def resume(
     from netwright.cli.running import placement_with, run_to_the_end
     from netwright.searching.run import read_config
 
-    config, placement = read_config(run)
+    config, placement = read_config(run, trust_code=trust_code)
     if trials is not None:
         config = config.changed(num_trials=trials)
     placement = placement_with(
-        placement, config, workers=workers, data=data, executor=executor, address=address, gpus_per_child=gpus_per_child
+        placement,
+        config,
+        command=("resume", run),
+        workers=workers,
+        data=data,
+        executor=executor,
+        address=address,
+        gpus_per_child=gpus_per_child,
     )
-    run_to_the_end(config, run, placement, top=top, tensorboard=tensorboard, accept_data=accept_data)
+    run_to_the_end(
+        config,
+        run,
+        placement,
+        top=top,
+        tensorboard=tensorboard,
+        accept_data=accept_data,
+        accept_changes=accept_changes,
+    )

@@ -7,14 +7,11 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
-import typer
-from rich.console import Console
-
 from netwright.cli.app import interruption_explained
 from netwright.cli.tables import print_results
 from netwright.config import RunConfig
 from netwright.drawing.any import drawable
-from netwright.errors import NetwrightError, RunError, command
+from netwright.errors import ConfigError, NetwrightError, RunError, command
 from netwright.integrations.tensorboard import Curves
 from netwright.searching.callbacks import Callbacks
 from netwright.searching.placement import Placement, default_workers
@@ -22,12 +19,14 @@ from netwright.searching.progress import make_progress
 from netwright.searching.results import Results
 from netwright.searching.run import is_complete, run_search
 from netwright.searching.store import exists
+from netwright.terminal import Terminal
 
 
 def placement_with(
     placement: Placement,
     config: RunConfig,
     *,
+    command: tuple[str, str | Path],
     workers: int | None,
     data: Path | None,
     executor: str | None,
@@ -37,9 +36,11 @@ def placement_with(
     """`placement` after the options of the command line; None stands for an option that was not given.
 
     With another executor than the stored one, workers and cluster are not taken over: they belong to the stored one.
+    `command` is that which the user typed, with its argument, for `check_address`.
     """
     if executor is not None and executor != placement.executor:
         placement = replace(placement, executor=executor, workers=None, address=None, gpus_per_child=None)
+    check_address(placement, address, *command)
     return replace(
         placement,
         workers=workers or placement.workers or (default_workers(config) if not placement.on_cluster else None),
@@ -49,15 +50,36 @@ def placement_with(
     )
 
 
+def check_address(stored: Placement, given: str | None, verb: str, argument: str | Path) -> None:
+    """Raise `ConfigError` if the address of a Ray cluster is in the stored placement alone.
+
+    A run may come from anyone, and who runs the cluster at an address receives the run's code and data.
+    """
+    if stored.address is not None and given is None:
+        again = command(verb, argument, "--address", stored.address)
+        raise ConfigError(
+            f"the run names a Ray cluster at {stored.address}, which is used only if you give its address yourself: "
+            f"{again}"
+        )
+
+
 def run_to_the_end(
-    config: RunConfig, folder: Path, placement: Placement, *, top: int, tensorboard: bool, accept_data: bool
+    config: RunConfig,
+    folder: Path,
+    placement: Placement,
+    *,
+    top: int,
+    tensorboard: bool,
+    accept_data: bool,
+    accept_changes: bool,
 ) -> None:
     """Start or continue the run in `folder` and print its results; `RunError` if no trial was measured."""
     complete = is_complete(config, folder)
     callbacks = [make_progress(live=None, verbose=True)]
     if tensorboard:
         callbacks.append(curves := Curves(folder))
-        typer.echo(f"live curves: {shlex.join(['tensorboard', '--logdir', str(curves.folder)])}", err=True)
+        shown = shlex.join(["tensorboard", "--logdir", str(curves.folder)])
+        Terminal(stderr=True, soft_wrap=True).print(f"live curves: {shown}", highlight=False, markup=False)
 
     def remedy() -> str:
         if not exists(folder):
@@ -65,14 +87,16 @@ def run_to_the_end(
         return f"Every finished trial is kept; go on: {command('resume', folder)}"
 
     with interruption_explained(remedy), Callbacks(*callbacks) as callback:
-        results = run_search(config, folder, placement, callback, accept_data=accept_data)
+        results = run_search(
+            config, folder, placement, callback, accept_data=accept_data, accept_changes=accept_changes
+        )
     print_end(results, top, folder)
     if not results.top(1):
         reasons = (f"trial {trial.number}: {trial.error.splitlines()[0]}" for trial in results.trials if trial.error)
         raise RunError(f"no trial of {folder} was measured; {next(reasons, 'none has ended')}")
     if complete:
         longer = command("resume", folder, "--trials", 2 * config.num_trials)
-        Console(soft_wrap=True).print(
+        Terminal(soft_wrap=True).print(
             f"This run was finished already. To extend it: {longer}; to start over: remove {folder} or choose another "
             "--out.",
             highlight=False,
@@ -84,7 +108,7 @@ def print_end(results: Results, top: int, folder: Path) -> None:
     """Print the table of a run that has ended, write its report, and print where the report is and how to draw."""
     from netwright.report.page import write_report  # plotly takes half a second to import, no need before the search
 
-    console = Console()
+    console = Terminal()
     print_results(console, results, top, folder)
     has_picture = any(drawable(trial.proposal.architecture) is not None for trial in results.top(1))
     try:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from netwright.cli import options
-from netwright.cli.app import app, reporting
+from netwright.cli.app import app, print_note, reporting
 from netwright.config import RunConfig, strategy_settings
 from netwright.errors import ConfigError
 
@@ -40,6 +40,8 @@ def search(
     accumulate: options.AccumulateOption = None,
     max_staleness: options.MaxStalenessOption = None,
     settings: options.SettingsOption = None,
+    overwrite: options.OverwriteOption = False,
+    accept_changes: options.AcceptChangesOption = False,
     top: options.TopOption = 10,
 ) -> None:
     """Search for architectures, or continue a search.
@@ -55,15 +57,15 @@ def search(
     """
     from netwright.cli.running import placement_with, run_to_the_end
     from netwright.searching.placement import Placement
-    from netwright.searching.run import continued
+    from netwright.searching.run import continued, set_aside
 
     data = data.resolve() if data else None
     config = _configured(recipe, data, seed, strategy, max_parameters=max_parameters, max_multiply_adds=max_flops)
     config = with_replicas(config, replicas, batch, servers=servers, accumulate=accumulate, max_staleness=max_staleness)
     config = config.with_settings(settings or [])
     placement = placement_with(
-        Placement(verify=verify), config, workers=workers, data=data, executor=executor, address=address,
-        gpus_per_child=gpus_per_child,
+        Placement(verify=verify), config, command=("search", recipe), workers=workers, data=data, executor=executor,
+        address=address, gpus_per_child=gpus_per_child,
     )  # fmt: skip
     if estimate:
         from netwright.cli.estimate import print_estimates
@@ -71,8 +73,18 @@ def search(
         print_estimates(config if trials is None else config.changed(num_trials=trials), placement)
         return
     folder = out or Path("runs") / f"{recipe.rpartition(':')[2]}-{config.strategy.name}-seed{seed}"
+    if overwrite and (previous := set_aside(folder)) is not None:
+        print_note(f"the earlier run is now in {previous}")
     config = continued(config, folder, num_trials=trials)
-    run_to_the_end(config, folder, placement, top=top, tensorboard=tensorboard, accept_data=accept_data)
+    run_to_the_end(
+        config,
+        folder,
+        placement,
+        top=top,
+        tensorboard=tensorboard,
+        accept_data=accept_data,
+        accept_changes=accept_changes,
+    )
 
 
 def _configured(recipe: str, data: Path | None, seed: int, strategy: str | None, **limits: int | None) -> RunConfig:

@@ -2,10 +2,9 @@
 
 import json
 
-from rich.console import Console
-
 from netwright.cli import options
 from netwright.cli.app import app, reporting
+from netwright.terminal import Terminal
 
 
 @app.command()
@@ -26,4 +25,4 @@ def show(run: options.RunArgument, top: options.TopOption = 10, as_json: options
     if as_json:
         print(json.dumps(results.to_json()))
     else:
-        print_results(Console(), results, top, run)
+        print_results(Terminal(), results, top, run)

@@ -5,15 +5,16 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from netwright.terminal import Terminal
 
 
 class Stages(AbstractContextManager["Stages"]):
     """A callable that shows the progress of named stages; use it in a `with`."""
 
     def __init__(self) -> None:
-        console = Console(stderr=True)
+        console = Terminal(stderr=True)
         columns = (TextColumn("{task.description:14}"), BarColumn(bar_width=24), MofNCompleteColumn())
         self._progress = (
             Progress(*columns, TimeRemainingColumn(), console=console, transient=True) if console.is_terminal else None

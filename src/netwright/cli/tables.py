@@ -2,19 +2,20 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from netwright.architectures.families import architecture_from_json, legend_of
 from netwright.config.run import FROM_PYTHON
-from netwright.errors import command
+from netwright.errors import command, printable
 from netwright.searching.results import Results, described
+from netwright.terminal import Terminal
 from netwright.trials import TrialState
 
 
-def print_table(console: Console, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(console: Terminal, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a framed table in a terminal, and elsewhere plain aligned columns without cutting anything off."""
+    rows = [[printable(cell, one_line=True) for cell in row] for row in rows]
     if console.is_terminal:
         table = Table(*headers, header_style="bold", row_styles=("", "dim"))
         for row in rows:
@@ -27,7 +28,7 @@ def print_table(console: Console, headers: Sequence[str], rows: Sequence[Sequenc
         console.print(line.rstrip(), soft_wrap=True, highlight=False, markup=False)
 
 
-def print_results(console: Console, results: Results, top: int, folder: object) -> None:
+def print_results(console: Terminal, results: Results, top: int, folder: object) -> None:
     """Print the `top` best architectures of a run, all confirmed ones, and the first failures."""
     counts = {state: sum(trial.state is state for trial in results.trials) for state in TrialState}
     reused = sum(trial.reused_from is not None for trial in results.trials)
@@ -77,7 +78,7 @@ def print_results(console: Console, results: Results, top: int, folder: object) 
     _print_notes(console, results, metric, folder)
 
 
-def _print_notes(console: Console, results: Results, metric: str, folder: object) -> None:
+def _print_notes(console: Terminal, results: Results, metric: str, folder: object) -> None:
     notes = []
     if legend := legend_of(architecture_from_json(results.trials[0].proposal.architecture)):
         notes.append(legend)
@@ -92,7 +93,8 @@ def _print_notes(console: Console, results: Results, metric: str, folder: object
     else:
         notes.append(f"search's {metric}: picked for being high, so optimistic.{_advice(results, folder)}")
     notes += _mishaps(results)
-    notes += [f"data: {note}" for note in results.data_notes]
+    notes += [f"data: {printable(note, one_line=True)}" for note in results.data_notes]
+    notes += [f"changed: {change.in_words}" for change in results.changes]
     for note in notes:
         console.print(note, style="dim", highlight=False, soft_wrap=True, markup=False)
 

@@ -4,13 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from netwright.architectures.values import JsonObject
 from netwright.cli import options
 from netwright.cli.app import app, interruption_explained, reporting
 from netwright.config import RunConfig, assigned
 from netwright.errors import ConfigError, command, unknown
+from netwright.terminal import Terminal
 
 if TYPE_CHECKING:
     from netwright.architectures.families import Architecture
@@ -33,11 +32,13 @@ def train(
     like: options.LikeOption = None,
     seed: options.FinalSeedOption = 0,
     workers: options.WorkersOption = None,
+    address: options.AddressOption = None,
     data: options.DataOption = None,
     verify: options.VerifyOption = True,
     accept_data: options.AcceptDataOption = False,
     target: options.ModelOption = None,
     settings: options.FinalSettingsOption = None,
+    trust_code: options.TrustCodeOption = False,
 ) -> None:
     """Train the best architecture of a run, or one of your choice, to the end and test it once.
 
@@ -59,7 +60,10 @@ def train(
 
     run = Path(source) if exists(Path(source)) else None
     found = {} if run else _named(source)  # a wrong name is reported before a wrong setting
-    config, placement, default_target = _of_run(run, task) if run else _of_task(source, task, data)
+    config, placement, default_target = (
+        _of_run(run, task, trust_code=trust_code) if run else _of_task(source, task, data)
+    )
+    placement = _on_cluster(placement, source, address)
     config = _sized(config, source, size, hidden, like)
     given = {"top": top, "epochs": epochs, "schedule": schedule, "label_smoothing": label_smoothing, "seed": seed}
     config, final = _assigned(config, given, settings or [])
@@ -98,13 +102,13 @@ def _named(source: str) -> dict[str, "Architecture"]:
     raise ConfigError(f"{source} is no run's folder and no FILE.json, and an {unknown('network', source, known)}")
 
 
-def _of_run(run: Path, task: str | None) -> tuple[RunConfig, "Placement", Path]:
+def _of_run(run: Path, task: str | None, *, trust_code: bool) -> tuple[RunConfig, "Placement", Path]:
     """The settings and placement of a stored run, and the default folder of its model."""
     from netwright.searching.run import read_config
 
     if task is not None:
         raise ConfigError(f"--task {task}: the run {run} has a task of its own; leave --task out")
-    return *read_config(run), run / "model"
+    return *read_config(run, trust_code=trust_code), run / "model"
 
 
 def _of_task(source: str, task: str | None, data: Path | None) -> tuple[RunConfig, "Placement", Path]:
@@ -116,6 +120,16 @@ def _of_task(source: str, task: str | None, data: Path | None) -> tuple[RunConfi
         raise ConfigError(f"{source} does not say what to train on; add --task cifar10 or --task ptb, for example")
     config = config_for(task, data)
     return config, Placement(default_workers(config)), Path("models") / Path(source).stem
+
+
+def _on_cluster(placement: "Placement", source: str, address: str | None) -> "Placement":
+    """`placement` with the given address of a Ray cluster; `ConfigError` if it does not fit the placement."""
+    from netwright.cli.running import check_address
+
+    check_address(placement, address, "train", source)
+    if address is not None and not placement.on_cluster:
+        raise ConfigError(f"--address is for a run that was searched on Ray, and {source} was not; leave it out")
+    return replace(placement, address=address)
 
 
 def _sized(config: RunConfig, source: str, size: str | None, hidden: int | None, like: str | None) -> RunConfig:
@@ -158,7 +172,7 @@ def _print_model(lines: list[str], folder: Path, complete: bool) -> None:
     if complete:
         lines.append(f"It was there already. To train it again, choose another --out or --seed, or remove {folder}.")
     for line in lines:
-        Console().print(line, highlight=False, markup=False, soft_wrap=True)
+        Terminal().print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _as_code(folder: Path) -> str:

@@ -12,7 +12,7 @@ from netwright.config import STRATEGIES, RunConfig, differences, strategy_settin
 from netwright.errors import ConfigError, StoreError, unknown
 from netwright.evaluation.factory import evaluation_of
 from netwright.evaluation.interface import DatasetInfo, Evaluation
-from netwright.files import replace_whole
+from netwright.files import LARGEST_JSON, read_whole, replace_whole
 from netwright.searching.same_data import description, difference
 from netwright.trials import Trial
 
@@ -243,11 +243,11 @@ def keep_plan(plan: Plan, folder: Path, dataset: DatasetInfo) -> None:
 
 def _stored(path: Path) -> JsonObject:
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = json.loads(read_whole(path, LARGEST_JSON))
         if {*stored} - {"data_id"} != {"unit", "amount", "repeats", "max_proposals", "data", "strategies"}:
             raise ValueError(f"it holds {', '.join(stored)}")
         return dict(stored)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise StoreError(f"{path} is no plan of a comparison ({error}); choose another --out") from None
 
 

@@ -8,7 +8,7 @@ from typing import Self
 
 from netwright.compare.plan import Plan
 from netwright.errors import StoreError
-from netwright.files import replace_whole
+from netwright.files import LARGEST_JSON, read_whole, replace_whole
 from netwright.searching.core import SearchCore
 from netwright.trials import Trial, TrialState
 
@@ -61,13 +61,13 @@ class Record:
     def read(cls, path: Path) -> Self:
         """Read what `write` wrote; raise `StoreError` for anything else."""
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+            document = json.loads(read_whole(path, LARGEST_JSON))
             lists = {name: tuple(value) for name, value in document.items() if isinstance(value, list)}
             record = cls(**{**document, **lists})
             if not lists or len({*map(len, lists.values())}) != 1:
                 raise ValueError("its lists differ in length")
             return record
-        except (OSError, ValueError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise StoreError(f"{path} is no record of a run ({error}); remove it to repeat the run") from None
 
 

@@ -15,7 +15,7 @@ from netwright.evaluation.interface import DatasetInfo
 from netwright.execution.attempts import run_all
 from netwright.execution.in_process import InProcessExecutor
 from netwright.execution.local import LocalExecutor, usable_cores
-from netwright.files import locked
+from netwright.files import check_own_folder, locked
 from netwright.searching.callbacks import Callback
 from netwright.searching.core import SearchCore, Step
 from netwright.searching.factory import make_core
@@ -43,6 +43,8 @@ def execute(
     """
     plan.config.space.at(0).start()  # refuses invalid parameters before anything is written
     dataset = open_data(plan.config, placement)
+    for place in (folder / RUNS, *(record_path(folder, *run).with_suffix("") for run in plan.runs)):
+        check_own_folder(place)
     try:
         (folder / RUNS).mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -23,6 +23,11 @@ class FunctionEvaluation(Evaluation):
     is_instant = True
 
     @property
+    def user_function(self) -> Callable[..., float]:
+        """The function."""
+        return self.settings.function
+
+    @property
     def reward(self) -> Reward:
         """The number that the function returns."""
         return ValueReward()

@@ -4,7 +4,7 @@ A description needs no torch, so that runs are shown and compared without waitin
 need: the data in `open`, the worker's side in `evaluate`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
@@ -44,6 +44,11 @@ class Evaluation(Protocol):
     """Whether a child is looked up or computed and not trained, so that a process of its own would cost more."""
     seconds_metric: ClassVar[str | None] = None
     """The metric with the seconds that an instant child would have taken to train, if there is one."""
+
+    @property
+    def user_function(self) -> Callable[..., float] | None:
+        """The user's code that measures a child; None where netwright's own code does."""
+        return None
 
     @property
     def reward(self) -> Reward:

@@ -13,7 +13,7 @@ from netwright.errors import RunError, StoreError
 from netwright.evaluation.rewards import Reward
 from netwright.execution.attempts import check_none_lost, run_all
 from netwright.execution.interface import Evaluate
-from netwright.files import replace_whole
+from netwright.files import LARGEST_JSON, read_whole, replace_whole
 from netwright.final_training.interface import Candidate
 from netwright.searching.error_log import logged
 from netwright.searching.placement import Placement, make_executor
@@ -48,8 +48,8 @@ class Measured:
         """Results of lost workers, which say nothing about a candidate and are not stored."""
         if path.exists():
             try:
-                self._entries = dict(json.loads(path.read_text(encoding="utf-8")))
-            except (OSError, ValueError, TypeError) as error:
+                self._entries = dict(json.loads(read_whole(path, LARGEST_JSON)))
+            except (OSError, ValueError, TypeError, RecursionError) as error:
                 raise StoreError(f"{path} is corrupted ({error}); remove it to train the grid anew") from None
 
     def of(self, candidate: Candidate) -> JsonObject | None:

@@ -18,7 +18,7 @@ from netwright.config import RunConfig
 from netwright.config.final_training import FinalTrainingSettings
 from netwright.errors import ChildError, ConfigError, NetwrightError, RunError, StoreError, command, unknown
 from netwright.execution.attempts import in_one_line, is_out_of_memory
-from netwright.files import locked
+from netwright.files import check_own_folder, locked
 from netwright.final_training.factory import FINAL_TRAININGS, final_training_of
 from netwright.final_training.grid import Measured, OnProgress, best_candidate, candidates_of, train_candidates
 from netwright.final_training.interface import Candidate, FinalTraining, Finished
@@ -225,6 +225,8 @@ def _finished_already(folder: Path, plan: Mapping[str, object], training: FinalT
 def _unfinished(folder: Path) -> Iterator[Path]:
     """Lock a folder beside the model's for finished parts; it is removed when the model is complete."""
     unfinished = folder.with_name(folder.name + ".unfinished")
+    for place in (folder, unfinished):
+        check_own_folder(place)
     try:
         unfinished.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -13,6 +13,7 @@ from typing import Any
 from netwright.config import RunConfig
 from netwright.errors import ConfigError, StoreError
 from netwright.execution.signals import interruptions_held_back
+from netwright.files import check_own_folder
 from netwright.searching.callbacks import Callback
 from netwright.searching.core import SearchCore, Step
 from netwright.searching.placement import Placement
@@ -73,6 +74,7 @@ class Curves(Callback):
         with Store.read(self._run) as store:
             updates, self._score_name = store.updates(), store.document("about")["score_name"]
         self._batch_size = core.batch_size
+        check_own_folder(self.folder)
         with self._explained():
             for path in self.folder.glob(f"events.out.tfevents.*{SUFFIX}"):
                 path.unlink()

@@ -27,6 +27,7 @@ from netwright.architectures.values import JsonObject, to_json
 from netwright.children.building import build
 from netwright.children.language_model import LanguageModel
 from netwright.errors import ConfigError, DataError, SpaceError, disk_failure
+from netwright.files import LARGEST_JSON, LARGEST_WEIGHTS, check_own_folder, read_whole
 from netwright.models.language import TrainedLanguageModel
 from netwright.models.trained import TrainedNetwork
 
@@ -83,9 +84,11 @@ def write_model(folder: Path, network: nn.Module, architecture: Architecture, de
 
     Raises:
         RunError: The disk is full.
+        StoreError: `folder` is a link.
     """
     weights = save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()})
     document = {"format": FORMAT, **description, "weights_sha256": hashlib.sha256(weights).hexdigest()}
+    check_own_folder(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
@@ -253,11 +256,14 @@ def _filled(folder: Path, make: Callable[[], Network], tensors: Mapping[str, Ten
 def content_of(path: Path) -> bytes:
     """Return the bytes of one of the folder's files; raise `DataError` if it cannot be read."""
     try:
-        return path.read_bytes()
+        return read_whole(path, LARGEST_WEIGHTS if path.name == WEIGHTS else LARGEST_JSON)
     except FileNotFoundError:
         raise _damaged(path, "it is missing", f"one of {DESCRIPTION}, {ARCHITECTURE} and {WEIGHTS}") from None
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}; check the permissions and the disk") from None
+        raise DataError(
+            f"{path} cannot be read: {error.strerror}; expected a file of `netwright train`; check its "
+            "permissions and the disk"
+        ) from None
 
 
 def _damaged(path: Path, problem: str, expected: str) -> DataError:

@@ -1,6 +1,7 @@
 """The report of a run: one HTML file, written from what the run's store holds."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -17,7 +18,7 @@ from netwright.report.html import render
 from netwright.report.statistics import failures, preferences
 from netwright.searching.results import Results, described
 from netwright.searching.store import Session, Store
-from netwright.spaces.references import load_file, space_from_json
+from netwright.spaces.references import stored_space
 from netwright.trials import Update
 
 FILE_NAME = "report.html"
@@ -46,15 +47,23 @@ class StoredRun:
         return cls(Results.of(store), updates, store.sessions(), store.document("about"), store.document("place"))
 
 
-def write_report(folder: Path, file: Path | None = None) -> Path:
+def write_report(
+    folder: Path,
+    file: Path | None = None,
+    *,
+    trust_code: bool = False,
+    on_note: Callable[[str], None] = lambda note: None,
+) -> Path:
     """Write the report of a finished, interrupted or running search.
 
-    The file of a recipe FILE.py:FUNCTION is executed, as resuming the run would; if that fails, the report says so and
-    leaves out the option frequencies.
+    If the space is defined in the file of a recipe FILE.py:FUNCTION, the option frequencies need this file; it is
+    executed if it is trusted. If that fails, the report says so and leaves out the option frequencies.
 
     Args:
         folder: The run's folder.
         file: Where to write; FOLDER/report.html by default.
+        trust_code: Whether the user trusts the recipe's file. Without, it must be in the user's trust list.
+        on_note: Called with the sentence of the report that says why there are no option frequencies.
 
     Returns:
         The path of the report.
@@ -67,20 +76,22 @@ def write_report(folder: Path, file: Path | None = None) -> Path:
         run = StoredRun.of(store)
     target = file or folder / FILE_NAME
     with store.understood():
-        content = page(run)
+        content = page(run, trust_code=trust_code, on_note=on_note)
     write_whole(target, content.encode())
     return target
 
 
-def page(run: StoredRun) -> str:
-    """Render the report as one HTML document."""
+def page(run: StoredRun, *, trust_code: bool = False, on_note: Callable[[str], None] = lambda note: None) -> str:
+    """Render the report as one HTML document; the arguments are those of `write_report`."""
     results, now = run.results, datetime.now(UTC)
     drawings = sections.drawings(results)
     top = results.top(NUM_DRAWN_LARGE)
     top_drawings = [drawings[trial.number] for trial in top if trial.number in drawings]
     shown, ranks = sections.ranked(results)
     rewards = _present(charts.rewards(results))
-    frequencies, note = _frequencies(results)
+    frequencies, note = _frequencies(results, trust_code=trust_code)
+    if results.trials and not frequencies:
+        on_note(note)
     learning = charts.learning(run.updates, results.config["batch_size"])
     sampling = _present(charts.diversity(results), charts.times(results), charts.utilisation(run.sessions))
     made_by = f"netwright {version('netwright')}, {now.isoformat(timespec='seconds')}"
@@ -127,15 +138,12 @@ def _subtitle(results: Results, now: datetime) -> str:
     )
 
 
-def _frequencies(results: Results) -> tuple[list[Figure], str]:
+def _frequencies(results: Results, *, trust_code: bool) -> tuple[list[Figure], str]:
     """Return the charts of option frequencies, and how to read them or why there are none."""
     if not results.trials:
         return [], "Nothing has been sampled yet."
     try:
-        path, _, function = results.recipe.rpartition(":")
-        if path.endswith(".py") and function:
-            load_file(Path(path))
-        series, num_replayed = preferences(space_from_json(results.config["space"]), results.trials)
+        series, num_replayed = preferences(stored_space(results.config, trust_code=trust_code), results.trials)
     except Exception as error:  # whatever a user's file and program raise
         reason = str(error) if isinstance(error, ConfigError) else f"{type(error).__name__}: {error}"
         return [], f"There are no option frequencies, since the space cannot be used: {reason}"

@@ -129,5 +129,6 @@ def provenance(results: Results, about: JsonObject, placement: JsonObject, made_
         "versions": ", ".join(f"{name} {number}" for name, number in versions.items()),
         "hardware": about.get("hardware", "unknown"),
         "workers": placement.get("workers") or "in one process",
+        **({"accepted changes": "; ".join(each.in_words for each in results.changes)} if results.changes else {}),
         "report written by": made_by,
     }

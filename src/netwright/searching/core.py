@@ -145,7 +145,7 @@ class SearchCore:
             again = known is None or position >= known
             self._assign_rewards(update.batch, update.metrics)
             if again:
-                self._strategy.observe(self._batches[update.batch], self._trials_of(self._batches[update.batch]))
+                self._observe(self._batches[update.batch])
             self._batches.close(update.batch)
             self._reissue(sample=again)
 
@@ -212,8 +212,15 @@ class SearchCore:
 
     def _learn(self, number: int) -> Update:
         ticket, values = self._batches[number], self._assign_rewards(number)
-        update = self._strategy.observe(ticket, self._trials_of(ticket))
+        update = self._observe(ticket)
         return replace(update, metrics={**update.metrics, **values})
+
+    def _observe(self, ticket: Ticket) -> Update:
+        return self._strategy.observe(ticket, self._to_learn(ticket))
+
+    def _to_learn(self, ticket: Ticket) -> Sequence[Trial]:
+        """Return the trials of a batch; those that the space no longer builds carry no reward."""
+        return [replace(trial, reward=None) if trial.foreign else trial for trial in self._trials_of(ticket)]
 
     def _assign_rewards(self, number: int, stored: Mapping[str, float] = MappingProxyType({})) -> dict[str, float]:
         """Give the failed and rejected trials of a batch their rewards; return the values as metrics of its update.

@@ -18,10 +18,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from netwright.trials import LARGEST_REWARD, Trial, TrialState
+from netwright.trials import LARGEST_REWARD, Trial, TrialState, Update
 
-LEAST_RELATIVE_DISTANCE = 1e-6
-"""The smallest distance to the lowest reward, relative to it; rewards of float32 differ by 6e-8 of their value."""
+LEAST_DISTANCE, LEAST_RELATIVE_DISTANCE = 1e-30, 1e-6
+"""Rewards that are nearer to each other count as equal: float32, in which they are learned, ends near these."""
 METRIC = {TrialState.FAILED: "failure_reward", TrialState.REJECTED: "rejected_reward"}
 """The metric of an update that holds the value of its trials in this state."""
 
@@ -70,8 +70,10 @@ class FailureValues:
 def below(rewards: Sequence[float]) -> float:
     """Return the value of a failure among `rewards`, which are sorted and at least one; see the module's docstring."""
     lowest = rewards[0]
-    distance = statistics.median(rewards) - lowest or 1.0
-    return max(lowest - max(distance, LEAST_RELATIVE_DISTANCE * abs(lowest)), -LARGEST_REWARD)
+    distance, least = statistics.median(rewards) - lowest, LEAST_RELATIVE_DISTANCE * abs(lowest)
+    if distance < max(least, LEAST_DISTANCE):
+        distance = max(least, 1.0)
+    return max(lowest - distance, -LARGEST_REWARD)
 
 
 def valued(trials: Iterable[Trial], metrics: Mapping[str, float]) -> list[Trial]:
@@ -79,6 +81,16 @@ def valued(trials: Iterable[Trial], metrics: Mapping[str, float]) -> list[Trial]
     return [
         replace(trial, reward=metrics.get(METRIC[trial.state])) if _lacks_reward(trial) else trial for trial in trials
     ]
+
+
+def learned(trials: Sequence[Trial], updates: Iterable[Update], batch_size: int) -> Sequence[Trial]:
+    """Return stored trials with the rewards that their failed and rejected ones were learned with."""
+    shown = list(trials)
+    for update in updates:
+        if not update.metrics.keys().isdisjoint(METRIC.values()):
+            batch = slice(update.batch * batch_size, (update.batch + 1) * batch_size)
+            shown[batch] = valued(shown[batch], update.metrics)
+    return shown
 
 
 def _lacks_reward(trial: Trial) -> bool:

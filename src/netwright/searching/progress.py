@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.text import Text
 
 from netwright.config import RunConfig
+from netwright.errors import printable
 from netwright.searching.callbacks import Callback
 from netwright.searching.core import SearchCore, Step
 from netwright.searching.placement import Placement
 from netwright.searching.results import NUM_RECENT, described
+from netwright.terminal import Terminal
 from netwright.trials import Trial, TrialState
 
 
@@ -84,7 +85,7 @@ def _idle(config: RunConfig, placement: Placement) -> str | None:
 class LiveProgress(Callback):
     """Progress for a terminal: every trained network on a line of its own, and a bar below."""
 
-    def __init__(self, console: Console, *, verbose: bool) -> None:
+    def __init__(self, console: Terminal, *, verbose: bool) -> None:
         self._console, self._verbose = console, verbose
         self._progress = Progress(
             SpinnerColumn(),
@@ -113,7 +114,9 @@ class LiveProgress(Callback):
                 f"[bold]{escape(config.recipe)}[/]: {config.strategy.name}, seed {config.seed}, {placement.in_words}"
             )
             for note in data_notes:
-                self._console.print(f"data: {note}", highlight=False, markup=False, soft_wrap=True)
+                self._console.print(
+                    f"data: {printable(note, one_line=True)}", highlight=False, markup=False, soft_wrap=True
+                )
             if warning := _idle(config, placement):
                 self._console.print(f"[yellow]Warning:[/] {warning}", highlight=False)
             if 0 < self._tally.ended < self._tally.total:
@@ -147,8 +150,8 @@ def _line(trial: Trial) -> Text:
         how = f"= {trial.reused_from}" if trial.reused_from is not None else f"{trial.seconds or 0:.1f} s"
         text = Text(f"{trial.number:6}  reward {number(trial.reward):7} {how:>8}  ")
     else:
-        text = Text(f"{trial.number:6}  {trial.state} {(trial.error or '').splitlines()[0]}  ", style="red")
-    return text.append(described(trial.proposal.architecture), style="dim")
+        text = Text(f"{trial.number:6}  {trial.state} {printable((trial.error or '').splitlines()[0])}  ", style="red")
+    return text.append(printable(described(trial.proposal.architecture), one_line=True), style="dim")
 
 
 class PlainProgress(Callback):
@@ -186,7 +189,7 @@ class PlainProgress(Callback):
             self._say(f"retrained={ended}/{total}")
 
     def _say(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
+        print(printable(line, one_line=True), file=sys.stderr, flush=True)
 
 
 def make_progress(*, live: bool | None, verbose: bool) -> Callback:
@@ -196,7 +199,7 @@ def make_progress(*, live: bool | None, verbose: bool) -> Callback:
         live: A bar, or plain lines; None shows a bar if standard error is a terminal.
         verbose: Whether to print a line for every network beside the bar, and whether to print plain lines at all.
     """
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     if console.is_terminal if live is None else live:
         return LiveProgress(console, verbose=verbose)
     return PlainProgress() if verbose else Callback()

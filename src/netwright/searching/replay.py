@@ -43,6 +43,10 @@ def replay(config: RunConfig, store: Store) -> Replayed:
     trials, state = store.trials(config.space), store.strategy_state()
     if state is None:
         raise RunError(f"{store.folder} has sampled nothing yet, so there is nothing to replay")
+    if any(trial.foreign for trial in trials):
+        raise RunError(
+            f"{store.folder} cannot be replayed: its space was changed, and the space as it was is not stored"
+        )
     checked = _Checked(make_strategy(config), trials, store.updates(), state.values.get(LEARNED))
     core = make_core(config, None, strategy=checked)
     updates = [replace(update, metrics=_without_values(update.metrics)) for update in store.updates()]

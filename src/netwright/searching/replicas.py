@@ -110,7 +110,7 @@ class ReplicatedCore(SearchCore):
                 pending_update.values = self._assign_rewards(number)
                 if self._delegating:
                     ticket = self._batches[number]
-                    task = self._delegating.gradient_task(ticket, self._trials_of(ticket))
+                    task = self._delegating.gradient_task(ticket, self._to_learn(ticket))
                     pending_update.result = self._remote_tasks.request(task)
                 self._batches.close(number)
                 pending_update.tickets = self._batches.issue()
@@ -144,7 +144,7 @@ class ReplicatedCore(SearchCore):
         if self._delegating:
             update = self._delegating.learn(ticket, pending_update.result.value)
         else:
-            update = self._strategy.observe(ticket, self._trials_of(ticket))
+            update = self._observe(ticket)
         metrics = {**update.metrics, **pending_update.values, "batch": number, "replica": ticket.replica}
         return Update(pending_update.round, metrics)
 

@@ -11,6 +11,8 @@ from netwright.architectures.families import architecture_from_json
 from netwright.architectures.values import JsonObject, to_json
 from netwright.errors import RunError
 from netwright.files import is_being_written
+from netwright.searching.accepted_changes import AcceptedChange
+from netwright.searching.failure_values import learned
 from netwright.searching.store import Confirmation, Store
 from netwright.spaces.decisions import actions_to_json
 from netwright.trials import Trial, TrialState
@@ -64,6 +66,8 @@ class Results:
     """Those below the trial limit."""
     confirmed: dict[str, Confirmed]
     """By fingerprint."""
+    changes: tuple[AcceptedChange, ...] = ()
+    """Changes of the space or of the code that were accepted."""
 
     @classmethod
     def of(cls, store: Store, *, running: bool | None = None, trials: Sequence[Trial] | None = None) -> "Results":
@@ -76,7 +80,9 @@ class Results:
         """
         config, about = store.document("config"), store.document("about")
         all_trials = store.trials() if trials is None else trials
+        updates = store.updates()
         with store.understood():
+            all_trials = learned(all_trials, updates, config["batch_size"])
             trials, score_name = tuple(all_trials[: config["num_trials"]]), about["score_name"]
             if any(trial.state is TrialState.DONE and score_name not in trial.metrics for trial in trials):
                 raise KeyError(score_name)
@@ -97,6 +103,7 @@ class Results:
                 config,
                 trials,
                 confirmed,
+                tuple(store.accepted_changes()),
             )
 
     @property
@@ -108,10 +115,13 @@ class Results:
     def ranking(self) -> list[Trial]:
         """Return the first measured trial of every architecture by reward, the confirmed ones at the top by mean.
 
+        A measurement before a change that was accepted counts only where there is none after it.
+
         A confirmed mean is unbiased and a single reward is optimistic, so they are not comparable: a trial that is
         confirmed stands above one that is not only if all that had higher rewards are confirmed too.
         """
-        first = {trial.fingerprint: trial for trial in reversed(self.trials) if trial.state is TrialState.DONE}
+        measured = [trial for trial in reversed(self.trials) if trial.state is TrialState.DONE]
+        first = {trial.fingerprint: trial for trial in sorted(measured, key=lambda trial: not trial.outdated)}
         by_reward = sorted(first.values(), key=lambda trial: (-(trial.reward or 0.0), trial.number))
         confirmed = list(takewhile(lambda trial: trial.fingerprint in self.confirmed, by_reward))
         return sorted(confirmed, key=self._by_mean) + by_reward[len(confirmed) :]
@@ -154,6 +164,7 @@ class Results:
             "config": self.config,
             "trials": [trial_to_json(trial, self.state) for trial in self.trials],
             "best": best,
+            **({"accepted_changes": [list(each.changed) for each in self.changes]} if self.changes else {}),
         }
 
 
@@ -186,6 +197,8 @@ def trial_to_json(trial: Trial, run_state: str = "finished") -> JsonObject:
         "policy_version": trial.proposal.policy_version,
         "reused_from": trial.reused_from,
         "error": trial.error,
+        **({"outdated": True} if trial.outdated else {}),
+        **({"foreign": True} if trial.foreign else {}),
     }
 
 

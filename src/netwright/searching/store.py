@@ -19,10 +19,21 @@ from typing import Any, Self
 
 import filelock
 
+from netwright.architectures.values import JsonObject
 from netwright.errors import StoreError
-from netwright.files import locked
+from netwright.files import is_file, is_no_folder, locked
+from netwright.searching.accepted_changes import AcceptedChange, marked
 from netwright.searching.store_file import FILE_NAME as FILE_NAME
-from netwright.searching.store_file import corrupted, explained, file_identity
+from netwright.searching.store_file import (
+    check_files,
+    check_in_place,
+    check_schema,
+    corrupted,
+    explained,
+    file_identity,
+    in_time,
+    limited,
+)
 from netwright.searching.stored_trials import row_of, trial_of
 from netwright.spaces.programs import Space
 from netwright.trials import Outcome, StrategyState, Trial, Update
@@ -87,19 +98,20 @@ class Store:
     @classmethod
     def in_memory(cls, documents: Mapping[str, Any]) -> Self:
         """Return a store in memory, lost with the process."""
-        store = cls(sqlite3.connect(":memory:", isolation_level=None), None, None)
+        store = cls(_in_memory(), None, None)
         store._initialise(documents)
         return store
 
     @classmethod
     def create(cls, folder: Path, documents: Mapping[str, Any]) -> Self:
         """Create a store in `folder`, which is created if missing; JSON `documents` describe the run."""
-        if folder.exists() and not folder.is_dir():
+        if is_no_folder(folder):
             raise StoreError(f"{folder} is a file, not a folder; choose another --out")
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"cannot make the run folder {folder}: {error.strerror}; choose another --out") from None
+        check_files(folder / FILE_NAME)
         lock = locked(folder)
         try:
             with explained(folder):
@@ -139,8 +151,8 @@ class Store:
             side_files = path.with_name(path.name + "-wal").exists()
             uri = f"{path.resolve().as_uri()}?mode=ro{'' if side_files else '&immutable=1'}"
             # All of it at one moment, since it is read piece by piece, and the next piece may be newer.
-            with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
-                store = cls(sqlite3.connect(":memory:", isolation_level=None), folder, None)
+            with closing(limited(sqlite3.connect(uri, uri=True, isolation_level=None))) as connection:
+                store = cls(_in_memory(), folder, None)
                 connection.backup(store._connection)
             store._check_format()
         return store
@@ -167,6 +179,8 @@ class Store:
                     f"{path} was written by a newer netwright (store format {found}, this one reads up to {FORMAT}); "
                     "upgrade netwright to continue it. The file was not touched"
                 )
+            with self.understood():
+                check_schema(self._connection, path)
             refused.pop_all()
 
     def _check_structure(self) -> None:
@@ -190,7 +204,8 @@ class Store:
                         cursor.execute("ROLLBACK")
                     raise
         finally:
-            self._check_in_place()
+            if self._file is not None and self.folder is not None:
+                check_in_place(self.folder, self._file)
 
     def _prepare(self) -> None:
         """Before the first write, and not when the store is opened: a file that cannot be used remains as it is."""
@@ -200,15 +215,6 @@ class Store:
             self._connection.execute("PRAGMA synchronous = NORMAL")
             self._connection.executescript(SCHEMA_OF_TIMES)
         self._untouched = False
-
-    def _check_in_place(self) -> None:
-        """Raise `StoreError` if the file was removed or moved: SQLite goes on writing a file that has no name."""
-        if self._file is not None and self.folder is not None and file_identity(self.folder) != self._file:
-            raise StoreError(
-                f"the run folder {self.folder} was removed, moved or replaced while the run was being written, so "
-                "nothing more can be kept and the run ends. If it was moved, move it back and give the same command "
-                "again; if it was removed, its trials are lost, and the same command starts the run anew"
-            )
 
     def commit(
         self,
@@ -220,7 +226,7 @@ class Store:
         """Write changed trials, new updates, the strategy's state, and when jobs ran, in one transaction."""
         with self._transaction() as cursor:
             _write_times(cursor, ended)
-            cursor.executemany("REPLACE INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(row_of, trials))
+            _write_trials(cursor, trials)
             cursor.executemany(
                 "INSERT INTO updates VALUES (?, ?)",
                 [(each.round, json.dumps(dict(each.metrics))) for each in updates],
@@ -250,19 +256,49 @@ class Store:
         with self._transaction() as cursor:
             cursor.execute("REPLACE INTO documents VALUES (?, ?)", (name, json.dumps(value)))
 
+    def accept(self, identity: JsonObject, accepted: AcceptedChange, trials: Iterable[Trial], *, relearn: bool) -> None:
+        """Write, in one transaction, that a change of the space or of the code was accepted.
+
+        Args:
+            identity: The new identity.
+            accepted: The change.
+            trials: The trials whose states change with it.
+            relearn: Whether the strategy's state is removed, so that everything is learned again.
+        """
+        changes = [each.to_json() for each in (*self.accepted_changes(), accepted)]
+        with self._transaction() as cursor:
+            for name, value in (("identity", identity), ("accepted_changes", changes)):
+                cursor.execute("REPLACE INTO documents VALUES (?, ?)", (name, json.dumps(value)))
+            _write_trials(cursor, trials)
+            if relearn:
+                cursor.execute("DELETE FROM strategy")
+
     def document(self, name: str) -> Any:
         """Return one of the documents that describe the run."""
-        rows = self._rows("SELECT value FROM documents WHERE name = ?", (name,))
-        if not rows:
+        found = self.find_document(name)
+        if found is None:
             raise StoreError(f"{self.folder} lacks its {name}: the run was never completely created; remove the folder")
+        return found
+
+    def find_document(self, name: str) -> Any:
+        """Return a document; None in a run that an older netwright began without it."""
+        rows = self._rows("SELECT value FROM documents WHERE name = ?", (name,))
         with self.understood():
-            return json.loads(rows[0]["value"])
+            return json.loads(rows[0]["value"]) if rows else None
+
+    def accepted_changes(self) -> list[AcceptedChange]:
+        """Return the changes of the space or of the code that were accepted, in order."""
+        document = self.find_document("accepted_changes")
+        with self.understood():
+            return [AcceptedChange.from_json(each) for each in document or ()]
 
     def trials(self, space: Space | None = None) -> list[Trial]:
         """Every trial by number; architectures are values of `space` where it is given, else JSON."""
         rows = self._rows("SELECT * FROM trials ORDER BY number")
         with self.understood():
-            return [trial_of(row, space, self.understood) for row in rows]
+            trials = [trial_of(row, space, self.understood) for row in rows]
+        accepted = self.accepted_changes()
+        return marked(trials, accepted) if accepted else trials
 
     def updates(self) -> list[Update]:
         """Return the record of each learned batch, in order."""
@@ -308,7 +344,7 @@ class Store:
         """Convert errors in decoding the stored values, damage that SQLite does not detect, to `StoreError`."""
         try:
             yield
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise corrupted(self.folder, repr(error), untouched=self._untouched) from error
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
@@ -318,7 +354,8 @@ class Store:
             closing(self._connection.cursor()) as cursor,
         ):
             cursor.row_factory = sqlite3.Row
-            return cursor.execute(query, values).fetchall()
+            with in_time(self._connection):
+                return cursor.execute(query, values).fetchall()
 
     def close(self) -> None:
         """Close the file and release the writer's lock."""
@@ -337,22 +374,26 @@ class Store:
 
 def exists(folder: Path) -> bool:
     """Return whether `folder` holds a run."""
-    return (folder / FILE_NAME).is_file()
+    return is_file(folder / FILE_NAME)
 
 
 def _require(folder: Path) -> None:
+    check_files(folder / FILE_NAME)
     if not exists(folder):
-        what = "is a file, not a run folder" if folder.is_file() else "holds no run"
+        what = "is a file, not a run folder" if is_no_folder(folder) else "holds no run"
         raise StoreError(f"{folder} {what}; expected a folder with {FILE_NAME}, as `netwright search` makes it")
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    with ExitStack() as refused:
-        connection = sqlite3.connect(path, isolation_level=None)
-        refused.callback(connection.close)
-        connection.execute("PRAGMA schema_version")  # reads the file's head, so that a file of another kind is refused
-        refused.pop_all()
-    return connection
+    return limited(sqlite3.connect(path, isolation_level=None))
+
+
+def _in_memory() -> sqlite3.Connection:
+    return limited(sqlite3.connect(":memory:", isolation_level=None))
+
+
+def _write_trials(cursor: sqlite3.Cursor, trials: Iterable[Trial]) -> None:
+    cursor.executemany("REPLACE INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(row_of, trials))
 
 
 def _write_times(cursor: sqlite3.Cursor, ended: Iterable[Outcome]) -> None:

@@ -87,12 +87,21 @@ class OptunaStrategy:
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
         """Report the rewards to the study; a trial without one is a failed trial."""
         for trial in trials:
-            self._tell(self._running.pop(trial.number), trial.reward)
-            line = [trial.number, self._actions.pop(trial.number), trial.reward]
-            self._told += json.dumps(line).encode() + b"\n"
+            number, actions = self._running.pop(trial.number), self._actions.pop(trial.number)
+            if trial.reward is not None and trial.proposal.actions != tuple(actions):
+                # The space has changed since, so that another proposal was made in its place.
+                self._report(trial.number, number, actions, None)
+                episode = self._replayed(trial.number, actions_to_json(trial.proposal.actions))
+                number, actions = self._add(episode, {}), episode.actions
+            self._report(trial.number, number, actions, trial.reward)
         self._num_updates += 1
         rewards = [trial.reward for trial in trials if trial.reward is not None]
         return Update(ticket.round, batch_metrics(rewards))
+
+    def _report(self, trial: int, number: int, actions: Sequence[Action], reward: float | None) -> None:
+        """Tell the study, where the trial has its own `number`, and keep a line of it."""
+        self._tell(number, reward)
+        self._told += json.dumps([trial, actions, reward]).encode() + b"\n"
 
     def _tell(self, number: int, reward: float | None) -> None:
         if reward is None:

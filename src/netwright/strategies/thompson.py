@@ -96,6 +96,7 @@ class ThompsonSampling:
         """Add the trials of a batch to the observations."""
         rewards = []
         for trial in trials:
+            self._tried.add(trial.fingerprint)  # another one than was proposed if the space has changed since
             if trial.reward is not None:
                 self._learn(Observation(trial.number, trial.proposal.actions, trial.reward))
                 rewards.append(trial.reward)

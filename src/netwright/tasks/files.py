@@ -6,9 +6,20 @@ import zlib
 from pathlib import Path
 
 from netwright.errors import DataError
+from netwright.files import open_regular
 
 MEMORY_PER_BYTE = 32
 """Bytes of memory for each byte of text: token numbers of 8 bytes, words and their counts, intermediate copies."""
+
+
+def check_there(path: Path, expected: str) -> None:
+    """Check that a user's data is there; `DataError` with what is `expected` if it is missing or may not be reached."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        raise DataError(f"the data {path} does not exist; {expected}") from None
+    except OSError as error:
+        raise DataError(f"the data {path} cannot be reached: {error.strerror}; {expected}") from None
 
 
 def read_bytes(path: Path) -> bytes:
@@ -24,7 +35,7 @@ def read_bytes(path: Path) -> bytes:
     try:
         if path.stat().st_size > largest:
             raise _too_large(path, path.stat().st_size, largest)
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        with open_regular(path, largest) as stored, gzip.open(stored) if path.suffix == ".gz" else stored as file:
             content = file.read(largest + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(

@@ -14,7 +14,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from netwright.errors import DataError
-from netwright.files import replace_whole
+from netwright.files import LARGEST_WEIGHTS, check_readable, replace_whole
 from netwright.nn.optimizers import Optimizer
 
 
@@ -65,6 +65,7 @@ class Checkpoint:
         if not self.path.exists():
             return None
         try:
+            check_readable(self.path, LARGEST_WEIGHTS)
             with safe_open(self.path, framework="pt") as file:
                 history: dict[str, list[float]] = json.loads(file.metadata()["history"])
             tensors = load_file(self.path)

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from netwright.errors import DataError
+from netwright.files import open_regular
 from netwright.tasks.downloads import (
     another_folder,
     cache,
@@ -26,8 +27,10 @@ from netwright.tasks.downloads import (
     verified_name,
 )
 from netwright.tasks.images.data import ImageData
-from netwright.tasks.images.safe_pickle import load_pickle
+from netwright.tasks.images.safe_pickle import LARGEST_FILE, load_pickle
 
+LARGEST_ARCHIVE = 1 << 30
+"""Bytes; the official archive has 170 million."""
 FOLDER = "cifar-10-batches-py"
 ARCHIVE = "cifar-10-python.tar.gz"
 ARCHIVE_SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
@@ -131,7 +134,7 @@ def _unofficial_files(batches: Path) -> Iterator[tuple[Path, str]]:
 
 def _checksum(path: Path, algorithm: str) -> str:
     try:
-        with path.open("rb") as file:
+        with open_regular(path, LARGEST_ARCHIVE) as file:
             return hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error}; check the permissions and the disk") from error
@@ -176,6 +179,8 @@ def _extract(archive: Path, target: Path) -> None:
             member = tar.getmember(f"{FOLDER}/{name}")
             if not member.isfile():
                 raise tarfile.TarError(f"its member {member.name} is not a regular file")
+            if member.size > LARGEST_FILE:
+                raise tarfile.TarError(f"its member {member.name} has {member.size:,} bytes, above {LARGEST_FILE:,}")
             tar.extract(member, target, filter="data")
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from netwright.errors import DataError
+from netwright.files import check_readable
 from netwright.tasks.identity import ContentDigest
 from netwright.tasks.images.raw import MAX_EDGE, Labelled, RawDataset, shrunk
 
@@ -37,6 +38,8 @@ FORMATS = {
     ".pgm": "PPM",
 }
 """Accepted formats by suffix. Pillow reads more, but some of them by calling other programs."""
+LARGEST_FILE = 512 << 20
+"""Bytes of one image file."""
 GREY_MODES, DEEP_MODES = ("1", "L", "LA", "La"), ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 ORIENTATION, SIDEWAYS = 0x0112, (5, 6, 7, 8)
 EXPECTED = "expected FOLDER/CLASS/IMAGE, or FOLDER/train/CLASS/IMAGE and FOLDER/test/CLASS/IMAGE"
@@ -113,18 +116,27 @@ def read_folder(root: Path) -> RawDataset:
 
 def _folders(parent: Path) -> list[Path]:
     """Return the sub-folders sorted by name, without hidden ones and those of programs, such as __pycache__."""
-    return sorted(path for path in parent.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
+    return [path for path in _entries(parent) if path.is_dir() and not path.name.startswith((".", "__"))]
+
+
+def _entries(folder: Path) -> list[Path]:
+    """Return what is in a folder, sorted by name; raise `DataError` if it may not be read."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read: {error.strerror}; change its permissions, or move it away") from None
 
 
 def _headers(folders: Sequence[Path], class_names: Sequence[str], skipped: SkippedFiles) -> Iterator[_File]:
     for folder in folders:
         if folder.name not in class_names:
             raise DataError(f"{folder} is no class of the training images; expected {', '.join(class_names)}")
-        for path in sorted(folder.iterdir()):
-            if path.suffix.lower() not in FORMATS or not path.is_file():
+        for path in _entries(folder):
+            if path.suffix.lower() not in FORMATS or path.is_dir():
                 skipped.foreign(path)
                 continue
             try:
+                check_readable(path, LARGEST_FILE)
                 file = _header(path, class_names.index(folder.name))
             except Exception as error:  # a decoder may raise anything for a damaged file
                 skipped.unreadable(path, error)

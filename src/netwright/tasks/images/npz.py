@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from netwright.errors import DataError
+from netwright.files import open_regular
 from netwright.tasks.files import physical_memory
 from netwright.tasks.identity import ContentDigest
 from netwright.tasks.images.raw import MAX_EDGE, Labelled, RawDataset, shrunk
@@ -58,7 +59,7 @@ def _arrays(path: Path, digest: ContentDigest) -> dict[str, NDArray[np.generic]]
     Their names and sizes are checked before any of them is decompressed.
     """
     try:
-        with path.open("rb") as opened:
+        with open_regular(path, physical_memory()) as opened:
             if opened.read(len(np.lib.format.MAGIC_PREFIX)) == np.lib.format.MAGIC_PREFIX:
                 raise DataError(f"{path} holds one nameless array; write it with numpy.savez(path, images=, labels=)")
             with zipfile.ZipFile(opened) as file:

@@ -12,6 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netwright.errors import DataError
+from netwright.files import open_regular
+
+LARGEST_FILE = 64 << 20
+"""Bytes; each batch of CIFAR-10 has 31 million."""
 
 
 def load_pickle(path: Path) -> dict[bytes, object]:
@@ -23,7 +27,7 @@ def load_pickle(path: Path) -> dict[bytes, object]:
         DataError: the file cannot be read, is truncated, is not a pickle, or uses other names than the official files.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path, LARGEST_FILE) as file:
             content = _DataUnpickler(file, encoding="bytes").load()
         if not isinstance(content, dict):
             raise pickle.UnpicklingError(f"it holds a {type(content).__name__} in place of a dictionary")

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 from netwright.errors import DataError
+from netwright.tasks.files import check_there
 from netwright.tasks.identity import DataIdentity
 from netwright.tasks.images.data import ImageData, share_of_every_class
 from netwright.tasks.images.folder import read_folder
@@ -32,8 +33,7 @@ def find_images(path: Path | None) -> Path:
     if path is None:
         raise DataError(f"the task `images` needs --data PATH; {EXPECTED}")
     path = path.expanduser()
-    if not path.exists():
-        raise DataError(f"the data {path} does not exist; {EXPECTED}")
+    check_there(path, EXPECTED)
     if not path.is_dir() and path.suffix != ".npz":
         raise DataError(f"the data {path} is neither a folder nor an .npz file; {EXPECTED}")
     return path

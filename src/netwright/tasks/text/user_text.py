@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from netwright.errors import DataError
-from netwright.tasks.files import decoded, read_bytes
+from netwright.tasks.files import check_there, decoded, read_bytes
 from netwright.tasks.identity import ContentDigest, DataIdentity
 from netwright.tasks.text.data import TextData
 from netwright.tasks.text.tokens import Unit, checksum, numbered
@@ -30,8 +30,7 @@ def find_text(path: Path | None) -> Path:
     if path is None:
         raise DataError(f"a text of your own needs --data PATH; {EXPECTED}")
     path = path.expanduser()
-    if not path.exists():
-        raise DataError(f"the data {path} does not exist; {EXPECTED}")
+    check_there(path, EXPECTED)
     if path.is_dir():
         _files_of(path)
     return path
