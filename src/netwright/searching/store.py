@@ -92,8 +92,7 @@ class Store:
         self.folder = folder
         self._connection, self._lock = connection, lock
         self._file = None if folder is None or lock is None else file_identity(folder)
-        self._untouched = True
-        """Whether nothing was written since the store was opened."""
+        self._untouched = True  # until the first write after the store was opened
 
     @classmethod
     def in_memory(cls, documents: Mapping[str, Any]) -> Self:
