@@ -11,7 +11,8 @@ from netwright.errors import ConfigError, NetwrightError, printable
 from netwright.searching.placement import Placement
 from netwright.searching.progress import make_progress
 from netwright.searching.results import Results
-from netwright.searching.run import continued, run_search, set_aside
+from netwright.searching.run import continued, run_search
+from netwright.searching.same_code import set_aside
 from netwright.spaces.checking import check_space
 from netwright.spaces.programs import Space
 from netwright.trials import TrialState

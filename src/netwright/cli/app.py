@@ -83,6 +83,11 @@ def reporting(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
     return reported
 
 
+def print_note(note: str) -> None:
+    """Print a sentence beside the output of a command, on standard error."""
+    Terminal(stderr=True, soft_wrap=True).print(note, highlight=False, markup=False)
+
+
 @contextmanager
 def interruption_explained(remedy: Callable[[], str]) -> Iterator[None]:
     """Give a Ctrl-C in the block the text of `remedy`, which is called when it happens."""
@@ -90,11 +95,6 @@ def interruption_explained(remedy: Callable[[], str]) -> Iterator[None]:
         yield
     except KeyboardInterrupt as interruption:
         raise type(interruption)(remedy()) from None
-
-
-def print_note(note: str) -> None:
-    """Print a sentence beside the output of a command, on standard error."""
-    Terminal(stderr=True, soft_wrap=True).print(note, highlight=False, markup=False)
 
 
 @app.callback(invoke_without_command=True)

@@ -43,11 +43,5 @@ def resume(
         gpus_per_child=gpus_per_child,
     )
     run_to_the_end(
-        config,
-        run,
-        placement,
-        top=top,
-        tensorboard=tensorboard,
-        accept_data=accept_data,
-        accept_changes=accept_changes,
+        config, run, placement, top=top, tensorboard=tensorboard, accept_data=accept_data, accept_changes=accept_changes
     )

@@ -50,13 +50,13 @@ def placement_with(
     )
 
 
-def check_address(stored: Placement, given: str | None, verb: str, argument: str | Path) -> None:
+def check_address(stored: Placement, given: str | None, name: str, argument: str | Path) -> None:
     """Raise `ConfigError` if the address of a Ray cluster is in the stored placement alone.
 
     A run may come from anyone, and who runs the cluster at an address receives the run's code and data.
     """
     if stored.address is not None and given is None:
-        again = command(verb, argument, "--address", stored.address)
+        again = command(name, argument, "--address", stored.address)
         raise ConfigError(
             f"the run names a Ray cluster at {stored.address}, which is used only if you give its address yourself: "
             f"{again}"
@@ -78,8 +78,9 @@ def run_to_the_end(
     callbacks = [make_progress(live=None, verbose=True)]
     if tensorboard:
         callbacks.append(curves := Curves(folder))
-        shown = shlex.join(["tensorboard", "--logdir", str(curves.folder)])
-        Terminal(stderr=True, soft_wrap=True).print(f"live curves: {shown}", highlight=False, markup=False)
+        Terminal(stderr=True, soft_wrap=True).print(
+            f"live curves: {shlex.join(['tensorboard', '--logdir', str(curves.folder)])}", highlight=False, markup=False
+        )
 
     def remedy() -> str:
         if not exists(folder):
@@ -97,8 +98,7 @@ def run_to_the_end(
     if complete:
         longer = command("resume", folder, "--trials", 2 * config.num_trials)
         Terminal(soft_wrap=True).print(
-            f"This run was finished already. To extend it: {longer}; to start over: remove {folder} or choose another "
-            "--out.",
+            f"This run was finished already. To extend it: {longer}; to start over: the same command with --overwrite.",
             highlight=False,
             markup=False,
         )

@@ -57,7 +57,8 @@ def search(
     """
     from netwright.cli.running import placement_with, run_to_the_end
     from netwright.searching.placement import Placement
-    from netwright.searching.run import continued, set_aside
+    from netwright.searching.run import continued
+    from netwright.searching.same_code import set_aside
 
     data = data.resolve() if data else None
     config = _configured(recipe, data, seed, strategy, max_parameters=max_parameters, max_multiply_adds=max_flops)

@@ -1,8 +1,6 @@
 """A run as the Python function and the commands use it: started, continued, driven to its end, confirmed."""
 
-import shutil
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
@@ -15,8 +13,8 @@ from netwright.errors import ConfigError, StoreError, command
 from netwright.evaluation.factory import evaluation_of
 from netwright.evaluation.interface import DatasetInfo
 from netwright.execution.interface import Executor
-from netwright.files import is_no_folder, locked
-from netwright.searching.accepted_changes import accepted_change, withdrawn
+from netwright.files import is_no_folder
+from netwright.searching import same_code
 from netwright.searching.callbacks import Callback
 from netwright.searching.confirmation import best_trials, confirm, trials_numbered
 from netwright.searching.core import SearchCore
@@ -79,40 +77,14 @@ def continued(config: RunConfig, folder: Path, *, num_trials: int | None) -> Run
     return config if num_trials is None else config.changed(num_trials=num_trials)
 
 
-def set_aside(folder: Path) -> Path | None:
-    """Rename the folder of a run that is begun anew; the one that was set aside before is removed.
-
-    Args:
-        folder: The run's folder, with its report, models and pictures.
-
-    Returns:
-        Where the earlier run is now; None if `folder` holds no run.
-
-    Raises:
-        StoreError: A process is writing the run, or the folder cannot be renamed.
-    """
-    if not exists(folder):
-        return None
-    previous = folder.resolve().with_name(f"{folder.resolve().name}.previous")
-    if previous.exists() and not exists(previous):
-        raise StoreError(f"{previous} holds no run, and the earlier run would be moved there; rename it")
-    try:
-        with locked(folder):
-            shutil.rmtree(previous, ignore_errors=True)
-            folder.resolve().rename(previous)
-    except OSError as error:
-        raise StoreError(f"cannot rename {folder} to {previous}: {error.strerror}; choose another --out") from None
-    return previous
-
-
 def run_search(
     config: RunConfig,
     folder: Path | None,
     placement: Placement,
     callback: Callback,
     *,
-    accept_changes: bool = False,
     accept_data: bool = False,
+    accept_changes: bool = False,
 ) -> Results:
     """Search to the end, as a new run or continuing the run in `folder`.
 
@@ -135,7 +107,7 @@ def run_search(
     make_strategy(config)  # and so is a strategy that cannot be made
     identity = None if folder is None else Identity.of(config)
     if folder is not None and identity is not None and exists(folder) and not accept_changes:
-        check_same_code(folder, identity)
+        same_code.check_same_code(folder, identity)
     with place_of_moved_data("resume", folder if folder and exists(folder) else None, placement.data):
         dataset = open_data(config, placement)
     executor = None
@@ -143,15 +115,19 @@ def run_search(
         # Before the folder is made: a cluster that cannot be reached leaves none behind.
         executor = make_executor(config, evaluation_of(config.evaluate).evaluate(dataset.folder), placement)
         check_room(config, executor, placement)
-    documents = _documents(config, placement, dataset, identity)
+    documents = _documents(config, placement, dataset)
+    if identity is not None:
+        documents["identity"] = identity.to_json()
+    if folder is not None and identity is not None and not exists(folder):
+        same_code.warn_without_source(identity)
     with (
         nullcontext() if executor is None else closing(executor),
-        _open_store(folder, documents, identity) as store,
+        _open_store(folder, documents) as store,
         nullcontext() if executor is None else make_shards(config, placement) as shards,
     ):
         about = checked(store, dataset, accept=accept_data)
         if identity is not None:
-            _take_over_change(store, config, identity)
+            same_code.accept_changes(store, config, identity)
         core = make_core(config, store, dataset.shape, shards)
         _decode_all(core)
         _write_changed(store, {**documents, "about": about})  # only after all else was read
@@ -193,6 +169,7 @@ def run_confirmation(
     config, _ = read_config(folder)
     if config.evaluate.cannot_confirm:
         raise ConfigError(f"{folder} cannot be confirmed: {config.evaluate.cannot_confirm}")
+    same_code.check_same_code(folder, Identity.of(config))
     changes = {"top": top or config.confirm.top, "num_seeds": num_seeds or config.confirm.num_seeds}
     config = config.changed(confirm=config.confirm.model_copy(update=changes))
     with place_of_moved_data("confirm", folder, placement.data):
@@ -252,44 +229,7 @@ def _confirmations_missing(config: RunConfig, store: Store) -> bool:
     return any((trial.fingerprint, n) not in stored for trial in best for n in range(config.confirm.num_seeds))
 
 
-def check_same_code(folder: Path, identity: Identity) -> None:
-    """Check that the space and the user's code are those that a stored run was made with.
-
-    Raises:
-        ConfigError: They have changed; the message holds the differences.
-    """
-    with Store.read(folder) as store:
-        changed = _changes_since(store, identity)
-    if changed:
-        difference = "\n".join(f"    {line}" for line in changed)
-        raise ConfigError(
-            f"the space or the code has changed since the run in {folder} began, so its trials and new ones would not "
-            f"belong together:\n{difference}\nUndo the change, or choose another --out, or begin anew with --overwrite "
-            "(overwrite=True in nw.search), or go on knowingly with --accept-changes (accept_changes=True), which "
-            "marks the trials before the change. The run was not touched"
-        )
-
-
-def _changes_since(store: Store, identity: Identity) -> list[str]:
-    document = store.find_document("identity")
-    with store.understood():
-        return identity.changes_since(Identity.from_json(document)) if document else []
-
-
-def _take_over_change(store: Store, config: RunConfig, identity: Identity) -> None:
-    """Record the change of a run whose space or code has changed, before its trials are taken over."""
-    lines = _changes_since(store, identity)
-    if lines:
-        trials = store.trials(config.space)
-        accepted = accepted_change(lines, trials, config.space)
-        before = Identity.from_json(store.document("identity"))
-        relearn = bool(accepted.foreign) or before.decisions != identity.decisions
-        store.accept(identity.to_json(), accepted, withdrawn(trials, accepted.foreign), relearn=relearn)
-
-
-def _documents(
-    config: RunConfig, placement: Placement, dataset: DatasetInfo, identity: Identity | None
-) -> dict[str, JsonObject]:
+def _documents(config: RunConfig, placement: Placement, dataset: DatasetInfo) -> dict[str, JsonObject]:
     reward = evaluation_of(config.evaluate).reward
     about = {
         **description(dataset),
@@ -298,22 +238,13 @@ def _documents(
         "higher_is_better": reward.higher_is_better,
         **provenance(),
     }
-    documents = {"config": config.to_json(), "place": placement.to_json(), "about": about}
-    return documents if identity is None else {**documents, "identity": identity.to_json()}
+    return {"config": config.to_json(), "place": placement.to_json(), "about": about}
 
 
-def _open_store(folder: Path | None, documents: Mapping[str, JsonObject], identity: Identity | None) -> Store:
-    if folder is None or identity is None:
+def _open_store(folder: Path | None, documents: Mapping[str, JsonObject]) -> Store:
+    if folder is None:
         return Store.in_memory(documents)
-    if exists(folder):
-        return Store.open(folder)
-    if identity.without_source:
-        warnings.warn(
-            f"the source of {', '.join(identity.without_source)} is not known, so a later change of it is noticed "
-            "by its compiled form at best; a function in a file has a source",
-            stacklevel=2,
-        )
-    return Store.create(folder, documents)
+    return Store.open(folder) if exists(folder) else Store.create(folder, documents)
 
 
 def _decode_all(core: SearchCore) -> None:

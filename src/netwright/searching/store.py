@@ -23,10 +23,12 @@ from netwright.architectures.values import JsonObject
 from netwright.errors import StoreError
 from netwright.files import is_file, is_no_folder, locked
 from netwright.searching.accepted_changes import AcceptedChange, marked
-from netwright.searching.store_file import FILE_NAME as FILE_NAME
 from netwright.searching.store_file import (
+    APPLICATION_ID,
+    FORMAT,
+    SCHEMA,
+    SCHEMA_OF_TIMES,
     check_files,
-    check_in_place,
     check_schema,
     corrupted,
     explained,
@@ -34,32 +36,10 @@ from netwright.searching.store_file import (
     in_time,
     limited,
 )
+from netwright.searching.store_file import FILE_NAME as FILE_NAME
 from netwright.searching.stored_trials import row_of, trial_of
 from netwright.spaces.programs import Space
 from netwright.trials import Outcome, StrategyState, Trial, Update
-
-FORMAT = 1
-"""Incremented when older versions cannot read the new format."""
-APPLICATION_ID = 0x6E77_7274
-"""Marks the file as netwright's ("nwrt")."""
-
-SCHEMA = """
-CREATE TABLE documents (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE trials (
-    number INTEGER PRIMARY KEY, state TEXT NOT NULL, parameters TEXT NOT NULL, actions TEXT NOT NULL,
-    architecture TEXT NOT NULL, policy_version INTEGER NOT NULL, reward REAL, metrics TEXT NOT NULL, seconds REAL,
-    reused_from INTEGER, error TEXT, failure_kind TEXT);
-CREATE TABLE updates (round INTEGER PRIMARY KEY, metrics TEXT NOT NULL);
-CREATE TABLE strategy (id INTEGER PRIMARY KEY CHECK (id = 0), "values" TEXT NOT NULL, tensors BLOB NOT NULL);
-CREATE TABLE confirmations (
-    fingerprint TEXT NOT NULL, repeat INTEGER NOT NULL, metrics TEXT NOT NULL, seconds REAL NOT NULL, error TEXT,
-    PRIMARY KEY (fingerprint, repeat));
-"""
-SCHEMA_OF_TIMES = """
-CREATE TABLE IF NOT EXISTS sessions (begun REAL NOT NULL, workers INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS work (begun REAL NOT NULL, seconds REAL NOT NULL);
-"""
-"""Missing in stores that are older than these tables; older readers ignore them."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +72,8 @@ class Store:
         self.folder = folder
         self._connection, self._lock = connection, lock
         self._file = None if folder is None or lock is None else file_identity(folder)
-        self._untouched = True  # until the first write after the store was opened
+        self._untouched = True
+        """Whether nothing was written since the store was opened."""
 
     @classmethod
     def in_memory(cls, documents: Mapping[str, Any]) -> Self:
@@ -203,8 +184,7 @@ class Store:
                         cursor.execute("ROLLBACK")
                     raise
         finally:
-            if self._file is not None and self.folder is not None:
-                check_in_place(self.folder, self._file)
+            self._check_in_place()
 
     def _prepare(self) -> None:
         """Before the first write, and not when the store is opened: a file that cannot be used remains as it is."""
@@ -214,6 +194,15 @@ class Store:
             self._connection.execute("PRAGMA synchronous = NORMAL")
             self._connection.executescript(SCHEMA_OF_TIMES)
         self._untouched = False
+
+    def _check_in_place(self) -> None:
+        """Raise `StoreError` if the file was removed or moved: SQLite goes on writing a file that has no name."""
+        if self._file is not None and self.folder is not None and file_identity(self.folder) != self._file:
+            raise StoreError(
+                f"the run folder {self.folder} was removed, moved or replaced while the run was being written, so "
+                "nothing more can be kept and the run ends. If it was moved, move it back and give the same command "
+                "again; if it was removed, its trials are lost, and the same command starts the run anew"
+            )
 
     def commit(
         self,
@@ -384,7 +373,12 @@ def _require(folder: Path) -> None:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    return limited(sqlite3.connect(path, isolation_level=None))
+    with ExitStack() as refused:
+        connection = limited(sqlite3.connect(path, isolation_level=None))
+        refused.callback(connection.close)
+        connection.execute("PRAGMA schema_version")  # reads the file's head, so that a file of another kind is refused
+        refused.pop_all()
+    return connection
 
 
 def _in_memory() -> sqlite3.Connection:

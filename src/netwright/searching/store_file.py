@@ -17,6 +17,28 @@ from netwright.errors import StoreError, disk_failure
 from netwright.files import check_own_file, is_file
 
 FILE_NAME = "run.sqlite"
+FORMAT = 1
+"""Incremented when older versions cannot read the new format."""
+APPLICATION_ID = 0x6E77_7274
+"""Marks the file as netwright's ("nwrt")."""
+
+SCHEMA = """
+CREATE TABLE documents (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE trials (
+    number INTEGER PRIMARY KEY, state TEXT NOT NULL, parameters TEXT NOT NULL, actions TEXT NOT NULL,
+    architecture TEXT NOT NULL, policy_version INTEGER NOT NULL, reward REAL, metrics TEXT NOT NULL, seconds REAL,
+    reused_from INTEGER, error TEXT, failure_kind TEXT);
+CREATE TABLE updates (round INTEGER PRIMARY KEY, metrics TEXT NOT NULL);
+CREATE TABLE strategy (id INTEGER PRIMARY KEY CHECK (id = 0), "values" TEXT NOT NULL, tensors BLOB NOT NULL);
+CREATE TABLE confirmations (
+    fingerprint TEXT NOT NULL, repeat INTEGER NOT NULL, metrics TEXT NOT NULL, seconds REAL NOT NULL, error TEXT,
+    PRIMARY KEY (fingerprint, repeat));
+"""
+SCHEMA_OF_TIMES = """
+CREATE TABLE IF NOT EXISTS sessions (begun REAL NOT NULL, workers INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS work (begun REAL NOT NULL, seconds REAL NOT NULL);
+"""
+"""Missing in stores that are older than these tables; older readers ignore them."""
 SIDE_FILES = ("", "-wal", "-shm", "-journal", ".new", ".new-wal", ".new-shm", ".new-journal")
 """What SQLite and `Store.create` add to the name of a store for the files beside it."""
 LARGEST_STORE = 4 << 30
@@ -35,29 +57,6 @@ _COLUMN = rf"{_NAME}(?: (?:TEXT|REAL|INTEGER|BLOB))?(?: NOT NULL| PRIMARY KEY| C
 _KEY = rf"PRIMARY KEY \({_NAME}(?:,\s*{_NAME})*\)"
 PLAIN_TABLE = re.compile(rf"CREATE TABLE {_NAME}\s*\(\s*{_COLUMN}(?:,\s*{_COLUMN})*(?:,\s*{_KEY})?\s*\)")
 """SQLite obeys the text of a definition; its columns `type` and `rootpage` can be wrong."""
-
-
-def file_identity(folder: Path) -> tuple[int, int] | None:
-    """Return what identifies the store's file, whatever its name is; None if there is none in `folder`."""
-    try:
-        found = (folder / FILE_NAME).stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def check_in_place(folder: Path, identity: tuple[int, int]) -> None:
-    """Check that the open file is still the one in `folder`: SQLite goes on writing a file that has no name.
-
-    Raises:
-        StoreError: The folder was removed, moved or replaced.
-    """
-    if file_identity(folder) != identity:
-        raise StoreError(
-            f"the run folder {folder} was removed, moved or replaced while the run was being written, so nothing more "
-            "can be kept and the run ends. If it was moved, move it back and give the same command again; if it was "
-            "removed, its trials are lost, and the same command starts the run anew"
-        )
 
 
 def check_files(path: Path) -> None:
@@ -120,6 +119,15 @@ def in_time(connection: sqlite3.Connection) -> Iterator[None]:
         connection.set_progress_handler(None, 0)
 
 
+def file_identity(folder: Path) -> tuple[int, int] | None:
+    """Return what identifies the store's file, whatever its name is; None if there is none in `folder`."""
+    try:
+        found = (folder / FILE_NAME).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 @contextmanager
 def explained(folder: Path | None, *, untouched: bool = True) -> Iterator[None]:
     """Convert SQLite's errors to netwright's; `untouched` is whether nothing was written to the store."""
@@ -145,7 +153,7 @@ def explained(folder: Path | None, *, untouched: bool = True) -> Iterator[None]:
 
 
 def corrupted(folder: Path | None, reason: str, *, untouched: bool) -> StoreError:
-    """Return the error for a store whose content cannot be understood."""
+    """Return the error for a store whose content cannot be understood; see `explained`."""
     return StoreError(
         f"{_file(folder)} is corrupted or no netwright store ({reason}); restore it from a copy, or start "
         f"the run anew in another --out{'. The file was not touched' if untouched else ''}"
