@@ -3,11 +3,15 @@
 A message states what is wrong, the actual value, the rule and the remedy.
 """
 
+import json
 import re
 import shlex
+import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
+from importlib.metadata import distribution
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 CONTROL_CHARACTERS = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -82,6 +86,17 @@ class ChildError(NetwrightError):
 def command(*arguments: object) -> str:
     """Return a command line of netwright for a message, quoted so that it can be pasted into a shell."""
     return shlex.join(["netwright", *map(str, arguments)])
+
+
+def install(extra: str) -> str:
+    """Return the command that installs an optional extra, from the folder from which netwright was installed."""
+    direct = distribution("netwright").read_text("direct_url.json")
+    url = urlsplit(json.loads(direct)["url"]) if direct else None
+    source = f"netwright[{extra}]"
+    options = []
+    if url is not None and url.scheme == "file":
+        source, options = f"{unquote(url.path)}[{extra}]", ["--editable"]
+    return shlex.join([sys.executable, "-m", "pip", "install", *options, source])
 
 
 def disk_failure(place: Path | str, reason: object, kept: str) -> RunError:

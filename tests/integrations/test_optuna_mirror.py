@@ -7,7 +7,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState as OptunaState
 
-from netwright.errors import ConfigError
+from netwright.errors import ConfigError, install
 from netwright.integrations.optuna.mirroring import mirror
 from netwright.searching.results import Results
 from netwright.searching.store import Store
@@ -102,4 +102,4 @@ def test_without_optuna_the_command_says_what_to_install(tmp_path, cli, monkeypa
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     result = cli("export", run, "--to", "optuna")
     assert result.exit_code == 2
-    assert "pip install 'netwright[optuna]'" in result.stderr
+    assert install("optuna") in result.stderr

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from netwright.config import FunctionSettings, RandomSettings, RunConfig
+from netwright.errors import install
 from netwright.integrations.tensorboard import Curves
 from netwright.searching.callbacks import Callbacks
 from netwright.searching.core import Step
@@ -25,9 +26,7 @@ from netwright.trials import Measurement, Outcome, Update
 from oracles.interrupted import interrupted_at_every_line
 from oracles.spaces_to_try import small
 
-installed = pytest.mark.skipif(
-    importlib.util.find_spec("tensorboard") is None, reason="needs tensorboard: pip install 'netwright[tensorboard]'"
-)
+installed = pytest.mark.skipif(importlib.util.find_spec("tensorboard") is None, reason="needs tensorboard: make tools")
 Cli = Callable[..., Any]
 Start = Callable[..., Any]
 Points = list[tuple[int, float]]
@@ -47,19 +46,23 @@ def expected_curves(run: Path) -> dict[str, Points]:
         trials = [trial for trial in store.trials() if trial.state.finished]
         updates, batch_size = store.updates(), store.document("config")["batch_size"]
     numbers = [trial.number for trial in trials]
-    rewards = np.array([trial.reward for trial in trials])
+    measured = [trial.number for trial in trials if trial.state == "done"]
+    rewards = np.array([trial.reward for trial in trials if trial.state == "done"])
+    # For each trial from the first measured one on, how many are measured up to it.
+    so_far = [(n, sum(m <= n for m in measured)) for n in numbers if n >= measured[0]]
     failed = np.array([trial.state == "failed" for trial in trials])
     last = [slice(max(0, n - 49), n + 1) for n in range(len(trials))]
     expected = {
-        "trials/reward": zip(numbers, rewards, strict=True),
+        "trials/reward": zip(measured, rewards, strict=True),
         "trials/value": [(trial.number, trial.metrics["value"]) for trial in trials if trial.state == "done"],
-        "trials/best_reward": zip(numbers, np.maximum.accumulate(rewards), strict=True),
-        "trials/mean_reward_of_the_last_50": [(numbers[s.stop - 1], rewards[s].mean()) for s in last],
+        "trials/best_reward": [(n, rewards[:count].max()) for n, count in so_far],
+        "trials/mean_reward_of_the_last_50": [(n, rewards[max(0, count - 50) : count].mean()) for n, count in so_far],
         "trials/share_failed_of_the_last_50": [(numbers[s.stop - 1], failed[s].mean()) for s in last],
         "trials/seconds_per_child": [(t.number, t.seconds) for t in trials if t.reused_from is None],
     }
-    for name in updates[0].metrics:
-        expected[f"updates/{name}"] = [((each.round + 1) * batch_size, each.metrics[name]) for each in updates]
+    for name in {name for each in updates for name in each.metrics}:
+        having = [each for each in updates if name in each.metrics]
+        expected[f"updates/{name}"] = [((each.round + 1) * batch_size, each.metrics[name]) for each in having]
     return {tag: [(step, float(np.float32(value))) for step, value in points] for tag, points in expected.items()}
 
 
@@ -77,7 +80,7 @@ def test_every_curve_is_what_the_store_holds(cli: Cli, recipe_file: Path, tmp_pa
     assert f"live curves: tensorboard --logdir {run / 'tensorboard'}\n" in result.stderr
     found = curves(run)
     assert found == expected_curves(run)
-    assert [step for step, _ in found["trials/reward"]] == list(range(62))
+    assert [step for step, _ in found["trials/share_failed_of_the_last_50"]] == list(range(62))
     assert [step for step, _ in found["updates/entropy"]] == list(range(4, 61, 4))
     assert {"updates/baseline", "updates/mean_reward", "updates/gradient_norm"} < set(found)
     share = found["trials/share_failed_of_the_last_50"][-1][1]
@@ -212,6 +215,6 @@ def test_without_the_extra_nothing_is_searched(
     run = tmp_path / "run"
     result = cli("search", f"{recipe_file}:config", "-o", run, "--tensorboard")
     assert result.exit_code == 2
-    assert "--tensorboard needs tensorboard, not installed here: pip install 'netwright[tensorboard]'" in result.stderr
+    assert f"--tensorboard needs tensorboard, not installed here: {install('tensorboard')}" in result.stderr
     assert not run.exists()
     assert not recipe_file.with_name("calls.txt").exists()

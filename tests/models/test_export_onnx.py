@@ -17,7 +17,7 @@ from oracles.small_machine import files_up_to
 
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 MISSING = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-installed = pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)}: pip install 'netwright[onnx]'")
+installed = pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)}: make tools")
 
 
 def write(folder: Path, network: ConvNet, upsample: int | None = 15) -> None:
@@ -75,5 +75,5 @@ def test_on_a_full_disk_nothing_is_left(tmp_path: Path) -> None:
 
 def test_a_missing_package_is_named_with_its_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxscript" else object())
-    with pytest.raises(ConfigError, match=r"--to onnx needs onnxscript, .*pip install 'netwright\[onnx\]'"):
+    with pytest.raises(ConfigError, match=r"--to onnx needs onnxscript, .*pip install --editable .*\[onnx\]"):
         export_onnx(tmp_path / "model", tmp_path / "model.onnx")

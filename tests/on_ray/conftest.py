@@ -15,7 +15,7 @@ from oracles.ray_nodes import Nodes
 def nodes() -> Iterator[Nodes]:
     """Asks for a token, as Ray's clusters do; it is in the environment of this process and of those that it starts."""
     if importlib.util.find_spec("ray") is None:
-        pytest.skip("Ray is not installed: pip install 'netwright[ray]'")
+        pytest.skip("Ray is not installed: make tools")
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     with mock.patch.dict(os.environ, token):
         os.environ.pop("RAY_ADDRESS", None)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from netwright.cli import doctor as diagnosis
+from netwright.errors import install
 from netwright.execution.on_ray import cluster
 from netwright.execution.on_ray.cluster import Node, versions_here
 from oracles.refusals import Cli, Start, one_line, refused
@@ -16,7 +17,7 @@ from oracles.refusals import Cli, Start, one_line, refused
 
 def test_ray_is_not_installed(cli: Cli, recipe_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    message = "Ray is not installed here: pip install 'netwright[ray]'"
+    message = f"Ray is not installed here: {install('ray')}"
     run = ("search", f"{recipe_file}:config", "--executor", "ray", "-o", tmp_path / "run")
     assert message in refused(cli, *run)
     assert message in refused(cli, "doctor", "--address", "auto")

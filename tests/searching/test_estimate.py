@@ -113,13 +113,14 @@ def test_a_child_takes_its_epochs_of_mini_batches_and_measuring(monkeypatch):
 
 def test_the_command_prints_the_estimate_and_searches_nothing(cli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(estimates, "estimate_paper", lambda placement: estimating.estimate_search(tiny(), placement))
     printed = cli("search", "digits", "--estimate", "--trials", 8, "--workers", 2, "--set", "evaluate.epochs=2")
     assert printed.exit_code == 0, printed.stderr
     assert printed.stdout.startswith("digits: about ")
     assert "core-hours" in printed.stdout
     assert "8 networks of" in printed.stdout
-    assert "The paper's setting (4 networks" in printed.stdout
+    assert "netwright search cifar10 --estimate" in printed.stdout
+    monkeypatch.setattr(estimates, "estimate_paper", lambda placement: estimating.estimate_search(tiny(), placement))
+    assert "The paper's setting (4 networks" in cli("search", "cifar10", "--estimate").stdout
     assert list(tmp_path.iterdir()) == []
 
 

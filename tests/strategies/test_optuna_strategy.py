@@ -194,7 +194,7 @@ def test_without_optuna_the_error_says_what_to_install(monkeypatch):
     )
     monkeypatch.setitem(sys.modules, "optuna", None)  # importing it raises ModuleNotFoundError
     monkeypatch.delitem(sys.modules, "netwright.strategies.optuna")
-    with pytest.raises(ConfigError, match=r"pip install 'netwright\[optuna\]'"):
+    with pytest.raises(ConfigError, match=r"pip install --editable .*\[optuna\]"):
         make_strategy(config)
 
 

@@ -1,6 +1,8 @@
 """What `netwright search RECIPE --estimate` prints."""
 
 from netwright.config import RunConfig
+from netwright.errors import command
+from netwright.recipes.networks import cifar10
 from netwright.searching.estimate import Estimate, estimate_paper, estimate_search
 from netwright.searching.placement import Placement
 from netwright.searching.provenance import hardware
@@ -8,14 +10,15 @@ from netwright.terminal import Terminal
 
 
 def print_estimates(config: RunConfig, placement: Placement) -> None:
-    """Estimate and print the cost of the search, and of the paper's setting, on this machine."""
+    """Estimate and print the cost of the search on this machine; the paper's own needs no data for that."""
     console, progress = Terminal(soft_wrap=True), Terminal(stderr=True)
+    is_papers = config == cifar10().changed(seed=config.seed)
     with progress.status("timing a few mini-batches of a few networks"):
-        search = estimate_search(config, placement)
-    console.print(described(search), highlight=False, markup=False)
-    with progress.status("the same for the paper's setting"):
-        paper = estimate_paper(placement)
-    console.print(described_paper(paper), highlight=False, markup=False)
+        search = estimate_paper(placement) if is_papers else estimate_search(config, placement)
+    console.print(described_paper(search) if is_papers else described(search), highlight=False, markup=False)
+    if not is_papers:
+        again = command("search", "cifar10", "--estimate")
+        console.print(f"the paper's own search: {again}", style="dim", highlight=False, markup=False)
     if placement.on_cluster:
         note = f"timed here: as if all {search.workers} workers of the cluster (--workers) were like this machine's"
         console.print(note, highlight=False, markup=False)

@@ -10,7 +10,7 @@ import typer
 
 from netwright.cli import options
 from netwright.cli.app import app, print_note, reporting
-from netwright.errors import ConfigError
+from netwright.errors import ConfigError, install
 from netwright.files import check_own_file
 from netwright.terminal import Terminal
 
@@ -63,7 +63,7 @@ def export(
 
 def _mirrored(run: Path, storage_url: str | None, *, trust_code: bool) -> str:
     if importlib.util.find_spec("optuna") is None:
-        raise ConfigError("--to optuna needs Optuna, not installed here: pip install 'netwright[optuna]'")
+        raise ConfigError(f"--to optuna needs Optuna, not installed here: {install('optuna')}")
     from netwright.integrations.optuna.mirroring import mirror
 
     if storage_url is None:

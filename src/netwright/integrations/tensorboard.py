@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from netwright.config import RunConfig
-from netwright.errors import ConfigError, StoreError
+from netwright.errors import ConfigError, StoreError, install
 from netwright.execution.signals import interruptions_held_back
 from netwright.files import check_own_folder
 from netwright.searching.callbacks import Callback
@@ -39,9 +39,7 @@ class Curves(Callback):
 
     def __init__(self, run: Path) -> None:
         if importlib.util.find_spec("tensorboard") is None:
-            raise ConfigError(
-                "--tensorboard needs tensorboard, not installed here: pip install 'netwright[tensorboard]'"
-            )
+            raise ConfigError(f"--tensorboard needs tensorboard, not installed here: {install('tensorboard')}")
         self.folder = run / "tensorboard"
         self._run = run
         self._writer: Any = None
@@ -98,11 +96,10 @@ class Curves(Callback):
     def _write_trial(self, trial: Trial) -> None:
         """Write the trial's values and the running statistics up to it."""
         values: dict[str, float] = {}
-        if trial.reward is not None:
+        if trial.state is TrialState.DONE and trial.reward is not None:
             self._rewards.append(trial.reward)
             self._best = trial.reward if self._best is None else max(self._best, trial.reward)
             values["reward"] = trial.reward
-        if trial.state is TrialState.DONE:
             values[self._score_name] = trial.metrics[self._score_name]
         if trial.seconds is not None and trial.reused_from is None:
             values["seconds_per_child"] = trial.seconds

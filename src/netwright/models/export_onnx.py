@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from netwright.errors import ConfigError
+from netwright.errors import ConfigError, install
 from netwright.files import make_folder_of, write_whole
 from netwright.models.folder import load_images
 
@@ -22,7 +22,7 @@ def export_onnx(folder: Path, target: Path) -> Path:
     """
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
-        raise ConfigError(f"--to onnx needs {' and '.join(missing)}, not installed here: pip install 'netwright[onnx]'")
+        raise ConfigError(f"--to onnx needs {' and '.join(missing)}, not installed here: {install('onnx')}")
     if os.path.lexists(target):
         raise ConfigError(f"{target} is there already; choose another -o, or remove it")
     network = load_images(folder)

@@ -7,7 +7,7 @@ from safetensors import SafetensorError
 
 from netwright.config import STRATEGIES, RunConfig
 from netwright.controller.shards import Shards
-from netwright.errors import ConfigError
+from netwright.errors import ConfigError, install
 from netwright.evaluation.constraints import Constraints
 from netwright.evaluation.factory import evaluation_of
 from netwright.searching.core import SearchCore
@@ -31,7 +31,7 @@ def make_strategy(config: RunConfig, shards: Shards | None = None) -> Strategy:
         module = import_module(STRATEGIES[settings.name].module)
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"strategy {settings.name} needs {error.name}, not installed here: pip install 'netwright[{error.name}]'"
+            f"strategy {settings.name} needs {error.name}, not installed here: {install(str(error.name))}"
         ) from None
     strategy: Strategy
     if config.replicas is None:

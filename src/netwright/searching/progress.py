@@ -29,7 +29,7 @@ class Tally:
         trials = core.trials[: self.total]
         self.ended = sum(trial.state.finished for trial in trials)
         self.rejected = sum(trial.state is TrialState.REJECTED for trial in trials)
-        self.rewards = [trial.reward for trial in trials if trial.reward is not None]
+        self.rewards = _rewards(trials)
         self.best = max(self.rewards, default=None)
         self._begun, self._ended_before = time.monotonic(), self.ended
 
@@ -41,7 +41,7 @@ class Tally:
         )
         self.ended += len(ended)
         self.rejected += sum(trial.state is TrialState.REJECTED for trial in ended)
-        self.rewards += [trial.reward for trial in ended if trial.reward is not None]
+        self.rewards += _rewards(ended)
         self.best = max(self.rewards, default=None)
         return ended
 
@@ -80,6 +80,11 @@ def _idle(config: RunConfig, placement: Placement) -> str | None:
         f"at most {factors} = {in_flight} children are in flight, so {placement.workers - in_flight} of "
         f"{placement.workers} workers will idle; raise --set lag=... in a new run"
     )
+
+
+def _rewards(trials: Sequence[Trial]) -> list[float]:
+    """Return the rewards of the measured trials; that of a failed one is made when its batch is learned."""
+    return [trial.reward for trial in trials if trial.state is TrialState.DONE and trial.reward is not None]
 
 
 class LiveProgress(Callback):

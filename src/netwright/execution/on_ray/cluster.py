@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from types import ModuleType
 
-from netwright.errors import ConfigError
+from netwright.errors import ConfigError, install
 
 SECONDS_TO_ANSWER = 5
 LOOPBACK = "127.0.0.2"
@@ -41,7 +41,7 @@ def import_ray() -> ModuleType:
     try:
         return import_module("ray")
     except ModuleNotFoundError:
-        raise ConfigError("Ray is not installed here: pip install 'netwright[ray]'") from None
+        raise ConfigError(f"Ray is not installed here: {install('ray')}") from None
 
 
 def connect(address: str | None, num_cpus: int) -> Callable[[], None]:
