@@ -66,7 +66,6 @@ class Commands:
             assert not ended(), "the last commit came before the kill"
             assert before.items() <= now.items()
             before = now
-            print(len(now), time.monotonic())
         self.check_workers_ended()
         return before
 
