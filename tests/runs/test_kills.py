@@ -13,7 +13,6 @@ import pytest
 from safetensors import safe_open
 
 from netwright.searching.store import Store
-from netwright.spaces.references import load_file
 from netwright.trials import TrialState
 from oracles.kills import Commands, Kept, kept_by, num_done, results
 from oracles.refusals import Cli
@@ -38,16 +37,14 @@ import json
 import sys
 
 import netwright as nw
-from netwright.config import ReplicaSettings
 from own_recipe import tiny, value
 
 options = json.loads(sys.argv[2])
-if "replicas" in options:
-    options["replicas"] = ReplicaSettings(**options["replicas"])
 if __name__ == "__main__":
     nw.search(tiny(num_layers=5), value, num_trials=160, batch_size=4, out=sys.argv[1], progress=False, **options)
 """
 NUM_TRIALS = 160
+NETWRIGHT = (sys.executable, "-m", "netwright")
 TINY_DIGITS = (
     "--set", "evaluate.epochs=1", "--set", "evaluate.num_train=200", "--set", "evaluate.num_validation=100",
     "--set", "evaluate.last_epochs=1", "--set", "evaluate.upsample=8", "--set", "space.num_layers=3",
@@ -94,11 +91,13 @@ def test_a_search_in_python(
     assert results(killed) == results(whole)
 
 
-def test_a_search_with_replicas(commands: Commands, script: Path, recipe_file: Path, tmp_path: Path, cli: Cli) -> None:
+def test_a_search_with_replicas(commands: Commands, recipe_file: Path, tmp_path: Path, cli: Cli) -> None:
     """The replicas' order of learning differs from run to run, so that the stored one must be reproduced."""
     run = tmp_path / "run"
-    replicas = {"count": 2, "servers": 3, "accumulate": 2}
-    search = (sys.executable, script, run, json.dumps({"workers": 2, "replicas": replicas}))
+    search = (
+        *NETWRIGHT, "search", f"{recipe_file}:config", "--replicas", 2, "--servers", 3, "--accumulate", 2,
+        "--trials", NUM_TRIALS, "--set", "space.num_layers=5", "--workers", 2, "-o", run,
+    )  # fmt: skip
     before = commands.kill_often(
         KILLS["search with replicas"], search, lambda: kept_by(run), lambda: num_done(run) == NUM_TRIALS
     )
@@ -111,7 +110,6 @@ def test_a_search_with_replicas(commands: Commands, script: Path, recipe_file: P
     assert sorted(learned) == list(range(NUM_TRIALS // 4))
     for trial in trials[:NUM_TRIALS]:
         assert trial.reward == sum(trial.proposal.architecture["widths"])
-    load_file(recipe_file)
     assert f"{NUM_TRIALS // 4} batches learned" in done(cli, "replay", run).stdout
 
 
@@ -146,7 +144,7 @@ def test_a_comparison(
             found |= {(run.name, *key): value for key, value in kept_by(run).items()}
         return found
 
-    command = (sys.executable, "-m", "netwright", *compare, "--workers", 2, "-o", killed)
+    command = (*NETWRIGHT, *compare, "--workers", 2, "-o", killed)
     before = commands.kill_often(KILLS[situation], command, kept, lambda: len(records(killed)) == 2 * num_seeds)
     commands.end(*command)
     assert before.items() <= kept().items()
@@ -193,7 +191,7 @@ def test_a_confirmation(commands: Commands, two_runs: tuple[Path, Path], cli: Cl
         with Store.read(killed) as store:
             return [(each.fingerprint, each.repeat) for each in store.confirmations()]
 
-    command = (sys.executable, "-m", "netwright", "confirm", killed, *options)
+    command = (*NETWRIGHT, "confirm", killed, *options)
     before = commands.kill_often(KILLS["confirm"], command, lambda: kept_by(killed), lambda: len(pairs()) == 4 * 20)
     commands.end(*command)
     assert before.items() <= kept_by(killed).items()
@@ -207,7 +205,7 @@ def test_a_final_training(commands: Commands, two_runs: tuple[Path, Path], cli: 
     epochs = 12
     options = ("--epochs", epochs, "--workers", 2)
     unfinished = killed / "model.unfinished"
-    train = (sys.executable, "-m", "netwright", "train", killed, *options)
+    train = (*NETWRIGHT, "train", killed, *options)
 
     def points() -> Kept:
         path = unfinished / "grid.json"
