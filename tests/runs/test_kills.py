@@ -75,10 +75,13 @@ def script(recipe_file: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("situation", "workers"), [("search in process", None), ("search on 2 workers", 2)])
+@pytest.mark.parametrize(
+    ("situation", "workers", "most_lost"), [("search in process", None, 1), ("search on 2 workers", 2, 4)]
+)
 def test_a_search_in_python(
-    commands: Commands, script: Path, tmp_path: Path, situation: str, workers: int | None
+    commands: Commands, script: Path, tmp_path: Path, situation: str, workers: int | None, most_lost: int
 ) -> None:
+    """A kill costs the children that run or whose results are on their way, `most_lost`, and no finished one."""
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     search = (sys.executable, script, killed, json.dumps({"workers": workers}))
     before = commands.kill_often(
@@ -86,6 +89,8 @@ def test_a_search_in_python(
     )
     commands.end(*search)
     assert before.items() <= kept_by(killed).items()
+    calls = (tmp_path / "calls.txt").read_text().split()
+    assert len(calls) - len(set(calls)) <= KILLS[situation] * most_lost
     commands.end(sys.executable, script, whole, "{}")
     assert num_done(whole) == NUM_TRIALS
     assert results(killed) == results(whole)
