@@ -13,7 +13,7 @@ from netwright.searching.progress import make_progress
 from netwright.searching.results import Results
 from netwright.searching.run import continued, run_search
 from netwright.searching.same_code import set_aside
-from netwright.spaces.checking import check_space
+from netwright.spaces.checking import check_rules
 from netwright.spaces.programs import Space
 from netwright.trials import TrialState
 
@@ -91,7 +91,7 @@ def _config(
     **settings: object,
 ) -> RunConfig:
     space = space if isinstance(space, Space) or not callable(space) else space()
-    check_space(space, num_samples=20)
+    check_rules(space, num_samples=20)
     if not callable(evaluate):
         raise ConfigError(f"evaluate is a function of an architecture that returns a number; got {evaluate!r}")
     function = FunctionSettings(function=evaluate)

@@ -109,12 +109,15 @@ def test_a_run_of_a_program_proposes_no_command_that_cannot_load_it(
     def widths():
         return (yield nw.Choice("width", (1, 2)))
 
-    nw.search(widths, float, num_trials=2, strategy="random", out=tmp_path / NAME)
+    def value(architecture: int) -> float:
+        return float(architecture)
+
+    nw.search(widths, value, num_trials=2, strategy="random", out=tmp_path / NAME)
     shown = cli("show", tmp_path / NAME).stdout
     assert "picked for being high" in shown
     assert proposals(shown) == []
     with pytest.raises(ConfigError, match="Go on with its own settings, or choose another --out"):
-        nw.search(widths, float, num_trials=2, strategy="random", seed=1, out=tmp_path / NAME)
+        nw.search(widths, value, num_trials=2, strategy="random", seed=1, out=tmp_path / NAME)
 
 
 def test_a_search_in_memory_is_not_told_to_go_on(tmp_path: Path) -> None:
@@ -209,7 +212,10 @@ def test_a_run_folder_that_goes_away_ends_the_search(start: Start, recipe_file: 
     if how == "moved":
         (tmp_path / "elsewhere").rename(run)
         again = subprocess.run(
-            [sys.executable, "-m", "netwright", "resume", run], capture_output=True, text=True, check=False
+            [sys.executable, "-m", "netwright", "resume", run],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert again.returncode == 0, again.stderr
         assert "24 of 24 trials measured" in again.stdout

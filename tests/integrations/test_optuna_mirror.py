@@ -9,6 +9,7 @@ from optuna.trial import TrialState as OptunaState
 
 from netwright.errors import ConfigError
 from netwright.integrations.optuna.mirroring import mirror
+from netwright.searching.results import Results
 from netwright.searching.store import Store
 from netwright.trials import TrialState
 from oracles.made_up_runs import SCORE, make_run
@@ -23,7 +24,7 @@ def test_the_study_is_the_run(tmp_path):
     run, url = make_run(tmp_path / "run", num_trials=24, space=small()), f"sqlite:///{tmp_path}/x.db"
     assert mirror(run, url) == 24
     with Store.read(run) as store:
-        trials = store.trials()
+        trials = Results.of(store).trials
     study = study_in(url)
     assert study.direction.name == "MAXIMIZE"
     assert study.best_value == max(trial.metrics[SCORE] for trial in trials if trial.state == "done")
@@ -32,7 +33,7 @@ def test_the_study_is_the_run(tmp_path):
         assert found.state is (OptunaState.COMPLETE if trial.state == "done" else OptunaState.FAIL)
         assert found.value == trial.metrics.get(SCORE)
         assert found.params["size[0]"] == (1, 3, 5)[trial.proposal.actions[0]]
-        assert found.user_attrs["reward"] == trial.reward
+        assert found.user_attrs.get("reward") == trial.reward
         assert found.user_attrs.get("error") == trial.error
         assert found.duration.total_seconds() == pytest.approx(trial.seconds or 0.0, abs=1e-5)
 

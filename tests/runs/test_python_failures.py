@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import netwright as nw
-from netwright.errors import RunError
+from netwright.errors import ConfigError, RunError
 from netwright.trials import FailureKind, TrialState
 from oracles.tiny_search import Architecture, raise_always, seen, states, tiny, total
 
@@ -32,17 +32,19 @@ def test_what_always_raises_stops_the_search_with_the_users_own_line(workers: in
     assert "the line that a user looks for" in message
     assert "LookupError: no such network: {'widths': [" in message
     assert "attempts.py" not in message
-    # Mended: the same call goes on, and the three failures stand.
+    # Mended: another function is refused, and with accept_changes the three failures stand.
+    with pytest.raises(ConfigError, match="the code has changed"):
+        _mended(tmp_path / "run", accept_changes=False)
     with pytest.warns(UserWarning, match="3 of 12 trials failed; trial "):
-        results = _mended(tmp_path / "run")
+        results = _mended(tmp_path / "run", accept_changes=True)
     assert states(results)[TrialState.FAILED] == 3
 
 
-def _mended(run: Path) -> Any:
+def _mended(run: Path, *, accept_changes: bool) -> Any:
     """The call of the test above with a function of the same name that works."""
     mended: Callable[..., float] = lambda architecture: total(architecture)  # noqa: E731
     mended.__module__, mended.__qualname__ = raise_always.__module__, raise_always.__qualname__
-    return nw.search(tiny(), mended, num_trials=12, out=run)
+    return nw.search(tiny(), mended, num_trials=12, out=run, accept_changes=accept_changes)
 
 
 @pytest.mark.parametrize("workers", [None, 2])
@@ -57,8 +59,10 @@ def test_what_sometimes_raises_fails_those_trials_and_warns_once(workers: int | 
         trial.fingerprint for trial in results.trials if trial.proposal.architecture["widths"][0] == 4
     }
     assert failed
+    lowest = min(trial.reward for trial in results.trials if trial.state is TrialState.DONE)
     for trial in failed:
-        assert (trial.reward, trial.failure_kind) == (0.0, FailureKind.EXCEPTION)
+        assert trial.failure_kind is FailureKind.EXCEPTION
+        assert trial.reward < lowest
         assert "LookupError: no such network" in (trial.error or "")
     assert results.best.proposal.architecture["widths"][0] != 4
 
@@ -86,7 +90,8 @@ def test_what_is_no_reward_is_a_failed_trial_that_says_what_was_returned(
         results = nw.search(tiny(), evaluate, num_trials=24, strategy="random", seed=3)
     failed = [trial for trial in results.trials if trial.state is TrialState.FAILED]
     assert failed
-    assert all((trial.failure_kind, trial.reward) == (kind, 0.0) for trial in failed)
+    lowest = min(trial.reward for trial in results.trials if trial.state is TrialState.DONE)
+    assert all(trial.failure_kind == kind and trial.reward < lowest for trial in failed)
     assert message in (failed[0].error or "")
     assert results.best.reward == 0.5
 

@@ -189,7 +189,7 @@ def of_widths(*widths: int) -> nw.Space:
     return space()
 
 
-@pytest.mark.parametrize("strategy", [name for name in STRATEGIES if name != "optuna"])
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_trials_outside_a_changed_space_are_kept_and_not_learned_from(strategy: str, tmp_path: Path) -> None:
     searched(of_widths(1, 2, 50), tmp_path, 24, strategy)
     with Store.read(tmp_path) as store:

@@ -18,6 +18,10 @@ MIN_BIN = 8
 """Minimum number of trials in a bin: the paper's batch size."""
 MAX_REPLAYED_DECISIONS = 200_000
 """Replaying costs some microseconds for each decision; of longer runs, evenly spaced trials are replayed."""
+MAX_LABELS = 30
+"""Options of a decision in its chart; of more, the rarest are counted together."""
+ALL = ""
+"""Stands for all options of a decision in counts."""
 FARTHEST = 4
 """Positions of a subset are counted by distance; this distance includes all greater ones."""
 
@@ -84,7 +88,7 @@ def preferences(space: Space, trials: Sequence[Trial]) -> tuple[list[Series], in
     size = len(bins[0]) if bins else 1
     chosen: dict[str, Counter[tuple[int, str]]] = defaultdict(Counter)
     asked: dict[str, Counter[tuple[int, str]]] = defaultdict(Counter)
-    labels: dict[str, dict[str, None]] = defaultdict(dict)
+    labels: dict[str, list[str]] = {}
     exclusive: dict[str, bool] = {}
     for trial in replayed:
         place = trial.number // size
@@ -93,22 +97,26 @@ def preferences(space: Space, trials: Sequence[Trial]) -> tuple[list[Series], in
             name = decision.name
             if isinstance(decision, Choice):
                 exclusive[name] = True
-                options = _labels(decision.options)
-                labels[name] = labels[name] or dict.fromkeys(options)
+                if name not in labels:
+                    labels[name] = _labels(decision.options)
                 assert isinstance(action, int)
-                chosen[name][place, options[action]] += 1
-                for label in labels[name]:
-                    asked[name][place, label] += 1
+                chosen[name][place, labels[name][action]] += 1
+                asked[name][place, ALL] += 1
                 continue
             exclusive[name] = False
             assert isinstance(action, tuple)
-            labels[name] = dict.fromkeys(_distance(back) for back in range(1, FARTHEST + 1))
+            labels[name] = [_distance(back) for back in range(1, FARTHEST + 1)]
             chosen[name].update((place, _distance(decision.of - position)) for position in action)
             asked[name].update((place, _distance(decision.of - position)) for position in range(decision.of))
     found = []
     for name, stacked in exclusive.items():
+        if stacked:
+            _combine_rare(labels, name, chosen[name])
         shares = {
-            label: [_share(chosen[name][place, label], asked[name][place, label]) for place in range(len(bins))]
+            label: [
+                _share(chosen[name][place, label], asked[name][place, ALL if stacked else label])
+                for place in range(len(bins))
+            ]
             for label in labels[name]
         }
         # The first Subset of a name has no positions, so a series of it alone would be empty.
@@ -116,6 +124,21 @@ def preferences(space: Space, trials: Sequence[Trial]) -> tuple[list[Series], in
         if shares:
             found.append(Series(name, middles(bins), shares, stacked))
     return found, len(replayed)
+
+
+def _combine_rare(labels: dict[str, list[str]], name: str, chosen: Counter[tuple[int, str]]) -> None:
+    """Count the options of a decision together that were sampled least, if it has very many."""
+    if len(labels[name]) <= MAX_LABELS:
+        return
+    totals: Counter[str] = Counter()
+    for (_, label), count in chosen.items():
+        totals[label] += count
+    kept = {label for label, _ in totals.most_common(MAX_LABELS - 1)}
+    others = f"{len(labels[name]) - len(kept):,} others"
+    for (place, label), count in [*chosen.items()]:
+        if label not in kept:
+            chosen[place, others] += count
+    labels[name] = [label for label in labels[name] if label in kept] + [others]
 
 
 def _labels(options: Sequence[Option]) -> list[str]:

@@ -17,8 +17,8 @@ from netwright.spaces.exploring import sample
 from netwright.spaces.programs import Space
 from netwright.spaces.user_code import Code, changes, code_of, without_source
 
-NUM_SAMPLES, MAX_DECISIONS = 256, 20_000
-"""A space's decisions are those met in so many seeded samples, or in fewer if they have more decisions in all."""
+NUM_SAMPLES, MAX_OPTIONS_SEEN = 256, 1_000_000
+"""A space's decisions are those met in so many seeded samples, or in fewer if they have more options in all."""
 MAX_OPTIONS = 50
 """Of a longer list of options the first ones and a checksum of all are stored."""
 
@@ -68,14 +68,15 @@ def decisions_of(space: Space) -> JsonObject:
     """Return the decisions that seeded random samples of a space meet, with their options as JSON."""
     space, rng = space.at(0), random.Random(0)
     found: JsonObject = {}
-    num_decisions = 0
+    num_seen = 0
     for _ in range(NUM_SAMPLES):
         episode = sample(space, rng)
         for decision in episode.decisions:
+            options = decision.options if isinstance(decision, Choice) else None
             if decision.name not in found:
-                found[decision.name] = _options(decision.options) if isinstance(decision, Choice) else "subset"
-        num_decisions += len(episode.decisions)
-        if num_decisions >= MAX_DECISIONS:
+                found[decision.name] = "subset" if options is None else _options(options)
+            num_seen += len(options or (None,))
+        if num_seen >= MAX_OPTIONS_SEEN:
             break
     return found
 

@@ -129,7 +129,6 @@ def run_search(
         if identity is not None:
             same_code.accept_changes(store, config, identity)
         core = make_core(config, store, dataset.shape, shards)
-        _decode_all(core)
         _write_changed(store, {**documents, "about": about})  # only after all else was read
         if executor is not None:
             placement = replace(placement, workers=executor.workers)
@@ -179,7 +178,6 @@ def run_confirmation(
         evaluate = evaluation_of(config.evaluate).evaluate(dataset.folder)
         with closing(make_executor(config, evaluate, placement)) as executor:
             core = make_core(config, store, dataset.shape)
-            _decode_all(core)
             _write_changed(store, {"about": about})
             store.begin_session(time.time(), executor.workers or 1)
             _confirm(core, config, store, executor, callback, numbers)
@@ -245,12 +243,6 @@ def _open_store(folder: Path | None, documents: Mapping[str, JsonObject]) -> Sto
     if folder is None:
         return Store.in_memory(documents)
     return Store.open(folder) if exists(folder) else Store.create(folder, documents)
-
-
-def _decode_all(core: SearchCore) -> None:
-    """Decode what stored trials decode at their first use, so that damage is found before anything is written."""
-    for trial in core.trials:
-        _ = trial.proposal.parameters, trial.proposal.actions
 
 
 def _write_changed(store: Store, documents: Mapping[str, JsonObject]) -> None:

@@ -25,6 +25,7 @@ from netwright.files import is_file, is_no_folder, locked
 from netwright.searching.accepted_changes import AcceptedChange, marked
 from netwright.searching.store_file import (
     APPLICATION_ID,
+    DAMAGED_TRIALS,
     FORMAT,
     SCHEMA,
     SCHEMA_OF_TIMES,
@@ -282,8 +283,11 @@ class Store:
 
     def trials(self, space: Space | None = None) -> list[Trial]:
         """Every trial by number; architectures are values of `space` where it is given, else JSON."""
+        damaged = self._rows(DAMAGED_TRIALS)
         rows = self._rows("SELECT * FROM trials ORDER BY number")
         with self.understood():
+            if damaged:
+                raise ValueError(f"trial {damaged[0]['number']} is damaged")
             trials = [trial_of(row, space, self.understood) for row in rows]
         accepted = self.accepted_changes()
         return marked(trials, accepted) if accepted else trials

@@ -34,6 +34,11 @@ CREATE TABLE confirmations (
     fingerprint TEXT NOT NULL, repeat INTEGER NOT NULL, metrics TEXT NOT NULL, seconds REAL NOT NULL, error TEXT,
     PRIMARY KEY (fingerprint, repeat));
 """
+DAMAGED_TRIALS = """
+SELECT number FROM trials WHERE NOT json_valid(parameters) OR json_type(parameters) <> 'object'
+OR NOT json_valid(actions) OR json_type(actions) <> 'array' OR NOT json_valid(architecture) LIMIT 1
+"""
+"""What is decoded only when it is needed is checked when a store is read, so that damage is noticed early."""
 SCHEMA_OF_TIMES = """
 CREATE TABLE IF NOT EXISTS sessions (begun REAL NOT NULL, workers INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS work (begun REAL NOT NULL, seconds REAL NOT NULL);

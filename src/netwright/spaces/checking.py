@@ -5,7 +5,6 @@ print(check_space(my_space(num_layers=3)))
 
 import pickle
 import random
-from collections import Counter
 from dataclasses import dataclass
 
 import cloudpickle
@@ -38,7 +37,7 @@ class SpaceReport:
 
 
 def check_space(space: Space, *, num_samples: int = 200, seed: int = 0) -> SpaceReport:
-    """Sample random episodes of `space` and check all rules of spaces on them.
+    """Check all rules of spaces as `check_rules` does, and describe the space.
 
     Args:
         space: the space, with its parameters.
@@ -47,6 +46,28 @@ def check_space(space: Space, *, num_samples: int = 200, seed: int = 0) -> Space
 
     Returns:
         The size of the space, the lengths of its episodes and the number of distinct architectures among them.
+
+    Raises:
+        SpaceError: the space breaks a rule.
+    """
+    episodes = check_rules(space, num_samples=num_samples, seed=seed)
+    lengths = [len(episode.actions) for episode in episodes]
+    names = dict.fromkeys(decision.name for episode in episodes for decision in episode.decisions)
+    prints = {fingerprint(episode.architecture) for episode in episodes}
+    size = size_of(space.at(0), max_leaves=2_000)
+    return SpaceReport(space.name, size, min(lengths), max(lengths), tuple(names), len(prints), num_samples)
+
+
+def check_rules(space: Space, *, num_samples: int, seed: int = 0) -> list[Episode]:
+    """Sample random episodes of `space` and check all rules of spaces on them.
+
+    Args:
+        space: the space, with its parameters.
+        num_samples: number of random episodes.
+        seed: determines the episodes.
+
+    Returns:
+        The episodes.
 
     Raises:
         SpaceError: the program yields no decision or does not end; a name has two different option lists; the `of` of
@@ -59,20 +80,16 @@ def check_space(space: Space, *, num_samples: int = 200, seed: int = 0) -> Space
     space = space.at(0)
     rng = random.Random(seed)
     options: dict[str, tuple[Option, ...] | None] = {}
-    names: Counter[str] = Counter()
-    lengths, prints = [], set()
+    episodes = []
     for _ in range(num_samples):
         episode = sample(space, rng)
         for decision in episode.decisions:
             _check_options(decision, options)
-            names[decision.name] += 1
         _check_repeatable(space, episode)
-        lengths.append(len(episode.actions))
-        prints.add(fingerprint(episode.architecture))
-    if max(lengths) == 0:
+        episodes.append(episode)
+    if not any(episode.actions for episode in episodes):
         raise SpaceError(f"space {space.name} yields no decision, so there is nothing to search; yield a Choice")
-    size = size_of(space, max_leaves=2_000)
-    return SpaceReport(space.name, size, min(lengths), max(lengths), tuple(names), len(prints), num_samples)
+    return episodes
 
 
 def _check_options(decision: Decision, seen: dict[str, tuple[Option, ...] | None]) -> None:

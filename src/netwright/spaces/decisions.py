@@ -48,12 +48,13 @@ def _mask(
 
     The types are arguments because True and 1 are the same key of a cache.
     """
-    distinct = identities(options)
-    selected = distinct if allowed is None else identities(allowed)
-    if len(set(distinct)) < len(options):
+    listed = identities(options)
+    distinct = set(listed)
+    selected = distinct if allowed is None else {*identities(allowed)}
+    if len(distinct) < len(options):
         raise SpaceError(f"Choice {name!r} lists an option twice: {options}")
-    mask = tuple(identity in selected for identity in distinct)
-    if allowed is not None and (not any(mask) or not set(selected) <= set(distinct)):
+    mask = tuple(identity in selected for identity in listed)
+    if allowed is not None and (not any(mask) or not selected <= distinct):
         raise SpaceError(f"Choice {name!r}: allowed={allowed} must be a non-empty selection of its options {options}")
     return mask
 

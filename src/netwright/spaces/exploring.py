@@ -15,6 +15,8 @@ from netwright.spaces.decisions import Action, Choice, Decision, Subset
 from netwright.spaces.programs import Episode, Space
 
 MAX_COUNTED_LEAVES = 1_000_000
+MAX_PROBED_DECISIONS = 500_000
+"""Decisions in the random episodes of an estimate, which takes some microseconds for each of them."""
 
 
 def random_action(decision: Decision, rng: random.Random) -> Action:
@@ -100,7 +102,7 @@ def size_of(space: Space, *, num_probes: int = 2000, seed: int = 0, max_leaves: 
 
     Args:
         space: the space, without a `Schedule` among its parameters.
-        num_probes: random episodes of an estimate.
+        num_probes: random episodes of an estimate; fewer for a space with hundreds of decisions.
         seed: determines these episodes.
         max_leaves: largest size that is counted.
     """
@@ -111,6 +113,8 @@ def size_of(space: Space, *, num_probes: int = 2000, seed: int = 0, max_leaves: 
     counted = _count(space, max_leaves)
     if counted is not None:
         return Size(counted, True, counted, counted)
+    rng = random.Random(seed)
+    num_probes = max(2, min(num_probes, MAX_PROBED_DECISIONS // max(1, len(sample(space, rng).decisions))))
     rng = random.Random(seed)
     probes = [math.prod(map(num_possible_actions, sample(space, rng).decisions)) for _ in range(num_probes)]
     mean = sum(probes) // num_probes

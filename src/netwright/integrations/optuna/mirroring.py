@@ -99,7 +99,7 @@ def _frozen(trial: Trial, space: Space | None, score_name: str) -> optuna.trial.
     proposal = trial.proposal
     values: dict[str, Option] = {}
     distributions: dict[str, BaseDistribution] = {}
-    if space is not None:
+    if space is not None and not trial.foreign:
         values, distributions = parameters_of(space.with_parameters(**proposal.parameters).replay(proposal.actions))
     attributes: JsonObject = {
         **trial.metrics,
