@@ -12,6 +12,7 @@ import pytest
 
 from netwright.searching.store import FILE_NAME, Store
 from netwright.trials import Trial, TrialState
+from oracles.processes import members
 
 DIGITS = [
     "search", "digits", "--set", "batch_size=4", "--set", "confirm.at_end=false", "--set", "evaluate.epochs=2",
@@ -147,16 +148,3 @@ def test_a_killed_run_has_no_half_made_store(cli: Cli, recipe_file: Path, tmp_pa
 def name(trial: Trial) -> str:
     """How the recipe notes a call with this architecture."""
     return "-".join(map(str, trial.proposal.architecture["widths"]))
-
-
-def members(group: int) -> list[int]:
-    """The processes of a process group that are alive."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, process_group = path.read_text().rpartition(")")[2].split()[:3]
-        except OSError:
-            continue
-        if int(process_group) == group and state != "Z":
-            found.append(int(path.parent.name))
-    return found
