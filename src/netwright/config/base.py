@@ -7,6 +7,7 @@ from typing import Annotated, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
 
 from netwright.architectures.values import JsonObject
+from netwright.config.space_parameters import checked
 from netwright.errors import ConfigError
 from netwright.spaces.programs import Space
 from netwright.spaces.references import reference, resolve, space_from_json, space_to_json
@@ -14,7 +15,7 @@ from netwright.trials import LARGEST_REWARD
 
 SpaceField = Annotated[
     Space,
-    PlainValidator(lambda value: value if isinstance(value, Space) else space_from_json(value)),
+    PlainValidator(lambda value: checked(value if isinstance(value, Space) else space_from_json(value))),
     PlainSerializer(space_to_json),
 ]
 FunctionField = Annotated[

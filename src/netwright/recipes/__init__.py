@@ -21,6 +21,7 @@ from netwright.recipes.networks import (
     metaqnn_digits,
 )
 from netwright.recipes.tables import digits_table, nasbench201_cifar10, nasbench201_cifar100
+from netwright.spaces.programs import Space
 from netwright.spaces.references import load_function
 
 RECIPES: dict[str, Callable[[], RunConfig]] = {
@@ -61,7 +62,12 @@ def config_of(recipe: str, data: Path | None = None) -> RunConfig:
         except Exception:  # whatever a user's file raises
             raise ConfigError(f"{recipe} could not be used; it raised\n{traceback.format_exc()}") from None
         if not isinstance(made, RunConfig):
-            raise ConfigError(f"{recipe} returned {type(made).__name__}; a recipe returns a netwright.RunConfig")
+            hint = ""
+            if isinstance(made, Space):
+                hint = (
+                    "; for a space: return nw.RunConfig(space=SPACE, evaluate=nw.FunctionSettings(function=evaluate))"
+                )
+            raise ConfigError(f"{recipe} returned {type(made).__name__}; a recipe returns a netwright.RunConfig{hint}")
         path, _, function = recipe.rpartition(":")
         return made.changed(recipe=f"{Path(path).resolve()}:{function}")
     if recipe not in RECIPES:
