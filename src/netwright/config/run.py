@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator
 
 from netwright.architectures.values import JsonObject
-from netwright.config.base import NonNegative, Positive, Reward, Settings, SpaceField
+from netwright.config.base import Count, NonNegative, Positive, Reward, Settings, SpaceField
 from netwright.config.children import EvaluateSettings
 from netwright.config.strategies import ReinforceSettings, StrategyField, StrategySettings
 from netwright.errors import ConfigError, unknown
@@ -52,7 +52,7 @@ class ConfirmSettings(Settings):
 class ReplicaSettings(Settings):
     """The paper's asynchronous scheme: replicas of the controller and a parameter server of several shards."""
 
-    count: PositiveInt = 100  # K, replicas that each sample `batch_size` architectures; paper, CIFAR-10 (400 on PTB)
+    count: Count = 100  # K, replicas that each sample `batch_size` architectures; paper, CIFAR-10 (400 on PTB)
     servers: PositiveInt = 20  # S, shards of the parameters; paper (the slides have 10)
     accumulate: PositiveInt = 1  # gradients for one update, their mean; paper, CIFAR-10 (10 on PTB)
     max_staleness: NonNegativeInt | None = None  # a gradient older than so many updates is dropped; none in the paper
@@ -71,8 +71,10 @@ class RunConfig(Settings):
     strategy: StrategyField = ReinforceSettings()
     num_trials: PositiveInt = 12_800  # paper, CIFAR-10
     seed: int = 0
-    batch_size: PositiveInt = 8  # the paper's m: architectures per update
-    lag: Annotated[int, Field(ge=0)] = 1  # updates by which a batch may be sampled early; 0 is textbook REINFORCE
+    batch_size: Count = 8  # the paper's m: architectures per update
+    lag: Annotated[int, Field(ge=0, le=1000)] = (
+        1  # updates by which a batch may be sampled early; 0 is textbook REINFORCE
+    )
     replicas: ReplicaSettings | None = None  # None: one controller, with which a seed determines the search
     reuse: bool = True  # a duplicate takes the measurement of the first trial with its architecture
     failure_reward: Reward | None = None  # what a child that failed is worth; None is below every reward so far

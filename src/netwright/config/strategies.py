@@ -6,9 +6,9 @@ A new strategy has two files: its settings and its row of `STRATEGIES` are here,
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Union
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, PositiveInt
 
-from netwright.config.base import Fraction, NonNegative, Positive, Settings, Share
+from netwright.config.base import Count, Fraction, Layers, NonNegative, Positive, Settings, Share, Units
 from netwright.errors import ConfigError, unknown
 
 __all__ = [
@@ -46,8 +46,8 @@ class ReinforceSettings(StrategySettings):
     name: Literal["reinforce"] = "reinforce"
     policy: Policy = "lstm"  # independent: logits for each decision and no network
     learning_rate: Positive = 0.0006  # Adam's; paper, CIFAR-10
-    hidden_size: PositiveInt = 35  # units per layer; paper
-    num_layers: PositiveInt = 2  # paper; the slides have 1 of 128 units
+    hidden_size: Units = 35  # units per layer; paper
+    num_layers: Layers = 2  # paper; the slides have 1 of 128 units
     init_range: Positive = 0.08  # weights U(-0.08, 0.08); paper
     baseline_decay: Fraction = 0.95  # per batch; not in the paper, Zoph et al. 2018
     entropy_weight: NonNegative = 0.0  # relative to the reward's scale; none in the paper
@@ -63,14 +63,14 @@ class PPOSettings(StrategySettings):
     name: Literal["ppo"] = "ppo"
     policy: Policy = "lstm"  # independent: logits for each decision and no network
     learning_rate: Positive = 0.00035  # Adam's; NASNet
-    hidden_size: PositiveInt = 100  # units per layer; NASNet
-    num_layers: PositiveInt = 1  # NASNet
+    hidden_size: Units = 100  # units per layer; NASNet
+    num_layers: Layers = 1  # NASNet
     init_range: Positive = 0.1  # weights U(-0.1, 0.1); NASNet
     baseline_decay: Fraction = 0.95  # per batch; NASNet
     entropy_weight: NonNegative = 0.00001  # relative to the reward's scale; NASNet
     temperature: Positive = 1.0  # above 1 adds noise to the samples; none in NASNet
     clip: Share = 0.2  # how far a probability may move from its value at sampling; ours, as Schulman's
-    num_epochs: PositiveInt = 4  # gradient steps on one batch; ours, NASNet names none
+    num_epochs: Count = 4  # gradient steps on one batch; ours, NASNet names none
 
 
 class PQTSettings(StrategySettings):
@@ -80,13 +80,13 @@ class PQTSettings(StrategySettings):
     policy_gradient: bool = False  # whether REINFORCE's gradient is added; set queue_weight to 50 / 64 then
     policy: Policy = "lstm"  # independent: logits for each decision and no network
     learning_rate: Positive = 0.0006  # Adam's; Zoph & Le. Abolafia: RMSProp's 0.0001
-    hidden_size: PositiveInt = 35  # units per layer; Abolafia
-    num_layers: PositiveInt = 2  # Abolafia
+    hidden_size: Units = 35  # units per layer; Abolafia
+    num_layers: Layers = 2  # Abolafia
     init_range: Positive = 0.08  # weights U(-0.08, 0.08); Zoph & Le
     baseline_decay: Fraction = 0.99  # per batch, with policy_gradient; Abolafia
     entropy_weight: NonNegative = 0.01  # Abolafia
     temperature: Positive = 1.0  # above 1 adds noise to the samples; none in Abolafia
-    queue_size: PositiveInt = 10  # best unique sequences; Abolafia
+    queue_size: Count = 10  # best unique sequences; Abolafia
     queue_weight: Positive = 3.125  # of the queue's mean -log P; Abolafia: 200 / 64 alone, 50 / 64 with REINFORCE
 
 
@@ -100,18 +100,18 @@ class ThompsonSettings(StrategySettings):
     """Thompson sampling near the best, with a surrogate model of decisions and pairs of decisions."""
 
     name: Literal["thompson"] = "thompson"
-    num_random: PositiveInt = 10  # random trials at the start; ours
-    num_best: PositiveInt = 10  # best architectures that are mutated; ours
-    max_changes: PositiveInt = 3  # maximum number of decisions changed at once; ours
-    num_candidates: PositiveInt = 100  # mutations ranked by the surrogate for each proposal; ours
+    num_random: Count = 10  # random trials at the start; ours
+    num_best: Count = 10  # best architectures that are mutated; ours
+    max_changes: Count = 3  # maximum number of decisions changed at once; ours
+    num_candidates: Count = 100  # mutations ranked by the surrogate for each proposal; ours
 
 
 class EvolutionSettings(StrategySettings):
     """Aging evolution (Real et al. 2019)."""
 
     name: Literal["evolution"] = "evolution"
-    population: PositiveInt = 100  # individuals; Real. The first ones are random
-    sample: PositiveInt = 25  # individuals, sampled with replacement, of which the best is the parent; Real
+    population: Count = 100  # individuals; Real. The first ones are random
+    sample: Count = 25  # individuals, sampled with replacement, of which the best is the parent; Real
     aging: bool = True  # the oldest is removed; without, the worst of the sample
 
 
@@ -119,7 +119,7 @@ class LargeScaleEvolutionSettings(StrategySettings):
     """Evolution by pairs (Real et al. 2017)."""
 
     name: Literal["large-scale-evolution"] = "large-scale-evolution"
-    population: PositiveInt = 1000  # individuals; Real. The first ones are random
+    population: Count = 1000  # individuals; Real. The first ones are random
 
 
 class QLearningSettings(StrategySettings):
@@ -129,7 +129,7 @@ class QLearningSettings(StrategySettings):
     learning_rate: Fraction = 0.01  # of a value towards its target; Baker
     discount: Fraction = 1.0  # of later rewards; Baker
     initial_value: float = 0.5  # of every state and action; Baker's code: about an average reward, better below
-    replay: NonNegativeInt = 100  # earlier networks learned again after each new one; Baker
+    replay: Annotated[int, Field(ge=0, le=100_000)] = 100  # earlier networks learned again after each new one; Baker
     num_models: PositiveInt = 2700  # different networks during which epsilon falls from 1 to 0.1; Baker
 
 
