@@ -115,8 +115,8 @@ def train_language_model(
 def _validation_perplexity(model: LanguageModel, validation: Tensor, speed: Speed, streams: int) -> float | None:
     """Measure the perplexity on `validation`; None if it is empty.
 
-    Deviation: the text is read in ten streams by default, each from a zero state. The paper does not say how it measured
-    the perplexity of a child; published results are from one stream, which takes longer.
+    Deviation: the text is read in ten streams by default, each from a zero state. The paper does not say how it
+    measured the perplexity of a child; published results are from one stream, which takes longer.
     """
     if not len(validation):
         return None
