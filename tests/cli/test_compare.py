@@ -93,6 +93,37 @@ def test_seeds_and_strategies_can_be_added(cli: Cli, recipe_file: Path, tmp_path
     assert again["strategies"] == more["strategies"][1:]
 
 
+def test_seeds_that_were_added_to_results_are_shown_and_those_of_an_interrupted_comparison_are_not(
+    cli: Cli, recipe_file: Path, tmp_path: Path
+) -> None:
+    compare = (f"{recipe_file}:config", "--strategies", "random,evolution", "--trials", 10, "-o", "one")
+    said = "the number of seeds was raised after results had been shown: "
+    for num_seeds, expected in ((2, [2]), (4, [2, 4]), (3, [2, 4])):
+        assert document(cli, *compare, "--num-seeds", num_seeds)["num_seeds"] == expected
+    text = done(cli, "compare", *compare, "--num-seeds", 5).stdout
+    assert said + "2, then 4, then 5;" in text
+    assert said + "2, then 4, then 5;" in (tmp_path / "one" / "comparison.html").read_text()
+    assert "adding seeds until a difference is significant, or selecting among many pairs" in text
+    assert "(1 pair here)" in text
+
+    whole = (*compare[:-1], "whole")
+    assert said not in done(cli, "compare", *whole, "--num-seeds", 3).stdout
+    (tmp_path / "whole" / "runs" / "evolution-seed1.json").unlink()
+    assert said not in done(cli, "compare", *whole, "--num-seeds", 3).stdout
+
+
+def test_seeds_that_are_added_to_results_of_an_older_version_are_shown(
+    cli: Cli, recipe_file: Path, tmp_path: Path
+) -> None:
+    compare = (f"{recipe_file}:config", "--strategies", "random", "--trials", 10, "-o", "one", "--num-seeds")
+    document(cli, *compare, 2)
+    plan = tmp_path / "one" / "plan.json"
+    stored = json.loads(plan.read_text())
+    del stored["num_seeds"]  # older versions did not store it
+    plan.write_text(json.dumps(stored))
+    assert document(cli, *compare, 3)["num_seeds"] == [2, 3]
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

@@ -45,6 +45,14 @@ def test_an_interval_that_reaches_the_best_keeps_its_band_on_a_logarithmic_axis(
     assert (found.mean, found.low, found.high) == ((None, 0.25, None), (None, 0.5, 0.01), (None, 0.01, 0.01))
 
 
+def test_an_interval_beyond_the_best_score_ends_at_the_floor() -> None:
+    accuracy = Curve((1.0,), (0.75,), (0.25,), (1.25,))
+    assert regrets(accuracy, best=1.0, floor=0.01).high == (0.01,)
+    perplexity = Curve((1.0,), (30.0,), (15.0,), (45.0,))
+    found = regrets(perplexity, best=20.0, floor=0.01)
+    assert (found.mean, found.low, found.high) == ((10.0,), (0.01,), (25.0,))
+
+
 @pytest.mark.skipif(
     installed() is None, reason=f"none of {', '.join(NAMES)} is installed; `make test-browser` says how"
 )

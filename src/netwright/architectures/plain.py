@@ -117,7 +117,10 @@ class PlainNet:
 
 
 def pooled_size(edge: int, size: int, stride: int) -> int:
-    """Return the number of whole windows of `size` pixels along an edge, `stride` pixels apart."""
+    """Return the number of whole windows of `size` pixels along an edge, `stride` pixels apart.
+
+    Deviation: only whole windows are pooled, so sizes round down. Baker's code pads the edges, so sizes round up.
+    """
     return (edge - size) // stride + 1
 
 

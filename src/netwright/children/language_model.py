@@ -56,6 +56,9 @@ class LanguageModel(nn.Module):
     Matrices start uniformly in -init_range..init_range, biases at zero, except for the gates of a recurrent highway
     network.
 
+    Deviation: Zaremba et al. 2014 initialise all parameters uniformly, biases too. The paper does not specify the
+    initial values of a child.
+
     Args:
         architecture: The recurrent layer.
         vocabulary_size: The number of tokens.

@@ -69,6 +69,7 @@ def _executed(plan: "Plan", folder: Path, placement: "Placement") -> "Comparison
     """Do the runs that are missing in `folder`, with a bar, and compare all."""
     from netwright.cli.stages import Stages
     from netwright.compare.comparison import Comparison
+    from netwright.compare.plan import shown_num_seeds
     from netwright.compare.runs import execute
 
     unit, kept = plan.budget.unit, "run" if plan.runs_are_jobs else "trial"
@@ -79,7 +80,7 @@ def _executed(plan: "Plan", folder: Path, placement: "Placement") -> "Comparison
         records, opened = execute(
             plan, folder, placement, lambda spent, total: stages(unit, round(spent), max(1, round(total)))
         )
-    return Comparison.of(plan, records, opened)
+    return Comparison.of(plan, records, opened, shown_num_seeds(folder))
 
 
 def _print(comparison: "Comparison", page: Path) -> None:

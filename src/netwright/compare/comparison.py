@@ -105,10 +105,24 @@ class Comparison:
     better: Mapping[tuple[str, str], Spread]
     """The probability that a run of the first has a better reward than one of the second."""
     by_models: tuple[ByModels, ...]
+    num_seeds: tuple[int, ...]
+    """The numbers of seeds with which results were shown, this one included; several if seeds were added."""
 
     @classmethod
-    def of(cls, plan: Plan, records: Sequence[Record], dataset: DatasetInfo) -> "Comparison":
-        """Compare these runs; raise `RunError` if one of them has no measurement."""
+    def of(
+        cls, plan: Plan, records: Sequence[Record], dataset: DatasetInfo, num_seeds: Sequence[int] = ()
+    ) -> "Comparison":
+        """Compare these runs.
+
+        Args:
+            plan: The plan of the runs.
+            records: The runs.
+            dataset: The data of the runs.
+            num_seeds: The numbers of seeds with which results of the same comparison were shown.
+
+        Raises:
+            RunError: A run has no measurement.
+        """
         reward = plan.evaluation.reward
         best = None if dataset.best_score is None else reward(dataset.best_score)
         by_strategy = {name: [each for each in records if each.strategy == name] for name in plan.configs}
@@ -122,12 +136,20 @@ class Comparison:
             if one != other
         }
         sign = 1.0 if reward.higher_is_better else -1.0
+        by_models = _by_models(by_strategy, sign)
         return cls(
-            plan, dataset.name, dataset.notes, dataset.best_score, summaries, better, _by_models(by_strategy, sign)
+            plan,
+            dataset.name,
+            dataset.notes,
+            dataset.best_score,
+            summaries,
+            better,
+            by_models,
+            num_seeds=tuple(num_seeds) or (len(plan.seeds),),
         )
 
     def to_json(self) -> JsonObject:
-        """Return the document of `netwright compare --json`, which is a function of the runs alone."""
+        """Return the document of `netwright compare --json`, which depends on the runs and `num_seeds` alone."""
         plan, reward = self.plan, self.plan.evaluation.reward
         return {
             "recipe": plan.config.recipe,
@@ -138,6 +160,7 @@ class Comparison:
             "max_proposals": plan.budget.max_proposals,
             "accounting": plan.budget.rule,
             "seeds": list(plan.seeds),
+            "num_seeds": list(self.num_seeds),
             "score_name": reward.score_name,
             "higher_is_better": reward.higher_is_better,
             "best_score": self.best_score,
@@ -177,7 +200,7 @@ def _summary(budget: Budget, records: Sequence[Record], best: float | None, grid
         strategy=records[0].strategy,
         best_score=spread([run.best_score for run in runs]),
         test_accuracy=spread(tested) if len(tested) == len(runs) else None,
-        regret=spread(regrets) if regrets else None,
+        regret=spread(regrets, least=0.0) if regrets else None,
         found=share([regret <= 0 for regret in regrets]) if regrets else None,
         num_trials=sum(run.num_trials for run in runs) / len(runs),
         num_distinct=sum(run.num_distinct for run in runs) / len(runs),

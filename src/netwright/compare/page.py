@@ -7,12 +7,12 @@ from pathlib import Path
 from netwright.architectures.values import JsonObject
 from netwright.compare import tables
 from netwright.compare.comparison import Comparison, Curve
+from netwright.compare.runs import PAGE
 from netwright.config import flattened
 from netwright.files import write_whole
 from netwright.report.charts import Figure, framed, short
 from netwright.report.html import render
 
-FILE_NAME = "comparison.html"
 COLOURS = ("blue", "accent", "green", "warn", "muted", "ramp-6", "ramp-2", "points")
 STYLES = "td, td.number, th, th.number { max-width: 150px; white-space: normal; overflow-wrap: anywhere; }"
 """A strategy's name is as long as its settings, and an interval may stand below its mean."""
@@ -22,7 +22,7 @@ BAND = "30"
 
 def write_page(comparison: Comparison, folder: Path) -> Path:
     """Write FOLDER/comparison.html and return its path."""
-    target = folder / FILE_NAME
+    target = folder / PAGE
     write_whole(target, page(comparison).encode())
     return target
 
@@ -79,11 +79,12 @@ def _regret(comparison: Comparison) -> list[Figure]:
 def regrets(curve: Curve, best: float, floor: float) -> Curve:
     """Return the distances of a curve to `best`, for a logarithmic axis.
 
-    Such an axis has no place for 0: a line ends there, and an interval that reaches 0 ends at `floor`.
+    Such an axis has no place for 0: a line ends there, and an interval that reaches or passes 0 ends at `floor`.
     """
+    below = any(value < best for value in curve.mean if value is not None)
     mean = tuple(None if value is None or value == best else abs(best - value) for value in curve.mean)
     low, high = (
-        tuple(None if value is None else max(abs(best - value), floor) for value in values)
+        tuple(None if value is None else max(best - value if below else value - best, floor) for value in values)
         for values in (curve.low, curve.high)
     )
     return Curve(curve.x, mean, low, high)

@@ -17,6 +17,8 @@ from netwright.searching.same_data import description, difference
 from netwright.trials import Trial
 
 FILE_NAME = "plan.json"
+NUM_SEEDS = "num_seeds"
+"""What `keep_num_seeds` stores in that file."""
 MIN_PROPOSALS, PROPOSALS_PER_TRIAL = 1000, 10
 """Default limit of proposals if repeats may be free: the first, or the second times the trials if that is more."""
 
@@ -229,7 +231,7 @@ def continued_plan(plan: Plan, folder: Path) -> Plan:
 def keep_plan(plan: Plan, folder: Path, dataset: DatasetInfo) -> None:
     """Write the plan into `folder`; raise `ConfigError` if it contradicts the plan stored there.
 
-    Seeds and strategies may be added at any time.
+    Seeds and strategies may be added at any time; `keep_num_seeds` stores that seeds were.
     """
     path, document = folder / FILE_NAME, {**plan.to_json(), **description(dataset)}
     if path.exists():
@@ -238,14 +240,34 @@ def keep_plan(plan: Plan, folder: Path, dataset: DatasetInfo) -> None:
             raise ConfigError(f"{folder} holds a comparison with {'; '.join(changed)}; choose another --out")
         document["strategies"] = {**stored["strategies"], **document["strategies"]}
         document["data"] = stored["data"]  # the name that it had first
+        document |= {name: stored[name] for name in (NUM_SEEDS,) if name in stored}
     replace_whole(path, json.dumps(document, indent=1).encode())
+
+
+def keep_num_seeds(folder: Path, num_seeds: int) -> None:
+    """Store that results with so many seeds are about to be shown, if there were none with as many or more."""
+    path = folder / FILE_NAME
+    stored, shown = _stored(path), shown_num_seeds(folder)
+    if not shown or num_seeds > shown[-1]:
+        replace_whole(path, json.dumps({**stored, NUM_SEEDS: [*shown, num_seeds]}, indent=1).encode())
+
+
+def shown_num_seeds(folder: Path) -> tuple[int, ...]:
+    """Return the numbers of seeds with which results of the comparison in `folder` were shown, in ascending order.
+
+    More than one means that seeds were added when results were known.
+    """
+    path = folder / FILE_NAME
+    return tuple(_stored(path).get(NUM_SEEDS, ())) if path.exists() else ()
 
 
 def _stored(path: Path) -> JsonObject:
     try:
         stored = json.loads(read_whole(path, LARGEST_JSON))
-        if {*stored} - {"data_id"} != {"unit", "amount", "repeats", "max_proposals", "data", "strategies"}:
+        if {*stored} - {"data_id", NUM_SEEDS} != {"unit", "amount", "repeats", "max_proposals", "data", "strategies"}:
             raise ValueError(f"it holds {', '.join(stored)}")
+        if not all(type(number) is int for number in stored.get(NUM_SEEDS, [])):
+            raise ValueError(f"{NUM_SEEDS} is {stored[NUM_SEEDS]}")
         return dict(stored)
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise StoreError(f"{path} is no plan of a comparison ({error}); choose another --out") from None

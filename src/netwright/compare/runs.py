@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
-from netwright.compare.plan import Plan, file_name, keep_plan
+from netwright.compare.plan import Plan, file_name, keep_num_seeds, keep_plan, shown_num_seeds
 from netwright.compare.records import Ledger, Record
 from netwright.config import RunConfig
 from netwright.errors import NetwrightError, RunError, StoreError
@@ -26,6 +26,8 @@ from netwright.trials import Job, Measurement, Outcome
 
 RUNS = "runs"
 """The sub-folder with the runs."""
+PAGE = "comparison.html"
+"""The page with the results, written when all runs have ended."""
 
 OnProgress = Callable[[float, float], None]
 """Called with the amount spent and the total of all budgets."""
@@ -52,6 +54,8 @@ def execute(
     lock = locked(folder)
     try:
         keep_plan(plan, folder, dataset)
+        if earlier := _num_seeds_of_older_results(folder):
+            keep_num_seeds(folder, earlier)
         missing = [run for run in plan.runs if not record_path(folder, *run).exists()]
         total = plan.budget.amount * len(plan.runs)
 
@@ -62,9 +66,17 @@ def execute(
         if missing:
             together = _side_by_side if plan.runs_are_jobs else _one_after_the_other
             together(plan, missing, folder, placement, dataset, progress)
+        keep_num_seeds(folder, len(plan.seeds))
         return [Record.read(record_path(folder, *run)) for run in plan.runs], dataset
     finally:
         lock.release()
+
+
+def _num_seeds_of_older_results(folder: Path) -> int:
+    """Count the seeds of a comparison by an older version, which did not store their number; 0 if it showed nothing."""
+    if shown_num_seeds(folder) or not (folder / PAGE).exists():
+        return 0
+    return len({path.stem.rpartition("-seed")[2] for path in (folder / RUNS).glob("*-seed*.json")})
 
 
 def record_path(folder: Path, strategy: str, seed: int) -> Path:

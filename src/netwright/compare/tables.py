@@ -1,11 +1,15 @@
 """The tables of a comparison and the notes below them, as text for a terminal and for the page."""
 
+import math
+
 from netwright.compare.comparison import Comparison
 from netwright.compare.statistics import Spread
 
 Rows = list[list[str]]
-ENOUGH_RUNS = 10
-"""Runs from which a bootstrapped 95% interval covers the true mean in about 90% of cases or more."""
+CAVEAT = (
+    "an interval holds for one comparison whose number of seeds was fixed beforehand: adding seeds until a difference "
+    "is significant, or selecting among many pairs, finds differences by chance in more than 5% of cases"
+)
 
 
 def strategies(comparison: Comparison) -> tuple[list[str], Rows]:
@@ -38,18 +42,24 @@ def pairs(comparison: Comparison) -> tuple[list[str], Rows]:
 
 
 def notes(comparison: Comparison) -> list[str]:
-    """Explain the tables: budget, seeds, intervals, columns, incomplete runs, treatment of the data."""
+    """Explain the tables: budget, seeds, intervals, caveats, columns, incomplete runs, treatment of the data."""
     plan = comparison.plan
     known = any(each.regret for each in comparison.summaries)
     found = [
         plan.budget.rule,
         f"seeds {plan.seeds[0]} to {plan.seeds[-1]}; mean ± standard deviation over runs; in brackets the 95% "
-        "confidence interval, bootstrapped for means and probabilities, Wilson's for shares",
+        "confidence interval, Student's for means, Wilson's for probabilities and shares",
     ]
-    if any(1 < len(each.runs) < ENOUGH_RUNS for each in comparison.summaries):
+    if any(each.best_score.deviation == 0 for each in comparison.summaries):
+        found.append("there is no interval of a mean where all runs have the same result")
+    if len(comparison.summaries) > 1:
+        num_pairs = math.comb(len(comparison.summaries), 2)
+        found.append(f"{CAVEAT} ({num_pairs} {'pair' if num_pairs == 1 else 'pairs'} here)")
+    if len(comparison.num_seeds) > 1:
+        numbers = ", then ".join(map(str, comparison.num_seeds))
         found.append(
-            f"intervals of fewer than {ENOUGH_RUNS} runs are too narrow: one bootstrapped from 5 covers the true "
-            "mean in about 84% of cases, and 100% in the second table is no certainty; a larger --num-seeds adds runs"
+            f"the number of seeds was raised after results had been shown: {numbers}; the intervals do not account for "
+            "this. Repeat the comparison with other seeds: --set seed=N and another --out"
         )
     if known:
         found.append(

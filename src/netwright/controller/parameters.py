@@ -86,8 +86,11 @@ class Parameters(Protocol):
 class AdamWeights:
     """Named weights, updated by Adam (Kingma & Ba 2015). Paper: learning rate 0.0006 (section 4.1).
 
-    A weight without an entry in a gradient keeps its value and its moments. Adam is element-wise, so the slices of a
-    weight in several shards are updated to the same bits as the whole weight.
+    Adam is element-wise, so the slices of a weight in several shards are updated to the same bits as the whole weight.
+
+    Deviation: a weight without an entry in a gradient, because its decision does not occur in the batch, keeps its
+    value, its moments and its count of steps. The paper does not say whether its gradient is absent or zero; with zero,
+    Adam's moments would decay and still move the weight.
     """
 
     def __init__(self, learning_rate: float) -> None:

@@ -44,7 +44,10 @@ class AccuracyReward:
 
 @dataclass(frozen=True)
 class PerplexityReward:
-    """constant / (the last validation perplexity) ** 2. Paper: the constant is 80 (section 4.2)."""
+    """constant / (the last validation perplexity) ** 2. Paper: the constant is 80 (section 4.2).
+
+    Deviation: the perplexity is that of the last epoch. The paper does not state of which epoch.
+    """
 
     constant: float = 80.0
     score_name: str = "validation_perplexity"

@@ -93,7 +93,11 @@ class FinalText:
     def train(
         self, winner: Candidate, *, seed: int, checkpoint: Checkpoint, on_epoch: Callable[[int, int], None]
     ) -> Finished:
-        """Train on the whole training text; the validation text is only measured."""
+        """Train on the whole training text; the validation text is only measured.
+
+        Deviation: the weights of the last epoch are kept. The paper's models of characters are tested at the step with
+        the best validation; of its models of words it says nothing.
+        """
         seed = derive_seed(seed, "final", fingerprint(winner.architecture))
         child = self._child(winner)
         assert reads_text(winner.architecture)

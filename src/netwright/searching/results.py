@@ -213,12 +213,12 @@ def described(architecture: object) -> str:
     return str(document)
 
 
-def wilson_interval(share: float, count: int) -> tuple[float, float]:
+def wilson_interval(share: float, count: float) -> tuple[float, float]:
     """Return the 95% confidence interval of a success probability (Wilson 1927, without continuity correction).
 
     Args:
         share: The observed share of successes, from 0 to 1.
-        count: The number of independent attempts, at least 1.
+        count: The number of independent attempts, or their effective number, at least 1.
     """
     squared = NORMAL_QUANTILE**2
     centre = share + squared / (2 * count)

@@ -113,13 +113,22 @@ def train_language_model(
 
 
 def _validation_perplexity(model: LanguageModel, validation: Tensor, speed: Speed, streams: int) -> float | None:
+    """Measure the perplexity on `validation`; None if it is empty.
+
+    Deviation: the text is read in ten streams by default, each from a zero state. The paper does not say how it
+    measured the perplexity of a child; published results are from one stream, which takes longer.
+    """
     if not len(validation):
         return None
     return perplexity_of(measure_nats_per_token(model, validation, speed=speed, streams=streams))
 
 
 class LossWatch:
-    """The training loss of one epoch: its mean over tokens, and a `ChildError` as soon as training has diverged."""
+    """The training loss of one epoch: its mean over tokens, and a `ChildError` as soon as training has diverged.
+
+    Deviation: a child is given up if, after its first 100 windows, the mean loss of 20 windows is above 2 log V, twice
+    that of uniform guessing. The paper does not mention children that diverge.
+    """
 
     def __init__(self, epoch: int, vocabulary_size: int, device: torch.device) -> None:
         self.epoch, self.limit = epoch, HOPELESS * math.log(vocabulary_size)

@@ -1,0 +1,278 @@
+"""Every setting of every recipe, strategy and reference model, typed from the publications and not from the code.
+
+Letters and numbers in comments are sections: "4.1" of Zoph & Le (ICLR 2017), else the named paper. "ours" marks values
+that no publication gives. A changed value is an error here or a decision that belongs into this table, the
+documentation and the changelog.
+"""
+
+import inspect
+from typing import Any
+
+import pytest
+
+from netwright.architectures.recurrent import Lstm, RecurrentArchitecture, RecurrentHighway
+from netwright.compare.comparison import MODELS, TOPS
+from netwright.config import STRATEGIES, ReplicaSettings, flattened
+from netwright.evaluation.rewards import AccuracyReward, PerplexityReward
+from netwright.recipes import RECIPES
+from netwright.recipes.reference_models import PAPER_SIZES, REFERENCE_MODELS
+from netwright.training.text import train_language_model
+from netwright.trials import Measurement
+
+Table = dict[str, Any]
+
+# Groups that recipes have in common -----------------------------------------------------------------------------------
+
+RUN: Table = {
+    "seed": 0, "batch_size": 8, "lag": 1, "replicas": None, "reuse": True, "failure_reward": None,
+    "time_limit_seconds": None, "constraints.max_parameters": None, "constraints.max_multiply_adds": None,
+    "constraints.rejected_reward": None, "constraints.target_parameters": None,
+    "constraints.target_multiply_adds": None, "constraints.weight": 0.07, "confirm.top": 5, "confirm.num_seeds": 3,
+    "confirm.at_end": False,
+}  # fmt: skip
+REWARD_0_OF_FAILURES: Table = {"failure_reward": 0.0, "constraints.rejected_reward": 0.0}  # ours, below every reward
+CONTROLLER: Table = {
+    "strategy.name": "reinforce", "strategy.policy": "lstm",
+    "strategy.learning_rate": 0.0006, "strategy.hidden_size": 35, "strategy.num_layers": 2,  # 4.1
+    "strategy.init_range": 0.08,  # 4.1
+    "strategy.baseline_decay": 0.95,  # not in the paper; NASNet, appendix A
+    "strategy.entropy_weight": 0.0, "strategy.temperature": 1.0,  # none in the paper
+}  # fmt: skip
+LAPTOP: Table = {"strategy.learning_rate": 0.01}  # ours, for tens of trials
+CONVOLUTIONAL: Table = {
+    "space.filter_sizes": [1, 3, 5, 7], "space.num_filters": [24, 36, 48, 64], "space.strides": [1],  # 4.1
+    "space.skip_connections": True, "space.anchors": "before_filters", "space.may_end": False,  # 3.3, figure 4
+    "space.block_size": 1, "space.pool_after": [], "space.more_filters": 0,
+}  # fmt: skip
+GROWING: Table = {"space.num_layers": {"schedule": {"start": 6, "step": 2, "interval": 1600, "stop": None}}}  # 4.1
+IMAGES: Table = {
+    "evaluate.kind": "images", "evaluate.task": "cifar10",
+    "evaluate.num_train": None, "evaluate.num_validation": 5000, "evaluate.split_seed": 0,  # 4.1: 45,000 and 5,000
+    "evaluate.epochs": 50, "evaluate.learning_rate": 0.1, "evaluate.momentum": 0.9,  # 4.1
+    "evaluate.weight_decay": 0.0001,  # 4.1
+    "evaluate.batch_size": 64, "evaluate.schedule": "step",  # DenseNet
+    "evaluate.upsample": 40, "evaluate.flips": True,  # 4.1; 40: NASNet, appendix A
+    "evaluate.last_epochs": 5, "evaluate.exponent": 3.0,  # 4.1
+    "evaluate.device": "auto", "evaluate.precision": "auto", "evaluate.channels_last": True,
+}  # fmt: skip
+CELLS: Table = {
+    "space.base": 8, "space.combinations": ["add", "elem_mult"],  # 3.4, 4.2
+    "space.activations": ["identity", "tanh", "sigmoid", "relu"],  # 4.2
+}  # fmt: skip
+TEXT: Table = {
+    "evaluate.kind": "text", "evaluate.task": "ptb",
+    "evaluate.num_train_tokens": None, "evaluate.num_validation_tokens": None,
+    "evaluate.num_parameters": 20_000_000, "evaluate.hidden_size": None, "evaluate.num_layers": 2,  # 4.2
+    "evaluate.embedding_size": None, "evaluate.tied": False, "evaluate.cell_bias": False,
+    "evaluate.epochs": 35, "evaluate.constant": 80.0,  # 4.2
+    "evaluate.init_range": 0.05, "evaluate.batch_size": 20, "evaluate.window": 35,  # Zaremba et al. 2014, medium
+    "evaluate.optimizer": "sgd", "evaluate.learning_rate": 1.0, "evaluate.constant_epochs": 6,  # the same
+    "evaluate.decay": 1.2, "evaluate.loss_over_time": "sum", "evaluate.clip": 5.0,  # the same
+    "evaluate.weight_decay": 0.0,
+    "evaluate.dropout.inputs": 0.5, "evaluate.dropout.output": 0.5,  # Gal & Ghahramani 2016, medium
+    "evaluate.dropout.state": 0.2, "evaluate.dropout.words": 0.2, "evaluate.dropout.variational": True,  # the same
+    "evaluate.device": "auto", "evaluate.precision": "auto",
+}  # fmt: skip
+QUICK_TEXT: Table = TEXT | {  # ours
+    "evaluate.num_parameters": None, "evaluate.hidden_size": 64, "evaluate.num_layers": 1, "evaluate.init_range": 0.1,
+    "evaluate.epochs": 2, "evaluate.window": 20, "evaluate.optimizer": "adam", "evaluate.learning_rate": 0.005,
+    "evaluate.constant_epochs": 1, "evaluate.decay": 2.0, "evaluate.loss_over_time": "mean",
+    "evaluate.dropout.inputs": 0.0, "evaluate.dropout.output": 0.0, "evaluate.dropout.state": 0.0,
+    "evaluate.dropout.words": 0.0, "evaluate.dropout.variational": False,
+}  # fmt: skip
+CONFIRMED: Table = {"confirm.at_end": True}
+FIRST: Table = RUN | REWARD_0_OF_FAILURES | CONTROLLER | CONVOLUTIONAL | GROWING | IMAGES | {"num_trials": 12_800}
+NASBENCH201: Table = RUN | CONTROLLER | LAPTOP | {
+    "evaluate.kind": "table", "evaluate.task": "nasbench201-cifar10", "num_trials": 177, "batch_size": 1, "lag": 0,
+}  # fmt: skip
+PTB: Table = RUN | REWARD_0_OF_FAILURES | CONTROLLER | CELLS | TEXT | {
+    "strategy.learning_rate": 0.0005, "num_trials": 15_000,  # 4.2
+    "batch_size": 10,  # 4.2: ten gradients of one child each make an update
+}  # fmt: skip
+
+# Recipes --------------------------------------------------------------------------------------------------------------
+
+EXPECTED: dict[str, Table] = {
+    "cifar10": FIRST,
+    "cifar10-strides": FIRST | {"space.strides": [1, 2, 3]},  # 4.1, second experiment
+    "cifar10-pooling": FIRST | {  # 4.1, third experiment: 13 layers of 3, pooling at 13 and 24 of 39
+        "space.num_layers": 13, "space.block_size": 3, "space.pool_after": [13, 24],
+        "space.num_filters": [6, 12, 24, 36],
+    },
+    "cifar10-slides": FIRST | {  # the slides
+        "evaluate.exponent": 2.0, "strategy.hidden_size": 128, "strategy.num_layers": 1,
+    },
+    "ptb": PTB,
+    "ptb-max-sin": PTB | {  # 4.2, the extra experiment
+        "space.combinations": ["add", "elem_mult", "max"],
+        "space.activations": ["identity", "tanh", "sigmoid", "relu", "sin"],
+    },
+    # Ours, for a laptop
+    "digits": RUN | CONTROLLER | LAPTOP | CONVOLUTIONAL | IMAGES | CONFIRMED | {
+        "space.num_layers": 4, "space.filter_sizes": [1, 3, 5], "space.num_filters": [4, 8, 16, 24],
+        "evaluate.task": "digits", "evaluate.num_validation": 500, "evaluate.epochs": 6, "evaluate.batch_size": 32,
+        "evaluate.schedule": "cosine", "evaluate.upsample": 10, "evaluate.flips": False, "evaluate.last_epochs": 2,
+        "num_trials": 96,
+    },
+    "cifar10-quick": RUN | CONTROLLER | LAPTOP | CONVOLUTIONAL | IMAGES | {
+        "space.num_layers": 5, "space.num_filters": [8, 16, 24, 32], "space.pool_after": [1, 3],
+        "evaluate.num_train": 8000, "evaluate.num_validation": 2000, "evaluate.epochs": 4,
+        "evaluate.learning_rate": 0.05, "evaluate.schedule": "cosine", "evaluate.last_epochs": 1, "num_trials": 64,
+    },
+    "images": RUN | CONTROLLER | LAPTOP | CONVOLUTIONAL | IMAGES | CONFIRMED | {
+        "space.num_layers": 5, "space.filter_sizes": [1, 3, 5], "space.num_filters": [8, 16, 24, 32],
+        "space.pool_after": [1, 3], "evaluate.task": "images", "evaluate.num_train": 8000,
+        "evaluate.num_validation": 0.2, "evaluate.epochs": 4, "evaluate.learning_rate": 0.05,
+        "evaluate.schedule": "cosine", "evaluate.last_epochs": 2, "num_trials": 64, "confirm.top": 3,
+    },
+    "ptb-quick": RUN | CONTROLLER | LAPTOP | CELLS | QUICK_TEXT | {
+        "evaluate.num_train_tokens": 90_000, "evaluate.num_validation_tokens": 20_000, "num_trials": 48,
+    },
+    "text": RUN | CONTROLLER | LAPTOP | CELLS | QUICK_TEXT | {
+        "evaluate.task": "text", "evaluate.num_train_tokens": 90_000, "evaluate.num_validation_tokens": 20_000,
+        "num_trials": 48,
+    },
+    "pydoc": RUN | CONTROLLER | LAPTOP | CELLS | QUICK_TEXT | CONFIRMED | {
+        "space.base": 4, "evaluate.task": "pydoc", "evaluate.num_train_tokens": 60_000, "num_trials": 48,
+        "confirm.top": 3,
+    },
+    "nasbench201-cifar10": NASBENCH201,
+    "nasbench201-cifar100": NASBENCH201 | {"evaluate.task": "nasbench201-cifar100"},
+    "digits-table": NASBENCH201 | CONVOLUTIONAL | {
+        "space.num_layers": 2, "space.filter_sizes": [1, 3, 5], "space.num_filters": [4, 12, 24],
+        "space.pool_after": [1], "evaluate.task": "digits-table", "num_trials": 100,
+    },
+    "metaqnn-digits": RUN | IMAGES | {
+        "space.max_layers": 6, "space.num_filters": [4, 8, 16, 32], "space.dense_units": [64, 32, 16],
+        "space.image_size": 8,
+        "space.filter_sizes": [1, 3, 5], "space.pools": [[5, 3], [3, 2], [2, 2]], "space.max_dense": 2,  # Baker
+        "evaluate.task": "digits", "evaluate.num_validation": 500, "evaluate.epochs": 6, "evaluate.batch_size": 32,
+        "evaluate.learning_rate": 0.05, "evaluate.schedule": "cosine", "evaluate.upsample": None,
+        "evaluate.flips": False, "evaluate.last_epochs": 1,
+        "evaluate.exponent": 1.0,  # Baker: the reward is the accuracy
+        "strategy.name": "q-learning", "strategy.learning_rate": 0.01, "strategy.discount": 1.0,  # Baker
+        "strategy.initial_value": 0.5, "strategy.replay": 100,  # Baker
+        "strategy.num_models": 300, "num_trials": 600,
+    },
+}  # fmt: skip
+
+
+def test_every_recipe_is_in_the_table() -> None:
+    assert set(EXPECTED) == set(RECIPES)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_the_settings_of_a_recipe(name: str) -> None:
+    assert dict(flattened(RECIPES[name]().to_json())) == EXPECTED[name] | {"recipe": name}
+
+
+# Strategies -----------------------------------------------------------------------------------------------------------
+
+STRATEGY_DEFAULTS: dict[str, Table] = {
+    "reinforce": {name.removeprefix("strategy."): value for name, value in CONTROLLER.items()},
+    "ppo": {  # NASNet, appendix A; the last two ours
+        "name": "ppo", "policy": "lstm", "learning_rate": 0.00035, "hidden_size": 100, "num_layers": 1,
+        "init_range": 0.1, "baseline_decay": 0.95, "entropy_weight": 0.00001, "temperature": 1.0, "clip": 0.2,
+        "num_epochs": 4,
+    },
+    "pqt": {  # Abolafia et al. 2018, whose gradients but not the queue's are multiplied by 64; Adam as Zoph & Le
+        "name": "pqt", "policy_gradient": False, "policy": "lstm", "learning_rate": 0.0006, "hidden_size": 35,
+        "num_layers": 2, "init_range": 0.08, "baseline_decay": 0.99, "entropy_weight": 0.01, "temperature": 1.0,
+        "queue_size": 10, "queue_weight": 200 / 64,
+    },
+    "thompson": {  # ours
+        "name": "thompson", "num_random": 10, "num_best": 10, "max_changes": 3, "num_candidates": 100,
+    },
+    "evolution": {"name": "evolution", "population": 100, "sample": 25, "aging": True},  # Real et al. 2019
+    "large-scale-evolution": {"name": "large-scale-evolution", "population": 1000},  # Real et al. 2017
+    "q-learning": {  # Baker et al. 2017
+        "name": "q-learning", "learning_rate": 0.01, "discount": 1.0, "initial_value": 0.5, "replay": 100,
+        "num_models": 2700,
+    },
+    "optuna": {"name": "optuna", "sampler": "tpe"},
+    "random": {"name": "random"},
+}  # fmt: skip
+
+
+def test_the_settings_of_the_strategies() -> None:
+    found = {name: entry.settings.from_json({}).to_json() for name, entry in STRATEGIES.items()}
+    assert found == STRATEGY_DEFAULTS
+
+
+def test_the_settings_of_the_replicas() -> None:
+    # 4.1: K = 100, S = 20, every gradient is applied at once
+    assert ReplicaSettings().to_json() == {"count": 100, "servers": 20, "accumulate": 1, "max_staleness": None}
+
+
+# Reference models -----------------------------------------------------------------------------------------------------
+
+LARGE: Table = TEXT | {  # Zaremba, large
+    "evaluate.num_parameters": None, "evaluate.hidden_size": 1500, "evaluate.init_range": 0.04, "evaluate.epochs": 55,
+    "evaluate.constant_epochs": 14, "evaluate.decay": 1.15, "evaluate.clip": 10.0, "evaluate.dropout.inputs": 0.65,
+    "evaluate.dropout.output": 0.65, "evaluate.dropout.state": 0.0, "evaluate.dropout.words": 0.0,
+    "evaluate.dropout.variational": False,
+}  # fmt: skip
+MEDIUM: Table = TEXT | {  # Zaremba, medium
+    "evaluate.num_parameters": None, "evaluate.hidden_size": 650, "evaluate.epochs": 39,
+    "evaluate.dropout.state": 0.0, "evaluate.dropout.words": 0.0, "evaluate.dropout.variational": False,
+}  # fmt: skip
+MODELS_EXPECTED: dict[str, Table] = {
+    "lstm-small": MEDIUM | {  # Zaremba, small
+        "evaluate.hidden_size": 200, "evaluate.init_range": 0.1, "evaluate.window": 20, "evaluate.epochs": 13,
+        "evaluate.constant_epochs": 4, "evaluate.decay": 2.0, "evaluate.dropout.inputs": 0.0,
+        "evaluate.dropout.output": 0.0,
+    },
+    "lstm-medium": MEDIUM,
+    "lstm-large": LARGE,
+    "lstm-variational-medium": MEDIUM | {  # Gal, medium
+        "evaluate.dropout.state": 0.2, "evaluate.dropout.words": 0.2, "evaluate.dropout.variational": True,
+    },
+    "lstm-variational-large": LARGE | {  # Gal's code, large
+        "evaluate.dropout.inputs": 0.5, "evaluate.dropout.output": 0.5, "evaluate.dropout.state": 0.3,
+        "evaluate.dropout.words": 0.3, "evaluate.dropout.variational": True, "evaluate.constant_epochs": 10,
+        "evaluate.weight_decay": 1e-7,
+    },
+    "rhn": TEXT | {  # Zilly et al. 2016 with its code
+        "evaluate.num_parameters": None, "evaluate.hidden_size": 830, "evaluate.num_layers": 1, "evaluate.tied": True,
+        "evaluate.init_range": 0.04, "evaluate.epochs": 500, "evaluate.learning_rate": 0.2,
+        "evaluate.constant_epochs": 20, "evaluate.decay": 1.02, "evaluate.clip": 10.0, "evaluate.weight_decay": 1e-7,
+        "evaluate.dropout.inputs": 0.75, "evaluate.dropout.output": 0.75, "evaluate.dropout.state": 0.25,
+        "evaluate.dropout.words": 0.25,
+    },
+}  # fmt: skip
+ARCHITECTURES: dict[str, RecurrentArchitecture] = dict.fromkeys(MODELS_EXPECTED, Lstm()) | {"rhn": RecurrentHighway(10)}
+
+
+def test_every_reference_model_is_in_the_table() -> None:
+    assert set(MODELS_EXPECTED) == set(REFERENCE_MODELS)
+
+
+@pytest.mark.parametrize("name", MODELS_EXPECTED)
+def test_the_settings_of_a_reference_model(name: str) -> None:
+    model = REFERENCE_MODELS[name]()
+    assert dict(flattened(model.settings.to_json(), "evaluate.")) == MODELS_EXPECTED[name]
+    assert model.architecture == ARCHITECTURES[name]
+
+
+def test_the_sizes_of_the_papers_models_and_whether_they_are_tied() -> None:
+    assert PAPER_SIZES == {"32M": False, "25M": True, "54M": True}  # table 2
+
+
+# What is no setting ---------------------------------------------------------------------------------------------------
+
+
+def test_the_score_of_an_image_child_is_the_best_of_its_last_epochs() -> None:
+    accuracies = {"validation_accuracies": [0.9, 0.1, 0.5, 0.2, 0.3, 0.4]}  # 4.1: the last 5
+    assert AccuracyReward().score(Measurement(accuracies)) == 0.5
+    assert AccuracyReward()(0.5) == 0.125  # 4.1: cubed
+
+
+def test_the_score_of_a_text_child_is_that_of_its_last_epoch_from_ten_streams() -> None:
+    reward = PerplexityReward()
+    assert reward.score(Measurement({"validation_perplexities": [100.0, 40.0, 80.0]})) == 80.0  # ours
+    assert reward(80.0) == 80.0 / 6400.0  # 4.2: c / perplexity squared, c = 80
+    assert inspect.signature(train_language_model).parameters["validation_streams"].default == 10  # ours
+
+
+def test_the_comparison_of_figure_6_has_its_interval_and_its_numbers_of_models() -> None:
+    assert (MODELS, TOPS) == (400, (1, 5, 15))  # 4.2
