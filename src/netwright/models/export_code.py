@@ -22,9 +22,9 @@ from netwright.architectures.families import entry_of
 from netwright.children.layers import construction_of, joined, padded_and_joined, pooled
 from netwright.errors import ConfigError
 from netwright.files import make_folder_of, write_whole
+from netwright.image_files import MODES, decoded, opened_image
 from netwright.models.folder import ARCHITECTURE, WEIGHTS, content_of, load_images, read_architecture
 from netwright.models.trained import TrainedNetwork
-from netwright.tasks.images.decoding import MODES, decoded, opened_image
 from netwright.training.pixels import upsampled
 
 FILE = Template('''\
@@ -126,7 +126,7 @@ SCRIPT = Template(
 
 def read_image(path: str) -> Tensor:
     """An image file as uint8 [C, H, W], as the training images were read."""
-    return decoded(Path(path).read_bytes(), INPUT_SHAPE[1:], "$mode")
+    return decoded(Path(path), INPUT_SHAPE[1:], "$mode")
 
 
 @torch.no_grad()
@@ -156,8 +156,8 @@ if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))
 '''
 )
-ENTRY_NAMES = {"__init__", "__main__", "PIL", "numpy", "torch"}
-"""Names that mean something else to Python or to the exported file itself, beside those of other modules."""
+RESERVED = {"__init__", "__main__", "PIL", "numpy", "torch"}
+"""Names that the exported file cannot have, wherever it is used, beside those of installed and of Python's modules."""
 
 
 def export_code(folder: Path, target: Path) -> tuple[Path, Path]:
@@ -208,7 +208,7 @@ def check_module_name(target: Path) -> None:
     name = target.stem
     if target.suffix != ".py" or not name.isidentifier():
         raise ConfigError(f"-o {target}: a Python file has a name like network.py: letters, digits and _, then .py")
-    taken = {*sys.stdlib_module_names, *packages_distributions(), *ENTRY_NAMES}
+    taken = {*sys.stdlib_module_names, *packages_distributions(), *RESERVED}
     if keyword.iskeyword(name) or name in taken:
         problem = "is a keyword of Python" if keyword.iskeyword(name) else "is the name of another Python module"
         raise ConfigError(f"-o {target}: {name} {problem}; choose another name, such as -o {_renamed(target)}")

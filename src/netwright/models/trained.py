@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from netwright.architectures.values import JsonObject
 from netwright.errors import DataError
-from netwright.files import read_whole
-from netwright.tasks.images.decoding import LARGEST_FILE, MODES, decoded
+from netwright.files import check_readable
+from netwright.image_files import LARGEST_FILE, MODES, decoded
 from netwright.training.pixels import evaluation_view
 
 
@@ -52,11 +52,11 @@ class TrainedNetwork(nn.Module):
         if channels not in MODES:
             raise DataError(f"the network reads images of {channels} channels; image files have 1 or 3")
         try:
-            return decoded(read_whole(Path(path), LARGEST_FILE), (height, width), MODES[channels])
+            check_readable(Path(path), LARGEST_FILE)
+            return decoded(Path(path), (height, width), MODES[channels])
         except Exception as error:  # a decoder may raise anything for a damaged file
-            raise DataError(
-                f"the image {path} cannot be read: {error}; expected a PNG, JPEG or similar file"
-            ) from error
+            reason = (error.strerror if isinstance(error, OSError) else None) or error
+            raise DataError(f"the image {path} cannot be read: {reason}; expected a PNG, JPEG or similar") from error
 
     def preprocess(self, images: Tensor) -> Tensor:
         """Whiten each image on its own; if training enlarged the images, return the centre of the enlarged ones.

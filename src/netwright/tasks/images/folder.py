@@ -17,8 +17,8 @@ import torch
 
 from netwright.errors import DataError
 from netwright.files import check_readable, read_whole
+from netwright.image_files import LARGEST_FILE, MODES, decoded, opened_image
 from netwright.tasks.identity import ContentDigest
-from netwright.tasks.images.decoding import LARGEST_FILE, MODES, decoded, opened_image
 from netwright.tasks.images.layout import EXPECTED, Entry, Layout, SkippedFiles, find_layout, folders, images_of
 from netwright.tasks.images.raw import MAX_EDGE, Labelled, RawDataset, shrunk
 

@@ -120,12 +120,13 @@ def _divided(root: Path, named: Sequence[Path]) -> Layout:
     if "train" not in parts:
         raise DataError(f"{root} has {_names(named)} and no train; the training part has to be called train")
     train, validation, test = parts["train"], parts.get("val"), parts.get("test")
+    notes = [f"{group.name} was read as {part}" for part, group in parts.items() if group.name != part]
     if validation is None:
-        return Layout((train,), test)
+        return Layout((train,), test, tuple(notes))
     if test is None:
-        return Layout((train,), validation, (f"{validation.name} is the test set, and no search uses it",))
-    note = f"{validation.name} was added to {train.name}; validation images are chosen at random from both"
-    return Layout((train, validation), test, (note,))
+        return Layout((train,), validation, (*notes, "val is the test set, and no search uses it"))
+    note = "the images of val were added to train; validation images are chosen at random from both"
+    return Layout((train, validation), test, (*notes, note))
 
 
 def folders(parent: Path, skipped: SkippedFiles | None = None) -> list[Path]:

@@ -76,8 +76,8 @@ def _arrays(path: Path, digest: ContentDigest) -> tuple[dict[str, NDArray[np.gen
         raise
     except Exception as error:  # zipfile and numpy may raise anything for a damaged file, also MemoryError
         what = str(error) or type(error).__name__
-        what += "; arrays of objects are refused" if "pickle" in what.lower() else ""
-        what += f", in its array {reading}" if reading else ""
+        refused = "; arrays of objects are refused" if "pickle" in what.lower() else ""
+        what += (f", in its array {reading}" if reading else "") + refused
         raise DataError(f"{path} cannot be read as an .npz file ({what}); write it with numpy.savez") from error
 
 
