@@ -112,7 +112,7 @@ def test_the_script_classifies_image_files(tmp_path: Path, channels: int, mode: 
 
 
 def write_image_files(folder: Path, channels: int) -> None:
-    """Write grey or coloured files whose pixels depend on orientation, transparency, palette or a JPEG's reduced size."""
+    """Write grey or coloured files whose pixels depend on orientation, transparency, palette or JPEG reduction."""
     import numpy as np
     from PIL import Image
 
