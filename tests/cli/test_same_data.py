@@ -100,16 +100,17 @@ def test_changed_files_are_refused_with_what_changed(
 
 
 def test_another_reader_is_said_and_accepted(cli: Cli, images_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(user_images, "READER_VERSION", user_images.READER_VERSION + 1)
+    version = user_images.READER_VERSION
+    monkeypatch.setattr(user_images, "READER_VERSION", version + 1)
     before = digest(images_run)
     for command in (("resume", images_run, "--trials", 4), ("confirm", images_run), ("train", images_run)):
         message = refused(cli, *command)
-        assert "the data is read by version 2 of the reader and no longer by version 1" in message
+        assert f"the data is read by version {version + 1} of the reader and no longer by version {version}" in message
         assert "the same command with --accept-data goes on with it" in message
         assert digest(images_run) == before
     accepted = cli("resume", images_run, "--trials", 4, "--workers", 1, "--accept-data")
     assert accepted.exit_code == 0, accepted.stderr
-    assert about(images_run)["data_id"]["version"] == 2  # type: ignore[index]
+    assert about(images_run)["data_id"]["version"] == version + 1  # type: ignore[index]
     assert "data: another reader was accepted by --accept-data: first my images (" in cli("show", images_run).stdout
     assert cli("resume", images_run, "--trials", 6, "--workers", 1).exit_code == 0
 
@@ -117,13 +118,13 @@ def test_another_reader_is_said_and_accepted(cli: Cli, images_run: Path, monkeyp
 def test_a_final_training_with_another_reader_notes_it_in_the_model(
     cli: Cli, images_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(user_images, "READER_VERSION", 2)
+    monkeypatch.setattr(user_images, "READER_VERSION", user_images.READER_VERSION + 1)
     trained = cli("train", images_run, "--grid", "none", "--epochs", 1, "--accept-data")
     assert trained.exit_code == 0, trained.stderr
     model = json.loads((images_run / "model" / "model.json").read_text())
     assert "another reader was accepted" in model["data_notes"][-1]
-    assert model["data_id"]["version"] == 2
-    assert about(images_run)["data_id"]["version"] == 1  # type: ignore[index]
+    assert model["data_id"]["version"] == user_images.READER_VERSION
+    assert about(images_run)["data_id"]["version"] == user_images.READER_VERSION - 1  # type: ignore[index]
 
 
 def test_a_run_of_an_older_netwright_is_compared_by_its_checksum_and_not_by_the_folder(

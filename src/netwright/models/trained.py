@@ -1,10 +1,14 @@
 """A trained network for images together with its preprocessing, its class names and its description."""
 
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 
 from netwright.architectures.values import JsonObject
 from netwright.errors import DataError
+from netwright.files import check_readable
+from netwright.image_files import LARGEST_FILE, MODES, decoded
 from netwright.training.pixels import evaluation_view
 
 
@@ -14,6 +18,7 @@ class TrainedNetwork(nn.Module):
         network = nw.load("runs/digits-reinforce-seed0/model")
         logits = network(images)  # uint8 [N, C, H, W], 0..255, of the size that it was trained on
         names = [network.class_names[index] for index in logits.argmax(dim=1)]
+        logits = network(network.read_image("photograph.jpg")[None])
 
     `preprocess(images)` returns the input of the bare `network`, float32 of the same shape. `description` is the
     content of model.json. The module is in evaluation mode and in float32, as it was tested.
@@ -33,6 +38,25 @@ class TrainedNetwork(nn.Module):
         self.input_shape, self.upsample = input_shape, upsample
         self.class_names, self.description = class_names, description
         self.eval()
+
+    def read_image(self, path: str | Path) -> Tensor:
+        """Read an image file as the files of a data folder are read: one image of the `input_shape`, uint8 [C, H, W].
+
+        Photographs are rotated as their EXIF orientation says, transparent images get a white background, and images of
+        other sizes are resized.
+
+        Raises:
+            DataError: The file cannot be read, or the network reads neither grey nor coloured images.
+        """
+        channels, height, width = self.input_shape
+        if channels not in MODES:
+            raise DataError(f"the network reads images of {channels} channels; image files have 1 or 3")
+        try:
+            check_readable(Path(path), LARGEST_FILE)
+            return decoded(Path(path), (height, width), MODES[channels])
+        except Exception as error:  # a decoder may raise anything for a damaged file
+            reason = (error.strerror if isinstance(error, OSError) else None) or error
+            raise DataError(f"the image {path} cannot be read: {reason}; expected a PNG, JPEG or similar") from error
 
     def preprocess(self, images: Tensor) -> Tensor:
         """Whiten each image on its own; if training enlarged the images, return the centre of the enlarged ones.

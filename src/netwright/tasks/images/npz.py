@@ -9,7 +9,7 @@ memory are not decompressed.
 """
 
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -32,9 +32,9 @@ MEMORY_PER_BYTE = 4
 def read_arrays(path: Path) -> RawDataset:
     """Read the images in the file `path`; raise `DataError` if an array is not as described above."""
     digest = ContentDigest()
-    arrays = _arrays(path, digest)
+    arrays, unknown = _arrays(path, digest)
     images = _images(path, "images", arrays["images"])
-    notes = []
+    notes = [f"arrays with other names left out: {_some(unknown)}"] if unknown else []
     height, width = images.shape[2:]
     if (height, width) != shrunk(height, width):
         small = "{} x {}".format(*shrunk(height, width))
@@ -53,11 +53,12 @@ def read_arrays(path: Path) -> RawDataset:
     return RawDataset(train, test, _class_names(path, arrays, train, test), digest.hexdigest(), tuple(notes))
 
 
-def _arrays(path: Path, digest: ContentDigest) -> dict[str, NDArray[np.generic]]:
-    """Read the known arrays and add their bytes to `digest`.
+def _arrays(path: Path, digest: ContentDigest) -> tuple[dict[str, NDArray[np.generic]], list[str]]:
+    """Read the known arrays and add their bytes to `digest`; return them and the names of the others.
 
     Their names and sizes are checked before any of them is decompressed.
     """
+    reading = ""
     try:
         with open_regular(path, physical_memory()) as opened:
             if opened.read(len(np.lib.format.MAGIC_PREFIX)) == np.lib.format.MAGIC_PREFIX:
@@ -65,24 +66,32 @@ def _arrays(path: Path, digest: ContentDigest) -> dict[str, NDArray[np.generic]]
             with zipfile.ZipFile(opened) as file:
                 named = {member.filename.removesuffix(".npy"): member for member in file.infolist()}
                 members = {name: named[name] for name in KNOWN if name in named}
-                _check_names(path, members)
+                _check_names(path, list(named))
                 _check_sizes(path, members.values())
-                return {name: _array(file, member, digest) for name, member in members.items()}
+                arrays = {}
+                for reading, member in members.items():
+                    arrays[reading] = _array(file, member, digest)
+                return arrays, [name for name in named if name not in KNOWN]
     except DataError:
         raise
     except Exception as error:  # zipfile and numpy may raise anything for a damaged file, also MemoryError
         what = str(error) or type(error).__name__
-        what += "; arrays of objects are refused" if "pickle" in what.lower() else ""
+        refused = "; arrays of objects are refused" if "pickle" in what.lower() else ""
+        what += (f", in its array {reading}" if reading else "") + refused
         raise DataError(f"{path} cannot be read as an .npz file ({what}); write it with numpy.savez") from error
 
 
-def _check_names(path: Path, names: Iterable[str]) -> None:
+def _check_names(path: Path, names: Sequence[str]) -> None:
     found = set(names)
     for name in ("images", "labels"):
         if name not in found:
-            raise DataError(f"{path} has no array {name!r}; it has {', '.join(names) or 'none'}")
+            raise DataError(f"{path} has no array {name!r}; it has {_some(names)}")
     if ("test_images" in found) != ("test_labels" in found):
         raise DataError(f"{path} has one of test_images and test_labels; expected both or none")
+
+
+def _some(names: Sequence[str]) -> str:
+    return (", ".join(names[:5]) or "none") + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
 
 
 def _check_sizes(path: Path, members: Iterable[zipfile.ZipInfo]) -> None:

@@ -5,11 +5,15 @@ Decisions that the data leaves open are made here and reported in `ImageData.not
 - Without test images, a fifth of every class is set aside for testing, with a fixed seed.
 - Images are reduced so that no side has more than `MAX_EDGE` pixels.
 - Unreadable files, other sizes, grey among colour images, transparency: see `tasks/images/folder.py`.
+- Copies of an image are kept and counted: see `tasks/images/copies.py`.
 
 A class too small to be divided, a single class, and labels without a class are errors.
 """
 
 import hashlib
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -17,12 +21,13 @@ import torch
 from netwright.errors import DataError
 from netwright.tasks.files import check_there
 from netwright.tasks.identity import DataIdentity
+from netwright.tasks.images.copies import notes_on_copies
 from netwright.tasks.images.data import ImageData, share_of_every_class
 from netwright.tasks.images.folder import read_folder
 from netwright.tasks.images.npz import read_arrays
 from netwright.tasks.images.raw import Labelled, RawDataset
 
-READER_VERSION = 1
+READER_VERSION = 2
 """Raise it when the same files become other images or other parts: another size, scaling, order or division."""
 TEST_SHARE, TEST_SEED = 0.2, 0
 EXPECTED = "expected a folder with one sub-folder of images for each class, or an .npz file with `images` and `labels`"
@@ -57,6 +62,7 @@ def load_images(path: Path | None) -> ImageData:
         chosen, rest = chosen.sort().values, rest.sort().values
         train, test = train.only(rest), train.only(chosen)
         notes.append(f"{len(chosen):,} images, a fifth of every class, were set aside for testing")
+    notes += notes_on_copies(train, test)
     return ImageData(
         name=identity.named(path.resolve().name),
         train_images=train.images,
@@ -69,7 +75,18 @@ def load_images(path: Path | None) -> ImageData:
     )
 
 
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    """Refuse names that a person cannot tell apart, also those of letters that are composed in another way."""
+    counts = Counter(unicodedata.normalize("NFC", name).strip() for name in names)
+    name, count = counts.most_common(1)[0]
+    if "" in counts:
+        raise DataError(f"{path}: the name of class {[not n.strip() for n in names].index(True)} is empty; name it")
+    if count > 1:
+        raise DataError(f"{path}: {count} classes have the name {name!r}; expected a different name for each")
+
+
 def _check_classes(path: Path, found: RawDataset) -> None:
+    _check_names(path, found.class_names)
     if len(found.class_names) < 2:
         raise DataError(f"{path} has a single class, {found.class_names[0]!r}; expected two or more")
     uses = "to train on, to validate and to test" if found.test is None else "to train on and to validate"
