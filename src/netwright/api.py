@@ -78,7 +78,7 @@ def search(
         time_limit_seconds=time_limit_seconds,
     )  # fmt: skip
     placement = Placement(workers=workers, executor=executor, address=address, gpus_per_child=gpus_per_child)
-    folder = None if out is None else Path(out)
+    folder = None if out is None else Path(out).absolute()  # `evaluate` may change the working directory
     if folder is not None and overwrite:
         set_aside(folder)
     return _run(config, folder, placement, progress, accept_changes=accept_changes)

@@ -93,4 +93,4 @@ def _exit_with(parent: int) -> None:
 def work(pickled: bytes) -> Outcome:
     """Train one child in a prepared worker."""
     assert _evaluate is not None
-    return attempt(_evaluate, cloudpickle.loads(pickled))
+    return attempt(_evaluate, cloudpickle.loads(pickled), in_worker=True)
