@@ -54,21 +54,21 @@ def searching(folder: Path, what: str, limit: str = "-") -> Iterator[tuple["subp
     """Start the search; yields its process and the text by which what it started is found."""
     (folder / "script.py").write_text(SCRIPT)
     seconds = f"97{os.getpid()}.{time.monotonic_ns() % 10**6:06}"
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "script.py", seconds, what, limit, str(folder)],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-    )
-    try:
-        yield process, seconds
-    finally:
-        process.kill()
-        process.wait()
-        for number in started_by(process.pid, seconds):
-            os.kill(number, signal.SIGKILL)
+    ) as process:
+        try:
+            yield process, seconds
+        finally:
+            process.kill()
+            process.wait()
+            for number in started_by(process.pid, seconds):
+                os.kill(number, signal.SIGKILL)
 
 
 def started_by(search: int, seconds: str) -> list[int]:
@@ -80,7 +80,7 @@ def started_by(search: int, seconds: str) -> list[int]:
                 line, variables = (folder / "cmdline").read_bytes(), (folder / "environ").read_bytes()
             except OSError:
                 continue
-            if f"{seconds}".encode() in line or f"{MARK}={search}-".encode() in variables or f"{search}-" in str(line):
+            if seconds.encode() in line or f"{MARK}={search}-".encode() in variables or f"{search}-" in str(line):
                 found.append(int(folder.name))
     return found
 
@@ -140,6 +140,7 @@ def test_nothing_is_left_after_the_time_limit(tmp_path: Path) -> None:
 
 
 @on_linux
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["returns", "dies"])
 def test_nothing_is_left_at_the_end(tmp_path: Path, what: str) -> None:
     with searching(tmp_path, what) as (process, seconds):
