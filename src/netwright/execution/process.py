@@ -6,6 +6,7 @@ import itertools
 import multiprocessing
 import os
 import secrets
+import signal
 import sys
 import threading
 import time
@@ -159,7 +160,11 @@ def start_worker(pickled: bytes, parent: int, threads: int, start_method: str | 
             whose processes are neither a DataLoader's nor a pool's.
     """
     global _evaluate
-    os.setsid()
+    os.setsid()  # Ctrl-C in the terminal no longer comes here
+    # Neither ignored nor blocked, which programs that a child starts would inherit: `send_signal(SIGINT)` would not
+    # end them.
+    signal.signal(signal.SIGINT, lambda number, frame: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     multiprocessing.set_start_method(start_method, force=True)
     threading.Thread(target=_exit_with, args=(parent,), daemon=True).start()
     _evaluate = load_evaluate(pickled, threads)

@@ -43,16 +43,18 @@ def end_all(mark: str, groups: Collection[int]) -> None:
         groups: The process groups of these workers.
     """
     deadline = time.monotonic() + MAX_SECONDS
-    while (found := _belonging(mark, groups)) and time.monotonic() < deadline:
+    found: set[int] = set()
+    while (found := _belonging(mark, groups, found)) and time.monotonic() < deadline:
         for number in found:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(number, signal.SIGKILL)
         time.sleep(0.01)
 
 
-def _belonging(mark: str, groups: Collection[int]) -> set[int]:
+def _belonging(mark: str, groups: Collection[int], found_before: Collection[int]) -> set[int]:
     processes = list(_processes_of_proc() if Path("/proc/self/stat").exists() else _processes_of_ps())
     found = {each.number for each in processes if each.group in groups or _is_marked(each.number, mark)}
+    found |= {each.number for each in processes if each.number in found_before}  # being killed, without an environment
     size = -1
     while len(found) > size:
         size = len(found)
