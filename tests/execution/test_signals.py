@@ -1,5 +1,7 @@
 """Where Ctrl-C comes at an awkward moment."""
 
+import multiprocessing
+import os
 import signal
 import subprocess
 import sys
@@ -137,3 +139,17 @@ with interruptible(end_at_second=True):
 def test_a_second_ctrl_c_ends_at_once_with_a_sentence() -> None:
     ran = subprocess.run([sys.executable, "-c", SLOW_TO_CLEAR_UP], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout, ran.stderr.strip()) == (130, "", ENDED_AT_ONCE)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_forked_process_ends_as_it_did_before(number: signal.Signals) -> None:
+    """As a pool ends its workers by SIGTERM."""
+    with interruptible():
+        context = multiprocessing.get_context("fork")
+        started = context.Event()  # Python drops signals that come while it forks
+        process = context.Process(target=lambda: (started.set(), time.sleep(30)))
+        process.start()
+        started.wait()
+        os.kill(process.pid or 0, number)
+        process.join()
+    assert process.exitcode == -number

@@ -34,14 +34,23 @@ def is_ctrl_c(interruption: KeyboardInterrupt) -> bool:
 
 
 class _Handler:
-    """Raises `Interrupted`, and ends the process at a second Ctrl-C if `end_at_second`."""
+    """Raises `Interrupted`, and ends the process at a second Ctrl-C if `end_at_second`.
+
+    In a process forked from this one, such as a worker of a pool, signals have the effect that they had before.
+    """
 
     def __init__(self, *, end_at_second: bool) -> None:
-        self._end_at_second = end_at_second
+        self._end_at_second, self._process = end_at_second, os.getpid()
+        self.replaced = {number: signal.getsignal(number) for number in STOPPING if _is_default(number)}
+        """The default handlers in whose place this one is."""
         self._last: float | None = None
         """When the last signal came that was raised."""
 
     def __call__(self, number: int, frame: object) -> None:
+        if os.getpid() != self._process:
+            signal.signal(number, self.replaced[signal.Signals(number)])
+            signal.raise_signal(number)
+            return
         now = time.monotonic()
         if self._last is not None:
             if now - self._last < SECONDS_OF_ONE:
@@ -56,6 +65,10 @@ class _Handler:
     def was_ignored(self) -> None:
         """Take back the last signal, which is sent again."""
         self._last = None
+
+
+def _is_default(number: signal.Signals) -> bool:
+    return signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)
 
 
 def _end_at_once() -> NoReturn:
@@ -89,16 +102,14 @@ def interruptible(*, end_at_second: bool = False) -> Iterator[None]:
         else:
             hook(ignored)
 
-    replaced = {number: signal.getsignal(number) for number in STOPPING}
-    replaced = {number: old for number, old in replaced.items() if old in (signal.SIG_DFL, signal.default_int_handler)}
-    for number in replaced:
+    for number in handler.replaced:
         signal.signal(number, handler)
     sys.unraisablehook = again
     try:
         yield
     finally:
         sys.unraisablehook = hook
-        for number, old in replaced.items():
+        for number, old in handler.replaced.items():
             signal.signal(number, old)
 
 
