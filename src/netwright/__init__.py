@@ -13,6 +13,7 @@ results = nw.search(my_space(), evaluate=lambda network: -sum(network["widths"])
 results.best.proposal.architecture
 """
 
+import random
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,11 @@ _LATER = {
 
 def __getattr__(name: str) -> object:
     if name in _LATER:
-        return getattr(import_module(_LATER[name]), name)
+        state = random.getstate()  # the import of rich samples from the global generator, which is the user's
+        try:
+            return getattr(import_module(_LATER[name]), name)
+        finally:
+            random.setstate(state)
     if name.endswith("Settings") and name in (settings := _strategy_settings()):
         return settings[name]
     raise AttributeError(f"module 'netwright' has no attribute {name!r}")

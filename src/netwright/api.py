@@ -8,6 +8,7 @@ from typing import Any
 from netwright.config import FunctionSettings, ReplicaSettings, RunConfig, strategy_settings
 from netwright.config.strategies import StrategySettings
 from netwright.errors import ConfigError, NetwrightError, printable
+from netwright.execution.signals import interruptible
 from netwright.searching.placement import Placement
 from netwright.searching.progress import make_progress
 from netwright.searching.results import Results
@@ -42,7 +43,8 @@ def search(
 
     A trial whose `evaluate` raises or returns NaN fails, and is learned with a value below every reward so far; a
     warning carries the first traceback. The call continues a run in `out` only with the same space and the same code
-    of `evaluate`, comments aside.
+    of `evaluate`, comments aside. Ctrl-C returns the results so far if there is no `out`, with a warning; SIGTERM and
+    SIGHUP raise KeyboardInterrupt as Ctrl-C otherwise does.
 
     Args:
         space: The search space, or a function without arguments that returns it.
@@ -78,7 +80,7 @@ def search(
         time_limit_seconds=time_limit_seconds,
     )  # fmt: skip
     placement = Placement(workers=workers, executor=executor, address=address, gpus_per_child=gpus_per_child)
-    folder = None if out is None else Path(out)
+    folder = None if out is None else Path(out).absolute()  # `evaluate` may change the working directory
     if folder is not None and overwrite:
         set_aside(folder)
     return _run(config, folder, placement, progress, accept_changes=accept_changes)
@@ -111,7 +113,7 @@ def _run(
         raise ConfigError("time_limit_seconds needs processes that can be stopped; pass workers=1 or more")
     if folder is not None:
         config = continued(config, folder, num_trials=config.num_trials)
-    with make_progress(live=progress, verbose=False) as callback:
+    with interruptible(), make_progress(live=progress, verbose=False) as callback:
         results = run_search(config, folder, placement, callback, accept_changes=accept_changes)
     if folder is not None:
         from netwright.report.page import write_report  # plotly takes half a second to import
@@ -120,6 +122,9 @@ def _run(
             write_report(folder)
         except NetwrightError as error:  # for example a full disk: the results are kept all the same
             warnings.warn(f"no report could be written: {error}", stacklevel=3)
+    if results.state == "interrupted":
+        ended = sum(trial.state.finished for trial in results.trials)
+        warnings.warn(f"interrupted: {ended} of {config.num_trials} trials have ended", stacklevel=3)
     failed = [trial for trial in results.trials if trial.state is TrialState.FAILED]
     if failed:
         warnings.warn(

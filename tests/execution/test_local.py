@@ -6,6 +6,7 @@ import queue
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -115,6 +116,38 @@ def test_ctrl_c_reaches_no_child_not_even_in_a_worker_that_replaced_another() ->
     executor.close()
     assert len(set(pids)) == 2
     assert kinds == [FailureKind.WORKER_LOST]
+
+
+def ends_a_program_by_ctrl_c(job: Job) -> Measurement:
+    with subprocess.Popen(["sleep", "1000"]) as program:
+        program.send_signal(signal.SIGINT)
+        return Measurement({"code": program.wait(5)})
+
+
+def test_a_program_that_a_child_starts_ends_at_sigint() -> None:
+    with closing(LocalExecutor(ends_a_program_by_ctrl_c, workers=1, time_limit=20)) as executor:
+        (outcome,) = outcomes_of(executor, [0])
+        assert outcome.measurement == Measurement({"code": -signal.SIGINT})
+
+
+def test_what_a_worker_that_died_had_started_is_ended() -> None:
+    def dies(job: Job) -> Measurement:
+        program = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+        (Path(str(job.architecture)) / "program").write_text(str(program.pid))
+        os._exit(3)
+
+    with tempfile.TemporaryDirectory() as folder, closing(LocalExecutor(dies, workers=1)) as executor:
+        executor.submit(Job(0, folder, 0))
+        (outcome,) = executor.wait()
+        assert outcome.failure is not None
+        number = int((Path(folder) / "program").read_text())
+        assert not runs(number)
+
+
+def runs(number: int) -> bool:
+    """Whether the process has not ended; one that nobody has waited for yet has."""
+    listed = subprocess.run(["ps", "-o", "stat=", "-p", str(number)], capture_output=True, text=True, check=False)
+    return listed.stdout.strip()[:1] not in ("", "Z")
 
 
 def outcomes_of(executor: LocalExecutor, numbers: Sequence[int]) -> list[Outcome]:

@@ -1,6 +1,9 @@
 """Where Ctrl-C comes at an awkward moment."""
 
+import multiprocessing
+import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -9,9 +12,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from netwright.execution.signals import Interrupted, interruptible, interruptions_held_back
+from netwright.execution.signals import (
+    ENDED_AT_ONCE,
+    SECONDS_OF_ONE,
+    Interrupted,
+    interruptible,
+    interruptions_held_back,
+)
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class InterruptedWhileClearedAway:
@@ -89,3 +98,58 @@ def test_a_signal_that_is_ignored_stays_so() -> None:
             signal.raise_signal(signal.SIGINT)
     finally:
         signal.signal(signal.SIGINT, ours)
+
+
+def test_a_handler_of_the_users_stays() -> None:
+    came: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: came.append(number))
+    try:
+        with interruptible():
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert came == [signal.SIGTERM]
+
+
+def test_two_signals_at_once_are_one() -> None:
+    """A closed terminal and its shell each send a SIGHUP, and the second must not interrupt the clearing up."""
+    done = []
+    with interruptible():
+        try:
+            signal.raise_signal(signal.SIGHUP)
+        except Interrupted:
+            signal.raise_signal(signal.SIGHUP)
+            done.append("cleared up")
+    assert done == ["cleared up"]
+
+
+SLOW_TO_CLEAR_UP = f"""
+import signal, time
+from netwright.execution.signals import interruptible
+with interruptible(end_at_second=True):
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        time.sleep({SECONDS_OF_ONE} + 0.1)
+        signal.raise_signal(signal.SIGINT)
+        print("went on")
+"""
+
+
+def test_a_second_ctrl_c_ends_at_once_with_a_sentence() -> None:
+    ran = subprocess.run([sys.executable, "-c", SLOW_TO_CLEAR_UP], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr.strip()) == (130, "", ENDED_AT_ONCE)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_forked_process_ends_as_it_did_before(number: signal.Signals) -> None:
+    """As a pool ends its workers by SIGTERM."""
+    with interruptible():
+        context = multiprocessing.get_context("fork")
+        started = context.Event()  # Python drops signals that come while it forks
+        process = context.Process(target=lambda: (started.set(), time.sleep(30)))
+        process.start()
+        started.wait()
+        os.kill(process.pid or 0, number)
+        process.join()
+    assert process.exitcode == -number

@@ -70,7 +70,7 @@ def reporting(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
     @functools.wraps(command)
     def reported(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
         try:
-            with interruptible():
+            with interruptible(end_at_second=True):
                 command(*args, **kwargs)
         except NetwrightError as error:
             Terminal(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)

@@ -9,23 +9,37 @@ from types import TracebackType
 from netwright.errors import ChildError, RunError
 from netwright.execution.failures import MAX_MESSAGE, failure_of, shortened, storable
 from netwright.execution.interface import Evaluate, Executor
+from netwright.execution.surroundings import standard_defaults, surroundings_restored
 from netwright.trials import MAX_ATTEMPTS, Failure, FailureKind, Job, Measurement, Outcome, RemoteTask
 
 
-def attempt(evaluate: Evaluate, job: Job | RemoteTask) -> Outcome:
-    """Evaluate a job or do a remote task; an exception becomes a failure with its kind and traceback."""
+def attempt(evaluate: Evaluate, job: Job | RemoteTask, *, in_worker: bool = False) -> Outcome:
+    """Evaluate a job or do a remote task; an exception becomes a failure with its kind and traceback.
+
+    Args:
+        evaluate: Evaluates a job.
+        job: The job or remote task.
+        in_worker: Whether this is a worker process. Ctrl-C reaches none, so a KeyboardInterrupt is a failure, too.
+
+    Raises:
+        KeyboardInterrupt: The search is interrupted.
+    """
     begun, clock = time.time(), time.perf_counter()
     measurement: Measurement | None = None
     answer: object = None
     failure: Failure | None = None
     try:
         if isinstance(job, RemoteTask):
-            answer = job.work()
+            with standard_defaults():
+                answer = job.work()
         else:
-            measurement = evaluate(job)
+            with surroundings_restored():
+                measurement = evaluate(job)
     except ChildError as error:
         failure = failure_of(FailureKind.NOT_FINITE, str(error))
-    except (Exception, SystemExit) as error:  # a child may fail in any way; the search continues
+    except BaseException as error:  # a child may fail in any way; the search continues
+        if isinstance(error, KeyboardInterrupt) and not in_worker:
+            raise
         kind = FailureKind.OUT_OF_MEMORY if is_out_of_memory(error) else FailureKind.EXCEPTION
         trace = "".join(traceback.format_exception(error.with_traceback(_without_this_frame(error))))
         failure = failure_of(kind, _head(error), trace)
@@ -81,7 +95,16 @@ def in_one_line(error: BaseException) -> str:
 
 
 def _head(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]
+    lines = _text(error).splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _text(error: BaseException) -> str:
+    """Return the text of an exception of any class, whose `__str__` may raise, too."""
+    try:
+        return str(error)
+    except Exception as another:
+        return f"<its text cannot be made: {type(another).__name__}>"
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -92,5 +115,5 @@ def is_out_of_memory(error: BaseException) -> bool:
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+        or (isinstance(error, RuntimeError) and "can't allocate memory" in _text(error))
     )

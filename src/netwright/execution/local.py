@@ -6,6 +6,7 @@ classes of a script or notebook can be sent.
 """
 
 import contextlib
+import multiprocessing
 import os
 import queue
 import signal
@@ -23,7 +24,7 @@ from netwright.errors import RunError
 from netwright.execution.attempts import attempt
 from netwright.execution.failures import failure_of
 from netwright.execution.interface import Evaluate
-from netwright.execution.process import WorkerContext, start_worker, work
+from netwright.execution.process import WorkerContext, send_main_module_by_value, start_worker, work
 from netwright.execution.signals import interruptions_held_back
 from netwright.trials import Failure, FailureKind, Job, Measurement, Outcome, RemoteTask
 
@@ -44,7 +45,13 @@ class LocalExecutor:
 
     def __init__(self, evaluate: Evaluate, *, workers: int, time_limit: float | None = None, threads: int = 1) -> None:
         self._workers, self._time_limit = workers, time_limit
-        self._start_of_worker = cloudpickle.dumps(evaluate), os.getpid(), threads
+        send_main_module_by_value()
+        self._start_of_worker = (
+            cloudpickle.dumps(evaluate),
+            os.getpid(),
+            threads,
+            multiprocessing.get_start_method(allow_none=True),
+        )
         self._jobs: dict[int, Job] = {}
         """The jobs that have not ended, by number."""
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
@@ -97,6 +104,8 @@ class LocalExecutor:
             failure = Failure(FailureKind.TIME_LIMIT, f"stopped after {limit:g} seconds")
             outcome = Outcome(job.number, None, failure, limit, time.time() - limit)
         except BaseException as error:  # the worker died, or its result could not be unpickled
+            if isinstance(error, pebble.ProcessExpired):
+                self._context.end_leftovers(error.pid)
             failure = failure_of(FailureKind.WORKER_LOST, f"{type(error).__name__}: {error}")
             outcome = Outcome(job.number, None, failure, time.monotonic() - submitted)
         self._num_broken = 0
@@ -118,7 +127,7 @@ class LocalExecutor:
 
     def _replace_pool(self) -> None:
         """Start a new pool: pebble gives a pool up if a worker without a job dies."""
-        self.close()
+        self._stop_pool()
         self._num_broken += 1
         if self._num_broken == MAX_POOLS:
             raise RunError(
@@ -135,11 +144,13 @@ class LocalExecutor:
         return time.monotonic()
 
     def close(self) -> None:
-        """Kill the workers."""
+        """End the workers and all processes that their children started."""
+        self._stop_pool()
+        self._context.close()
+
+    def _stop_pool(self) -> None:
         self._pool.stop()
-        for worker in tuple(self._context.started):
-            if worker.is_alive():  # before `join` removes what a starting worker needs
-                worker.terminate()
+        self._context.end_workers()  # before `join` removes what a starting worker needs
         self._pool.join()
 
 

@@ -2,11 +2,15 @@
 
 import contextlib
 import ctypes
+import itertools
+import multiprocessing
 import os
+import secrets
+import signal
 import sys
 import threading
 import time
-from multiprocessing.process import BaseProcess
+from collections.abc import Callable, Collection
 from weakref import WeakSet
 
 import cloudpickle
@@ -15,8 +19,11 @@ from loky.backend.process import LokyProcess
 
 from netwright.execution.attempts import attempt
 from netwright.execution.interface import Evaluate
+from netwright.execution.watcher import MARK, Watcher, end_all
 from netwright.trials import Outcome
 
+SECONDS_TO_CLEAR_UP = 0.5
+"""How long a worker that is ended may take before it is killed."""
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # malloc.h
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -29,18 +36,91 @@ class WorkerProcess(LokyProcess):  # type: ignore[misc]
         """None while the process lives, and never 0."""
         return 1 if super().exitcode == 0 else super().exitcode
 
+    def __init__(self, *args: object, on_start: Callable[["WorkerProcess"], None], **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self._on_start: Callable[[WorkerProcess], None] | None = on_start
+
+    def start(self) -> None:
+        """Start the process, also in a daemonic one: the watcher ends the workers when their parent has died."""
+        on_start, self._on_start = self._on_start, None  # not sent to the process
+        assert on_start is not None
+        parent = multiprocessing.current_process()
+        daemon = parent.daemon
+        if daemon:
+            parent.daemon = False
+        try:
+            super().start()
+        finally:
+            if daemon:
+                parent.daemon = True
+        on_start(self)
+
+    def terminate(self) -> None:
+        """End the process and what it started; pebble calls this at the time limit."""
+        self.ask_to_end()
+        _wait_for([self])
+        end_all(self.mark, [self.pid] if self.pid else [])
+
+    @property
+    def mark(self) -> str:
+        """The mark in the environment of the process and of all that it starts."""
+        return str(self.env[MARK])
+
+    def ask_to_end(self) -> None:
+        """Send SIGTERM, after which multiprocessing clears up what is its own, if the process still reacts."""
+        super().terminate()
+
 
 class WorkerContext(LokyContext):  # type: ignore[misc]
-    """Starts processes as loky does, and keeps those that may still run."""
+    """Starts worker processes as loky does, with a watcher that ends them.
+
+    Attributes:
+        started: The processes that may still run.
+    """
 
     def __init__(self) -> None:
-        self.started: WeakSet[BaseProcess] = WeakSet()
+        self.started: WeakSet[WorkerProcess] = WeakSet()
+        self._mark, self._numbers = f"{os.getpid()}-{secrets.token_hex(8)}.", itertools.count()
+        self._watcher = Watcher(self._mark)
+        self._marks: dict[int, str] = {}
 
-    def Process(self, *args: object, **kwargs: object) -> BaseProcess:  # noqa: N802
+    def Process(self, *args: object, **kwargs: object) -> WorkerProcess:  # noqa: N802
         """Create a worker process; pebble calls this."""
-        process: BaseProcess = WorkerProcess(*args, **kwargs)
+        mark = f"{self._mark}{next(self._numbers)};"
+        marks = os.environ.get(MARK, "") + mark
+        process = WorkerProcess(*args, **kwargs, env={MARK: marks}, on_start=self._began)
         self.started.add(process)
         return process
+
+    def _began(self, process: WorkerProcess) -> None:
+        assert process.pid is not None
+        self._marks[process.pid] = process.mark
+        self._watcher.add(process.pid)
+
+    def end_leftovers(self, number: int) -> None:
+        """End what a worker started that has died; `number` is its process number."""
+        if mark := self._marks.pop(number, None):
+            end_all(mark, [number])
+
+    def end_workers(self) -> None:
+        """End all workers and what they started."""
+        workers = [worker for worker in self.started if worker.is_alive()]
+        for worker in workers:
+            worker.ask_to_end()
+        _wait_for(workers)
+        end_all(self._mark, list(self._marks))
+        self._marks.clear()
+
+    def close(self) -> None:
+        """End the watcher, which ends all that may be left."""
+        self._watcher.close()
+
+
+def _wait_for(workers: Collection[WorkerProcess]) -> None:
+    """Wait until the workers have ended, a short time at most: the main thread may be in code of a library."""
+    deadline = time.monotonic() + SECONDS_TO_CLEAR_UP
+    while any(worker.is_alive() for worker in workers) and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 _evaluate: Evaluate | None = None
@@ -59,15 +139,33 @@ def keep_freed_memory() -> None:
         glibc.mallopt(TRIM_THRESHOLD, 1 << 30)
 
 
-def start_worker(pickled: bytes, parent: int, threads: int) -> None:
+def send_main_module_by_value() -> None:
+    """Make cloudpickle send what a script defines also where the script runs as a process of multiprocessing.
+
+    Its module has another name there, "__mp_main__", than "__main__", which is always sent by value.
+    """
+    main = sys.modules.get("__mp_main__")
+    if main is not None and main.__name__ == "__mp_main__":
+        cloudpickle.register_pickle_by_value(main)
+
+
+def start_worker(pickled: bytes, parent: int, threads: int, start_method: str | None) -> None:
     """Prepare a worker process.
 
     Args:
         pickled: The function that trains one child, pickled.
         parent: The parent's process number; the worker exits when the parent has died.
         threads: Threads per computation.
+        start_method: The parent's start method of multiprocessing; None is the default. loky replaces it by its own,
+            whose processes are neither a DataLoader's nor a pool's.
     """
     global _evaluate
+    os.setsid()  # Ctrl-C in the terminal no longer comes here
+    # Neither ignored nor blocked, which programs that a child starts would inherit: `send_signal(SIGINT)` would not
+    # end them.
+    signal.signal(signal.SIGINT, lambda number, frame: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    multiprocessing.set_start_method(start_method, force=True)
     threading.Thread(target=_exit_with, args=(parent,), daemon=True).start()
     _evaluate = load_evaluate(pickled, threads)
 
@@ -93,4 +191,4 @@ def _exit_with(parent: int) -> None:
 def work(pickled: bytes) -> Outcome:
     """Train one child in a prepared worker."""
     assert _evaluate is not None
-    return attempt(_evaluate, cloudpickle.loads(pickled))
+    return attempt(_evaluate, cloudpickle.loads(pickled), in_worker=True)

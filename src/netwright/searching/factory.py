@@ -10,12 +10,14 @@ from netwright.controller.shards import Shards
 from netwright.errors import ConfigError, install
 from netwright.evaluation.constraints import Constraints
 from netwright.evaluation.factory import evaluation_of
+from netwright.execution.surroundings import standard_defaults
 from netwright.searching.core import SearchCore
 from netwright.searching.replicas import ReplicatedCore
 from netwright.searching.store import Store
 from netwright.strategies.interface import Strategy
 
 
+@standard_defaults()
 def make_strategy(config: RunConfig, shards: Shards | None = None) -> Strategy:
     """Make the strategy that `config` describes, in its initial state.
 
@@ -43,6 +45,7 @@ def make_strategy(config: RunConfig, shards: Shards | None = None) -> Strategy:
     return strategy
 
 
+@standard_defaults()
 def make_core(
     config: RunConfig,
     store: Store | None,

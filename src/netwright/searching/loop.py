@@ -1,9 +1,11 @@
 """The search loop: the core, an executor and a store."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from netwright.errors import RunError
 from netwright.execution.interface import Executor
+from netwright.execution.surroundings import standard_defaults
 from netwright.searching.core import SearchCore, Step
 from netwright.searching.error_log import logged
 from netwright.searching.store import Store
@@ -31,9 +33,11 @@ def drive(
     folder = store.folder if store is not None else None
     first_ended = [trial for trial in core.trials if _was_trained(trial)][:NUM_HOPELESS]
 
-    def settle(step: Step, ended: Sequence[Outcome] = ()) -> None:
-        if store is not None:
-            store.commit(step.trials, step.updates, step.state(), ended)
+    def settle(advance: Callable[[], Step], ended: Sequence[Outcome] = ()) -> None:
+        with standard_defaults():
+            step = advance()
+            if store is not None:
+                store.commit(step.trials, step.updates, step.state(), ended)
         for job in step.jobs:
             executor.submit(job)
         on_step(step)
@@ -41,14 +45,14 @@ def drive(
             first_ended.extend(trial for trial in step.trials if _was_trained(trial))
             _stop_if_hopeless(first_ended, kept=folder is not None)
 
-    settle(core.start())
+    settle(core.start)
     while not core.finished:
         for ended in executor.wait():
             if ended.of_remote_task:
-                settle(core.receive(ended))
+                settle(partial(core.receive, ended))
             else:
                 outcome = logged(ended, folder, f"trial {ended.number}")
-                settle(core.receive(outcome), [outcome])
+                settle(partial(core.receive, outcome), [outcome])
 
 
 def _was_trained(trial: Trial) -> bool:

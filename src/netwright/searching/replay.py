@@ -9,6 +9,7 @@ from torch import Tensor
 
 from netwright.config import RunConfig
 from netwright.errors import RunError
+from netwright.execution.surroundings import standard_defaults
 from netwright.searching.core import LEARNED
 from netwright.searching.factory import make_core, make_strategy
 from netwright.searching.failure_values import METRIC
@@ -31,6 +32,7 @@ class Replayed:
     """The SHA-256 of these tensors, for comparing runs."""
 
 
+@standard_defaults()
 def replay(config: RunConfig, store: Store) -> Replayed:
     """Sample and learn every batch of a run in the stored order, and compare everything with the store.
 

@@ -13,6 +13,7 @@ from netwright.errors import ConfigError, StoreError, command
 from netwright.evaluation.factory import evaluation_of
 from netwright.evaluation.interface import DatasetInfo
 from netwright.execution.interface import Executor
+from netwright.execution.signals import is_ctrl_c
 from netwright.files import is_no_folder
 from netwright.searching import same_code
 from netwright.searching.callbacks import Callback
@@ -92,7 +93,7 @@ def run_search(
 
     Args:
         config: The settings of the run.
-        folder: The run's folder; None keeps nothing on disk.
+        folder: The run's folder; None keeps nothing on disk, and Ctrl-C then returns the results so far.
         placement: Where children run.
         callback: Observes the run; the caller enters and exits it.
         accept_data: Whether a stored run goes on although the reader of its data changed.
@@ -135,9 +136,14 @@ def run_search(
         callback.begin(core, config, placement, dataset.notes)
         if executor is not None:
             store.begin_session(time.time(), placement.workers or 1)
-            drive(core, executor, store, callback.step)
-            if config.confirm.at_end:
-                _confirm(core, config, store, executor, callback)
+            try:
+                drive(core, executor, store, callback.step)
+                if config.confirm.at_end:
+                    _confirm(core, config, store, executor, callback)
+            except KeyboardInterrupt as interruption:
+                if folder is not None or not is_ctrl_c(interruption):
+                    raise
+                return Results.of(store, running=False, trials=store.trials(config.space))
         return Results.of(store, running=False, trials=core.trials)
 
 

@@ -1,7 +1,6 @@
 """The controller that learns from the trials of a study, in their order."""
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +11,7 @@ from netwright.controller.objectives import reinforce_loss
 from netwright.controller.parameters import AdamParameters
 from netwright.controller.policy import Controller, Weights
 from netwright.controller.recurrence import States
+from netwright.execution.surroundings import standard_defaults
 from netwright.spaces.decisions import Choice
 from netwright.spaces.programs import Episode
 
@@ -42,7 +42,7 @@ class Learner:
     """REINFORCE over batches of trials; version v of the weights is the one after v batches."""
 
     def __init__(self, *, seed: int, hidden_size: int, num_layers: int, learning_rate: float, baseline_decay: float):
-        with _own_torch():
+        with standard_defaults():
             self._controller = Controller(
                 seed=seed, hidden_size=hidden_size, num_layers=num_layers, init_range=INIT_RANGE
             )
@@ -62,19 +62,19 @@ class Learner:
 
     def begin(self) -> SampledTrial:
         """Start a trial that the newest version samples."""
-        with _own_torch():
+        with standard_defaults():
             self._load(self.version)
             return SampledTrial(self.version, self._controller.begin())
 
     def sample(self, state: SampledTrial, choice: Choice, rng: np.random.Generator) -> int:
         """Sample the trial's next action from the controller."""
-        with _own_torch():
+        with standard_defaults():
             self._load(state.version)
             return self._controller.choose(state.walk, choice, rng)
 
     def advance(self, state: SampledTrial, choice: Choice, action: int) -> None:
         """Advance the controller's state by the trial's next action, whatever sampled it."""
-        with _own_torch():
+        with standard_defaults():
             self._load(state.version)
             state.walk = self._controller.advance(state.walk, choice, action)
 
@@ -86,7 +86,7 @@ class Learner:
         advantages = self._parameters.advantages([trial.reward for trial in batch]).values
         versions = [self.version if trial.version is None else trial.version for trial in batch]
         gradient: Weights = {}
-        with _own_torch():
+        with standard_defaults():
             for version in sorted(set(versions)):
                 self._load(version)
                 sampled = [index for index, each in enumerate(versions) if each == version]
@@ -112,10 +112,3 @@ class Learner:
             return
         self._loaded, weights = version, self._versions[version]
         self._controller.load(weights)
-
-
-@contextlib.contextmanager
-def _own_torch() -> Iterator[None]:
-    """Isolate the controller from the gradient mode and default device that an objective has set."""
-    with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu"):
-        yield
