@@ -45,7 +45,7 @@ def compare(
     from netwright.recipes import config_of
     from netwright.searching.placement import Placement
 
-    data = data.resolve() if data else None
+    data = data.absolute() if data else None
     plan = make_plan(
         config_of(recipe, data),
         strategies,

@@ -45,7 +45,7 @@ def placement_with(
     return replace(
         placement,
         workers=workers or placement.workers or (default_workers(config) if not placement.on_cluster else None),
-        data=data.resolve() if data else placement.data,
+        data=data.absolute() if data else placement.data,
         address=address or placement.address,
         gpus_per_child=placement.gpus_per_child if gpus_per_child is None else gpus_per_child,
     )

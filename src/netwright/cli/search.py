@@ -60,7 +60,7 @@ def search(
     from netwright.searching.run import continued
     from netwright.searching.same_code import set_aside
 
-    data = data.resolve() if data else None
+    data = data.absolute() if data else None
     config = _configured(recipe, data, seed, strategy, max_parameters=max_parameters, max_multiply_adds=max_flops)
     config = with_replicas(config, replicas, batch, servers=servers, accumulate=accumulate, max_staleness=max_staleness)
     config = config.with_settings(settings or [])

@@ -71,7 +71,7 @@ def train(
     placement = replace(
         placement,
         workers=workers or placement.workers,
-        data=data.resolve() if data else placement.data,
+        data=data.absolute() if data else placement.data,
         verify=verify and placement.verify,
     )
     folder = target or default_target

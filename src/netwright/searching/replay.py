@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import safetensors.torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from netwright.config import RunConfig
@@ -112,7 +113,10 @@ def _without_values(metrics: Mapping[str, float]) -> Mapping[str, float]:
 
 def _kept(state: StrategyState) -> Mapping[str, Tensor]:
     """Return the tensors of a state without the snapshots, which may lack unused weights after a restart."""
-    tensors = safetensors.torch.load(state.tensors) if state.tensors else {}
+    try:
+        tensors = safetensors.torch.load(state.tensors) if state.tensors else {}
+    except SafetensorError as error:
+        raise _difference(f"the stored state of the strategy is damaged ({error})") from None
     return {name: value for name, value in tensors.items() if not name.startswith("snapshot/")}
 
 

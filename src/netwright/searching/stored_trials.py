@@ -6,6 +6,7 @@ what was measured, and a run of many trials is read without building every netwo
 """
 
 import json
+import math
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -92,18 +93,31 @@ def _of_a_family(document: object) -> object:
 
 
 def trial_of(row: sqlite3.Row, space: Space | None, understood: Understood) -> Trial:
-    """Return the trial of a row."""
+    """Return the trial of a row; raise `TypeError` or `ValueError` for a value that no trial has."""
+    metrics, error = json.loads(row["metrics"]), row["error"]
+    if not isinstance(metrics, dict) or not isinstance(error, str | None):
+        raise TypeError(f"trial {row['number']} has the metrics {metrics!r:.99} and the error {error!r:.99}")
     return Trial(
         row["number"],
         StoredProposal(row, space, understood),
         TrialState(row["state"]),
-        row["reward"],
-        json.loads(row["metrics"]),
-        row["seconds"],
-        row["reused_from"],
-        row["error"],
+        _number(row, "reward"),
+        metrics,
+        _number(row, "seconds"),
+        _number(row, "reused_from"),
+        error,
         FailureKind(row["failure_kind"]) if row["failure_kind"] else None,
     )
+
+
+def _number(row: sqlite3.Row, column: str) -> Any:
+    """Return a number of a row or None; SQLite keeps a text in a column of numbers, too."""
+    value = row[column]
+    if value is not None and (
+        isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value)
+    ):
+        raise TypeError(f"trial {row['number']} has the {column} {value!r:.99}")
+    return value
 
 
 def row_of(trial: Trial) -> tuple[object, ...]:
