@@ -39,6 +39,10 @@ import netwright as nw
 NOTES = Path(__file__).with_name("calls.txt")
 
 
+# It travels to workers that have another environment. As what is assigned from `time`, it is no part of the run's code.
+SECONDS = float(os.environ.get("TEST_SECONDS", "0")) + 0 * time.time()
+
+
 @nw.space
 def tiny(num_layers: int = 3):
     widths = []
@@ -50,7 +54,7 @@ def tiny(num_layers: int = 3):
 def value(architecture):
     with NOTES.open("a") as notes:
         notes.write("-".join(map(str, architecture["widths"])) + "\\n")
-    time.sleep(float(os.environ.get("TEST_SECONDS", "0")))
+    time.sleep(SECONDS)
     return float(sum(architecture["widths"]))
 
 

@@ -44,7 +44,7 @@ def test_a_finished_run_says_how_to_extend_or_restart_it(cli: Cli, recipe_file: 
         assert "finished, 4 of 4 trials measured" in out
         assert (
             f"This run was finished already. To extend it: netwright resume {run} --trials 8; "
-            f"to start over: remove {run} or choose another --out." in out
+            "to start over, search with --overwrite." in out
         )
     extended = done(cli, "resume", run, "--trials", 8).stdout
     assert "finished, 8 of 8 trials measured" in extended
@@ -70,6 +70,7 @@ def test_resume_finds_the_recipe_file_from_any_folder(
     assert f"there is no file {recipe_file}" in result.stderr
 
 
+@pytest.mark.filterwarnings("ignore:the source of evaluate is not known")
 def test_a_run_from_python_says_how_it_goes_on(cli: Cli, tmp_path: Path) -> None:
     @nw.space
     def mine():  # type: ignore[no-untyped-def]

@@ -35,7 +35,8 @@ def test_rejected_children_are_shown_and_the_search_is_the_same_on_two_workers_t
         assert (trial["metrics"]["num_parameters"] > LIMIT) == (trial["state"] == "rejected")
         assert trial["metrics"]["multiply_adds"] > trial["metrics"]["num_parameters"]
         if trial["state"] == "rejected":
-            assert (trial["reward"], trial["seconds"]) == (0.0, None)
+            assert trial["seconds"] is None
+            assert trial["reward"] is None or trial["reward"] < min(t["reward"] for t in found if t["state"] == "done")
             assert "validation_accuracies" not in trial["metrics"]
 
     command = start("search", *COMMAND, *QUICK, "--out", killed, "--workers", 2)

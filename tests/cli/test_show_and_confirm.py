@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -41,7 +40,9 @@ def test_the_json_of_a_finished_run(cli: Cli, run: Path, recipe_file: Path) -> N
     assert first["architecture"] == {"widths": [action + 1 for action in first["actions"]]}
     for trial in found["trials"]:
         failed = trial["architecture"]["widths"][0] == 1
-        assert (trial["state"], trial["reward"]) == (("failed", 0.0) if failed else ("done", 1.0))
+        assert trial["state"] == ("failed" if failed else "done")
+        # Of the 24 trials the last 8 wait for a whole batch of lag 1; a failure has a reward when its batch is learned.
+        assert trial["reward"] in ((0.0, None) if failed else (1.0,))
         assert trial["metrics"] == ({} if failed else {"value": 1.0})
         if trial["reused_from"] is not None:
             assert found["trials"][trial["reused_from"]]["architecture"] == trial["architecture"]
@@ -242,12 +243,15 @@ def confirmations(run: Path) -> list[Confirmation]:
         return store.confirmations()
 
 
-def test_retrainings_that_all_fail_are_shown_as_such(cli: Cli, recipe_file: Path, tmp_path: Path) -> None:
+def test_retrainings_that_all_fail_are_shown_as_such(
+    cli: Cli, recipe_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = tmp_path / "run"
+    fails = "return 'gone' if os.environ.get('TEST_FAILS') else float(sum("
+    recipe_file.write_text(recipe_file.read_text().replace("return float(sum(", fails))
     done(cli, "search", f"{recipe_file}:config", "--trials", 3, "-o", run)
-    recipe_file.write_text(recipe_file.read_text().replace("return float(sum(", "return 'gone' or (("))
-    sys.modules.pop(recipe_file.stem)
-    result = done(cli, "confirm", run, "--top", 1, "--num-seeds", 2, "--trust-code")
+    monkeypatch.setenv("TEST_FAILS", "1")
+    result = done(cli, "confirm", run, "--top", 1, "--num-seeds", 2)
     assert "2 failed" in result.stdout
     found = document(cli, run)
     check(found)

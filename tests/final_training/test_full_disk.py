@@ -1,10 +1,12 @@
 """A disk that is full while a network is trained to the end: what is said, and that the same command then completes."""
 
+import contextlib
 import errno
 import itertools
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,17 +15,41 @@ from netwright.errors import RunError
 from oracles.numbered_images import run, weights
 
 
+class _Full:
+    """A file on a disk that becomes full while it is written."""
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        self.path, self.error = path, error
+
+    def write(self, content: bytes) -> int:
+        with self.path.open("wb") as file:
+            file.write(content[: len(content) // 2])
+        raise self.error
+
+
 def full_from(monkeypatch: pytest.MonkeyPatch, pattern: str, nth: int) -> None:
     """From the `nth` file of this name on, half of its content is written and the rest refused."""
-    write, numbers = Path.write_bytes, itertools.count(1)
+    write, opened, numbers = Path.write_bytes, Path.open, itertools.count(1)
+
+    def refused(path: Path) -> OSError:
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
     def write_bytes(path: Path, content: bytes) -> int:
         if not path.match(pattern) or next(numbers) < nth:
             return write(path, content)
         write(path, content[: len(content) // 2])
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        raise refused(path)
+
+    def open_to_write(path: Path, mode: str = "r", *arguments: Any, **options: Any) -> Any:
+        file = opened(path, mode, *arguments, **options)
+        if mode != "xb" or not path.match(pattern) or next(numbers) < nth:
+            return file
+
+        file.close()
+        return contextlib.nullcontext(_Full(path, refused(path)))
 
     monkeypatch.setattr(Path, "write_bytes", write_bytes)
+    monkeypatch.setattr(Path, "open", open_to_write)
 
 
 @pytest.mark.parametrize(

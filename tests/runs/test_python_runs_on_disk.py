@@ -73,6 +73,7 @@ def test_other_settings_on_the_same_folder_are_refused_by_name(
     assert seen(nw.search(**arguments).trials) == seen(first.trials)
 
 
+@pytest.mark.filterwarnings("ignore:the source of evaluate is not known")  # pytest changes functions that assert
 def test_two_searches_cannot_write_one_run(tmp_path: Path) -> None:
     inside, leave = threading.Event(), threading.Event()
 

@@ -99,7 +99,7 @@ def run_to_the_end(
     if complete:
         longer = command("resume", folder, "--trials", 2 * config.num_trials)
         Terminal(soft_wrap=True).print(
-            f"This run was finished already. To extend it: {longer}; to start over: the same command with --overwrite.",
+            f"This run was finished already. To extend it: {longer}; to start over, search with --overwrite.",
             highlight=False,
             markup=False,
         )

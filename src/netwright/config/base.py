@@ -27,10 +27,10 @@ NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Reward = Annotated[float, Field(ge=-LARGEST_REWARD, le=LARGEST_REWARD)]
-Count = Annotated[int, Field(ge=1, le=100_000)]
+Count = Annotated[int, Field(gt=0, le=100_000)]
 """A number of things that are in memory together, or done in a row."""
-Units = Annotated[int, Field(ge=1, le=4096)]
-Layers = Annotated[int, Field(ge=1, le=64)]
+Units = Annotated[int, Field(gt=0, le=4096)]
+Layers = Annotated[int, Field(gt=0, le=64)]
 """Sizes of a controller, which is copied for every batch in flight."""
 Share = Annotated[float, Field(gt=0, lt=1)]
 Below1 = Annotated[float, Field(ge=0, lt=1)]

@@ -4,7 +4,7 @@ Colours are CSS variables of the page, so that a chart follows it from light to 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netwright.architectures.values import JsonObject
 from netwright.report.statistics import (
@@ -49,10 +49,15 @@ class Figure:
 
 def rewards(results: Results) -> Figure | None:
     """Plot the reward of every trial, its moving average and the best so far; None before the first reward."""
-    rewarded = [trial for trial in results.trials if trial.reward is not None and trial.state.finished]
+    rewarded = [trial for trial in results.trials if trial.reward is not None and trial.state is TrialState.DONE]
     if not rewarded:
         return None
     values = [trial.reward or 0.0 for trial in rewarded]
+    failed = [
+        replace(trial, reward=min(values))  # a failure has no reward of its own
+        for trial in results.trials
+        if trial.state in (TrialState.FAILED, TrialState.REJECTED)
+    ]
     numbers = [trial.number for trial in rewarded]
     best = records(values)
     kept = sorted({*evenly(len(rewarded), MAX_POINTS), *best})
@@ -60,8 +65,8 @@ def rewards(results: Results) -> Figure | None:
     means = running_mean(values, NUM_RECENT)
     thinned = evenly(len(values), MAX_POINTS // 2)
     data: list[JsonObject] = [
-        _points("measured", [trial for trial in shown if trial.state is TrialState.DONE], results, "points", "circle"),
-        _points("failed", [trial for trial in shown if trial.state is not TrialState.DONE], results, "warn", "x"),
+        _points("measured", shown, results, "points", "circle"),
+        _points("failed", [failed[index] for index in evenly(len(failed), MAX_POINTS)], results, "warn", "x"),
         {
             "name": f"mean of the last {NUM_RECENT}",
             "mode": "lines",

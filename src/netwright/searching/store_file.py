@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from netwright.errors import StoreError, disk_failure
-from netwright.files import check_own_file, is_file
+from netwright.files import check_own_file
 
 FILE_NAME = "run.sqlite"
 FORMAT = 1
@@ -73,21 +73,32 @@ def check_files(path: Path) -> None:
     files = [path.with_name(path.name + suffix) for suffix in SIDE_FILES]
     for file in files:
         check_own_file(file)
-    size = sum(file.stat().st_size for file in files if is_file(file))
+    size = sum(map(_size, files))
     if size > LARGEST_STORE:
         raise StoreError(
             f"{path} has {size:,} bytes with its side files; expected at most {LARGEST_STORE:,}, since it is read into "
             "memory; choose another folder"
         )
     journal = files[SIDE_FILES.index("-journal")]
-    if is_file(journal) and _names_another_file(journal):
+    if _names_another_file(journal):
         raise StoreError(f"{journal} names another file to be deleted; expected the journal of one store; remove it")
 
 
+def _size(file: Path) -> int:
+    """Return the size of a file; 0 if it is gone, as SQLite removes its side files at any time."""
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
+
+
 def _names_another_file(journal: Path) -> bool:
-    with journal.open("rb") as file:
-        file.seek(-min(len(NAMES_ANOTHER_FILE), journal.stat().st_size), os.SEEK_END)
-        return file.read() == NAMES_ANOTHER_FILE
+    try:
+        with journal.open("rb") as file:
+            file.seek(-min(len(NAMES_ANOTHER_FILE), _size(journal)), os.SEEK_END)
+            return file.read() == NAMES_ANOTHER_FILE
+    except OSError:
+        return False
 
 
 def limited(connection: sqlite3.Connection) -> sqlite3.Connection:
