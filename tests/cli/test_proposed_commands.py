@@ -75,6 +75,7 @@ def test_a_table_is_not_confirmed_and_its_best_network_is_drawn(
     assert (tmp_path / NAME / "best.svg").exists()
 
 
+@pytest.mark.slow
 def test_a_trained_network_is_exported_and_loaded_as_proposed(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

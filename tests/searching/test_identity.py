@@ -149,7 +149,9 @@ def start(folder: Path, *arguments: str, standard_input: bool = False) -> subpro
     )
 
 
-@pytest.mark.parametrize("standard_input", [False, True], ids=["script", "standard input"])
+@pytest.mark.parametrize(
+    "standard_input", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["script", "standard input"]
+)
 def test_an_edited_program_is_refused_or_taken_knowingly(tmp_path: Path, standard_input: bool) -> None:
     write(tmp_path, "evaluate")
     begun = start(tmp_path, standard_input=standard_input)
