@@ -195,9 +195,7 @@ def is_complete(config: RunConfig, folder: Path) -> bool:
     if not exists(folder):
         return False
     with Store.read(folder) as store:
-        trials = store.trials()[: config.num_trials]
-        ended = len(trials) == config.num_trials and all(trial.state.finished for trial in trials)
-        return ended and not _confirmations_missing(config, store)
+        return store.num_finished(config.num_trials) == config.num_trials and not _confirmations_missing(config, store)
 
 
 def open_data(config: RunConfig, placement: Placement) -> DatasetInfo:

@@ -40,7 +40,7 @@ from netwright.searching.store_file import (
 from netwright.searching.store_file import FILE_NAME as FILE_NAME
 from netwright.searching.stored_trials import row_of, trial_of
 from netwright.spaces.programs import Space
-from netwright.trials import Outcome, StrategyState, Trial, Update
+from netwright.trials import Outcome, StrategyState, Trial, TrialState, Update
 
 
 @dataclass(frozen=True)
@@ -246,13 +246,9 @@ class Store:
             cursor.execute("REPLACE INTO documents VALUES (?, ?)", (name, json.dumps(value)))
 
     def accept(self, identity: JsonObject, accepted: AcceptedChange, trials: Iterable[Trial], *, relearn: bool) -> None:
-        """Write, in one transaction, that a change of the space or of the code was accepted.
+        """Write, in one transaction, an accepted change, the new identity, and the `trials` whose states change.
 
-        Args:
-            identity: The new identity.
-            accepted: The change.
-            trials: The trials whose states change with it.
-            relearn: Whether the strategy's state is removed, so that everything is learned again.
+        With `relearn` the strategy's state is removed, so that everything is learned again.
         """
         changes = [each.to_json() for each in (*self.accepted_changes(), accepted)]
         with self._transaction() as cursor:
@@ -291,6 +287,12 @@ class Store:
             trials = [trial_of(row, space, self.understood) for row in rows]
         accepted = self.accepted_changes()
         return marked(trials, accepted) if accepted else trials
+
+    def num_finished(self, num_trials: int) -> int:
+        """Return how many of the first `num_trials` trials have ended."""
+        states = [state for state in TrialState if state.finished]
+        query = f"SELECT count(*) FROM trials WHERE number < ? AND state IN ({', '.join('?' * len(states))})"
+        return int(self._rows(query, (num_trials, *states))[0][0])
 
     def updates(self) -> list[Update]:
         """Return the record of each learned batch, in order."""
