@@ -13,7 +13,6 @@ from netwright.searching.placement import Placement
 from netwright.searching.progress import make_progress
 from netwright.searching.results import Results
 from netwright.searching.run import continued, run_search
-from netwright.searching.same_code import set_aside
 from netwright.spaces.checking import check_rules
 from netwright.spaces.programs import Space
 from netwright.trials import TrialState
@@ -81,9 +80,7 @@ def search(
     )  # fmt: skip
     placement = Placement(workers=workers, executor=executor, address=address, gpus_per_child=gpus_per_child)
     folder = None if out is None else Path(out).absolute()  # `evaluate` may change the working directory
-    if folder is not None and overwrite:
-        set_aside(folder)
-    return _run(config, folder, placement, progress, accept_changes=accept_changes)
+    return _run(config, folder, placement, progress, accept_changes=accept_changes, overwrite=overwrite)
 
 
 def _config(
@@ -103,7 +100,13 @@ def _config(
 
 
 def _run(
-    config: RunConfig, folder: Path | None, placement: Placement, progress: bool | None, *, accept_changes: bool
+    config: RunConfig,
+    folder: Path | None,
+    placement: Placement,
+    progress: bool | None,
+    *,
+    accept_changes: bool,
+    overwrite: bool,
 ) -> Results:
     """Run the search, write its report into `folder` if there is one, and warn if trials failed."""
     workers = placement.workers
@@ -111,10 +114,10 @@ def _run(
         raise ConfigError(f"workers is a number of processes, 1 or more, or None for this process; got {workers}")
     if workers is None and not placement.on_cluster and config.time_limit_seconds is not None:
         raise ConfigError("time_limit_seconds needs processes that can be stopped; pass workers=1 or more")
-    if folder is not None:
+    if folder is not None and not overwrite:
         config = continued(config, folder, num_trials=config.num_trials)
     with interruptible(), make_progress(live=progress, verbose=False) as callback:
-        results = run_search(config, folder, placement, callback, accept_changes=accept_changes)
+        results = run_search(config, folder, placement, callback, accept_changes=accept_changes, overwrite=overwrite)
     if folder is not None:
         from netwright.report.page import write_report  # plotly takes half a second to import
 

@@ -69,7 +69,7 @@ def check_readable(path: Path, largest: int) -> None:
 
 
 def open_regular(path: Path, largest: int) -> BufferedReader:
-    """Open a regular file of at most `largest` bytes for reading; raise `OSError` as `check_readable` does."""
+    """Open a regular file of at most `largest` bytes for reading; raise `OSError` if it is anything else."""
     check_readable(path, largest)  # before it is opened: opening a device can have effects
     number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
@@ -81,7 +81,7 @@ def open_regular(path: Path, largest: int) -> BufferedReader:
 
 
 def read_whole(path: Path, largest: int) -> bytes:
-    """Return the content of a regular file of at most `largest` bytes; raise `OSError` as `check_readable` does."""
+    """Return the content of a regular file of at most `largest` bytes; raise `OSError` if it is anything else."""
     with open_regular(path, largest) as file:
         content = file.read(largest + 1)
     if len(content) > largest:  # it has grown meanwhile, or its size is not known, as in /proc

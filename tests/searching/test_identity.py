@@ -220,6 +220,18 @@ def test_overwriting_begins_anew_and_keeps_the_run_before(tmp_path: Path) -> Non
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "run.previous"]
 
 
+def test_a_call_that_is_refused_overwrites_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    searched(of_widths(1, 2), folder, 8, "random")
+    with pytest.raises(ConfigError, match="workers is a number"):
+        nw.search(of_widths(1, 2), sum, num_trials=8, workers=0, out=folder, overwrite=True)
+    with pytest.raises(ConfigError, match="unknown strategy"):
+        searched(of_widths(1, 2), folder, 8, "randon", overwrite=True)
+    with Store.read(folder) as store:
+        assert len(Results.of(store).trials) == 8
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
 def test_an_evaluation_gets_a_copy_of_what_is_stored(tmp_path: Path) -> None:
     results = nw.search(
         of_widths(1, 2), lambda x: float(x.pop("width")), num_trials=8, strategy="random", out=tmp_path, progress=False

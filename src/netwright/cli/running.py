@@ -73,9 +73,10 @@ def run_to_the_end(
     tensorboard: bool,
     accept_data: bool,
     accept_changes: bool,
+    overwrite: bool = False,
 ) -> None:
     """Start or continue the run in `folder` and print its results; `RunError` if no trial was measured."""
-    complete = is_complete(config, folder)
+    complete = not overwrite and is_complete(config, folder)
     callbacks = [make_progress(live=None, verbose=True)]
     if tensorboard:
         callbacks.append(curves := Curves(folder))
@@ -90,8 +91,9 @@ def run_to_the_end(
 
     with interruption_explained(remedy), Callbacks(*callbacks) as callback:
         results = run_search(
-            config, folder, placement, callback, accept_data=accept_data, accept_changes=accept_changes
-        )
+            config, folder, placement, callback, accept_data=accept_data, accept_changes=accept_changes,
+            overwrite=overwrite,
+        )  # fmt: skip
     print_end(results, top, folder)
     if not results.top(1):
         reasons = (f"trial {trial.number}: {trial.error.splitlines()[0]}" for trial in results.trials if trial.error)

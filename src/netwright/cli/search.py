@@ -58,7 +58,8 @@ def search(
     from netwright.cli.running import placement_with, run_to_the_end
     from netwright.searching.placement import Placement
     from netwright.searching.run import continued
-    from netwright.searching.same_code import set_aside
+    from netwright.searching.same_code import previous_of
+    from netwright.searching.store import exists
 
     data = data.absolute() if data else None
     config = _configured(recipe, data, seed, strategy, max_parameters=max_parameters, max_multiply_adds=max_flops)
@@ -74,9 +75,12 @@ def search(
         print_estimates(config if trials is None else config.changed(num_trials=trials), placement)
         return
     folder = out or Path("runs") / f"{recipe.rpartition(':')[2]}-{config.strategy.name}-seed{seed}"
-    if overwrite and (previous := set_aside(folder)) is not None:
-        print_note(f"the earlier run is now in {previous}")
-    config = continued(config, folder, num_trials=trials)
+    if not overwrite:
+        config = continued(config, folder, num_trials=trials)
+    elif trials is not None:
+        config = config.changed(num_trials=trials)
+    if overwrite and exists(folder):
+        print_note(f"the earlier run in {folder} is renamed to {previous_of(folder)}")
     run_to_the_end(
         config,
         folder,
@@ -85,6 +89,7 @@ def search(
         tensorboard=tensorboard,
         accept_data=accept_data,
         accept_changes=accept_changes,
+        overwrite=overwrite,
     )
 
 

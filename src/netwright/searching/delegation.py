@@ -14,7 +14,7 @@ class Pending:
 
     value: object = None
     known: bool = True
-    """Whether it has arrived."""
+    """Whether the result has arrived."""
 
 
 class RemoteTasks:

@@ -85,7 +85,7 @@ class _Checked:
         return proposals
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
-        """Learn a batch; raise `RunError` unless its metrics are among the stored ones, to which the core adds some."""
+        """Learn a batch; raise `RunError` if a metric differs from the stored one. The core stores further metrics."""
         if self._num_learned == self._kept:
             self._state = self._strategy.state()
         update = self._strategy.observe(ticket, trials)

@@ -86,6 +86,7 @@ def run_search(
     *,
     accept_data: bool = False,
     accept_changes: bool = False,
+    overwrite: bool = False,
 ) -> Results:
     """Search to the end, as a new run or continuing the run in `folder`.
 
@@ -98,6 +99,7 @@ def run_search(
         callback: Observes the run; the caller enters and exits it.
         accept_data: Whether a stored run goes on although the reader of its data changed.
         accept_changes: Whether a run whose space or code has changed goes on all the same.
+        overwrite: Whether to begin anew; a run in `folder` is renamed once nothing else can fail before the search.
 
     Raises:
         ConfigError: The space or the user's code has changed since the run began.
@@ -106,28 +108,27 @@ def run_search(
         raise StoreError(f"{folder} is a file, not a folder; choose another --out")
     config.space.at(0).start()  # parameters that the space refuses are found before anything is written
     make_strategy(config)  # and so is a strategy that cannot be made
+    stored = None if folder is None or overwrite or not exists(folder) else folder
     identity = None if folder is None else Identity.of(config)
-    if folder is not None and identity is not None and exists(folder) and not accept_changes:
-        same_code.check_same_code(folder, identity)
-    with place_of_moved_data("resume", folder if folder and exists(folder) else None, placement.data):
+    if stored is not None and identity is not None and not accept_changes:
+        same_code.check_same_code(stored, identity)
+    with place_of_moved_data("resume", stored, placement.data):
         dataset = open_data(config, placement)
     executor = None
-    if folder is None or not is_complete(config, folder):
+    if stored is None or not is_complete(config, stored):
         # Before the folder is made: a cluster that cannot be reached leaves none behind.
         executor = make_executor(config, evaluation_of(config.evaluate).evaluate(dataset.folder), placement)
         check_room(config, executor, placement)
-    documents = _documents(config, placement, dataset)
-    if identity is not None:
-        documents["identity"] = identity.to_json()
-    if folder is not None and identity is not None and not exists(folder):
-        same_code.warn_without_source(identity)
+    documents = _documents(config, placement, dataset, identity)
     with (
         nullcontext() if executor is None else closing(executor),
-        _open_store(folder, documents) as store,
+        _open_store(folder, documents, overwrite=overwrite) as store,
         nullcontext() if executor is None else make_shards(config, placement) as shards,
     ):
         about = checked(store, dataset, accept=accept_data)
         if identity is not None:
+            if stored is None:
+                same_code.warn_without_source(identity)
             same_code.accept_changes(store, config, identity)
         core = make_core(config, store, dataset.shape, shards)
         _write_changed(store, {**documents, "about": about})  # only after all else was read
@@ -231,7 +232,9 @@ def _confirmations_missing(config: RunConfig, store: Store) -> bool:
     return any((trial.fingerprint, n) not in stored for trial in best for n in range(config.confirm.num_seeds))
 
 
-def _documents(config: RunConfig, placement: Placement, dataset: DatasetInfo) -> dict[str, JsonObject]:
+def _documents(
+    config: RunConfig, placement: Placement, dataset: DatasetInfo, identity: Identity | None
+) -> dict[str, JsonObject]:
     reward = evaluation_of(config.evaluate).reward
     about = {
         **description(dataset),
@@ -240,12 +243,15 @@ def _documents(config: RunConfig, placement: Placement, dataset: DatasetInfo) ->
         "higher_is_better": reward.higher_is_better,
         **provenance(),
     }
-    return {"config": config.to_json(), "place": placement.to_json(), "about": about}
+    documents = {"config": config.to_json(), "place": placement.to_json(), "about": about}
+    return documents if identity is None else {**documents, "identity": identity.to_json()}
 
 
-def _open_store(folder: Path | None, documents: Mapping[str, JsonObject]) -> Store:
+def _open_store(folder: Path | None, documents: Mapping[str, JsonObject], *, overwrite: bool) -> Store:
     if folder is None:
         return Store.in_memory(documents)
+    if overwrite:
+        same_code.set_aside(folder)
     return Store.open(folder) if exists(folder) else Store.create(folder, documents)
 
 

@@ -56,21 +56,23 @@ def _changes_since(store: Store, identity: Identity) -> list[str]:
         return identity.changes_since(Identity.from_json(document)) if document else []
 
 
-def set_aside(folder: Path) -> Path | None:
-    """Rename the folder of a run that is begun anew; the one that was set aside before is removed.
+def previous_of(folder: Path) -> Path:
+    """Return where `set_aside` keeps the earlier run of a folder."""
+    return folder.resolve().with_name(f"{folder.resolve().name}.previous")
+
+
+def set_aside(folder: Path) -> None:
+    """Rename the folder of a run that is begun anew, if it holds one; the one that was set aside before is removed.
 
     Args:
         folder: The run's folder, with its report, models and pictures.
-
-    Returns:
-        Where the earlier run is now; None if `folder` holds no run.
 
     Raises:
         StoreError: A process is writing the run, or the folder cannot be renamed.
     """
     if not exists(folder):
-        return None
-    previous = folder.resolve().with_name(f"{folder.resolve().name}.previous")
+        return
+    previous = previous_of(folder)
     if previous.is_symlink() or (previous.exists() and not exists(previous)):
         raise StoreError(f"{previous} holds no run, and the earlier run would be moved there; rename it")
     try:
@@ -79,4 +81,3 @@ def set_aside(folder: Path) -> Path | None:
             folder.resolve().rename(previous)
     except OSError as error:
         raise StoreError(f"cannot rename {folder} to {previous}: {error.strerror}; choose another --out") from None
-    return previous

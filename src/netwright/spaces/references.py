@@ -132,7 +132,7 @@ def load_file(path: Path) -> ModuleType:
 
 
 def _loaded(path: Path) -> ModuleType | None:
-    """Return the module that `path` was imported as; `ConfigError` if another one has its name."""
+    """Return the loaded module of the file `path`; raise `ConfigError` if another module has its name."""
     existing = sys.modules.get(path.stem)
     if existing is not None and getattr(existing, "__file__", None) != str(path.resolve()):
         raise ConfigError(f"{path} has the name of the module {path.stem}, which is in use; rename the file")

@@ -11,7 +11,7 @@ from netwright.errors import DataError, SpaceError
 from netwright.tasks.identity import DataIdentity
 
 READER_VERSION = 1
-"""Raise it when the same file gives other results."""
+"""Increment it when a change of the reader gives other results for the same file."""
 KEY = "architecture"
 """The column with the string form of the architecture."""
 

@@ -28,7 +28,7 @@ from netwright.tasks.images.npz import read_arrays
 from netwright.tasks.images.raw import Labelled, RawDataset
 
 READER_VERSION = 2
-"""Raise it when the same files become other images or other parts: another size, scaling, order or division."""
+"""Increment it when a change of the reader gives other images, sizes, parts or another order for the same files."""
 TEST_SHARE, TEST_SEED = 0.2, 0
 EXPECTED = "expected a folder with one sub-folder of images for each class, or an .npz file with `images` and `labels`"
 

@@ -18,7 +18,7 @@ from netwright.tasks.text.data import TextData
 from netwright.tasks.text.tokens import Unit, checksum, numbered
 
 READER_VERSION = 1
-"""Raise it when the same files become other tokens or other parts."""
+"""Increment it when a change of the reader gives other tokens or other parts for the same files."""
 MAX_VOCABULARY = 10_000
 """The size of the vocabulary of the Penn Treebank."""
 FOLDER_FILES = (("train.txt",), ("validation.txt", "valid.txt"), ("test.txt",))
