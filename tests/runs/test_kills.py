@@ -76,7 +76,7 @@ def script(recipe_file: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("situation", "workers", "most_lost"), [("search in process", None, 1), ("search on 2 workers", 2, 4)]
+    ("situation", "workers", "most_lost"), [("search in process", None, 1), ("search on 2 workers", 2, 8)]
 )
 def test_a_search_in_python(
     commands: Commands, script: Path, tmp_path: Path, situation: str, workers: int | None, most_lost: int
