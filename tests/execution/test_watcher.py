@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from netwright.execution.watcher import MARK, end_all
+from netwright.execution.watcher import MARK, SECONDS_BETWEEN_LOOKS, end_all
 
 SCRIPT = """
-import os, re, subprocess, sys, time, warnings
+import multiprocessing, os, re, subprocess, sys, time, warnings
 import netwright as nw
 warnings.simplefilter("ignore")
-seconds, what, limit, folder = sys.argv[1:]
+seconds, what, limit, folder, workers = sys.argv[1:]
 
 @nw.space
 def space():
@@ -31,6 +31,9 @@ def evaluate(architecture):
     subprocess.Popen(["sh", "-c", f"sleep {seconds} & exit"], start_new_session=True).wait()  # a daemon
     if os.fork() == 0:
         os.execlp("sleep", *sleep)
+    if os.fork() == 0:  # a process of no other program
+        time.sleep(1000)
+    multiprocessing.get_context("spawn").Process(target=time.sleep, args=(float(seconds),), daemon=True).start()
     if what == "returns":
         return 1.0
     if what == "dies":
@@ -42,7 +45,8 @@ def evaluate(architecture):
 
 if __name__ == "__main__":
     nw.search(
-        space, evaluate, num_trials=4, strategy="random", batch_size=2, workers=2, out=folder + "/run",
+        space, evaluate, num_trials=4, strategy="random", batch_size=2, workers=int(workers) or None,
+        out=folder + "/run",
         time_limit_seconds=float(limit) if limit != "-" else None,
     )
     print("ended")
@@ -50,12 +54,14 @@ if __name__ == "__main__":
 
 
 @contextmanager
-def searching(folder: Path, what: str, limit: str = "-") -> Iterator[tuple["subprocess.Popen[str]", str]]:
+def searching(
+    folder: Path, what: str, limit: str = "-", workers: int = 2
+) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """Start the search; yields its process and the text by which what it started is found."""
     (folder / "script.py").write_text(SCRIPT)
     seconds = f"97{os.getpid()}.{time.monotonic_ns() % 10**6:06}"
     with subprocess.Popen(
-        [sys.executable, "script.py", seconds, what, limit, str(folder)],
+        [sys.executable, "script.py", seconds, what, limit, str(folder), str(workers)],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -103,11 +109,12 @@ def wait_for_start(folder: Path, process: "subprocess.Popen[str]") -> None:
 
 
 @on_linux
-@pytest.mark.parametrize("what", ["matches", "sleeps"])
-def test_nothing_is_left_after_kill_9(tmp_path: Path, what: str) -> None:
-    with searching(tmp_path, what) as (process, seconds):
+@pytest.mark.parametrize(("what", "workers"), [("matches", 2), ("sleeps", 2), ("sleeps", 0)])
+def test_nothing_is_left_after_kill_9(tmp_path: Path, what: str, workers: int) -> None:
+    with searching(tmp_path, what, workers=workers) as (process, seconds):
         wait_for_start(tmp_path, process)
-        assert len(started_by(process.pid, seconds)) >= 5 + 1 + 1
+        time.sleep(0 if workers else 2 * SECONDS_BETWEEN_LOOKS)
+        assert len(started_by(process.pid, seconds)) >= 7 + (1 if workers else 0) + 1
         process.kill()
         process.wait()
         wait_until_all_are_gone(process.pid, seconds)
@@ -116,10 +123,11 @@ def test_nothing_is_left_after_kill_9(tmp_path: Path, what: str) -> None:
 @on_linux
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("what", ["matches", "sleeps"])
-def test_nothing_is_left_after_a_signal(tmp_path: Path, what: str, number: signal.Signals) -> None:
-    with searching(tmp_path, what) as (process, seconds):
+@pytest.mark.parametrize(("what", "workers"), [("matches", 2), ("sleeps", 2), ("sleeps", 0)])
+def test_nothing_is_left_after_a_signal(tmp_path: Path, what: str, workers: int, number: signal.Signals) -> None:
+    with searching(tmp_path, what, workers=workers) as (process, seconds):
         wait_for_start(tmp_path, process)
+        time.sleep(0 if workers else 2 * SECONDS_BETWEEN_LOOKS)
         process.send_signal(number)
         output, _ = process.communicate(timeout=5)
         assert process.returncode != 0
@@ -133,7 +141,7 @@ def test_nothing_is_left_after_the_time_limit(tmp_path: Path) -> None:
     with searching(tmp_path, "matches", "1") as (process, seconds):
         wait_for_start(tmp_path, process)
         time.sleep(5)
-        assert len(started_by(process.pid, seconds)) <= 2 * (5 + 1) + 1
+        assert len(started_by(process.pid, seconds)) <= 2 * (7 + 1) + 1
         output, _ = process.communicate(timeout=60)
         assert "ended" in output
         wait_until_all_are_gone(process.pid, seconds)
@@ -141,11 +149,13 @@ def test_nothing_is_left_after_the_time_limit(tmp_path: Path) -> None:
 
 @on_linux
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["returns", "dies"])
-def test_nothing_is_left_at_the_end(tmp_path: Path, what: str) -> None:
-    with searching(tmp_path, what) as (process, seconds):
+@pytest.mark.parametrize(("what", "workers"), [("returns", 2), ("dies", 2), ("returns", 0)])
+def test_nothing_is_left_at_the_end(tmp_path: Path, what: str, workers: int) -> None:
+    with searching(tmp_path, what, workers=workers) as (process, seconds):
         output, _ = process.communicate(timeout=60)
         assert "ended" in output or what == "dies"
+        if not workers:  # the watcher takes a moment to see that the process has ended
+            wait_until_all_are_gone(process.pid, seconds)
         assert started_by(process.pid, seconds) == []
 
 

@@ -4,6 +4,7 @@ Modules that bring torch are imported inside the commands, so `--help` and a mis
 """
 
 import functools
+import multiprocessing
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -78,6 +79,8 @@ def reporting(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
         except KeyboardInterrupt as interruption:
             text = str(interruption) or "The same command continues what was begun"
             Terminal(stderr=True, soft_wrap=True).print(f"\nInterrupted. {text}", highlight=False, markup=False)
+            for process in multiprocessing.active_children():  # Python would wait for them
+                process.kill()
             raise typer.Exit(130) from None
 
     return reported

@@ -39,6 +39,7 @@ def make_executor(
     time_limit: float | None,
     address: str | None = None,
     gpus_per_child: float | None = None,
+    is_watched: bool = False,
 ) -> Executor:
     """Start the workers of an executor.
 
@@ -49,10 +50,11 @@ def make_executor(
         time_limit: Seconds per child; None sets no limit.
         address: The address of the cluster.
         gpus_per_child: GPUs per child on the cluster.
+        is_watched: Whether processes that children start in this process end with it; those of workers always do.
     """
     entry = EXECUTORS[name]
     if workers is None and not entry.on_cluster:
-        return InProcessExecutor(evaluate)
+        return InProcessExecutor(evaluate, is_watched=is_watched)
     executor_class = getattr(import_module(entry.module), entry.class_name)
     cluster = {"address": address, "gpus_per_child": gpus_per_child} if entry.on_cluster else {}
     executor: Executor = executor_class(evaluate, workers=workers, time_limit=time_limit, **cluster)

@@ -10,6 +10,7 @@ from netwright.architectures.values import JsonObject
 from netwright.config import RunConfig
 from netwright.controller.shards import Shards
 from netwright.errors import ConfigError
+from netwright.evaluation.factory import evaluation_of
 from netwright.execution import factory
 from netwright.execution.factory import EXECUTORS
 from netwright.execution.interface import Evaluate, Executor
@@ -85,6 +86,7 @@ def make_executor(config: RunConfig, evaluate: Evaluate, placement: Placement) -
         time_limit=config.time_limit_seconds,
         address=placement.address,
         gpus_per_child=placement.gpus_per_child,
+        is_watched=evaluation_of(config.evaluate).user_function is not None,
     )
 
 
