@@ -142,6 +142,11 @@ def check_own_folder(path: Path) -> None:
         )
 
 
+def utf8(text: str) -> bytes:
+    """Encode text, in which each byte of a file name that could not be decoded becomes a replacement character."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write an output file that is complete or absent, whenever this process stops.
 

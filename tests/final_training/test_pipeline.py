@@ -223,6 +223,30 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(
         assert torch.equal(weights(tmp_path / "model")[name], tensor), name
 
 
+def test_the_last_epoch_is_kept_also_where_an_earlier_one_was_better(tmp_path: Path, cli) -> None:
+    text = tmp_path / "text"
+    text.mkdir()
+    for name, seed in (("train", 1), ("valid", 2), ("test", 3)):
+        numbers = torch.randint(20, (600,), generator=torch.Generator().manual_seed(seed))
+        (text / f"{name}.txt").write_text(" ".join(f"w{number}" for number in numbers.tolist()))
+    options = ("--task", "text", "--data", text, "--grid", "none", "--hidden", 40)
+    short = (
+        "--set",
+        "evaluate.optimizer=adam",
+        "--set",
+        "evaluate.learning_rate=0.02",
+        "--set",
+        "evaluate.batch_size=4",
+    )
+    folder = tmp_path / "model"
+    result = cli("train", "lstm-small", *options, *short, "--epochs", 8, "-o", folder)
+    assert result.exit_code == 0, result.output
+    perplexities = read_description(folder)["validation_perplexities"]
+    assert min(perplexities) < 0.9 * perplexities[-1], "words at random: to learn them by heart does not help"
+    perplexity = math.exp(float(nw.load(folder).nats((text / "valid.txt").read_text().split()).mean()))
+    assert perplexity == pytest.approx(perplexities[-1], rel=0.03), "read in one stream here, in ten there"
+
+
 def test_a_checkpoint_of_other_settings_is_not_taken(tmp_path: Path) -> None:
     final = FINAL.without_grid()
     with pytest.raises(Stopped):

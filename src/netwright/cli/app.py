@@ -3,8 +3,11 @@
 Modules that bring torch are imported inside the commands, so `--help` and a mistyped option answer at once.
 """
 
+import contextlib
 import functools
 import multiprocessing
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -76,6 +79,9 @@ def reporting(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
         except NetwrightError as error:
             Terminal(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
             raise typer.Exit(error.exit_code) from None
+        except OSError as error:
+            _report_obstacle(error)
+            raise typer.Exit(1) from None
         except KeyboardInterrupt as interruption:
             text = str(interruption) or "The same command continues what was begun"
             Terminal(stderr=True, soft_wrap=True).print(f"\nInterrupted. {text}", highlight=False, markup=False)
@@ -84,6 +90,17 @@ def reporting(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
             raise typer.Exit(130) from None
 
     return reported
+
+
+def _report_obstacle(error: OSError) -> None:
+    """Print what the system refused; every file whose failure has a better remedy is reported where it is used."""
+    if isinstance(error, BrokenPipeError):
+        return
+    where = printable(str(error.filename), one_line=True) if error.filename else "the output"
+    message = f"Error: {where} cannot be used: {error.strerror or error}. What was stored before is kept"
+    with contextlib.suppress(OSError):  # standard error may be what is full
+        print(message, file=sys.stderr, flush=True)
+    sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115, or Python would try to write the rest once more
 
 
 def print_note(note: str) -> None:
@@ -112,4 +129,16 @@ def netwright(
 
 def main() -> None:
     """The entry point of the `netwright` command."""
+    _open_missing_streams()
     app(prog_name="netwright")
+
+
+def _open_missing_streams() -> None:
+    """Open the null device for streams that are closed; the first opened files would take their numbers."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115

@@ -9,7 +9,7 @@ from netwright.cli import options
 from netwright.cli.app import app, reporting
 from netwright.drawing.any import drawable
 from netwright.errors import ConfigError, RunError, command, unknown
-from netwright.files import LARGEST_JSON, read_whole, write_whole
+from netwright.files import LARGEST_JSON, read_whole, utf8, write_whole
 from netwright.terminal import Terminal
 
 SUFFIXES = (".svg", ".png", ".tex")
@@ -60,9 +60,9 @@ def _content(subject: Subject, file: Path) -> bytes:
                 f"{file}: only a recurrent cell has equations, and {subject.title} is a convolutional network; choose "
                 "-o FILE.svg or -o FILE.png"
             )
-        return f"{equations}\n".encode()
+        return utf8(f"{equations}\n")
     svg = drawing(subject.architecture, title=subject.title, note=subject.note, style=Style(adaptive=suffix == ".svg"))
-    return svg_to_png(svg) if suffix == ".png" else svg.encode()
+    return svg_to_png(svg) if suffix == ".png" else utf8(svg)
 
 
 def _subject(what: str, trial: int | None) -> Subject:

@@ -1,6 +1,7 @@
 """The progress of final trainings and comparisons: a bar for each stage in a terminal, plain lines elsewhere."""
 
 import sys
+import time
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
@@ -8,6 +9,9 @@ from typing import Self
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from netwright.terminal import Terminal
+
+SECONDS_BETWEEN_LINES = 60.0
+"""Without a terminal, for stages whose tenths take longer."""
 
 
 class Stages(AbstractContextManager["Stages"]):
@@ -21,6 +25,7 @@ class Stages(AbstractContextManager["Stages"]):
         )
         self._bars: dict[str, TaskID] = {}
         self._tenths: dict[str, int] = {}
+        self._printed = 0.0
 
     def __enter__(self) -> Self:
         if self._progress:
@@ -34,11 +39,13 @@ class Stages(AbstractContextManager["Stages"]):
             self._progress.stop()
 
     def __call__(self, stage: str, ended: int, total: int) -> None:
-        """Move the bar of `stage` to `ended` of `total`; without a terminal print a line at every tenth."""
+        """Move the bar of `stage` to `ended` of `total`; without a terminal print a line at every tenth or minute."""
         if self._progress:
             if stage not in self._bars:
                 self._bars[stage] = self._progress.add_task(stage, total=total)
             self._progress.update(self._bars[stage], completed=ended)
-        elif self._tenths.get(stage) != (tenths := ended * 10 // total):
-            self._tenths[stage] = tenths
+            return
+        tenths, now = ended * 10 // total, time.monotonic()
+        if self._tenths.get(stage) != tenths or now - self._printed > SECONDS_BETWEEN_LINES:
+            self._tenths[stage], self._printed = tenths, now
             print(f"{stage.replace(' ', '_')}={ended}/{total}", file=sys.stderr, flush=True)

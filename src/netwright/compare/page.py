@@ -9,7 +9,7 @@ from netwright.compare import tables
 from netwright.compare.comparison import Comparison, Curve
 from netwright.compare.runs import PAGE
 from netwright.config import flattened
-from netwright.files import write_whole
+from netwright.files import utf8, write_whole
 from netwright.report.charts import Figure, framed, short
 from netwright.report.html import render
 
@@ -23,7 +23,7 @@ BAND = "30"
 def write_page(comparison: Comparison, folder: Path) -> Path:
     """Write FOLDER/comparison.html and return its path."""
     target = folder / PAGE
-    write_whole(target, page(comparison).encode())
+    write_whole(target, utf8(page(comparison)))
     return target
 
 

@@ -21,7 +21,7 @@ from netwright.architectures.convolutional import IMAGE, ConvNet
 from netwright.architectures.families import entry_of
 from netwright.children.layers import construction_of, joined, padded_and_joined, pooled
 from netwright.errors import ConfigError
-from netwright.files import make_folder_of, write_whole
+from netwright.files import make_folder_of, utf8, write_whole
 from netwright.image_files import MODES, decoded, opened_image
 from netwright.models.folder import ARCHITECTURE, WEIGHTS, content_of, load_images, read_architecture
 from netwright.models.trained import TrainedNetwork
@@ -189,7 +189,7 @@ def export_code(folder: Path, target: Path) -> tuple[Path, Path]:
     make_folder_of(target)
     write_whole(weights, content_of(folder / WEIGHTS))
     try:
-        write_whole(target, code.encode())
+        write_whole(target, utf8(code))
     except BaseException:  # Ctrl-C too
         weights.unlink(missing_ok=True)
         raise

@@ -11,7 +11,7 @@ from netwright.architectures.values import JsonObject
 from netwright.config import flattened
 from netwright.drawing.svg import stylesheet
 from netwright.errors import ConfigError
-from netwright.files import write_whole
+from netwright.files import utf8, write_whole
 from netwright.report import charts, sections
 from netwright.report.charts import Figure
 from netwright.report.html import render
@@ -77,7 +77,7 @@ def write_report(
     target = file or folder / FILE_NAME
     with store.understood():
         content = page(run, trust_code=trust_code, on_note=on_note)
-    write_whole(target, content.encode())
+    write_whole(target, utf8(content))
     return target
 
 

@@ -4,6 +4,7 @@ import contextlib
 from dataclasses import replace
 from pathlib import Path
 
+from netwright.files import utf8
 from netwright.trials import Outcome
 
 FILE_NAME = "errors.log"
@@ -26,7 +27,7 @@ def logged(outcome: Outcome, folder: Path | None, what: str) -> Outcome:
     detail = failure.detail
     if folder is not None:
         detail = "\n".join(part for part in (detail.rstrip("\n"), POINTER) if part)
-        _append(folder / FILE_NAME, f"{what}, {failure.kind}:\n{failure.uncut.rstrip()}\n\n".encode())
+        _append(folder / FILE_NAME, utf8(f"{what}, {failure.kind}:\n{failure.uncut.rstrip()}\n\n"))
     return replace(outcome, failure=replace(failure, detail=detail, uncut=""))
 
 
