@@ -7,6 +7,7 @@ import pytest
 
 from netwright.architectures.costs import IMAGE_COSTS, LAYER_PARAMETERS
 from netwright.architectures.families import FAMILIES, Architecture, ImageNetwork, reads_images, reads_text
+from netwright.architectures.named import OwnNetwork, ReferenceNetwork
 from netwright.architectures.nasbench201 import EDGES, NasBench201Cell
 from netwright.architectures.plain import PlainNet
 from netwright.architectures.published import lstm_cell, nas_cnn_15
@@ -23,6 +24,8 @@ OF_TEXT = {"architectures.costs.LAYER_PARAMETERS": LAYER_PARAMETERS, "children.l
 EXAMPLES = (
     nas_cnn_15(),
     PlainNet(()),
+    ReferenceNetwork("resnet-20"),
+    OwnNetwork("network.py:make_network"),
     lstm_cell(),
     Lstm(),
     RecurrentHighway(3),

@@ -36,7 +36,9 @@ def made_up_machine(monkeypatch):
 
 
 def multiply_adds(architecture, images=DIGITS):
-    return costs_of(architecture, images).multiply_adds
+    costs = costs_of(architecture, images)
+    assert costs is not None
+    return costs.multiply_adds
 
 
 def whole_search(config):

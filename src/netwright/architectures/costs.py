@@ -36,19 +36,21 @@ class Costs:
 # Networks for images --------------------------------------------------------------------------------------------------
 
 
-def costs_of(network: ImageNetwork, images: ImageShape) -> Costs:
+def costs_of(network: ImageNetwork, images: ImageShape) -> Costs | None:
     """Count the costs of the module that `children.building.build` makes.
 
     Args:
         network: A network that is trained on images.
         images: Their shape.
 
+    Returns:
+        The costs; None for a network that is known by name only, whose module must be built to be counted.
+
     Raises:
         ConfigError: The images are too small for the network's poolings.
     """
     count = entry_of(IMAGE_COSTS, network)
-    assert count is not None
-    return count(network, images)
+    return count(network, images) if count else None
 
 
 def _of_plain_net(network: PlainNet, images: ImageShape) -> Costs:
@@ -93,8 +95,13 @@ def _pooled(size: tuple[int, int], pool: int) -> tuple[int, int]:
     return -(-size[0] // pool), -(-size[1] // pool)
 
 
-IMAGE_COSTS: dict[str, Callable[[Any, ImageShape], Costs]] = {"ConvNet": _of_convnet, "PlainNet": _of_plain_net}
-"""(network, images) -> costs, for every family that is trained on images."""
+IMAGE_COSTS: dict[str, Callable[[Any, ImageShape], Costs] | None] = {
+    "ConvNet": _of_convnet,
+    "PlainNet": _of_plain_net,
+    "ReferenceNetwork": None,
+    "OwnNetwork": None,
+}
+"""(network, images) -> costs, for every family that is trained on images; None where they cannot be counted so."""
 
 
 # Language models ------------------------------------------------------------------------------------------------------

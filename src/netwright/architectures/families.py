@@ -9,15 +9,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeGuard, TypeVar
 
-from netwright.architectures import convolutional, nasbench201, plain, recurrent
+from netwright.architectures import convolutional, named, nasbench201, plain, recurrent
 from netwright.architectures.convolutional import ConvNet
 from netwright.architectures.equations import as_latex, as_text
+from netwright.architectures.named import OwnNetwork, ReferenceNetwork
 from netwright.architectures.nasbench201 import NasBench201Cell
 from netwright.architectures.plain import PlainNet
 from netwright.architectures.recurrent import Lstm, RecurrentArchitecture, RecurrentCell, RecurrentHighway
 from netwright.architectures.values import JsonObject, to_json
 
-ImageNetwork = ConvNet | PlainNet
+ImageNetwork = ConvNet | PlainNet | ReferenceNetwork | OwnNetwork
 """The families that are built and trained on images."""
 Architecture = ImageNetwork | RecurrentArchitecture | NasBench201Cell
 Entry = TypeVar("Entry")
@@ -42,6 +43,8 @@ class Family:
 FAMILIES = {
     "ConvNet": Family(ConvNet, convolutional.convnet_from_json, "images", convolutional.LEGEND),
     "PlainNet": Family(PlainNet, plain.plain_net_from_json, "images", plain.LEGEND),
+    "ReferenceNetwork": Family(ReferenceNetwork, named.reference_network_from_json, "images", legend=None),
+    "OwnNetwork": Family(OwnNetwork, named.own_network_from_json, "images", legend=None),
     "RecurrentCell": Family(
         RecurrentCell,
         recurrent.recurrent_cell_from_json,

@@ -1,4 +1,4 @@
-"""`nw.build`: networks for images as modules; first weights and parameter counts of any module."""
+"""`nw.build`: networks for images as modules; first weights, parameters and multiply-adds of any module."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,9 @@ import torch
 from torch import nn
 
 from netwright.architectures.families import entry_of
+from netwright.architectures.named import OwnNetwork, ReferenceNetwork
 from netwright.children.convolutional import ConvNetModule
+from netwright.children.named import build_own, build_reference
 from netwright.children.plain import PlainNetModule
 from netwright.errors import ConfigError
 
@@ -16,6 +18,12 @@ MODULES: dict[str, Callable[[Any, int, int, float, tuple[int, int]], nn.Module]]
         network, num_classes, in_channels, epsilon
     ),
     "PlainNet": lambda network, num_classes, in_channels, epsilon, image_size: PlainNetModule(
+        network, num_classes, in_channels, image_size
+    ),
+    "ReferenceNetwork": lambda network, num_classes, in_channels, epsilon, image_size: build_reference(
+        network, num_classes, in_channels, image_size
+    ),
+    "OwnNetwork": lambda network, num_classes, in_channels, epsilon, image_size: build_own(
         network, num_classes, in_channels, image_size
     ),
 }
@@ -32,11 +40,11 @@ def build(
     """Build a fresh, untrained module that maps images [N, in_channels, H, W] to logits [N, num_classes].
 
     Args:
-        architecture: A `ConvNet`, for images of any size, or a `PlainNet`.
+        architecture: A `ConvNet`, for images of any size, a `PlainNet`, a `ReferenceNetwork` or an `OwnNetwork`.
         num_classes: The number of logits.
         in_channels: Channels of the images.
         epsilon: What the batch normalisation of a `ConvNet` adds to the variance.
-        image_size: (height, width) of the images that a `PlainNet` reads, in pixels.
+        image_size: (height, width) of the images in pixels; all but a `ConvNet` may depend on it.
 
     Raises:
         ConfigError: netwright cannot build this kind of architecture, or the images are too small for it.
@@ -44,10 +52,31 @@ def build(
     make = entry_of(MODULES, architecture)
     if make is None:
         raise ConfigError(
-            f"cannot build a {type(architecture).__name__}; expected a ConvNet or a PlainNet. A space with "
-            "architectures of its own needs an `evaluate` function of its own"
+            f"cannot build a {type(architecture).__name__}; expected a ConvNet, a PlainNet or a ReferenceNetwork. A "
+            "space with architectures of its own needs an `evaluate` function of its own"
         )
     return make(architecture, num_classes, in_channels, epsilon, image_size)
+
+
+def build_with_weights(
+    architecture: object,
+    num_classes: int,
+    in_channels: int,
+    image_size: tuple[int, int],
+    *,
+    seed: int,
+    epsilon: float = 1e-5,
+) -> nn.Module:
+    """Build a module as `build` does, with first weights that derive from `seed`.
+
+    A `ReferenceNetwork` and an `OwnNetwork` sample their own; the others' are those of `initialise`.
+    """
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        network = build(architecture, num_classes, in_channels, epsilon, image_size)
+    if not isinstance(architecture, ReferenceNetwork | OwnNetwork):
+        initialise(network, seed)
+    return network
 
 
 def initialise(module: nn.Module, seed: int) -> None:

@@ -22,6 +22,8 @@ class Drawing:
 DRAWINGS: dict[str, Drawing | None] = {
     "ConvNet": Drawing(convolutional.draw_convnet, convolutional.CAPTION, lambda network: len(network.layers)),
     "PlainNet": None,
+    "ReferenceNetwork": None,
+    "OwnNetwork": None,
     "RecurrentCell": Drawing(recurrent.draw_cell, recurrent.CAPTION, lambda cell: 2 * cell.base),
     "Lstm": None,
     "RecurrentHighway": None,

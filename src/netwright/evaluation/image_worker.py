@@ -9,7 +9,7 @@ from types import MappingProxyType
 from torch import nn
 
 from netwright.architectures.values import JsonObject
-from netwright.children.building import build, initialise
+from netwright.children.building import build_with_weights
 from netwright.tasks.catalog import open_images
 from netwright.tasks.images.data import ImageSplit, split_images
 from netwright.training.images import train_classifier
@@ -60,8 +60,10 @@ class ImageChild:
         """
         settings: JsonObject = {"epsilon": 1e-5, **self.training, **changes}
         channels, height, width = self.split.train_images.shape[1:]
-        network = build(job.architecture, self.split.num_classes, channels, settings.pop("epsilon"), (height, width))
-        initialise(network, job.seed)
+        network = build_with_weights(
+            job.architecture, self.split.num_classes, channels, (height, width), seed=job.seed,
+            epsilon=settings.pop("epsilon"),
+        )  # fmt: skip
         metrics = train_classifier(network, self.split, seed=job.seed, speed=self.speed, **settings)
         return network, Measurement(metrics)
 

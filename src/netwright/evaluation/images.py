@@ -62,7 +62,8 @@ class ImageEvaluation(Evaluation):
         """Count the parameters, and the multiply-adds for one image."""
         if not isinstance(shape, ImageShape) or not reads_images(architecture):
             return {}
-        return asdict(costs_of(architecture, shape))
+        costs = costs_of(architecture, shape)
+        return asdict(costs) if costs else {}
 
     def open_probe(self, path: Path | None, *, verify: bool, seconds: float) -> "Probe":
         """Return a probe with the numbers and the shape of the images that a child is trained and measured on."""

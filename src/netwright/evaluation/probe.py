@@ -8,7 +8,7 @@ from torch import nn
 
 from netwright.architectures.costs import ImageShape
 from netwright.architectures.values import JsonObject
-from netwright.children.building import build, initialise
+from netwright.children.building import build_with_weights
 from netwright.tasks.images.data import ImageSplit
 from netwright.training.images import measure_accuracy, train_classifier
 from netwright.training.speed import Speed
@@ -50,8 +50,8 @@ class Probe:
             the first mini-batch took longer than the others.
         """
         shape = self.images
-        network = build(job.architecture, shape.num_classes, shape.channels, image_size=(shape.height, shape.width))
-        initialise(network, job.seed)
+        size = shape.height, shape.width
+        network = build_with_weights(job.architecture, shape.num_classes, shape.channels, size, seed=job.seed)
         first = self._steps(network, 1, job.seed)
         step = self._steps(network, 1, job.seed)
         num_steps = min(MOST_STEPS, int(self.seconds / step))

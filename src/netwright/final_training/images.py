@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from netwright.architectures.values import JsonObject, fingerprint
-from netwright.children.building import build, initialise, num_parameters
+from netwright.children.building import build_with_weights, num_parameters
 from netwright.config import FinalSettings, ImageSettings
 from netwright.errors import DataError
 from netwright.evaluation.image_worker import Candidates, ImageChild
@@ -105,8 +105,9 @@ class FinalImages:
         epsilon, epochs = settings.pop("epsilon"), settings["epochs"]
         channels, height, width = self.data.train_images.shape[1:]
         num_classes = len(self.data.class_names)
-        network = build(winner.architecture, num_classes, channels, epsilon, (height, width))
-        initialise(network, seed)
+        network = build_with_weights(
+            winner.architecture, num_classes, channels, (height, width), seed=seed, epsilon=epsilon
+        )
         history = train_classifier(
             network,
             everything_but_test(self.data),

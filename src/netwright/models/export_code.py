@@ -296,6 +296,8 @@ def _name(index: int) -> str:
 EXPORTERS: dict[str, Callable[[TrainedNetwork, Any, str], str] | None] = {
     "ConvNet": code_of,
     "PlainNet": None,
+    "ReferenceNetwork": None,
+    "OwnNetwork": None,
     "RecurrentCell": None,
     "Lstm": None,
     "RecurrentHighway": None,

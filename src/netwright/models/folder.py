@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from netwright.architectures.convolutional import ConvNet
 from netwright.architectures.families import Architecture, architecture_from_json, reads_images, reads_text
+from netwright.architectures.named import OwnNetwork
 from netwright.architectures.values import JsonObject, to_json
 from netwright.children.building import build
 from netwright.children.language_model import LanguageModel
@@ -30,6 +31,7 @@ from netwright.errors import ConfigError, DataError, SpaceError, disk_failure
 from netwright.files import LARGEST_JSON, LARGEST_WEIGHTS, check_own_folder, read_whole
 from netwright.models.language import TrainedLanguageModel
 from netwright.models.trained import TrainedNetwork
+from netwright.spaces.named_functions import stored_function
 
 WEIGHTS, ARCHITECTURE, DESCRIPTION = "model.safetensors", "architecture.json", "model.json"
 Network = TypeVar("Network", bound=nn.Module)
@@ -102,23 +104,28 @@ def write_model(folder: Path, network: nn.Module, architecture: Architecture, de
         raise disk_failure(folder, error.strerror, "what was trained before") from error
 
 
-def load(folder: str | Path) -> TrainedNetwork | TrainedLanguageModel:
+def load(folder: str | Path, *, trust_code: bool = False) -> TrainedNetwork | TrainedLanguageModel:
     """Load a trained network as a module in evaluation mode.
 
     Reads JSON and safetensors only, so nothing in the folder is ever executed, and allocates no memory for a network
-    that the weights do not fit.
+    that the weights do not fit. The network of a user's function needs that function, which is executed if the user
+    trusts it.
 
     Args:
         folder: A model's folder, as a final training writes it.
+        trust_code: Whether the user trusts the function whatever it is. Without, it must be in the user's trust list.
 
     Raises:
+        ConfigError: The function is not trusted or cannot be found.
         DataError: A file is missing, is damaged, or does not fit the others; the message names it.
     """
     folder = Path(folder)
-    return _load_text(folder) if kind_of(read_description(folder)) == "text" else load_images(folder)
+    if kind_of(read_description(folder)) == "text":
+        return _load_text(folder)
+    return load_images(folder, trust_code=trust_code)
 
 
-def load_images(folder: Path) -> TrainedNetwork:
+def load_images(folder: Path, *, trust_code: bool = False) -> TrainedNetwork:
     """Load a network for images as `load` does; raise `ConfigError` if the model is a language model."""
     description = read_description(folder)
     architecture = read_architecture(folder / ARCHITECTURE)
@@ -128,7 +135,9 @@ def load_images(folder: Path) -> TrainedNetwork:
             f'in Python nw.load("{folder}") gives the module'
         )
     if not reads_images(architecture):
-        raise _damaged(folder / ARCHITECTURE, f"it is a {type(architecture).__name__}", "a ConvNet or a PlainNet")
+        raise _damaged(folder / ARCHITECTURE, f"it is a {type(architecture).__name__}", "a network for images")
+    if isinstance(architecture, OwnNetwork):
+        stored_function(architecture.function, trust_code=trust_code)  # `build` finds it loaded
     channels, height, width = description["input_shape"]
     num_classes = len(description["class_names"])
     weights = _read_weights(folder / WEIGHTS, description["weights_sha256"])
@@ -203,7 +212,7 @@ def read_description(folder: Path) -> JsonObject:
 
 def read_architecture(path: Path) -> Architecture:
     """Read the architecture in a JSON file; raise `DataError` if it is not one of netwright's families."""
-    expected = "the JSON of a ConvNet, a PlainNet, a RecurrentCell, an Lstm or a RecurrentHighway"
+    expected = "the JSON of one of netwright's families of architectures, such as a ConvNet or a RecurrentCell"
     try:
         document = json.loads(content_of(path))
         if isinstance(document, dict) and "layers" in document:
