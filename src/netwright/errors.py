@@ -119,3 +119,19 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     nearest = get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {nearest[0]!r}?" if nearest else "known: " + ", ".join(names)
     return f"unknown {kind} {name!r}; {hint}"
+
+
+def check_image_size(network: str, image_size: tuple[int, int], smallest: int) -> None:
+    """Raise `ConfigError` if a side of the images has fewer than `smallest` pixels.
+
+    Args:
+        network: The name of the network that would read them.
+        image_size: (height, width) in pixels.
+        smallest: The shortest side that the network can read.
+    """
+    height, width = image_size
+    if min(height, width) < smallest:
+        raise ConfigError(
+            f"images of {height}x{width} pixels are too small for {network}, which halves them several times; expected "
+            f"at least {smallest}x{smallest}. Enlarge the images or choose another network"
+        )
