@@ -46,5 +46,5 @@ def test_the_first_weights_are_those_of_the_authors():
     again = NetworkInNetwork(10, 3, (32, 32))
     for weight, other in zip(first.parameters(), again.parameters(), strict=True):
         assert torch.equal(weight, other)
-    assert float(first.layers[8].weight.std()) == pytest.approx(0.05, rel=0.01)
+    assert first.layers[8].weight.std().item() == pytest.approx(0.05, rel=0.01)
     assert not first.layers[8].bias.any()
