@@ -5,8 +5,9 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
+from netwright.architectures.values import JsonObject
 from netwright.children.dropout import Dropout
-from netwright.config.base import Fraction, FunctionField, NonNegative, Positive, Settings, Share
+from netwright.config.base import Below1, Fraction, FunctionField, NonNegative, Positive, Settings, Share, Values
 
 
 class ChildSettings(Settings):
@@ -32,16 +33,27 @@ class ImageSettings(ChildSettings):
     epochs: PositiveInt = 50  # paper
     batch_size: PositiveInt = 64  # DenseNet's; the paper names no other
     learning_rate: Positive = 0.1  # paper
-    schedule: Literal["constant", "step", "cosine"] = "step"  # DenseNet's: / 10 at 1/2 and 3/4
-    momentum: Fraction = 0.9  # Nesterov; paper
+    schedule: Literal["constant", "step", "cosine"] = "step"  # DenseNet's
+    milestones: Values[Share] = (0.5, 0.75)  # shares of training at which "step" divides the rate; DenseNet's
+    decay: Annotated[float, Field(ge=1)] = 10.0  # "step" divides the learning rate by it at every milestone; DenseNet's
+    warm_up: Below1 = 0.0  # share of training at a tenth of the learning rate, before any schedule; none in the paper
+    momentum: Fraction = 0.9  # paper
+    nesterov: bool = True  # whether the momentum is Nesterov's; paper
     weight_decay: NonNegative = 0.0001  # paper
     upsample: PositiveInt | None = 40  # pixels of the longer side, then a crop; Zoph et al. 2018. None is none
+    padding: PositiveInt | None = None  # pixels of zeros on each side, then a crop, in the place of upsample; He 2015
     flips: bool = True  # left and right, half of the time; paper
     last_epochs: PositiveInt = 5  # the score is the best validation accuracy of the last ones; paper
     exponent: Positive = 3.0  # reward = score ** exponent; paper. The slides say 2
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the hardware has it
     channels_last: bool = True
+
+    @model_validator(mode="after")
+    def _one_enlargement(self) -> Self:
+        if self.upsample is not None and self.padding is not None:
+            raise ValueError("give either upsample or padding, and null for the other")
+        return self
 
 
 class TextSettings(ChildSettings):
@@ -118,3 +130,28 @@ class TableSettings(ChildSettings):
 
 EvaluateSettings = ImageSettings | TextSettings | FunctionSettings | TableSettings
 """The settings of any kind of child; the field `kind` is the discriminator."""
+
+LATER_SETTINGS: Mapping[str, JsonObject] = {
+    "images": {
+        "milestones": [0.5, 0.75],
+        "decay": 10.0,
+        "warm_up": 0.0,
+        "nesterov": True,
+        "padding": None,
+    },
+}
+"""By kind of child, the settings that older runs and models lack, with the values that describe what these did."""
+
+
+def completed(evaluate: JsonObject) -> JsonObject:
+    """Return the JSON of a child's settings with those that did not exist when it was stored."""
+    return {**LATER_SETTINGS.get(evaluate["kind"], {}), **evaluate}
+
+
+def as_stored_first(evaluate: JsonObject) -> JsonObject:
+    """Return the JSON of a child's settings without later ones whose values change nothing.
+
+    Fingerprints and plans of final trainings are made of it, so that those of older versions stay valid.
+    """
+    later = LATER_SETTINGS.get(evaluate["kind"], {})
+    return {name: value for name, value in evaluate.items() if name not in later or value != later[name]}

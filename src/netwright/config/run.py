@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_v
 
 from netwright.architectures.values import JsonObject
 from netwright.config.base import Count, NonNegative, Positive, Reward, Settings, SpaceField
-from netwright.config.children import EvaluateSettings
+from netwright.config.children import EvaluateSettings, completed
 from netwright.config.strategies import ReinforceSettings, StrategyField, StrategySettings
 from netwright.errors import ConfigError, unknown
 
@@ -184,7 +184,7 @@ def with_former_defaults(config: RunConfig, stored: JsonObject) -> RunConfig:
 
 def differences(stored: JsonObject, wanted: JsonObject) -> list[str]:
     """Describe every setting in which the JSON of two configs differs, with both values; not the trial limit."""
-    ours, theirs = dict(flattened(stored)), dict(flattened(wanted))
+    ours, theirs = (dict(flattened({**each, "evaluate": completed(each["evaluate"])})) for each in (stored, wanted))
     ours["space"], theirs["space"] = stored["space"]["program"], wanted["space"]["program"]
     names = [name for name in {**ours, **theirs} if name != "num_trials" and ours.get(name) != theirs.get(name)]
     return [f"{name}: {ours.get(name)!r} in the run, now {theirs.get(name)!r}" for name in names]

@@ -15,6 +15,7 @@ from pathlib import Path
 from netwright.architectures.families import Architecture, architecture_from_json
 from netwright.architectures.values import JsonObject, fingerprint, to_json
 from netwright.config import RunConfig
+from netwright.config.children import as_stored_first
 from netwright.config.final_training import FinalTrainingSettings
 from netwright.errors import ChildError, ConfigError, NetwrightError, RunError, StoreError, command, unknown
 from netwright.execution.attempts import in_one_line, is_out_of_memory
@@ -110,7 +111,8 @@ def finish(
         RunError: A training or the test failed; what was finished is kept.
     """
     training, about_data = _opened(found, config, final, placement, run, accept_data=accept_data)
-    common = {"search_settings": config.evaluate.to_json(), "seed": final.seed, "data_sha256": training.checksum()}
+    settings = as_stored_first(config.evaluate.to_json())
+    common = {"search_settings": settings, "seed": final.seed, "data_sha256": training.checksum()}
     architectures = {origin: to_json(each) for origin, each in found.items()}
     plan = {**common, "architectures": architectures, "final_settings": final.to_json()}
     if folder.exists():

@@ -50,13 +50,27 @@ class Optimizer(ABC):
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent; a `momentum` above 0 is Nesterov's. Other arguments as for `Optimizer`."""
+    """Stochastic gradient descent with momentum.
+
+    Args:
+        weights: tensors that `step` changes in place.
+        learning_rate: step size.
+        momentum: the share of the last step that is added to the next one.
+        nesterov: whether the momentum is Nesterov's.
+        weight_decay: multiple of a weight that is added to its gradient.
+    """
 
     def __init__(
-        self, weights: Iterable[Tensor], *, learning_rate: float, momentum: float = 0.0, weight_decay: float = 0.0
+        self,
+        weights: Iterable[Tensor],
+        learning_rate: float,
+        *,
+        momentum: float = 0.0,
+        nesterov: bool = True,
+        weight_decay: float = 0.0,
     ) -> None:
         super().__init__(weights, learning_rate, weight_decay)
-        self._momentum = momentum
+        self._momentum, self._nesterov = momentum, nesterov and momentum > 0
 
     def _change(self, weights: list[Tensor], gradients: list[Tensor]) -> None:
         velocities = [self.state[weight].get("momentum_buffer") for weight in weights]
@@ -68,7 +82,7 @@ class SGD(Optimizer):
             momentum=self._momentum,
             lr=self.learning_rate,
             dampening=0.0,
-            nesterov=self._momentum > 0,
+            nesterov=self._nesterov,
             maximize=False,
         )
         for weight, velocity in zip(weights, velocities, strict=True):

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Literal
+from typing import Literal, Required, TypedDict, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -25,26 +25,47 @@ from netwright.training.speed import Speed
 LearningRateSchedule = Literal["constant", "step", "cosine"]
 
 
+class ScheduleOptions(TypedDict, total=False):
+    """The arguments of `learning_rate_at` but for the progress and the peak."""
+
+    schedule: Required[LearningRateSchedule]
+    milestones: tuple[float, ...]
+    decay: float
+    warm_up: float
+    decay_at: float | None
+
+
 def learning_rate_at(
-    progress: float, *, peak: float, schedule: LearningRateSchedule, decay_at: float | None = None
+    progress: float,
+    *,
+    peak: float,
+    schedule: LearningRateSchedule,
+    milestones: tuple[float, ...] = (0.5, 0.75),
+    decay: float = 10.0,
+    warm_up: float = 0.0,
+    decay_at: float | None = None,
 ) -> float:
     """Return the learning rate after a fraction of training.
 
     Args:
         progress: completed fraction of training, in 0..1.
-        peak: learning rate at the start.
-        schedule: "step" divides by 10 at 1/2 and again at 3/4 of training (DenseNet, whose settings the paper adopts);
-            "cosine" decreases to 0; "constant" does not change.
-        decay_at: fraction of training at which the decrease starts. With "step" the second division is then halfway
-            from there to the end. Default 1/2 for "step" and 0 for "cosine".
+        peak: learning rate at the start of the schedule.
+        schedule: "step" divides by `decay` at each of the `milestones`; "cosine" decreases to 0; "constant" does not
+            change.
+        milestones: fractions of training, ascending. The defaults are DenseNet's, whose settings the paper adopts.
+        decay: what "step" divides by.
+        warm_up: fraction of training during which the rate is a tenth of that of the schedule.
+        decay_at: fraction of training at which the decrease starts. With "step" the later milestones keep their places
+            between the first one and the end. Default the first milestone for "step" and 0 for "cosine".
     """
+    rate = peak * (0.1 if progress < warm_up else 1.0)
     if schedule == "step":
-        first = 0.5 if decay_at is None else decay_at
-        return peak * (1.0 if progress < first else 0.1 if progress < (first + 1) / 2 else 0.01)
+        stretch = 1.0 if decay_at is None else (1 - decay_at) / (1 - milestones[0])
+        return rate * decay ** -sum(progress >= 1 - (1 - milestone) * stretch for milestone in milestones)
     if schedule == "cosine":
         start = 0.0 if decay_at is None else decay_at
-        return peak * 0.5 * (1 + math.cos(math.pi * max(0.0, progress - start) / (1 - start)))
-    return peak
+        return rate * 0.5 * (1 + math.cos(math.pi * max(0.0, progress - start) / (1 - start)))
+    return rate
 
 
 def train_classifier(
@@ -55,56 +76,56 @@ def train_classifier(
     epochs: int,
     batch_size: int,
     learning_rate: float,
-    schedule: LearningRateSchedule,
     momentum: float,
     weight_decay: float,
     upsample: int | None,
     flips: bool,
     speed: Speed,
-    decay_at: float | None = None,
+    nesterov: bool = True,
+    padding: int | None = None,
     label_smoothing: float = 0.0,
     checkpoint: Checkpoint | None = None,
     on_epoch: Callable[[int, float | None], None] = lambda epoch, accuracy: None,
+    **options: Unpack[ScheduleOptions],
 ) -> dict[str, list[float]]:
-    """Train `network` in place by SGD with Nesterov momentum and measure its validation accuracy after every epoch.
+    """Train `network` in place by SGD with momentum and measure its validation accuracy after every epoch.
 
-    `network` maps images [B, C, H, W] to logits [B, classes]. All randomness derives from `seed`. `decay_at` is that of
-    `learning_rate_at`; `label_smoothing` is the share of a label's probability that is spread over all classes. The
-    training is stored in `checkpoint` after every epoch and continues from it to the same weights. `on_epoch` is called
-    with the number of every epoch, from 0, and its accuracy. The other arguments are settings of `ImageSettings`.
+    `network` maps images [B, C, H, W] to logits [B, classes]. All randomness derives from `seed`. `label_smoothing`
+    is the share of a label's probability that is spread over all classes. The training is stored in `checkpoint` after
+    every epoch and continues from it to the same weights. `on_epoch` is called with the number of every epoch, from 0,
+    and its accuracy. The other arguments are settings of `ImageSettings`, and `options` those of `learning_rate_at`.
 
     Returns `validation_accuracies` (0..1; empty without validation images) and `training_losses` (mean nats per image).
     Raises `ChildError` if the training loss is not finite.
     """
-    device = speed.torch_device
-    network.to(device, memory_format=speed.memory_format)  # type: ignore[call-overload]
+    network.to(device := speed.torch_device, memory_format=speed.memory_format)  # type: ignore[call-overload]
     images, labels = split.train_images.to(device), split.train_labels.to(device)
-    optimizer = SGD(network.parameters(), learning_rate=learning_rate, momentum=momentum, weight_decay=weight_decay)
+    update = SGD(network.parameters(), learning_rate, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
     generator = torch.Generator().manual_seed(seed)
-    learning_rate_in = partial(learning_rate_at, peak=learning_rate, schedule=schedule, decay_at=decay_at)
-    restored = checkpoint.restore(network, optimizer, generator) if checkpoint else None
-    history: dict[str, list[float]] = restored or {"validation_accuracies": [], "training_losses": []}
+    learning_rate_in = partial(learning_rate_at, peak=learning_rate, **options)
+    view = partial(training_view, upsample=upsample, padding=padding, flips=flips, generator=generator)
+    history = checkpoint.restore(network, update, generator) if checkpoint else None
+    history = history or {"validation_accuracies": [], "training_losses": []}
     for epoch in range(len(history["training_losses"]), epochs):
         network.train()
         order = torch.randperm(len(images), generator=generator).to(device)
         batches, summed_loss = mini_batches(order, batch_size), torch.zeros((), device=device)
         with _seeded_rng(derive_seed(seed, "dropout", epoch), device):
             for step, indices in enumerate(batches):
-                optimizer.learning_rate = learning_rate_in((epoch + step / len(batches)) / epochs)
-                batch = training_view(images[indices], upsample=upsample, flips=flips, generator=generator)
+                update.learning_rate = learning_rate_in((epoch + step / len(batches)) / epochs)
+                batch = view(images[indices])
                 with speed.arithmetic():
                     logits = network(batch.contiguous(memory_format=speed.memory_format))
                 loss = functional.cross_entropy(logits.float(), labels[indices], label_smoothing=label_smoothing)
-                optimizer.zero_grad()
+                update.zero_grad()
                 loss.backward()
-                optimizer.step()
+                update.step()
                 summed_loss += loss.detach() * len(indices)
         history["training_losses"].append(_finite_mean(summed_loss, len(images), epoch))
         accuracy = _validation_accuracy(network, split, upsample, speed)
-        if accuracy is not None:
-            history["validation_accuracies"].append(accuracy)
+        history["validation_accuracies"] += [] if accuracy is None else [accuracy]
         if checkpoint is not None:
-            checkpoint.save(network, optimizer, generator, history)
+            checkpoint.save(network, update, generator, history)
         on_epoch(epoch, accuracy)
     return dict(history)
 

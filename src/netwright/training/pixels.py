@@ -1,4 +1,4 @@
-"""The preprocessing and augmentation of a batch of images: whitening, upsampling, cropping, flipping.
+"""The preprocessing and augmentation of a batch of images: whitening, upsampling or padding, cropping, flipping.
 
 Paper: whiten, upsample, random 32x32 crop, random horizontal flip (section 4.1). The size after upsampling is not
 given there; 40 is the value of the authors' next paper (Zoph et al. 2018).
@@ -62,19 +62,33 @@ def random_crop(images: Tensor, height: int, width: int, *, flips: bool, generat
     return picked.permute(0, 3, 1, 2)
 
 
-def training_view(images: Tensor, *, upsample: int | None, flips: bool, generator: torch.Generator) -> Tensor:
-    """Prepare uint8 images [B, C, H, W] for training, with random augmentation: float32 of the same shape."""
+def training_view(
+    images: Tensor, *, upsample: int | None, padding: int | None = None, flips: bool, generator: torch.Generator
+) -> Tensor:
+    """Prepare uint8 images [B, C, H, W] for training, with random augmentation: float32 of the same shape.
+
+    Args:
+        images: the images as stored.
+        upsample: pixels of the longer side before the random crop, or None.
+        padding: zeros that are added on each side of the whitened images before the random crop, or None.
+        flips: whether half of the images are mirrored.
+        generator: the source of randomness.
+    """
     height, width = images.shape[2:]
     pixels = whiten(images)
     if upsample is not None:
         pixels = upsampled(pixels, upsample)
-    if upsample is not None or flips:
+    if padding is not None:
+        pixels = functional.pad(pixels, [padding] * 4)
+    if upsample is not None or padding is not None or flips:
         pixels = random_crop(pixels, height, width, flips=flips, generator=generator)
     return pixels
 
 
 def evaluation_view(images: Tensor, *, upsample: int | None) -> Tensor:
     """Prepare uint8 images [B, C, H, W] for evaluation: float32 of the same shape, the centre of the upsampled image.
+
+    A network trained on padded images is evaluated on the images themselves, which is `upsample` None.
 
     The centre is used rather than the whole image, on which a network trained on enlarged crops loses several points of
     accuracy.
