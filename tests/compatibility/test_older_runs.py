@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
+from netwright.errors import ConfigError
+from netwright.searching.run import continued, read_config
 from oracles import older_runs
 
 EXPECTED = json.loads((older_runs.FOLDER / "expected.json").read_text())
@@ -138,6 +140,27 @@ def test_a_stopped_training_goes_on(netwright: older_runs.Netwright, copy: Calla
     # 1% of a loss and 2 of the 300 test images between a Zen 5 and a Zen 4.
     assert found["losses"][begun:] == pytest.approx(expected["losses"][begun:], rel=0.03)
     assert found["test_accuracy"] == pytest.approx(expected["test_accuracy"], abs=0.02)
+
+
+def test_an_older_model_is_what_the_same_command_would_train(
+    netwright: older_runs.Netwright, copy: Callable[[str], Path]
+) -> None:
+    """Its plan lacks settings that are newer, and so do the settings of its run."""
+    model = copy("image_model")
+    before = (model / "model.json").read_bytes()
+    assert b"nesterov" not in before
+    said = "".join(netwright("train", copy("finished"), "--grid", "none", "--epochs", 2, "--workers", 1, "-o", model))
+    assert "It was there already" in said
+    assert (model / "model.json").read_bytes() == before
+
+
+def test_an_older_run_goes_on_with_the_settings_that_it_had(copy: Callable[[str], Path]) -> None:
+    run = copy("finished")
+    config = read_config(run)[0]
+    assert continued(config, run, num_trials=None) == config
+    changed = config.changed(evaluate=config.evaluate.model_copy(update={"nesterov": False, "warm_up": 0.1}))
+    with pytest.raises(ConfigError, match=r"evaluate\.warm_up: 0\.0 in the run, now 0\.1; evaluate\.nesterov: True in"):
+        continued(changed, run, num_trials=None)
 
 
 def test_trained_on_text(netwright: older_runs.Netwright, tmp_path: Path) -> None:

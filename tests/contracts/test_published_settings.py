@@ -6,6 +6,7 @@ documentation and the changelog.
 """
 
 import inspect
+import re
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from netwright.config import STRATEGIES, ReplicaSettings, flattened
 from netwright.evaluation.rewards import AccuracyReward, PerplexityReward
 from netwright.recipes import RECIPES
 from netwright.recipes.reference_models import PAPER_SIZES, REFERENCE_MODELS
+from netwright.recipes.reference_networks import REFERENCE_NETWORKS
 from netwright.training.text import train_language_model
 from netwright.trials import Measurement
 
@@ -51,6 +53,8 @@ IMAGES: Table = {
     "evaluate.epochs": 50, "evaluate.learning_rate": 0.1, "evaluate.momentum": 0.9,  # 4.1
     "evaluate.weight_decay": 0.0001,  # 4.1
     "evaluate.batch_size": 64, "evaluate.schedule": "step",  # DenseNet
+    "evaluate.milestones": [0.5, 0.75], "evaluate.decay": 10.0, "evaluate.nesterov": True,  # DenseNet
+    "evaluate.warm_up": 0.0, "evaluate.padding": None,  # none in the paper
     "evaluate.upsample": 40, "evaluate.flips": True,  # 4.1; 40: NASNet, appendix A
     "evaluate.last_epochs": 5, "evaluate.exponent": 3.0,  # 4.1
     "evaluate.device": "auto", "evaluate.precision": "auto", "evaluate.channels_last": True,
@@ -256,6 +260,53 @@ def test_the_settings_of_a_reference_model(name: str) -> None:
 
 def test_the_sizes_of_the_papers_models_and_whether_they_are_tied() -> None:
     assert PAPER_SIZES == {"32M": False, "25M": True, "54M": True}  # table 2
+
+
+# Reference networks ---------------------------------------------------------------------------------------------------
+
+RESIDUAL: Table = IMAGES | {  # He et al. 2015, 4.2: batches of 128, 64,000 steps, / 10 at 32,000 and 48,000, 4 zeros
+    "evaluate.epochs": 164, "evaluate.batch_size": 128, "evaluate.nesterov": False, "evaluate.upsample": None,
+    "evaluate.padding": 4,
+}  # fmt: skip
+WARMED_UP: Table = RESIDUAL | {"evaluate.warm_up": 0.00625}  # 0.01 for about 400 steps
+WIDE: Table = IMAGES | {  # Zagoruyko & Komodakis 2016: * 0.2 at 60, 120 and 160 of 200 epochs
+    "evaluate.epochs": 200, "evaluate.batch_size": 128, "evaluate.milestones": [0.3, 0.6, 0.8], "evaluate.decay": 5.0,
+    "evaluate.weight_decay": 0.0005, "evaluate.upsample": None, "evaluate.padding": 4,
+}  # fmt: skip
+DENSE: Table = IMAGES | {  # DenseNet
+    "evaluate.epochs": 300, "evaluate.upsample": None, "evaluate.padding": 4,
+}  # fmt: skip
+NETWORKS_EXPECTED: dict[str, Table] = {
+    **dict.fromkeys(("resnet-20", "resnet-32", "resnet-44", "resnet-56"), RESIDUAL),
+    **dict.fromkeys(("resnet-110", "preact-resnet-164"), WARMED_UP),
+    "resnet-110-stochastic-depth": RESIDUAL | {"evaluate.epochs": 500, "evaluate.nesterov": True},  # its code
+    "preact-resnet-1001": RESIDUAL | {  # its code
+        "evaluate.epochs": 200, "evaluate.batch_size": 64, "evaluate.milestones": [0.4, 0.605],
+        "evaluate.nesterov": True,
+    },
+    **dict.fromkeys(("wide-resnet-16-8", "wide-resnet-28-10"), WIDE),
+    **dict.fromkeys(("densenet-22-12", "densenet-40-12", "densenet-100-12", "densenet-100-24"), DENSE),
+    "densenet-bc-190-40": DENSE,
+}  # fmt: skip
+PUBLISHED_ERRORS = {  # the paper's table 1, "6.41%" from Huang et al. 2016; depths 20 to 56: He et al. 2015, table 6
+    "resnet-20": ["8.75"], "resnet-32": ["7.51"], "resnet-44": ["7.17"], "resnet-56": ["6.97"],
+    "resnet-110": ["6.61", "6.41"], "resnet-110-stochastic-depth": ["5.23"], "preact-resnet-164": ["5.46"],
+    "preact-resnet-1001": ["4.62"], "wide-resnet-16-8": ["4.81"], "wide-resnet-28-10": ["4.17"], "densenet-22-12": [],
+    "densenet-40-12": ["5.24"], "densenet-100-12": ["4.10"], "densenet-100-24": ["3.74"],
+    "densenet-bc-190-40": ["3.46"],
+}  # fmt: skip
+
+
+def test_every_reference_network_is_in_the_table() -> None:
+    assert set(NETWORKS_EXPECTED) == set(PUBLISHED_ERRORS) == set(REFERENCE_NETWORKS)
+
+
+@pytest.mark.parametrize("name", NETWORKS_EXPECTED)
+def test_the_settings_and_the_error_of_a_reference_network(name: str) -> None:
+    network = REFERENCE_NETWORKS[name]()
+    assert dict(flattened(network.settings.to_json(), "evaluate.")) == NETWORKS_EXPECTED[name]
+    assert re.findall(r"([\d.]+)%", network.published) == PUBLISHED_ERRORS[name]
+    assert re.fullmatch(r".+ 201[56], arXiv \d{4}\.\d{5}", network.source)
 
 
 # What is no setting ---------------------------------------------------------------------------------------------------

@@ -48,3 +48,9 @@ def test_costs_without_a_limit_are_costs(settings: EvaluateSettings) -> None:
     every = ConstraintSettings(max_parameters=1, target_multiply_adds=1)
     assert settings.cannot_limit.keys() <= every.limited
     assert (settings.kind == "images") == (not settings.cannot_limit)
+
+
+def test_images_are_enlarged_or_padded_but_not_both() -> None:
+    with pytest.raises(ConfigError, match="give either upsample or padding, and null for the other"):
+        ImageSettings.from_json({"padding": 4})
+    assert ImageSettings.from_json({"padding": 4, "upsample": None}).padding == 4

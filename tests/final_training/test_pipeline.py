@@ -22,6 +22,7 @@ from netwright.models.folder import read_description
 from netwright.searching.placement import Placement
 from netwright.tasks import catalog
 from netwright.training import images as loop
+from netwright.training.pixels import whiten
 from oracles.numbered_images import (
     CONFIG,
     FINAL,
@@ -125,6 +126,21 @@ def test_the_epsilon_of_the_winner_is_that_of_the_model(tmp_path: Path) -> None:
     run(tmp_path / "model", FINAL.model_copy(update={"epsilons": (0.5,)}).without_grid())
     network = nw.load(tmp_path / "model")
     assert {part.eps for part in network.modules() if isinstance(part, nn.BatchNorm2d)} == {0.5}
+
+
+def test_padded_training_leaves_a_model_that_reads_plain_images(tmp_path: Path) -> None:
+    padded = CONFIG.changed(evaluate=CONFIG.evaluate.model_copy(update={"padding": 2, "milestones": (0.4,)}))
+    found, final = {"one": small(4)}, FINAL.without_grid()
+    model = finish(found, padded, final, tmp_path / "model", Placement())
+    assert (model["settings"]["padding"], model["settings"]["milestones"]) == (2, [0.4])
+    network = nw.load(tmp_path / "model")
+    images = numbered().test_images
+    assert torch.equal(network.preprocess(images), whiten(images))
+    correct = network(images).argmax(1) == numbered().test_labels
+    assert float(correct.float().mean()) == pytest.approx(model["metrics"]["test_accuracy"])
+    assert finish(found, padded, final, tmp_path / "model", Placement()) == model
+    with pytest.raises(ConfigError, match="trained from other architectures, settings or data"):
+        finish(found, CONFIG, final, tmp_path / "model", Placement())
 
 
 def test_a_model_that_is_there_is_not_tested_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,11 @@ MAKERS: dict[str, tuple[Callable[[list[Tensor]], Optimizer], type[torch.optim.Op
         torch.optim.SGD,
         {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
     ),
+    "momentum without Nesterov's": (
+        lambda weights: SGD(weights, learning_rate=0.1, momentum=0.9, nesterov=False, weight_decay=0.01),
+        torch.optim.SGD,
+        {"momentum": 0.9, "nesterov": False, "weight_decay": 0.01},
+    ),
     "Adam": (lambda weights: Adam(weights, learning_rate=0.1), torch.optim.Adam, {}),
     "Adam with decay": (
         lambda weights: Adam(weights, learning_rate=0.1, weight_decay=0.01),

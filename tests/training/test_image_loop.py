@@ -3,6 +3,7 @@
 import copy
 import math
 import random
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -10,10 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from netwright.config import ImageSettings
+from netwright.config.children import LATER_SETTINGS
 from netwright.errors import ChildError
 from netwright.tasks.images.data import ImageSplit
 from netwright.training import images
-from netwright.training.images import learning_rate_at, measure_accuracy
+from netwright.training.images import learning_rate_at, measure_accuracy, train_classifier
 from netwright.training.pixels import whiten
 from netwright.training.speed import Speed
 from oracles.stripes import FLOAT32, fresh, striped_split, train
@@ -196,11 +199,54 @@ def test_learning_rates(progress: float, step: float, cosine: float | None) -> N
         assert learning_rate_at(progress, peak=0.2, schedule="cosine") == pytest.approx(cosine, abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("progress", "expected"),
+    [(0.0, 0.02), (0.049, 0.02), (0.05, 0.2), (0.29, 0.2), (0.3, 0.04), (0.59, 0.04), (0.6, 0.008), (0.8, 0.0016)],
+)
+def test_published_milestones_and_a_warm_up(progress: float, expected: float) -> None:
+    found = learning_rate_at(progress, peak=0.2, schedule="step", milestones=(0.3, 0.6, 0.8), decay=5.0, warm_up=0.05)
+    assert found == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("progress", "expected"), [(0.64, 0.2), (0.66, 0.04), (0.79, 0.04), (0.81, 0.008), (0.91, 0.0016)]
+)
+def test_a_later_start_keeps_the_proportions_of_the_milestones(progress: float, expected: float) -> None:
+    """Half of the training is left at 0.3 + 0.35; the others were 3/7 and 5/7 of the way from the first to the end."""
+    found = learning_rate_at(progress, peak=0.2, schedule="step", milestones=(0.3, 0.6, 0.8), decay=5.0, decay_at=0.65)
+    assert found == pytest.approx(expected)
+
+
+def test_the_loop_and_the_settings_have_the_same_defaults() -> None:
+    ours = {**signature(learning_rate_at).parameters, **signature(train_classifier).parameters}
+    settings = ImageSettings()
+    for name in LATER_SETTINGS["images"]:
+        assert ours[name].default == getattr(settings, name), name
+
+
+def test_the_settings_of_the_schedule_and_of_the_momentum_arrive(
+    split: ImageSplit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[dict[str, object]] = []
+
+    def rate(progress: float, **options: object) -> float:
+        seen.append(options)
+        return 0.01
+
+    monkeypatch.setattr(images, "learning_rate_at", rate)
+    options = {"schedule": "step", "milestones": (0.2,), "decay": 2.0, "warm_up": 0.1}
+    plain, nesterov = fresh(), fresh()
+    train(split, plain, epochs=1, nesterov=False, **options)
+    train(split, nesterov, epochs=1, **options)
+    assert {*map(repr, seen)} == {repr({"peak": 0.1, **options})}
+    assert not torch.equal(plain.get_parameter("classifier.weight"), nesterov.get_parameter("classifier.weight"))
+
+
 def test_the_learning_rate_moves_with_every_step(split: ImageSplit, monkeypatch: pytest.MonkeyPatch) -> None:
     """150 images in batches of 40 are four steps an epoch."""
     seen: list[tuple[float, float, str]] = []
 
-    def rate(progress: float, *, peak: float, schedule: str, decay_at: None) -> float:
+    def rate(progress: float, *, peak: float, schedule: str) -> float:
         seen.append((progress, peak, schedule))
         return peak
 

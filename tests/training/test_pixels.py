@@ -132,3 +132,20 @@ def test_without_upsampling_nothing_moves_but_sides(flips: bool) -> None:
     assert any(mirrored) == flips
     assert any(same)
     assert torch.equal(evaluation_view(images, upsample=None), plain)
+
+
+def test_padded_images_are_cropped_to_every_window_of_their_size() -> None:
+    """An image of 3 x 4 pixels with 2 zeros on each side has 5 x 5 windows."""
+    images = photographs(400, 1, 3, 4)[:1].expand(400, -1, -1, -1)
+    padded = torch.zeros(7, 8)
+    padded[2:5, 2:6] = whiten(images[:1])[0, 0]
+    windows = [padded[top : top + 3, left : left + 4] for top in range(5) for left in range(5)]
+    views = training_view(images, upsample=None, padding=2, flips=False, generator=generator())
+    found = {number for view in views for number, window in enumerate(windows) if torch.equal(view[0], window)}
+    assert found == set(range(25))
+    assert all(any(torch.equal(view[0], window) for window in windows) for view in views)
+
+
+def test_no_padding_at_evaluation() -> None:
+    images = photographs(4)
+    assert torch.equal(evaluation_view(images, upsample=None), whiten(images))

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from netwright.errors import check_image_size
-from netwright.reference.weights import sample_he_weights
+from netwright.reference.shared import num_blocks, sample_he_weights
 
 SMALLEST = 4
 """Pixels of the shortest side: two transitions leave one."""
@@ -62,15 +62,16 @@ class DenseNet(nn.Module):
         num_classes: The number of logits.
         in_channels: Channels of the images.
         compressed: Whether it is a DenseNet-BC, with bottlenecks and transitions that halve the channels.
+
+    Raises:
+        ConfigError: There is no such depth.
     """
 
     def __init__(
         self, depth: int, growth: int, num_classes: int, in_channels: int, *, compressed: bool = False
     ) -> None:
         super().__init__()
-        convolutions = 6 if compressed else 3
-        per_block = (depth - 4) // convolutions
-        assert depth == convolutions * per_block + 4, f"depth is {depth}; expected {convolutions} n + 4"
+        per_block = num_blocks("a DenseNet", depth, convolutions=6 if compressed else 3, others=4)
         channels = 2 * growth if compressed else 16
         layers: list[nn.Module] = [nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)]
         for block in range(3):

@@ -19,7 +19,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from netwright.reference.weights import sample_he_weights
+from netwright.reference.shared import num_blocks, sample_he_weights
 
 
 def activation(channels: int) -> nn.Sequential:
@@ -66,12 +66,14 @@ class PreactivationResNet(nn.Module):
         depth: Layers with weights, 9 n + 2.
         num_classes: The number of logits.
         in_channels: Channels of the images.
+
+    Raises:
+        ConfigError: There is no such depth.
     """
 
     def __init__(self, depth: int, num_classes: int, in_channels: int) -> None:
         super().__init__()
-        per_stage = (depth - 2) // 9
-        assert depth == 9 * per_stage + 2, f"no such ResNet has depth {depth}; expected 9 n + 2"
+        per_stage = num_blocks("a ResNet with pre-activation", depth, convolutions=9, others=2)
         layers: list[nn.Module] = [nn.Conv2d(in_channels, 16, 3, padding=1, bias=False)]
         channels = 16
         for filters, stride in ((64, 1), (128, 2), (256, 2)):

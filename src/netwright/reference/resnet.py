@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from netwright.reference.weights import sample_he_weights
+from netwright.reference.shared import num_blocks, sample_he_weights
 
 
 def option_a(images: Tensor, filters: int, stride: int) -> Tensor:
@@ -68,12 +68,14 @@ class ResNet(nn.Module):
         num_classes: The number of logits.
         in_channels: Channels of the images.
         last_survival: p_L, the probability with which the last block survives in training; 1 is the ordinary ResNet.
+
+    Raises:
+        ConfigError: There is no such depth.
     """
 
     def __init__(self, depth: int, num_classes: int, in_channels: int, last_survival: float = 1.0) -> None:
         super().__init__()
-        per_stage = (depth - 2) // 6
-        assert depth == 6 * per_stage + 2, f"a ResNet of depth {depth} does not exist; expected 6 n + 2"
+        per_stage = num_blocks("a ResNet", depth, convolutions=6, others=2)
         layers: list[nn.Module] = [
             nn.Conv2d(in_channels, 16, 3, padding=1, bias=False),
             nn.BatchNorm2d(16),

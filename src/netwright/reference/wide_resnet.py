@@ -14,7 +14,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from netwright.reference.weights import sample_he_weights
+from netwright.reference.shared import num_blocks, sample_he_weights
 
 
 class WideBlock(nn.Module):
@@ -58,12 +58,14 @@ class WideResNet(nn.Module):
         num_classes: The number of logits.
         in_channels: Channels of the images.
         dropout: That of each block.
+
+    Raises:
+        ConfigError: There is no such depth.
     """
 
     def __init__(self, depth: int, width: int, num_classes: int, in_channels: int, dropout: float = 0.0) -> None:
         super().__init__()
-        per_stage = (depth - 4) // 6
-        assert depth == 6 * per_stage + 4, f"a wide ResNet of depth {depth} does not exist; expected 6 n + 4"
+        per_stage = num_blocks("a wide ResNet", depth, convolutions=6, others=4)
         layers: list[nn.Module] = [nn.Conv2d(in_channels, 16, 3, padding=1, bias=False)]
         channels = 16
         for filters, stride in ((16 * width, 1), (32 * width, 2), (64 * width, 2)):

@@ -52,7 +52,7 @@ def learning_rate_at(
         peak: learning rate at the start of the schedule.
         schedule: "step" divides by `decay` at each of the `milestones`; "cosine" decreases to 0; "constant" does not
             change.
-        milestones: fractions of training, ascending. The defaults are DenseNet's, whose settings the paper adopts.
+        milestones: fractions of training. The defaults are DenseNet's, whose settings the paper adopts.
         decay: what "step" divides by.
         warm_up: fraction of training during which the rate is a tenth of that of the schedule.
         decay_at: fraction of training at which the decrease starts. With "step" the later milestones keep their places
@@ -60,8 +60,9 @@ def learning_rate_at(
     """
     rate = peak * (0.1 if progress < warm_up else 1.0)
     if schedule == "step":
-        stretch = 1.0 if decay_at is None else (1 - decay_at) / (1 - milestones[0])
-        return rate * decay ** -sum(progress >= 1 - (1 - milestone) * stretch for milestone in milestones)
+        first = min(milestones)
+        later = 0.0 if decay_at is None else (decay_at - first) / (1 - first)
+        return rate * decay ** -sum(progress >= milestone + (1 - milestone) * later for milestone in milestones)
     if schedule == "cosine":
         start = 0.0 if decay_at is None else decay_at
         return rate * 0.5 * (1 + math.cos(math.pi * max(0.0, progress - start) / (1 - start)))

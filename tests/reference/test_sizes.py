@@ -1,0 +1,71 @@
+"""Parameters, multiply-adds and shapes of the residual and dense networks, counted on the meta device."""
+
+from math import prod
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from netwright.recipes.reference_networks import REFERENCE_NETWORKS
+from netwright.reference.catalog import NETWORKS
+
+PARAMETERS = {  # computed independently of this code
+    "resnet-110": 1_727_962,
+    "resnet-110-stochastic-depth": 1_727_962,
+    "preact-resnet-164": 1_703_258,
+    "preact-resnet-1001": 10_327_706,
+    "wide-resnet-16-8": 10_961_370,
+    "wide-resnet-28-10": 36_479_194,
+    "densenet-40-12": 1_019_722,
+    "densenet-100-12": 6_979_642,
+    "densenet-100-24": 27_249_082,
+    "densenet-bc-190-40": 25_624_430,
+}
+MILLIONS = {"resnet-20": 0.27, "resnet-32": 0.46, "resnet-44": 0.66, "resnet-56": 0.85}  # He et al. 2015, table 6
+FAMILIES = ("resnet", "preact-resnet", "wide-resnet", "densenet")
+NAMES = [name for name in NETWORKS if name.startswith(FAMILIES)]
+
+
+def multiply_adds(network: nn.Module, images: Tensor) -> int:
+    """Every output of a convolution or linear layer takes as many as one of its filters has weights."""
+    counts: list[int] = []
+
+    def count(part: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        counts.append(output[0].numel() * prod(part.get_parameter("weight").shape[1:]))
+
+    for part in network.modules():
+        if isinstance(part, nn.Conv2d | nn.Linear):
+            part.register_forward_hook(count)
+    network(images)
+    return sum(counts)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_size_of_a_network(name: str) -> None:
+    published = REFERENCE_NETWORKS[name]()
+    with torch.device("meta"):
+        network = NETWORKS[name](10, 3, (32, 32)).eval()
+        counted = multiply_adds(network, torch.empty(1, 3, 32, 32))
+    num_parameters = sum(parameter.numel() for parameter in network.parameters())
+    assert (num_parameters, counted) == (published.num_parameters, published.multiply_adds)
+    if name in PARAMETERS:
+        assert num_parameters == PARAMETERS[name]
+    if name in MILLIONS:
+        assert num_parameters == pytest.approx(MILLIONS[name] * 1e6, abs=5_001)
+
+
+def test_every_published_size_is_tested() -> None:
+    assert {*PARAMETERS, *MILLIONS, "densenet-22-12"} == set(NAMES) <= set(REFERENCE_NETWORKS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_other_images_and_classes(name: str) -> None:
+    with torch.device("meta"):
+        network = NETWORKS[name](7, 1, (41, 20)).eval()
+        assert network(torch.empty(3, 1, 41, 20)).shape == (3, 7)
+
+
+def test_resnet_20_by_hand() -> None:
+    """Convolutions 432 + 6 * 2304 + 4608 + 5 * 9216 + 18432 + 5 * 36864, norms 2 * (7 * 16 + 6 * 32 + 6 * 64), 650."""
+    weights = 432 + 6 * 2304 + 4608 + 5 * 9216 + 18432 + 5 * 36864
+    assert REFERENCE_NETWORKS["resnet-20"]().num_parameters == weights + 2 * (7 * 16 + 6 * 32 + 6 * 64) + 650
