@@ -18,7 +18,7 @@ from netwright.nn.optimizers import SGD, Adam
 SIZE = 10  # coordinates of x, and rows of W
 FUNCTIONS = 64  # in an epoch of training
 UNROLLED = 20  # steps of the optimiser between two updates of its weights
-RATES = [10 ** (exponent / 8) for exponent in range(-32, 5)]  # for SGD and Adam: 0.0001 to 3.2
+RATES = [10 ** (exponent / 8) for exponent in range(-24, 5)]  # for SGD and Adam: 0.001 to 3.2
 
 
 class Quadratics:

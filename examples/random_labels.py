@@ -70,7 +70,7 @@ def main() -> None:
     parser.add_argument("--shares", type=float, nargs="+", default=[0.0, 0.5, 1.0], help="shares of random labels")
     parser.add_argument("--images", type=int, default=1000, help="training images")
     parser.add_argument("--validation", type=float, default=0.2, help="share of the images for validation")
-    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--width", type=int, default=64, help="filters of each layer")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--picture", type=Path, default=Path("random_labels.svg"), help="the SVG file to write")

@@ -38,7 +38,21 @@ def test_an_example_is_short_and_explains_its_options(tmp_path, program):
 
 
 def test_random_labels_are_fitted_and_not_generalised(tmp_path):
-    options = ["--images", 100, "--epochs", 60, "--shares", 0, 1, "--picture", "picture.svg"]
+    options = [
+        "--images",
+        100,
+        "--validation",
+        0.1,
+        "--epochs",
+        60,
+        "--width",
+        32,
+        "--shares",
+        0,
+        1,
+        "--picture",
+        "picture.svg",
+    ]
     output = output_of(tmp_path, "random_labels.py", *options)
     (true_share, *true), (random_share, *random) = (
         [float(number) for number in row] for row in re.findall(r"(\d+)%\s+([\d.]+)%\s+([\d.]+)%", output)
@@ -71,9 +85,9 @@ def test_random_labels_without_the_data(tmp_path):
 
 
 def test_the_learned_optimiser_ends_ahead_of_tuned_sgd(tmp_path):
-    options = ["--epochs", 60, "--steps", 20, "--picture", "picture.svg"]
+    options = ["--epochs", 40, "--steps", 40, "--picture", "picture.svg"]
     output = output_of(tmp_path, "learned_optimiser.py", *options)
     finals = {row.split()[0].rstrip(","): float(row.split()[-1]) for row in output.splitlines()[1:4]}
     assert set(finals) == {"SGD", "Adam", "learned"}
     assert finals["learned"] < finals["SGD"]
-    assert lines_of_picture(tmp_path / "picture.svg") == [21] * 3
+    assert lines_of_picture(tmp_path / "picture.svg") == [41] * 3
