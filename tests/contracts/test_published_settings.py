@@ -276,6 +276,7 @@ WIDE: Table = IMAGES | {  # Zagoruyko & Komodakis 2016: * 0.2 at 60, 120 and 160
 DENSE: Table = IMAGES | {  # DenseNet
     "evaluate.epochs": 300, "evaluate.upsample": None, "evaluate.padding": 4,
 }  # fmt: skip
+CROPPED: Table = IMAGES | {"evaluate.nesterov": False, "evaluate.upsample": None, "evaluate.padding": 4}
 NETWORKS_EXPECTED: dict[str, Table] = {
     **dict.fromkeys(("resnet-20", "resnet-32", "resnet-44", "resnet-56"), RESIDUAL),
     **dict.fromkeys(("resnet-110", "preact-resnet-164"), WARMED_UP),
@@ -287,13 +288,34 @@ NETWORKS_EXPECTED: dict[str, Table] = {
     **dict.fromkeys(("wide-resnet-16-8", "wide-resnet-28-10"), WIDE),
     **dict.fromkeys(("densenet-22-12", "densenet-40-12", "densenet-100-12", "densenet-100-24"), DENSE),
     "densenet-bc-190-40": DENSE,
+    "network-in-network": CROPPED | {  # its code: 120,000 steps, / 10 at 100,000 and 110,000
+        "evaluate.epochs": 307, "evaluate.batch_size": 128, "evaluate.milestones": [100 / 120, 110 / 120],
+    },
+    "all-cnn": CROPPED | {  # Springenberg et al. 2014, 3.1; shifts of up to 5 pixels
+        "evaluate.epochs": 350, "evaluate.batch_size": 128, "evaluate.learning_rate": 0.05,
+        "evaluate.milestones": [200 / 350, 250 / 350, 300 / 350], "evaluate.weight_decay": 0.001, "evaluate.padding": 5,
+    },
+    "highway": CROPPED | {  # its code: 200,000 steps of 100, / 10 at 100,000, 150,000 and 175,000
+        "evaluate.epochs": 400, "evaluate.batch_size": 100, "evaluate.learning_rate": 0.025,
+        "evaluate.milestones": [0.5, 0.75, 0.875], "evaluate.weight_decay": 0.001, "evaluate.nesterov": True,
+    },
+    **dict.fromkeys(("fractalnet", "fractalnet-drop-path"), CROPPED | {  # Larsson et al. 2016, 4
+        "evaluate.epochs": 400, "evaluate.batch_size": 100, "evaluate.learning_rate": 0.02,
+        "evaluate.milestones": [0.5, 0.75, 0.875, 0.9375], "evaluate.weight_decay": 0.0,
+    }),
+    "inception-v4": CROPPED | {  # Szegedy et al. 2016, 5: * 0.94 every two epochs
+        "evaluate.epochs": 160, "evaluate.batch_size": 32, "evaluate.learning_rate": 0.045,
+        "evaluate.milestones": [epoch / 160 for epoch in range(2, 160, 2)], "evaluate.decay": 1 / 0.94,
+        "evaluate.weight_decay": 0.00004, "evaluate.padding": None,
+    },
 }  # fmt: skip
 PUBLISHED_ERRORS = {  # the paper's table 1, "6.41%" from Huang et al. 2016; depths 20 to 56: He et al. 2015, table 6
     "resnet-20": ["8.75"], "resnet-32": ["7.51"], "resnet-44": ["7.17"], "resnet-56": ["6.97"],
     "resnet-110": ["6.61", "6.41"], "resnet-110-stochastic-depth": ["5.23"], "preact-resnet-164": ["5.46"],
     "preact-resnet-1001": ["4.62"], "wide-resnet-16-8": ["4.81"], "wide-resnet-28-10": ["4.17"], "densenet-22-12": [],
     "densenet-40-12": ["5.24"], "densenet-100-12": ["4.10"], "densenet-100-24": ["3.74"],
-    "densenet-bc-190-40": ["3.46"],
+    "densenet-bc-190-40": ["3.46"], "network-in-network": ["8.81"], "all-cnn": ["7.25"], "highway": ["7.72"],
+    "fractalnet": ["5.22"], "fractalnet-drop-path": ["4.60"], "inception-v4": ["20.0", "5.0"],  # Szegedy: table 2
 }  # fmt: skip
 
 
@@ -306,7 +328,7 @@ def test_the_settings_and_the_error_of_a_reference_network(name: str) -> None:
     network = REFERENCE_NETWORKS[name]()
     assert dict(flattened(network.settings.to_json(), "evaluate.")) == NETWORKS_EXPECTED[name]
     assert re.findall(r"([\d.]+)%", network.published) == PUBLISHED_ERRORS[name]
-    assert re.fullmatch(r".+ 201[56], arXiv \d{4}\.\d{5}", network.source)
+    assert re.fullmatch(r".+ 201[3-6], arXiv \d{4}\.\d{4,5}", network.source)
 
 
 # What is no setting ---------------------------------------------------------------------------------------------------

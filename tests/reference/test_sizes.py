@@ -1,4 +1,4 @@
-"""Parameters, multiply-adds and shapes of the residual and dense networks, counted on the meta device."""
+"""Parameters, multiply-adds and shapes of the reference networks, counted on the meta device."""
 
 from math import prod
 
@@ -20,10 +20,16 @@ PARAMETERS = {  # computed independently of this code
     "densenet-100-12": 6_979_642,
     "densenet-100-24": 27_249_082,
     "densenet-bc-190-40": 25_624_430,
+    "network-in-network": 966_986,
+    "all-cnn": 1_369_738,
+    "highway": 2_256_838,
+    "fractalnet": 33_724_618,
+    "fractalnet-drop-path": 33_724_618,
+    "inception-v4": 42_679_816,
 }
 MILLIONS = {"resnet-20": 0.27, "resnet-32": 0.46, "resnet-44": 0.66, "resnet-56": 0.85}  # He et al. 2015, table 6
-FAMILIES = ("resnet", "preact-resnet", "wide-resnet", "densenet")
-NAMES = [name for name in NETWORKS if name.startswith(FAMILIES)]
+PUBLISHED_FOR = {"inception-v4": (1000, (299, 299))}
+"""Number of classes and size of the images, where these are not CIFAR-10's."""
 
 
 def multiply_adds(network: nn.Module, images: Tensor) -> int:
@@ -40,12 +46,13 @@ def multiply_adds(network: nn.Module, images: Tensor) -> int:
     return sum(counts)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_the_size_of_a_network(name: str) -> None:
     published = REFERENCE_NETWORKS[name]()
     with torch.device("meta"):
-        network = NETWORKS[name](10, 3, (32, 32)).eval()
-        counted = multiply_adds(network, torch.empty(1, 3, 32, 32))
+        classes, size = PUBLISHED_FOR.get(name, (10, (32, 32)))
+        network = NETWORKS[name](classes, 3, size).eval()
+        counted = multiply_adds(network, torch.empty(1, 3, *size))
     num_parameters = sum(parameter.numel() for parameter in network.parameters())
     assert (num_parameters, counted) == (published.num_parameters, published.multiply_adds)
     if name in PARAMETERS:
@@ -55,14 +62,15 @@ def test_the_size_of_a_network(name: str) -> None:
 
 
 def test_every_published_size_is_tested() -> None:
-    assert {*PARAMETERS, *MILLIONS, "densenet-22-12"} == set(NAMES) <= set(REFERENCE_NETWORKS)
+    assert {*PARAMETERS, *MILLIONS, "densenet-22-12"} == set(NETWORKS) == set(REFERENCE_NETWORKS)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_other_images_and_classes(name: str) -> None:
     with torch.device("meta"):
-        network = NETWORKS[name](7, 1, (41, 20)).eval()
-        assert network(torch.empty(3, 1, 41, 20)).shape == (3, 7)
+        size = (90, 75) if name == "inception-v4" else (41, 20)
+        network = NETWORKS[name](7, 1, size).eval()
+        assert network(torch.empty(3, 1, *size)).shape == (3, 7)
 
 
 def test_resnet_20_by_hand() -> None:

@@ -5,7 +5,8 @@ training images.
 
 Deviation: every image is standardised on its own, as elsewhere in netwright, and padded with zeros. The originals
 standardise each channel over the training set; wide ResNets whiten by ZCA (the published errors quoted here) and pad
-with reflections of the image.
+with reflections of the image; Network in Network, All-CNN and highway networks normalise the contrast of each image,
+and the first two whiten by ZCA.
 """
 
 from collections.abc import Callable
@@ -20,8 +21,9 @@ class PublishedNetwork:
 
     Args:
         settings: The settings of its training.
-        num_parameters: For images with 3 channels and 10 classes.
-        multiply_adds: Of all convolutions and linear layers, for one image of 3 x 32 x 32 and 10 classes.
+        num_parameters: For images with 3 channels and 10 classes; inception-v4: 1,000 classes.
+        multiply_adds: Of all convolutions and linear layers, for one image of 3 x 32 x 32 and 10 classes;
+            inception-v4: 3 x 299 x 299 and 1,000 classes.
         published: The published test error on CIFAR-10, "6.61% error"; empty if there is none.
         source: Authors, year and arXiv number.
     """
@@ -38,6 +40,11 @@ HE_2016 = "He et al. 2016, arXiv 1603.05027"
 STOCHASTIC_DEPTH = "Huang et al. 2016, arXiv 1603.09382"
 ZAGORUYKO = "Zagoruyko & Komodakis 2016, arXiv 1605.07146"
 HUANG = "Huang et al. 2016, arXiv 1608.06993"
+LIN = "Lin et al. 2013, arXiv 1312.4400"
+SPRINGENBERG = "Springenberg et al. 2014, arXiv 1412.6806"
+SRIVASTAVA = "Srivastava et al. 2015, arXiv 1507.06228"
+LARSSON = "Larsson et al. 2016, arXiv 1605.07648"
+SZEGEDY = "Szegedy et al. 2016, arXiv 1602.07261"
 
 
 def residual_training() -> ImageSettings:
@@ -104,6 +111,72 @@ def densenet(num_parameters: int, multiply_adds: int, published: str) -> Publish
     return PublishedNetwork(settings, num_parameters, multiply_adds, published, HUANG)
 
 
+def network_in_network() -> PublishedNetwork:
+    """Lin et al. 2013 with its code (recalled): 120,000 steps, the rate divided by 10 after 100,000 and 110,000.
+
+    The paper divides it by 10 twice, each time when the training accuracy stops improving.
+    """
+    settings = ImageSettings(
+        epochs=307,  # 120,000 steps * 128 images / 50,000 images = 307.2
+        batch_size=128, learning_rate=0.1, milestones=(100 / 120, 110 / 120), decay=10.0, momentum=0.9, nesterov=False,
+        weight_decay=0.0001, upsample=None, padding=4,
+    )  # fmt: skip
+    return PublishedNetwork(settings, 966_986, 222_486_528, "8.81% error", LIN)
+
+
+def all_cnn() -> PublishedNetwork:
+    """Springenberg et al. 2014, section 3.1 (recalled): the rate is divided by 10 at epochs 200, 250 and 300.
+
+    The rate is one of 0.25, 0.1, 0.05 and 0.01; the paper does not say which one All-CNN-C had, nor its batch size.
+    Images are shifted by up to 5 pixels.
+    """
+    settings = ImageSettings(
+        epochs=350, batch_size=128, learning_rate=0.05, milestones=(200 / 350, 250 / 350, 300 / 350), decay=10.0,
+        momentum=0.9, nesterov=False, weight_decay=0.001, upsample=None, padding=5,
+    )  # fmt: skip
+    return PublishedNetwork(settings, 1_369_738, 270_798_336, "7.25% error", SPRINGENBERG)
+
+
+def highway() -> PublishedNetwork:
+    """Srivastava et al. 2015 with its code: the rate is divided at 100,000, 150,000 and 175,000 of 200,000 steps.
+
+    The code trains biases at twice the rate and without weight decay, and decays the classifier's weights ten times as
+    much; here all weights have the same settings. The 4 pixels of padding are recalled.
+    """
+    settings = ImageSettings(
+        epochs=400,  # 200,000 steps * 100 images / 50,000 images
+        batch_size=100, learning_rate=0.025, milestones=(100 / 200, 150 / 200, 175 / 200), decay=10.0, momentum=0.9,
+        nesterov=True, weight_decay=0.001, upsample=None, padding=4,
+    )  # fmt: skip
+    return PublishedNetwork(settings, 2_256_838, 330_826_728, "7.72% error (mean of 5)", SRIVASTAVA)
+
+
+def fractalnet(published: str) -> PublishedNetwork:
+    """Larsson et al. 2016, section 4: the rate is divided by 10 whenever the number of remaining epochs halves.
+
+    After four divisions nothing is learned any more. The paper names no weight decay.
+    """
+    settings = ImageSettings(
+        epochs=400, batch_size=100, learning_rate=0.02, milestones=(1 / 2, 3 / 4, 7 / 8, 15 / 16), decay=10.0,
+        momentum=0.9, nesterov=False, weight_decay=0.0, upsample=None, padding=4,
+    )  # fmt: skip
+    return PublishedNetwork(settings, 33_724_618, 845_222_912, published, LARSSON)
+
+
+def inception_v4() -> PublishedNetwork:
+    """Szegedy et al. 2016 (recalled) on ImageNet: the rate is multiplied by 0.94 every two epochs.
+
+    Deviation: its best models were trained by RMSProp, with its images cropped to random sizes and shapes. The momentum
+    here is that of its earlier models; epochs, batch size and weight decay are not in the paper.
+    """
+    settings = ImageSettings(
+        epochs=160, batch_size=32, learning_rate=0.045, milestones=tuple(epoch / 160 for epoch in range(2, 160, 2)),
+        decay=1 / 0.94, momentum=0.9, nesterov=False, weight_decay=0.00004, upsample=None, padding=None,
+    )  # fmt: skip
+    published = "20.0% top-1 error and 5.0% top-5 error on ImageNet's validation images, one crop"
+    return PublishedNetwork(settings, 42_679_816, 12_253_974_624, published, SZEGEDY)
+
+
 REFERENCE_NETWORKS: dict[str, Callable[[], PublishedNetwork]] = {
     # The results of depths 20 to 56 are those of He et al. 2015, table 6 (recalled).
     "resnet-20": lambda: resnet(269_722, 40_551_040, "8.75% error"),
@@ -121,5 +194,11 @@ REFERENCE_NETWORKS: dict[str, Callable[[], PublishedNetwork]] = {
     "densenet-100-12": lambda: densenet(6_979_642, 1_769_516_448, "4.10% error"),
     "densenet-100-24": lambda: densenet(27_249_082, 6_889_347_744, "3.74% error"),
     "densenet-bc-190-40": lambda: densenet(25_624_430, 9_301_945_740, "3.46% error"),
+    "network-in-network": network_in_network,
+    "all-cnn": all_cnn,
+    "highway": highway,
+    "fractalnet": lambda: fractalnet("5.22% error"),
+    "fractalnet-drop-path": lambda: fractalnet("4.60% error"),
+    "inception-v4": inception_v4,
 }
 """By the names that `netwright train` accepts."""
