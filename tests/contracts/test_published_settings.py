@@ -15,6 +15,7 @@ from netwright.compare.comparison import MODELS, TOPS
 from netwright.config import STRATEGIES, ReplicaSettings, flattened
 from netwright.evaluation.rewards import AccuracyReward, PerplexityReward
 from netwright.recipes import RECIPES
+from netwright.recipes.ngram_models import NGRAM_MODELS
 from netwright.recipes.reference_models import PAPER_SIZES, REFERENCE_MODELS
 from netwright.training.text import train_language_model
 from netwright.trials import Measurement
@@ -252,6 +253,15 @@ def test_the_settings_of_a_reference_model(name: str) -> None:
     model = REFERENCE_MODELS[name]()
     assert dict(flattened(model.settings.to_json(), "evaluate.")) == MODELS_EXPECTED[name]
     assert model.architecture == ARCHITECTURES[name]
+
+
+def test_the_settings_of_the_ngram_models() -> None:
+    found = {name: (model.settings.to_json(), model.published) for name, model in NGRAM_MODELS.items()}
+    order_5 = {"order": 5, "cache_size": 0, "cache_weight": 0.1}  # Mikolov & Zweig 2012; the cache is ours
+    assert found == {
+        "kn-5": (order_5, "141.2 perplexity"),
+        "kn-5-cache": (order_5 | {"cache_size": 200}, "125.7 perplexity"),
+    }
 
 
 def test_the_sizes_of_the_papers_models_and_whether_they_are_tied() -> None:
