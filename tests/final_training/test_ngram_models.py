@@ -89,7 +89,7 @@ def test_damaged_counts_are_named(folder: Path) -> None:
     (folder / WEIGHTS).write_bytes(b"no counts")
     with pytest.raises(DataError, match="its checksum is not the one in"):
         nw.load(folder)
-    _replaced(folder, save({"ngrams": np.array([[0, 1], [5, 6]], np.uint8), "counts": np.ones(2, np.uint8)}))
+    _replaced(folder, save({"ngrams": np.array([[0, 1, 2], [2, 0, 1]], np.uint8), "counts": np.ones(2, np.uint8)}))
     with pytest.raises(DataError, match=r"model\.safetensors cannot be used: the n-grams are not all of one text"):
         nw.load(folder)
     _replaced(folder, save({"weights": np.ones(3, np.float32)}))

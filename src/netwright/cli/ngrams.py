@@ -14,20 +14,23 @@ def count_named(
     task: str | None,
     data: Path | None,
     verify: bool,
-    folder: Path,
-    assignments: list[str],
+    target: Path | None,
+    assignments: list[str] | None,
     unusable: JsonObject,
-) -> list[str]:
-    """Count the n-gram model `name` on a task and return lines that describe it.
+) -> tuple[list[str], Path, bool]:
+    """Count the n-gram model `name` on a task.
 
     Args:
         name: A name in `NGRAM_MODELS`.
         task: The value of --task.
         data: The value of --data.
         verify: The value of --verify-data.
-        folder: The model's folder.
+        target: The value of --out.
         assignments: The values of --set.
-        unusable: Options for networks and their values; one that is not None is refused.
+        unusable: Arguments for networks and their values; one that is not None is refused.
+
+    Returns:
+        Lines that describe the model, its folder, and whether it was there already.
 
     Raises:
         ConfigError: An option or a setting does not fit an n-gram model.
@@ -36,11 +39,14 @@ def count_named(
 
     if task is None:
         raise ConfigError(f"{name} does not say what to count; add --task ptb or --task pydoc, for example")
-    if given := [option for option, value in unusable.items() if value is not None]:
+    if given := [f"--{option.replace('_', '-')}" for option, value in unusable.items() if value is not None]:
         raise ConfigError(
             f"{', '.join(given)}: {name} is an n-gram model, which is counted and not trained; leave the option out. "
             "Its settings: --set ngram.order=N, --set ngram.cache_size=N, --set ngram.cache_weight=W"
         )
-    document = assigned({"ngram": NGRAM_MODELS[name].settings.to_json()}, assignments)
+    document = assigned({"ngram": NGRAM_MODELS[name].settings.to_json()}, assignments or [])
     settings = NgramSettings.from_json(document["ngram"])
-    return model_lines(count(settings, task=task, data=data, verify=verify, folder=folder, origin=name))
+    folder = target or Path("models") / name
+    complete = folder.exists()
+    model = count(settings, task=task, data=data, verify=verify, folder=folder, origin=name)
+    return model_lines(model), folder, complete

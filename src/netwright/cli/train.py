@@ -31,6 +31,7 @@ def train(
     size: options.SizeOption = None,
     hidden: options.HiddenOption = None,
     like: options.LikeOption = None,
+    mc_samples: options.McSamplesOption = None,
     seed: options.FinalSeedOption = 0,
     workers: options.WorkersOption = None,
     address: options.AddressOption = None,
@@ -60,15 +61,13 @@ def train(
     from netwright.recipes.ngram_models import NGRAM_MODELS
     from netwright.searching.store import exists
 
+    of_networks = {"epochs": epochs, "schedule": schedule, "label_smoothing": label_smoothing, "mc_samples": mc_samples}
     if source in NGRAM_MODELS:
-        folder = target or Path("models") / source
-        complete = folder.exists()
-        unusable = {"--epochs": epochs, "--schedule": schedule, "--label-smoothing": label_smoothing, "--size": size}
-        unusable |= {"--hidden": hidden, "--like": like, "--address": address}
-        lines = count_named(
-            source, task=task, data=data, verify=verify, folder=folder, assignments=settings or [], unusable=unusable
+        unusable = {**of_networks, "size": size, "hidden": hidden, "like": like, "address": address}
+        counted = count_named(
+            source, task=task, data=data, verify=verify, target=target, assignments=settings, unusable=unusable
         )
-        _print_model(lines, folder, complete)
+        _print_model(*counted)
         return
     run = Path(source) if exists(Path(source)) else None
     found = {} if run else _named(source)  # a wrong name is reported before a wrong setting
@@ -77,8 +76,7 @@ def train(
     )
     placement = _on_cluster(placement, source, address)
     config = _sized(config, source, size, hidden, like)
-    given = {"top": top, "epochs": epochs, "schedule": schedule, "label_smoothing": label_smoothing, "seed": seed}
-    config, final = _assigned(config, given, settings or [])
+    config, final = _assigned(config, {**of_networks, "top": top, "seed": seed}, settings or [])
     found = found_in(run, final.top) if run else found
     placement = replace(
         placement,
@@ -168,6 +166,11 @@ def _assigned(
 
     given = {name: value for name, value in options_given.items() if value is not None}
     kind = evaluation_of(config.evaluate).final_settings
+    if "mc_samples" in given and "mc_samples" not in kind.model_fields:
+        raise ConfigError(
+            f"--mc-samples averages the predictions of a language model, and the task {config.evaluate.task} is no "
+            "text; leave it out"
+        )
     if not given.keys() <= kind.model_fields.keys():
         raise ConfigError(
             f"--schedule and --label-smoothing are for images, and the task {config.evaluate.task} is a text; leave "

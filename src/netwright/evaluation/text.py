@@ -88,4 +88,14 @@ class TextEvaluation(Evaluation):
             *grid_lines(model, "validation_perplexity"),
             f"test perplexity {metrics['test_perplexity']:.2f} on {model['data']} ({bits:.3f} bits per "
             f"{model['unit']}, {metrics['num_test_tokens']:,} tokens, tested once)",
+            *_monte_carlo_lines(metrics),
         ]
+
+
+def _monte_carlo_lines(metrics: JsonObject) -> list[str]:
+    if "test_perplexity_monte_carlo" not in metrics:
+        return []
+    return [
+        f"test perplexity {metrics['test_perplexity_monte_carlo']:.2f} by Monte-Carlo evaluation: the mean of "
+        f"{metrics['mc_samples']} passes with dropout"
+    ]
