@@ -19,6 +19,7 @@ LANGUAGE_MODEL_SETTINGS = {"num_layers", "tied", "embedding_size", "cell_bias"}
 TRAINING_SETTINGS = {
     "epochs", "batch_size", "window", "optimizer", "learning_rate", "constant_epochs", "decay", "loss_over_time",
     "clip", "weight_decay", "dropout",
+    "augmented_weight", "augmented_temperature",
 }  # fmt: skip
 
 

@@ -239,7 +239,7 @@ def read_description(folder: Path) -> JsonObject:
 
 def read_architecture(path: Path) -> Architecture:
     """Read the architecture in a JSON file; raise `DataError` if it is not one of netwright's families."""
-    expected = "the JSON of a ConvNet, a PlainNet, a RecurrentCell, an Lstm or a RecurrentHighway"
+    expected = "the JSON of a ConvNet, a PlainNet, a RecurrentCell, an Lstm or another reference model"
     try:
         document = json.loads(content_of(path))
         if isinstance(document, dict) and "layers" in document:

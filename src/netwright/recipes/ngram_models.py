@@ -7,8 +7,7 @@ netwright train kn-5-cache --task ptb --set ngram.cache_size=500
 from dataclasses import dataclass
 
 from netwright.config.ngram import NgramSettings
-
-MIKOLOV = "Mikolov & Zweig 2012, Context dependent recurrent neural network language model"
+from netwright.recipes.reference_models import MIKOLOV
 
 
 @dataclass(frozen=True)
