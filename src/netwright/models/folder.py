@@ -99,8 +99,7 @@ def write_model(folder: Path, network: nn.Module, architecture: Architecture, de
         StoreError: `folder` is a link.
     """
     weights = save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()})
-    content = (json.dumps(to_json(architecture), indent=1) + "\n").encode()
-    _write_folder(folder, weights, description, {ARCHITECTURE: content})
+    _write_folder(folder, weights, description, {ARCHITECTURE: to_json(architecture)})
 
 
 def write_ngram(folder: Path, model: KneserNey, description: JsonObject) -> None:
@@ -108,17 +107,17 @@ def write_ngram(folder: Path, model: KneserNey, description: JsonObject) -> None
     _write_folder(folder, ngram.to_bytes(model), description, {})
 
 
-def _write_folder(folder: Path, weights: bytes, description: JsonObject, others: Mapping[str, bytes]) -> None:
+def _write_folder(folder: Path, weights: bytes, description: JsonObject, others: Mapping[str, object]) -> None:
     document = {"format": FORMAT, **description, "weights_sha256": hashlib.sha256(weights).hexdigest()}
-    content = (json.dumps(document, indent=1) + "\n").encode()
     check_own_folder(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
             whole = Path(scratch) / "model"
             whole.mkdir()
-            for name, part in {WEIGHTS: weights, **others, DESCRIPTION: content}.items():
-                (whole / name).write_bytes(part)
+            (whole / WEIGHTS).write_bytes(weights)
+            for name, content in {**others, DESCRIPTION: document}.items():
+                (whole / name).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
             whole.rename(folder)
     except OSError as error:
         raise disk_failure(folder, error.strerror, "what was trained before") from error
