@@ -11,7 +11,7 @@ from netwright.architectures.named import OwnNetwork, ReferenceNetwork
 from netwright.architectures.nasbench201 import EDGES, NasBench201Cell
 from netwright.architectures.plain import PlainNet
 from netwright.architectures.published import lstm_cell, nas_cnn_15
-from netwright.architectures.recurrent import Lstm, RecurrentArchitecture, RecurrentHighway
+from netwright.architectures.recurrent import DeepTransition, Elman, Lstm, RecurrentArchitecture, RecurrentHighway
 from netwright.architectures.values import to_json
 from netwright.children.building import MODULES
 from netwright.children.language_model import LAYERS
@@ -29,6 +29,8 @@ EXAMPLES = (
     lstm_cell(),
     Lstm(),
     RecurrentHighway(3),
+    Elman(),
+    DeepTransition(),
     NasBench201Cell(("none",) * len(EDGES)),
 )
 

@@ -6,7 +6,15 @@ import pytest
 
 from netwright.architectures.costs import hidden_size_for, language_model_parameters
 from netwright.architectures.families import architecture_from_json
-from netwright.architectures.recurrent import CellNode, Lstm, RecurrentArchitecture, RecurrentCell, RecurrentHighway
+from netwright.architectures.recurrent import (
+    CellNode,
+    DeepTransition,
+    Elman,
+    Lstm,
+    RecurrentArchitecture,
+    RecurrentCell,
+    RecurrentHighway,
+)
 from netwright.architectures.values import fingerprint, to_json
 from netwright.errors import ConfigError, SpaceError
 
@@ -14,7 +22,19 @@ BASE_8 = RecurrentCell((CellNode("add", "tanh"),) * 15, CellNode("elem_mult", "s
 BASE_2 = RecurrentCell((CellNode("add", "tanh"),) * 3, CellNode("elem_mult", "sigmoid"), 1, 0)
 
 
-@pytest.mark.parametrize("architecture", [BASE_8, BASE_2, Lstm(), RecurrentHighway(), RecurrentHighway(depth=3)])
+NEW = [RecurrentHighway(3, coupled=False), Lstm(0.1, 0.2), Elman(), DeepTransition()]
+
+
+def test_what_older_versions_wrote_is_read_and_keeps_its_fingerprint() -> None:
+    for document, network in (
+        ({"type": "Lstm"}, Lstm()),
+        ({"type": "RecurrentHighway", "depth": 3}, RecurrentHighway(3)),
+    ):
+        assert architecture_from_json(document) == network
+        assert to_json(network) == document
+
+
+@pytest.mark.parametrize("architecture", [BASE_8, BASE_2, Lstm(), RecurrentHighway(), RecurrentHighway(depth=3), *NEW])
 def test_json_both_ways(architecture: RecurrentArchitecture) -> None:
     document = json.loads(json.dumps(to_json(architecture)))
     again = architecture_from_json(document)
@@ -23,13 +43,19 @@ def test_json_both_ways(architecture: RecurrentArchitecture) -> None:
 
 
 def test_different_networks_have_different_fingerprints() -> None:
-    networks = [BASE_8, BASE_2, Lstm(), RecurrentHighway(), RecurrentHighway(depth=3)]
+    networks = [BASE_8, BASE_2, Lstm(), RecurrentHighway(), RecurrentHighway(depth=3), *NEW]
     assert len({fingerprint(network) for network in networks}) == len(networks)
 
 
 @pytest.mark.parametrize(
     ("document", "message"),
     [
+        (
+            {"type": "RecurrentHighway", "depth": 2, "coupled": 1},
+            "coupled of a RecurrentHighway is true or false; got 1",
+        ),
+        ({"type": "Lstm", "zoneout_cell": 1.0}, r"zoneout_cell is a probability from 0 to 1, not 1; got 1\.0"),
+        ({"type": "Lstm", "zoneout": 0.1}, "not the JSON of a Lstm"),
         ({"type": "RecurrentHighway"}, "not the JSON of a RecurrentHighway"),
         ({"type": "RecurrentHighway", "depth": 0}, "a depth of 1 or more; got 0"),
         ({"type": "RecurrentHighway", "depth": 2.0}, r"a depth of 1 or more; got 2\.0"),
@@ -50,6 +76,15 @@ PUBLISHED = [
     ("Zaremba medium", Lstm(), {"hidden_size": 650}, 19_775_200),
     ("Zaremba large", Lstm(), {"hidden_size": 1500}, 66_022_000),
     ("RHN", RecurrentHighway(10), {"hidden_size": 830, "num_layers": 1, "tied": True}, 23_482_400),
+    ("Zaremba large, tied", Lstm(), {"hidden_size": 1500, "tied": True}, 51_022_000),
+    (
+        "RHN uncoupled",
+        RecurrentHighway(10, coupled=False),
+        {"hidden_size": 830, "num_layers": 1, "tied": True},
+        31_068_600,
+    ),
+    ("Mikolov", Elman(), {"hidden_size": 300, "num_layers": 1}, 6_190_300),
+    ("Pascanu", DeepTransition(), {"hidden_size": 280, "num_layers": 1}, 6_002_840),
     ("NAS 32M", BASE_8, {"hidden_size": 740}, 32_333_200),
     ("NAS 25M", BASE_8, {"hidden_size": 740, "tied": True}, 24_933_200),
     ("NAS 54M", BASE_8, {"hidden_size": 1150, "tied": True}, 53_830_000),
@@ -70,7 +105,7 @@ def test_the_width_of_the_papers_models(num_parameters: int, tied: bool, expecte
     assert hidden_size_for(num_parameters, BASE_8, 10_000, tied=tied) == expected
 
 
-@pytest.mark.parametrize("architecture", [BASE_8, BASE_2, Lstm(), RecurrentHighway(3)])
+@pytest.mark.parametrize("architecture", [BASE_8, BASE_2, Lstm(), RecurrentHighway(3), *NEW])
 @pytest.mark.parametrize(
     "settings",
     [{}, {"tied": True}, {"num_layers": 1}, {"num_layers": 3, "embedding_size": 20, "cell_bias": True}],

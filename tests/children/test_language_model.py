@@ -8,14 +8,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from netwright.architectures.costs import language_model_parameters
-from netwright.architectures.recurrent import Lstm, RecurrentArchitecture, RecurrentHighway
+from netwright.architectures.recurrent import DeepTransition, Elman, Lstm, RecurrentArchitecture, RecurrentHighway
 from netwright.children.building import num_parameters
 from netwright.children.dropout import Dropout
 from netwright.children.language_model import LanguageModel, Masks
 from netwright.errors import ConfigError
 from oracles.rhymes import SMALL_CELL, fresh, log_probs_token_by_token, rhymes
 
-KINDS = pytest.mark.parametrize("architecture", [SMALL_CELL, Lstm(), RecurrentHighway(depth=3)], ids=str)
+NEW = (RecurrentHighway(2, coupled=False), Lstm(0.1, 0.2), Elman(), DeepTransition())
+KINDS = pytest.mark.parametrize("architecture", [SMALL_CELL, Lstm(), RecurrentHighway(depth=3), *NEW], ids=str)
 SHAPES = pytest.mark.parametrize(
     "shape",
     [{}, {"tied": True}, {"num_layers": 1}, {"num_layers": 3, "embedding_size": 9, "cell_bias": True}],
@@ -194,13 +195,32 @@ def test_each_mask_is_applied_at_its_place(architecture: RecurrentArchitecture, 
     x = model.embedding[tokens]
     if masks.words is not None:
         x = x * torch.stack([masks.words[tokens[:, b], b] for b in range(2)], dim=1)[:, :, None]
-    for layer, state, input_mask, state_mask in zip(
-        model.layers, model.initial_states(2), masks.inputs, masks.states, strict=True
+    zones = [(each,) for each in masks.kept] if masks.kept else [(), ()]
+    for layer, state, input_mask, state_mask, zone in zip(
+        model.layers, model.initial_states(2), masks.inputs, masks.states, zones, strict=True
     ):
-        x, _ = layer(x * input_mask, state, state_mask)
+        x, _ = layer(x * input_mask, state, state_mask, *zone)
     assert model.softmax_weight is not None
     expected = (x * masks.output) @ model.softmax_weight.T + model.softmax_bias
     torch.testing.assert_close(found, expected)
+
+
+def test_zoneout_is_sampled_for_every_step_and_unit_and_by_the_seed() -> None:
+    model = fresh(Lstm(zoneout_state=0.1, zoneout_cell=0.4), hidden_size=40)
+    masks = masks_of(Dropout(), model, num_steps=20, batch_size=30)
+    assert masks.kept is not None
+    assert masks.output is None
+    assert [mask.shape for mask in masks.kept] == [(20, 2, 30, 40)] * 2
+    for mask in masks.kept:
+        assert set(mask.unique().tolist()) == {0, 1}
+        assert mask[:, 0].mean().item() == pytest.approx(0.1, abs=0.01)
+        assert mask[:, 1].mean().item() == pytest.approx(0.4, abs=0.01)
+        assert not torch.equal(mask[0], mask[1])
+    again, other = (masks_of(Dropout(), model, num_steps=20, seed=seed).kept for seed in (0, 1))
+    assert again is not None
+    assert other is not None
+    assert torch.equal(masks.kept[1], again[1])
+    assert not torch.equal(masks.kept[1], other[1])
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from netwright.architectures.recurrent import Lstm, RecurrentArchitecture, RecurrentHighway
+from netwright.architectures.recurrent import DeepTransition, Elman, Lstm, RecurrentArchitecture, RecurrentHighway
 from netwright.compare.comparison import MODELS, TOPS
 from netwright.config import STRATEGIES, ReplicaSettings, flattened
 from netwright.evaluation.rewards import AccuracyReward, PerplexityReward
 from netwright.recipes import RECIPES
+from netwright.recipes.ngram_models import NGRAM_MODELS
 from netwright.recipes.reference_models import PAPER_SIZES, REFERENCE_MODELS
 from netwright.recipes.reference_networks import REFERENCE_NETWORKS
 from netwright.training.text import train_language_model
@@ -73,6 +74,7 @@ TEXT: Table = {
     "evaluate.optimizer": "sgd", "evaluate.learning_rate": 1.0, "evaluate.constant_epochs": 6,  # the same
     "evaluate.decay": 1.2, "evaluate.loss_over_time": "sum", "evaluate.clip": 5.0,  # the same
     "evaluate.weight_decay": 0.0,
+    "evaluate.augmented_weight": 0.0, "evaluate.augmented_temperature": 20.0,  # Inan et al. 2016
     "evaluate.dropout.inputs": 0.5, "evaluate.dropout.output": 0.5,  # Gal & Ghahramani 2016, medium
     "evaluate.dropout.state": 0.2, "evaluate.dropout.words": 0.2, "evaluate.dropout.variational": True,  # the same
     "evaluate.device": "auto", "evaluate.precision": "auto",
@@ -220,6 +222,26 @@ MEDIUM: Table = TEXT | {  # Zaremba, medium
     "evaluate.num_parameters": None, "evaluate.hidden_size": 650, "evaluate.epochs": 39,
     "evaluate.dropout.state": 0.0, "evaluate.dropout.words": 0.0, "evaluate.dropout.variational": False,
 }  # fmt: skip
+VARIATIONAL_LARGE: Table = LARGE | {  # Gal's code, large
+    "evaluate.dropout.inputs": 0.5, "evaluate.dropout.output": 0.5, "evaluate.dropout.state": 0.3,
+    "evaluate.dropout.words": 0.3, "evaluate.dropout.variational": True, "evaluate.constant_epochs": 10,
+    "evaluate.weight_decay": 1e-7,
+}  # fmt: skip
+VARIATIONAL_MEDIUM: Table = MEDIUM | {  # Gal, medium
+    "evaluate.dropout.state": 0.2, "evaluate.dropout.words": 0.2, "evaluate.dropout.variational": True,
+}  # fmt: skip
+RHN: Table = TEXT | {  # Zilly et al. 2016 with its code
+    "evaluate.num_parameters": None, "evaluate.hidden_size": 830, "evaluate.num_layers": 1, "evaluate.tied": True,
+    "evaluate.init_range": 0.04, "evaluate.epochs": 500, "evaluate.learning_rate": 0.2,
+    "evaluate.constant_epochs": 20, "evaluate.decay": 1.02, "evaluate.clip": 10.0, "evaluate.weight_decay": 1e-7,
+    "evaluate.dropout.inputs": 0.75, "evaluate.dropout.output": 0.75, "evaluate.dropout.state": 0.25,
+    "evaluate.dropout.words": 0.25,
+}  # fmt: skip
+RNN: Table = MEDIUM | {  # sizes of Mikolov & Zweig 2012, its schedule is ours
+    "evaluate.hidden_size": 300, "evaluate.num_layers": 1, "evaluate.init_range": 0.1, "evaluate.window": 20,
+    "evaluate.epochs": 20, "evaluate.constant_epochs": 8, "evaluate.decay": 2.0, "evaluate.dropout.inputs": 0.0,
+    "evaluate.dropout.output": 0.0,
+}  # fmt: skip
 MODELS_EXPECTED: dict[str, Table] = {
     "lstm-small": MEDIUM | {  # Zaremba, small
         "evaluate.hidden_size": 200, "evaluate.init_range": 0.1, "evaluate.window": 20, "evaluate.epochs": 13,
@@ -228,23 +250,25 @@ MODELS_EXPECTED: dict[str, Table] = {
     },
     "lstm-medium": MEDIUM,
     "lstm-large": LARGE,
-    "lstm-variational-medium": MEDIUM | {  # Gal, medium
-        "evaluate.dropout.state": 0.2, "evaluate.dropout.words": 0.2, "evaluate.dropout.variational": True,
+    "lstm-variational-medium": VARIATIONAL_MEDIUM,
+    "lstm-variational-large": VARIATIONAL_LARGE,
+    "lstm-variational-large-tied": VARIATIONAL_LARGE | {"evaluate.tied": True},  # Press & Wolf 2016
+    "lstm-zoneout-medium": VARIATIONAL_MEDIUM,
+    "lstm-real-large": VARIATIONAL_LARGE | {  # Inan et al. 2016; the weight is ours
+        "evaluate.tied": True, "evaluate.augmented_weight": 0.65,
     },
-    "lstm-variational-large": LARGE | {  # Gal's code, large
-        "evaluate.dropout.inputs": 0.5, "evaluate.dropout.output": 0.5, "evaluate.dropout.state": 0.3,
-        "evaluate.dropout.words": 0.3, "evaluate.dropout.variational": True, "evaluate.constant_epochs": 10,
-        "evaluate.weight_decay": 1e-7,
-    },
-    "rhn": TEXT | {  # Zilly et al. 2016 with its code
-        "evaluate.num_parameters": None, "evaluate.hidden_size": 830, "evaluate.num_layers": 1, "evaluate.tied": True,
-        "evaluate.init_range": 0.04, "evaluate.epochs": 500, "evaluate.learning_rate": 0.2,
-        "evaluate.constant_epochs": 20, "evaluate.decay": 1.02, "evaluate.clip": 10.0, "evaluate.weight_decay": 1e-7,
-        "evaluate.dropout.inputs": 0.75, "evaluate.dropout.output": 0.75, "evaluate.dropout.state": 0.25,
-        "evaluate.dropout.words": 0.25,
-    },
+    "rhn": RHN,
+    "rhn-uncoupled": RHN,
+    "rnn": RNN,
+    "deep-rnn": RNN | {"evaluate.hidden_size": 280},  # ours: 6M parameters
 }  # fmt: skip
-ARCHITECTURES: dict[str, RecurrentArchitecture] = dict.fromkeys(MODELS_EXPECTED, Lstm()) | {"rhn": RecurrentHighway(10)}
+ARCHITECTURES: dict[str, RecurrentArchitecture] = dict.fromkeys(MODELS_EXPECTED, Lstm()) | {
+    "rhn": RecurrentHighway(10),
+    "rhn-uncoupled": RecurrentHighway(10, coupled=False),
+    "rnn": Elman(),
+    "deep-rnn": DeepTransition(),
+    "lstm-zoneout-medium": Lstm(zoneout_state=0.025, zoneout_cell=0.25),  # Krueger et al. 2016, words
+}
 
 
 def test_every_reference_model_is_in_the_table() -> None:
@@ -256,6 +280,15 @@ def test_the_settings_of_a_reference_model(name: str) -> None:
     model = REFERENCE_MODELS[name]()
     assert dict(flattened(model.settings.to_json(), "evaluate.")) == MODELS_EXPECTED[name]
     assert model.architecture == ARCHITECTURES[name]
+
+
+def test_the_settings_of_the_ngram_models() -> None:
+    found = {name: (model.settings.to_json(), model.published) for name, model in NGRAM_MODELS.items()}
+    order_5 = {"order": 5, "cache_size": 0, "cache_weight": 0.1}  # Mikolov & Zweig 2012; the cache is ours
+    assert found == {
+        "kn-5": (order_5, "141.2 perplexity"),
+        "kn-5-cache": (order_5 | {"cache_size": 200}, "125.7 perplexity"),
+    }
 
 
 def test_the_sizes_of_the_papers_models_and_whether_they_are_tied() -> None:

@@ -43,6 +43,7 @@ MODELS = {
     "ReplicaSettings": "replicas.",
     "FinalSettings": "final.",
     "FinalTextSettings": "final.",
+    "NgramSettings": "ngram.",
 }
 """The tables of part 7 and the prefix of their names; two spaces have one each."""
 REQUIRED = object()

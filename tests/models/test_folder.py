@@ -15,7 +15,7 @@ from torch import nn
 
 import netwright as nw
 from netwright.architectures.convolutional import ConvNet
-from netwright.architectures.recurrent import Lstm, RecurrentArchitecture, RecurrentHighway
+from netwright.architectures.recurrent import DeepTransition, Elman, Lstm, RecurrentArchitecture, RecurrentHighway
 from netwright.architectures.values import to_json
 from netwright.children.language_model import LanguageModel
 from netwright.errors import DataError, RunError
@@ -76,7 +76,9 @@ def test_what_is_loaded_is_what_was_written(tmp_path: Path) -> None:
         assert torch.equal(loaded.network(loaded.preprocess(images())), expected)
 
 
-@pytest.mark.parametrize("architecture", [Lstm(), RecurrentHighway(2), nw.zoo.nas_cell()], ids=str)
+@pytest.mark.parametrize(
+    "architecture", [Lstm(), RecurrentHighway(2), nw.zoo.nas_cell(), Elman(), DeepTransition(), Lstm(0.1, 0.2)], ids=str
+)
 def test_a_language_model_that_is_loaded_is_what_was_written(
     tmp_path: Path, architecture: RecurrentArchitecture
 ) -> None:

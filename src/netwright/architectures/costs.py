@@ -10,7 +10,14 @@ from typing import Any
 from netwright.architectures.convolutional import ConvNet
 from netwright.architectures.families import ImageNetwork, entry_of
 from netwright.architectures.plain import Convolution, Dense, PlainNet
-from netwright.architectures.recurrent import Lstm, RecurrentArchitecture, RecurrentCell, RecurrentHighway
+from netwright.architectures.recurrent import (
+    DeepTransition,
+    Elman,
+    Lstm,
+    RecurrentArchitecture,
+    RecurrentCell,
+    RecurrentHighway,
+)
 from netwright.errors import ConfigError
 
 
@@ -170,12 +177,22 @@ def _of_lstm(_: Lstm, inputs: int, hidden: int, cell_bias: bool) -> int:
 
 
 def _of_recurrent_highway(layer: RecurrentHighway, inputs: int, hidden: int, cell_bias: bool) -> int:
-    return 2 * hidden * (inputs + layer.depth * (hidden + 1))
+    return (2 if layer.coupled else 3) * hidden * (inputs + layer.depth * (hidden + 1))
+
+
+def _of_elman(_: Elman, inputs: int, hidden: int, cell_bias: bool) -> int:
+    return hidden * (inputs + hidden + 1)
+
+
+def _of_deep_transition(_: DeepTransition, inputs: int, hidden: int, cell_bias: bool) -> int:
+    return hidden * (inputs + 4 * hidden + 3)
 
 
 LAYER_PARAMETERS: dict[str, Callable[[Any, int, int, bool], int]] = {
     "RecurrentCell": _of_cell,
     "Lstm": _of_lstm,
     "RecurrentHighway": _of_recurrent_highway,
+    "Elman": _of_elman,
+    "DeepTransition": _of_deep_transition,
 }
 """(architecture, input size, hidden size, bias of cells) -> parameters of one layer, for every family of layers."""

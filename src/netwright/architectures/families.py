@@ -15,7 +15,14 @@ from netwright.architectures.equations import as_latex, as_text
 from netwright.architectures.named import OwnNetwork, ReferenceNetwork
 from netwright.architectures.nasbench201 import NasBench201Cell
 from netwright.architectures.plain import PlainNet
-from netwright.architectures.recurrent import Lstm, RecurrentArchitecture, RecurrentCell, RecurrentHighway
+from netwright.architectures.recurrent import (
+    DeepTransition,
+    Elman,
+    Lstm,
+    RecurrentArchitecture,
+    RecurrentCell,
+    RecurrentHighway,
+)
 from netwright.architectures.values import JsonObject, to_json
 
 ImageNetwork = ConvNet | PlainNet | ReferenceNetwork | OwnNetwork
@@ -54,6 +61,8 @@ FAMILIES = {
     ),
     "Lstm": Family(Lstm, recurrent.lstm_from_json, "text", legend=None),
     "RecurrentHighway": Family(RecurrentHighway, recurrent.recurrent_highway_from_json, "text", legend=None),
+    "Elman": Family(Elman, recurrent.elman_from_json, "text", legend=None),
+    "DeepTransition": Family(DeepTransition, recurrent.deep_transition_from_json, "text", legend=None),
     "NasBench201Cell": Family(
         NasBench201Cell, nasbench201.nasbench201_cell_from_json, trained_on=None, legend=nasbench201.LEGEND
     ),

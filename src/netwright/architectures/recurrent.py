@@ -1,8 +1,8 @@
 """Recurrent layers as values: the trees of the paper's section 3.4 and the reference models, without any tensor."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from netwright.architectures.values import JsonObject, members_of, reading_json_of
+from netwright.architectures.values import LATER, JsonObject, members_of, reading_json_of
 from netwright.errors import SpaceError, unknown
 
 LEGEND = (
@@ -81,10 +81,46 @@ class RecurrentCell:
 
 @dataclass(frozen=True)
 class Lstm:
-    """The LSTM of Zaremba et al. 2014 (arXiv 1409.2329): four gates with a bias each, no peepholes."""
+    """The LSTM of Zaremba et al. 2014 (arXiv 1409.2329): four gates with a bias each, no peepholes.
+
+    With zoneout (Krueger et al. 2016, arXiv 1606.01305), a unit of h or of c keeps its earlier value in a step with the
+    given probability; in evaluation it is the expectation of both.
+    """
+
+    zoneout_state: float = field(default=0.0, metadata={LATER: True})
+    """Probability of keeping a unit of h."""
+    zoneout_cell: float = field(default=0.0, metadata={LATER: True})
+    """Probability of keeping a unit of c."""
+
+    def __post_init__(self) -> None:
+        for name in ("zoneout_state", "zoneout_cell"):
+            rate = getattr(self, name)
+            if type(rate) not in (int, float) or not 0 <= rate < 1:
+                raise SpaceError(f"{name} is a probability from 0 to 1, not 1; got {rate!r}")
+
+    @property
+    def zones_out(self) -> bool:
+        """Whether any unit is ever kept."""
+        return self.zoneout_state > 0 or self.zoneout_cell > 0
 
     def __str__(self) -> str:
-        return "LSTM"
+        return f"LSTM, zoneout {self.zoneout_state:g} of h and {self.zoneout_cell:g} of c" if self.zones_out else "LSTM"
+
+
+@dataclass(frozen=True)
+class Elman:
+    """The recurrent network of Elman 1990 with sigmoid units, as Mikolov et al. 2010 use it in language models."""
+
+    def __str__(self) -> str:
+        return "Elman RNN"
+
+
+@dataclass(frozen=True)
+class DeepTransition:
+    """The DOT(S)-RNN of Pascanu et al. 2013 (arXiv 1312.6026): a deep transition with a shortcut, and a deep output."""
+
+    def __str__(self) -> str:
+        return "DOT(S)-RNN"
 
 
 @dataclass(frozen=True)
@@ -92,16 +128,20 @@ class RecurrentHighway:
     """The recurrent highway network of Zilly et al. 2016 (arXiv 1607.03474): `depth` highway layers in each step."""
 
     depth: int = 10
+    coupled: bool = field(default=True, metadata={LATER: True})
+    """Whether the carry gate is 1 minus the transform gate; False gives it weights of its own."""
 
     def __post_init__(self) -> None:
         if type(self.depth) is not int or self.depth < 1:
             raise SpaceError(f"a RecurrentHighway has a depth of 1 or more; got {self.depth!r}")
+        if type(self.coupled) is not bool:
+            raise SpaceError(f"coupled of a RecurrentHighway is true or false; got {self.coupled!r}")
 
     def __str__(self) -> str:
-        return f"RHN of depth {self.depth}"
+        return f"RHN of depth {self.depth}" + ("" if self.coupled else ", carry gate of its own")
 
 
-RecurrentArchitecture = RecurrentCell | Lstm | RecurrentHighway
+RecurrentArchitecture = RecurrentCell | Lstm | RecurrentHighway | Elman | DeepTransition
 """A cell of the space, or one of the reference models that the paper compares its cells with."""
 
 
@@ -114,11 +154,22 @@ def recurrent_cell_from_json(document: JsonObject) -> RecurrentCell:
 
 
 def lstm_from_json(document: JsonObject) -> Lstm:
-    """Read the LSTM that `to_json` wrote; it has no members."""
-    return Lstm()
+    """Read the LSTM that `to_json` wrote; raise `SpaceError` for anything else."""
+    with reading_json_of("Lstm"):
+        return Lstm(**members_of(document))
 
 
 def recurrent_highway_from_json(document: JsonObject) -> RecurrentHighway:
     """Read the network that `to_json` wrote; raise `SpaceError` for anything else."""
     with reading_json_of("RecurrentHighway"):
-        return RecurrentHighway(document["depth"])
+        return RecurrentHighway(document["depth"], document.get("coupled", True))
+
+
+def elman_from_json(document: JsonObject) -> Elman:
+    """Read the network that `to_json` wrote; it has no members."""
+    return Elman()
+
+
+def deep_transition_from_json(document: JsonObject) -> DeepTransition:
+    """Read the network that `to_json` wrote; it has no members."""
+    return DeepTransition()

@@ -16,6 +16,8 @@ from netwright.errors import SpaceError
 
 JsonObject = dict[str, Any]
 """A JSON object as `json.loads` returns it."""
+LATER = "left out of the JSON at its default"
+"""Metadata of a dataclass's field that older architectures lack, so that their JSON and fingerprints stay the same."""
 EXACT = (bool, int, str)
 """Types that are their own JSON. Most values of an architecture have one of them, so they are checked first."""
 
@@ -41,7 +43,11 @@ def to_json(architecture: object) -> Any:
     if isinstance(architecture, (list, tuple)):
         return [to_json(value) for value in architecture]
     if is_dataclass(architecture) and not isinstance(architecture, type):
-        members = {field.name: to_json(getattr(architecture, field.name)) for field in fields(architecture)}
+        members = {
+            field.name: to_json(value)
+            for field in fields(architecture)
+            if (value := getattr(architecture, field.name)) != field.default or not field.metadata.get(LATER)
+        }
         return {"type": type(architecture).__name__, **members}
     if isinstance(architecture, dict) and all(isinstance(key, str) for key in architecture):
         return {key: to_json(value) for key, value in architecture.items()}

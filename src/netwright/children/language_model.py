@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from netwright.architectures.families import entry_of
-from netwright.architectures.recurrent import RecurrentArchitecture
+from netwright.architectures.recurrent import Lstm, RecurrentArchitecture
 from netwright.children.dropout import Dropout
 from netwright.errors import ConfigError
+from netwright.nn.elman import DeepTransitionLayer, ElmanLayer
 from netwright.nn.highway import HighwayLayer
 from netwright.nn.interface import SequenceLayer, State
 from netwright.nn.lstm import LSTMLayer
@@ -24,10 +25,14 @@ TRANSFORM_BIAS = -2.0
 """First bias of a recurrent highway network's gates: at the start they mostly carry the state (Zilly et al. 2016)."""
 LAYERS: dict[str, Callable[[Any, int, int, bool], nn.Module]] = {
     "RecurrentCell": lambda cell, inputs, hidden, bias: TreeLayer(cell, inputs, hidden, bias=bias),
-    "Lstm": lambda lstm, inputs, hidden, bias: LSTMLayer(inputs, hidden),
-    "RecurrentHighway": lambda network, inputs, hidden, bias: HighwayLayer(
-        inputs, hidden, network.depth, TRANSFORM_BIAS
+    "Lstm": lambda lstm, inputs, hidden, bias: LSTMLayer(
+        inputs, hidden, zoneout=(lstm.zoneout_state, lstm.zoneout_cell)
     ),
+    "RecurrentHighway": lambda network, inputs, hidden, bias: HighwayLayer(
+        inputs, hidden, network.depth, TRANSFORM_BIAS, coupled=network.coupled
+    ),
+    "Elman": lambda network, inputs, hidden, bias: ElmanLayer(inputs, hidden),
+    "DeepTransition": lambda network, inputs, hidden, bias: DeepTransitionLayer(inputs, hidden),
 }
 """(architecture, input size, hidden size, bias of cells) -> a `SequenceLayer`, for every family trained on text."""
 
@@ -44,6 +49,8 @@ class Masks:
     """[B, H] for each layer"""
     output: Tensor | None
     """[T or 1, B, H]"""
+    kept: tuple[Tensor, ...] | None = None
+    """[T, 2, B, H] for each layer with zoneout: 1 where a unit of h, then of c, keeps its value."""
 
     def words_of(self, tokens_TB: Tensor) -> Tensor | None:
         """Return the factor of each embedded token, [T, B, 1]."""
@@ -95,6 +102,9 @@ class LanguageModel(nn.Module):
                 "embedding's weights, so both are one number"
             )
         self.vocabulary_size, self.hidden_size = vocabulary_size, hidden_size
+        self.zoneout: tuple[float, float] | None = None
+        if isinstance(architecture, Lstm) and architecture.zones_out:
+            self.zoneout = (architecture.zoneout_state, architecture.zoneout_cell)
         self.input_sizes = (embedded, *[hidden_size] * (num_layers - 1))
         make = entry_of(LAYERS, architecture)
         assert make is not None
@@ -127,8 +137,11 @@ class LanguageModel(nn.Module):
         if masks is not None:
             x = _masked(x, masks.words_of(tokens_TB))
         after = []
-        for layer, state, input_mask, state_mask in zip(self.layers, states, input_masks, state_masks, strict=True):
-            x, state = layer(_masked(x, input_mask), state, state_mask)
+        kept = [(each,) for each in masks.kept] if masks and masks.kept else [()] * len(self.layers)
+        for layer, state, input_mask, state_mask, zoned in zip(
+            self.layers, states, input_masks, state_masks, kept, strict=True
+        ):
+            x, state = layer(_masked(x, input_mask), state, state_mask, *zoned)
             after.append(state)
         if masks is not None:
             x = _masked(x, masks.output)
@@ -147,7 +160,7 @@ class LanguageModel(nn.Module):
         self, dropout: Dropout, num_steps: int, batch_size: int, generator: torch.Generator
     ) -> Masks | None:
         """Sample the masks of one window, on the device of the generator; None if nothing is dropped."""
-        if not dropout.drops:
+        if not dropout.drops and not self.zoneout:
             return None
 
         def mask(rate: float, *shape: int) -> Tensor | None:
@@ -156,12 +169,18 @@ class LanguageModel(nn.Module):
             kept = torch.empty(shape, device=generator.device).bernoulli_(1 - rate, generator=generator)
             return kept.div_(1 - rate)
 
+        def kept() -> Tensor:
+            shape = (num_steps, batch_size, self.hidden_size)
+            rates = [torch.full(shape, rate, device=generator.device) for rate in self.zoneout or ()]
+            return torch.stack(rates, 1).bernoulli(generator=generator)
+
         steps = 1 if dropout.variational else num_steps
         return Masks(
             words=mask(dropout.words, self.vocabulary_size, batch_size),
             inputs=tuple(mask(dropout.inputs, steps, batch_size, size) for size in self.input_sizes),
             states=tuple(mask(dropout.state, batch_size, self.hidden_size) for _ in self.input_sizes),
             output=mask(dropout.output, steps, batch_size, self.hidden_size),
+            kept=tuple(kept() for _ in self.input_sizes) if self.zoneout else None,
         )
 
 

@@ -329,6 +329,15 @@ LikeOption = Annotated[
         "--like", metavar="MODEL", help="Take settings and number of parameters from a reference model: lstm-small."
     ),
 ]
+McSamplesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--mc-samples",
+        min=1,
+        metavar="N",
+        help="Monte-Carlo evaluation: test a language model also by the mean probabilities of N passes with dropout.",
+    ),
+]
 FinalSeedOption = Annotated[int, typer.Option("--seed", help="Seed of the initial weights and of the data order.")]
 FinalSettingsOption = Annotated[
     list[str] | None,

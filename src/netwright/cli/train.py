@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from netwright.architectures.values import JsonObject
 from netwright.cli import options
 from netwright.cli.app import app, interruption_explained, reporting
+from netwright.cli.ngrams import count_named
 from netwright.config import RunConfig, assigned
 from netwright.errors import ConfigError, command, unknown
 from netwright.terminal import Terminal
@@ -30,6 +31,7 @@ def train(
     size: options.SizeOption = None,
     hidden: options.HiddenOption = None,
     like: options.LikeOption = None,
+    mc_samples: options.McSamplesOption = None,
     seed: options.FinalSeedOption = 0,
     workers: options.WorkersOption = None,
     address: options.AddressOption = None,
@@ -56,8 +58,17 @@ def train(
     from netwright.cli.stages import Stages
     from netwright.evaluation.factory import evaluation_of
     from netwright.final_training.pipeline import finish, found_in
+    from netwright.recipes.ngram_models import NGRAM_MODELS
     from netwright.searching.store import exists
 
+    of_networks = {"epochs": epochs, "schedule": schedule, "label_smoothing": label_smoothing, "mc_samples": mc_samples}
+    if source in NGRAM_MODELS:
+        unusable = {**of_networks, "size": size, "hidden": hidden, "like": like, "address": address}
+        counted = count_named(
+            source, task=task, data=data, verify=verify, target=target, assignments=settings, unusable=unusable
+        )
+        _print_model(*counted)
+        return
     run = Path(source) if exists(Path(source)) else None
     found = {} if run else _named(source)  # a wrong name is reported before a wrong setting
     config, placement, default_target = (
@@ -65,8 +76,7 @@ def train(
     )
     placement = _on_cluster(placement, source, address)
     config = _sized(config, source, size, hidden, like)
-    given = {"top": top, "epochs": epochs, "schedule": schedule, "label_smoothing": label_smoothing, "seed": seed}
-    config, final = _assigned(config, given, settings or [])
+    config, final = _assigned(config, {**of_networks, "top": top, "seed": seed}, settings or [])
     found = found_in(run, final.top) if run else found
     placement = replace(
         placement,
@@ -80,13 +90,14 @@ def train(
     with interruption_explained(lambda: kept), Stages() as stages:
         final = final if grid == "small" else final.without_grid()
         model = finish(found, config, final, folder, placement, stages, run, accept_data=accept_data)
-    _print_model(evaluation_of(config.evaluate).model_lines(model), folder, complete)
+    _print_model(evaluation_of(config.evaluate).model_lines(model), folder, complete, _as_code(folder))
 
 
 def _named(source: str) -> dict[str, "Architecture"]:
     """The architecture that `source` names, or that the JSON file `source` holds; the key is `source`."""
     from netwright.architectures.published import PUBLISHED
     from netwright.models.folder import read_architecture
+    from netwright.recipes.ngram_models import NGRAM_MODELS
     from netwright.recipes.reference_models import REFERENCE_MODELS
 
     if source in PUBLISHED:
@@ -98,7 +109,7 @@ def _named(source: str) -> dict[str, "Architecture"]:
         return {source: read_architecture(path)}
     if path.exists():
         raise ConfigError(f"{source} holds no run; expected a folder as `netwright search` makes it")
-    known = [*PUBLISHED, *REFERENCE_MODELS]
+    known = [*PUBLISHED, *REFERENCE_MODELS, *NGRAM_MODELS]
     raise ConfigError(f"{source} is no run's folder and no FILE.json, and an {unknown('network', source, known)}")
 
 
@@ -155,6 +166,11 @@ def _assigned(
 
     given = {name: value for name, value in options_given.items() if value is not None}
     kind = evaluation_of(config.evaluate).final_settings
+    if "mc_samples" in given and "mc_samples" not in kind.model_fields:
+        raise ConfigError(
+            f"--mc-samples averages the predictions of a language model, and the task {config.evaluate.task} is no "
+            "text; leave it out"
+        )
     if not given.keys() <= kind.model_fields.keys():
         raise ConfigError(
             f"--schedule and --label-smoothing are for images, and the task {config.evaluate.task} is a text; leave "
@@ -167,8 +183,8 @@ def _assigned(
     return config.from_json(document), final
 
 
-def _print_model(lines: list[str], folder: Path, complete: bool) -> None:
-    lines.append(f"the model: {folder} (in Python nw.load({str(folder)!r}){_as_code(folder)})")
+def _print_model(lines: list[str], folder: Path, complete: bool, as_code: str = "") -> None:
+    lines.append(f"the model: {folder} (in Python nw.load({str(folder)!r}){as_code})")
     if complete:
         lines.append(f"It was there already. To train it again, choose another --out or --seed, or remove {folder}.")
     for line in lines:

@@ -11,6 +11,7 @@ from netwright.config.children import TableSettings as TableSettings
 from netwright.config.children import TextSettings as TextSettings
 from netwright.config.final_training import FinalSettings as FinalSettings
 from netwright.config.final_training import FinalTextSettings as FinalTextSettings
+from netwright.config.ngram import NgramSettings as NgramSettings
 from netwright.config.run import ConfirmSettings as ConfirmSettings
 from netwright.config.run import ConstraintSettings as ConstraintSettings
 from netwright.config.run import ReplicaSettings as ReplicaSettings

@@ -89,6 +89,8 @@ class TextSettings(ChildSettings):
     clip: Positive = 5.0  # largest norm of a gradient; Zaremba
     weight_decay: NonNegative = 0.0
     dropout: Dropout = Dropout(inputs=0.5, output=0.5, state=0.2, words=0.2, variational=True)  # Gal
+    augmented_weight: NonNegative = 0.0  # gamma, weight of the augmented loss; 0 is none. Inan et al. 2016
+    augmented_temperature: Positive = 20.0  # of the augmented loss; Inan et al. 2016
     constant: Positive = 80.0  # reward = constant / (validation perplexity) ** 2; paper
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the hardware has it

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal, Self
 
-from pydantic import PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 
 from netwright.config.base import Below1, Fraction, NonNegative, Positive, Settings, Share, Values
 
@@ -49,6 +49,7 @@ class FinalTextSettings(FinalTrainingSettings):
     grid: ClassVar = ("learning_rates", "init_ranges", "dropouts", "constant_epochs")
 
     epochs: PositiveInt | None = None  # None: the search's
+    mc_samples: NonNegativeInt = 0  # passes of Monte-Carlo evaluation beside the plain test; 0 is none. Gal
     learning_rates: Values[Positive] = (1.0, 0.5)  # times the search's
     init_ranges: Values[Positive] = (1.0, 0.5)  # times the search's
     dropouts: Values[Fraction] = (1.0, 0.7)  # times every rate of the search's

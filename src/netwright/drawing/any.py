@@ -27,6 +27,8 @@ DRAWINGS: dict[str, Drawing | None] = {
     "RecurrentCell": Drawing(recurrent.draw_cell, recurrent.CAPTION, lambda cell: 2 * cell.base),
     "Lstm": None,
     "RecurrentHighway": None,
+    "Elman": None,
+    "DeepTransition": None,
     "NasBench201Cell": None,
 }
 """None for a family that cannot be drawn."""

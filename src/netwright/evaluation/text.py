@@ -19,6 +19,7 @@ LANGUAGE_MODEL_SETTINGS = {"num_layers", "tied", "embedding_size", "cell_bias"}
 TRAINING_SETTINGS = {
     "epochs", "batch_size", "window", "optimizer", "learning_rate", "constant_epochs", "decay", "loss_over_time",
     "clip", "weight_decay", "dropout",
+    "augmented_weight", "augmented_temperature",
 }  # fmt: skip
 
 
@@ -88,4 +89,14 @@ class TextEvaluation(Evaluation):
             *grid_lines(model, "validation_perplexity"),
             f"test perplexity {metrics['test_perplexity']:.2f} on {model['data']} ({bits:.3f} bits per "
             f"{model['unit']}, {metrics['num_test_tokens']:,} tokens, tested once)",
+            *_monte_carlo_lines(metrics),
         ]
+
+
+def _monte_carlo_lines(metrics: JsonObject) -> list[str]:
+    if "test_perplexity_monte_carlo" not in metrics:
+        return []
+    return [
+        f"test perplexity {metrics['test_perplexity_monte_carlo']:.2f} by Monte-Carlo evaluation: the mean of "
+        f"{metrics['mc_samples']} passes with dropout"
+    ]

@@ -119,7 +119,7 @@ class FinalImages:
         )
         return Finished(network, history)
 
-    def tested(self, network: nn.Module) -> JsonObject:
+    def tested(self, network: nn.Module, winner: Candidate) -> JsonObject:
         """Measure the test accuracy, in float32 as the network will be used, with its 95% interval."""
         speed = replace(self.child.speed, precision="float32")
         upsample, labels = self.child.training["upsample"], self.data.test_labels

@@ -98,8 +98,8 @@ class FinalTraining(Protocol):
             ChildError: The loss is no finite number, or does not fall.
         """
 
-    def tested(self, network: nn.Module) -> JsonObject:
-        """Measure the network on the test part, which is used for nothing else."""
+    def tested(self, network: nn.Module, winner: Candidate) -> JsonObject:
+        """Measure the network of `winner` on the test part, which is used for nothing else."""
 
     def description(self, winner: Candidate, finished: Finished) -> JsonObject:
         """Return the part of model.json about inputs, outputs, data and training."""

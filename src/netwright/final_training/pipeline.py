@@ -128,7 +128,7 @@ def finish(
         winner, score = best_candidate(candidates, measured) if len(candidates) > 1 else (candidates[0], None)
         finished = _trained_to_the_end(winner, training, final.seed, unfinished, common, on_progress)
         with _explained(f"the test of {winner.origin} after its final training"):
-            tested = training.tested(finished.network)
+            tested = training.tested(finished.network, winner)
         model = {
             **training.description(winner, finished),
             **about_data,

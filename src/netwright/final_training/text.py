@@ -12,6 +12,7 @@ from netwright.children.building import num_parameters
 from netwright.children.dropout import Dropout
 from netwright.children.language_model import LanguageModel
 from netwright.config import FinalTextSettings, TextSettings
+from netwright.errors import ConfigError
 from netwright.evaluation.interface import DatasetInfo
 from netwright.evaluation.rewards import Reward
 from netwright.evaluation.text import LANGUAGE_MODEL_SETTINGS, TextEvaluation
@@ -22,7 +23,8 @@ from netwright.seeds import derive_seed
 from netwright.tasks.catalog import open_text, prepare_task
 from netwright.tasks.text.data import TextData, check_long_enough
 from netwright.training.checkpoints import Checkpoint
-from netwright.training.perplexity import bits_of, measure_nats_per_token, perplexity_of
+from netwright.training.perplexity import MonteCarlo, bits_of, measure_nats_per_token, perplexity_of
+from netwright.training.speed import Speed
 from netwright.training.text import train_language_model
 
 
@@ -37,7 +39,12 @@ class FinalText:
 
     @classmethod
     def open(cls, settings: TextSettings, final: FinalTextSettings, placement: Placement) -> "FinalText":
-        """Read the text; `DataError` if it is too short."""
+        """Read the text; `DataError` if it is too short, `ConfigError` for Monte-Carlo evaluation without dropout."""
+        if final.mc_samples and not (settings.dropout.drops and all(final.dropouts)):
+            raise ConfigError(
+                f"--mc-samples {final.mc_samples} averages passes with dropout, and this model is trained without; "
+                "leave it out, or take a model with dropout, such as lstm-variational-medium"
+            )
         folder = prepare_task(settings.task, placement.data, verify=placement.verify)
         data = open_text(settings.task, folder, verify=False)
         check_long_enough(data, settings.batch_size, settings.window)
@@ -114,7 +121,7 @@ class FinalText:
         )
         return Finished(network, history)
 
-    def tested(self, network: nn.Module) -> JsonObject:
+    def tested(self, network: nn.Module, winner: Candidate) -> JsonObject:
         """Measure perplexity and bits for each token of the test text, read in one piece, in float32."""
         assert isinstance(network, LanguageModel)
         speed = replace(self.child.speed, precision="float32")
@@ -125,7 +132,23 @@ class FinalText:
             "num_test_tokens": len(self.data.test),
             "num_parameters": num_parameters(network),
             "num_train_tokens": len(self.data.train),
+            **self._tested_with_dropout(network, winner, speed),
         }
+
+    def _tested_with_dropout(self, network: LanguageModel, winner: Candidate, speed: Speed) -> JsonObject:
+        """Measure the test perplexity by Monte-Carlo evaluation, with the window and the dropout of the training."""
+        if not self.final.mc_samples:
+            return {}
+        arguments = self._child(winner).arguments
+        seed = derive_seed(self.final.seed, "monte carlo", fingerprint(winner.architecture))
+        nats = measure_nats_per_token(
+            network,
+            self.data.test,
+            speed=speed,
+            window=arguments["window"],
+            monte_carlo=MonteCarlo(arguments["dropout"], self.final.mc_samples, seed),
+        )
+        return {"test_perplexity_monte_carlo": perplexity_of(nats), "mc_samples": self.final.mc_samples}
 
     def description(self, winner: Candidate, finished: Finished) -> JsonObject:
         """Describe input, output and training."""

@@ -1,7 +1,7 @@
 """The folder of a trained network: three files, written as a whole and read as untrusted input.
 
-    model.safetensors   the weights; no pickle
-    architecture.json   the architecture
+    model.safetensors   the weights, or the counts of an n-gram model; no pickle
+    architecture.json   the architecture; an n-gram model has none
     model.json          what goes in, what comes out, how well it does, what made it
 
 The keys of model.json that `load` needs are `kind` ("images" where it is missing) and those of `REQUIRED`; the rest is
@@ -27,9 +27,12 @@ from netwright.architectures.named import OwnNetwork
 from netwright.architectures.values import JsonObject, to_json
 from netwright.children.building import build
 from netwright.children.language_model import LanguageModel
+from netwright.children.ngram import Cache, KneserNey
 from netwright.errors import ConfigError, DataError, SpaceError, disk_failure
 from netwright.files import LARGEST_JSON, LARGEST_WEIGHTS, check_own_folder, read_whole
+from netwright.models import ngram
 from netwright.models.language import TrainedLanguageModel
+from netwright.models.ngram import TrainedNgram
 from netwright.models.trained import TrainedNetwork
 from netwright.spaces.named_functions import stored_function
 
@@ -71,7 +74,16 @@ TEXT: Wanted = {
     "tied": ("true or false", lambda value: type(value) is bool),
     "cell_bias": ("true or false", lambda value: type(value) is bool),
 }
-REQUIRED: dict[str, Wanted] = {"images": {**COMMON, **IMAGES}, "text": {**COMMON, **TEXT}}
+NGRAM: Wanted = {
+    "vocabulary": TEXT["vocabulary"],
+    "cache_size": ("a number of tokens", lambda value: type(value) is int and value >= 0),
+    "cache_weight": ("a number from 0 to 1", lambda value: type(value) in (int, float) and 0 <= float(str(value)) <= 1),
+}
+REQUIRED: dict[str, Wanted] = {
+    "images": {**COMMON, **IMAGES},
+    "text": {**COMMON, **TEXT},
+    "ngram": {**COMMON, **NGRAM},
+}
 """The members of model.json that are needed to rebuild each kind of network: in words, and as a check."""
 
 
@@ -89,6 +101,15 @@ def write_model(folder: Path, network: nn.Module, architecture: Architecture, de
         StoreError: `folder` is a link.
     """
     weights = save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()})
+    _write_folder(folder, weights, description, {ARCHITECTURE: to_json(architecture)})
+
+
+def write_ngram(folder: Path, model: KneserNey, description: JsonObject) -> None:
+    """Write an n-gram model as `write_model` writes a network, without an architecture.json."""
+    _write_folder(folder, ngram.to_bytes(model), description, {})
+
+
+def _write_folder(folder: Path, weights: bytes, description: JsonObject, others: Mapping[str, object]) -> None:
     document = {"format": FORMAT, **description, "weights_sha256": hashlib.sha256(weights).hexdigest()}
     check_own_folder(folder)
     try:
@@ -97,15 +118,15 @@ def write_model(folder: Path, network: nn.Module, architecture: Architecture, de
             whole = Path(scratch) / "model"
             whole.mkdir()
             (whole / WEIGHTS).write_bytes(weights)
-            (whole / ARCHITECTURE).write_text(json.dumps(to_json(architecture), indent=1) + "\n", encoding="utf-8")
-            (whole / DESCRIPTION).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+            for name, content in {**others, DESCRIPTION: document}.items():
+                (whole / name).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
             whole.rename(folder)
     except OSError as error:
         raise disk_failure(folder, error.strerror, "what was trained before") from error
 
 
-def load(folder: str | Path, *, trust_code: bool = False) -> TrainedNetwork | TrainedLanguageModel:
-    """Load a trained network as a module in evaluation mode.
+def load(folder: str | Path, *, trust_code: bool = False) -> TrainedNetwork | TrainedLanguageModel | TrainedNgram:
+    """Load a trained network as a module in evaluation mode, or an n-gram model as a `TrainedNgram`.
 
     Reads JSON and safetensors only, so nothing in the folder is ever executed, and allocates no memory for a network
     that the weights do not fit. The network of a user's function needs that function, which is executed if the user
@@ -120,9 +141,10 @@ def load(folder: str | Path, *, trust_code: bool = False) -> TrainedNetwork | Tr
         DataError: A file is missing, is damaged, or does not fit the others; the message names it.
     """
     folder = Path(folder)
-    if kind_of(read_description(folder)) == "text":
-        return _load_text(folder)
-    return load_images(folder, trust_code=trust_code)
+    kind = kind_of(read_description(folder))
+    if kind == "images":
+        return load_images(folder, trust_code=trust_code)
+    return _load_text(folder) if kind == "text" else _load_ngram(folder)
 
 
 def load_images(folder: Path, *, trust_code: bool = False) -> TrainedNetwork:
@@ -177,8 +199,20 @@ def _load_text(folder: Path) -> TrainedLanguageModel:
     return TrainedLanguageModel(network, vocabulary=vocabulary, description=description)
 
 
+def _load_ngram(folder: Path) -> TrainedNgram:
+    description = read_description(folder)
+    vocabulary = tuple(description["vocabulary"])
+    content = _checked_content(folder / WEIGHTS, description["weights_sha256"])
+    try:
+        model = ngram.from_bytes(content, len(vocabulary))
+    except (SafetensorError, ValueError) as error:
+        raise _damaged(folder / WEIGHTS, str(error), "the n-grams of a text and their counts") from None
+    cache = Cache(description["cache_size"], description["cache_weight"])
+    return TrainedNgram(model, cache, vocabulary=vocabulary, description=description)
+
+
 def kind_of(description: JsonObject) -> object:
-    """Return the kind of data that a model reads by its model.json: "images" or "text"."""
+    """Return the kind of a model by its model.json: "images", "text" or "ngram"."""
     return description.get("kind", "images")
 
 
@@ -197,7 +231,7 @@ def read_description(folder: Path) -> JsonObject:
     except (ValueError, TypeError, RecursionError) as error:
         raise _damaged(path, f"it is no JSON object ({error})", expected) from None
     kind = kind_of(document)
-    if kind not in REQUIRED:
+    if not isinstance(kind, str) or kind not in REQUIRED:
         raise _damaged(path, f"its kind is {kind!r}", expected)
     for name, (wanted, fits) in REQUIRED[kind].items():
         if name not in document or not fits(document[name]):
@@ -225,12 +259,16 @@ def read_architecture(path: Path) -> Architecture:
     return architecture
 
 
-def _read_weights(path: Path, sha256: str) -> dict[str, Tensor]:
+def _checked_content(path: Path, sha256: str) -> bytes:
     content = content_of(path)
     if hashlib.sha256(content).hexdigest() != sha256:
         raise _damaged(path, "its checksum is not the one in model.json", "the weights that were tested")
+    return content
+
+
+def _read_weights(path: Path, sha256: str) -> dict[str, Tensor]:
     try:
-        return load_tensors(content)
+        return load_tensors(_checked_content(path, sha256))
     except SafetensorError as error:
         raise _damaged(path, str(error), "a safetensors file") from None
 

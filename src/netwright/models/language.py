@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from netwright.architectures.values import JsonObject
 from netwright.children.language_model import LanguageModel
-from netwright.errors import DataError
+from netwright.models.vocabulary import Vocabulary
 from netwright.nn.interface import State
 
 
@@ -26,7 +26,7 @@ class TrainedLanguageModel(nn.Module):
     def __init__(self, network: LanguageModel, *, vocabulary: tuple[str, ...], description: JsonObject) -> None:
         super().__init__()
         self.network, self.vocabulary, self.description = network, vocabulary, description
-        self._numbers = {token: number for number, token in enumerate(vocabulary)}
+        self._numbers = Vocabulary(vocabulary)
         self.eval()
 
     def encode(self, tokens: Sequence[str]) -> Tensor:
@@ -35,13 +35,7 @@ class TrainedLanguageModel(nn.Module):
         Raises:
             DataError: A token is unknown and the vocabulary has no <unk>.
         """
-        unknown = self._numbers.get("<unk>")
-        numbers = [self._numbers.get(token, unknown) for token in tokens]
-        if None in numbers:
-            raise DataError(
-                f"{tokens[numbers.index(None)]!r} is not in the vocabulary, which has no <unk>; leave it out"
-            )
-        return torch.tensor(numbers, dtype=torch.int64)
+        return torch.tensor(self._numbers.encode(tokens), dtype=torch.int64)
 
     def forward(self, tokens_TB: Tensor, states: Iterable[State] | None = None) -> tuple[Tensor, tuple[State, ...]]:
         """Compute the logits of the token after each one.

@@ -4,6 +4,8 @@ layers = netwright.nn.NAS(input_size=100, hidden_size=200, num_layers=2)
 output, (h_n, c_n) = layers(torch.randn(35, 20, 100))     # [steps, batch, inputs]
 """
 
+from netwright.nn.elman import DeepTransitionLayer as DeepTransitionLayer
+from netwright.nn.elman import ElmanLayer as ElmanLayer
 from netwright.nn.highway import HighwayLayer as HighwayLayer
 from netwright.nn.interface import SequenceLayer as SequenceLayer
 from netwright.nn.lstm import LSTMLayer as LSTMLayer

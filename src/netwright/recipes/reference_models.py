@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from netwright.architectures.costs import language_model_parameters
-from netwright.architectures.recurrent import Lstm, RecurrentArchitecture, RecurrentHighway
+from netwright.architectures.recurrent import DeepTransition, Elman, Lstm, RecurrentArchitecture, RecurrentHighway
 from netwright.children.dropout import Dropout
 from netwright.config import TextSettings
 from netwright.errors import ConfigError, unknown
@@ -21,6 +21,11 @@ PENN_TREEBANK = 10_000
 ZAREMBA = "Zaremba et al. 2014, arXiv 1409.2329"
 GAL = "Gal & Ghahramani 2016, arXiv 1512.05287"
 ZILLY = "Zilly et al. 2016, arXiv 1607.03474"
+MIKOLOV = "Mikolov & Zweig 2012, Context dependent recurrent neural network language model"
+PASCANU = "Pascanu et al. 2013, arXiv 1312.6026"
+PRESS = "Press & Wolf 2016, arXiv 1608.05859"
+KRUEGER = "Krueger et al. 2016, arXiv 1606.01305; result: Merity et al. 2016, arXiv 1609.07843"
+INAN = "Inan et al. 2016, arXiv 1611.01462"
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,47 @@ def rhn() -> ReferenceModel:
     return ReferenceModel(RecurrentHighway(10), settings, published="66.0 perplexity", source=ZILLY)
 
 
+def mikolov_rnn() -> ReferenceModel:
+    """One layer of 300 sigmoid units: Mikolov & Zweig 2012; 124.7 test perplexity. The schedule is ours."""
+    settings = TextSettings(
+        num_parameters=None, hidden_size=300, num_layers=1, init_range=0.1, window=20, epochs=20, constant_epochs=8,
+        decay=2.0, dropout=Dropout(),
+    )  # fmt: skip
+    return ReferenceModel(Elman(), settings, published="124.7 perplexity", source=MIKOLOV)
+
+
+def pascanu_deep() -> ReferenceModel:
+    """The DOT(S)-RNN: Pascanu et al. 2013 (arXiv 1312.6026); 107.5 test perplexity. Units and schedule are ours.
+
+    With 280 units it has the 6M parameters of the table.
+    """
+    settings = mikolov_rnn().settings.model_copy(update={"hidden_size": 280})
+    return ReferenceModel(DeepTransition(), settings, published="107.5 perplexity", source=PASCANU)
+
+
+def rhn_uncoupled() -> ReferenceModel:
+    """`rhn` with a carry gate of its own, equations 7 to 9 of the same paper, which has no result for it."""
+    return ReferenceModel(RecurrentHighway(10, coupled=False), rhn().settings, published="", source=ZILLY)
+
+
+def press_large_tied() -> ReferenceModel:
+    """`lstm-variational-large` with shared embeddings: Press & Wolf 2016 (arXiv 1608.05859); 73.2 test perplexity."""
+    settings = gal_large().settings.model_copy(update={"tied": True})
+    return ReferenceModel(Lstm(), settings, published="73.2 perplexity", source=PRESS)
+
+
+def zoneout_medium() -> ReferenceModel:
+    """`lstm-variational-medium` with zoneout: Krueger et al. 2016 (arXiv 1606.01305); 80.6 test perplexity."""
+    zoneout = Lstm(zoneout_state=0.025, zoneout_cell=0.25)
+    return ReferenceModel(zoneout, gal_medium().settings, published="80.6 perplexity", source=KRUEGER)
+
+
+def real_large() -> ReferenceModel:
+    """VD-LSTM + REAL, large: Inan et al. 2016 (arXiv 1611.01462); 68.5 test perplexity. The value of gamma is ours."""
+    settings = press_large_tied().settings.model_copy(update={"augmented_weight": 0.65})
+    return ReferenceModel(Lstm(), settings, published="68.5 perplexity", source=INAN)
+
+
 REFERENCE_MODELS: dict[str, Callable[[], ReferenceModel]] = {
     "lstm-small": zaremba_small,
     "lstm-medium": zaremba_medium,
@@ -99,6 +145,12 @@ REFERENCE_MODELS: dict[str, Callable[[], ReferenceModel]] = {
     "lstm-variational-medium": gal_medium,
     "lstm-variational-large": gal_large,
     "rhn": rhn,
+    "rnn": mikolov_rnn,
+    "deep-rnn": pascanu_deep,
+    "rhn-uncoupled": rhn_uncoupled,
+    "lstm-variational-large-tied": press_large_tied,
+    "lstm-zoneout-medium": zoneout_medium,
+    "lstm-real-large": real_large,
 }
 """By the names that `netwright train` accepts."""
 

@@ -68,6 +68,8 @@ def train_language_model(
     weight_decay: float,
     dropout: Dropout,
     speed: Speed,
+    augmented_weight: float = 0.0,
+    augmented_temperature: float = 20.0,
     validation_streams: int = 10,
     checkpoint: Checkpoint | None = None,
     on_epoch: Callable[[int, float | None], None] = lambda epoch, perplexity: None,
@@ -99,7 +101,13 @@ def train_language_model(
                 logits_TBV, states = model(inputs_TB, states, masks)
             nats = functional.cross_entropy(logits_TBV.flatten(0, 1), targets_TB.flatten())
             update.zero_grad()
-            (nats * len(inputs_TB) if loss_over_time == "sum" else nats).backward()
+            loss = nats
+            if augmented_weight:
+                embedding = model.embedding
+                loss = nats + augmented_weight * augmented_loss(
+                    logits_TBV, targets_TB, embedding, temperature=augmented_temperature
+                )
+            (loss * len(inputs_TB) if loss_over_time == "sum" else loss).backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
             update.step()
             losses.add(nats.detach(), len(inputs_TB))
@@ -110,6 +118,27 @@ def train_language_model(
             checkpoint.save(model, update, generator, history)
         on_epoch(epoch, perplexity)
     return dict(history)
+
+
+def augmented_loss(logits_TBV: Tensor, targets_TB: Tensor, embedding: Tensor, *, temperature: float) -> Tensor:
+    """Return the augmented loss of Inan et al. 2016 (arXiv 1611.01462, equations 3.1 to 3.4), averaged over tokens.
+
+        temperature KL(softmax(L l_target / temperature) || softmax(logits / temperature))
+
+    L is the embedding, and l_target its row of the right token, so that tokens with similar embeddings count as partly
+    right. The paper's weight alpha is gamma times the temperature; gamma is the setting `augmented_weight`.
+    The distribution on the left is constant: no gradient flows through it.
+
+    Args:
+        logits_TBV: The logits of a window.
+        targets_TB: The numbers of the right tokens.
+        embedding: The embedding matrix [V, E].
+        temperature: The larger, the closer both distributions are to the uniform one.
+    """
+    table = embedding.detach().float()
+    wanted = (table[targets_TB.flatten()] @ table.t() / temperature).log_softmax(1)
+    found = (logits_TBV.flatten(0, 1) / temperature).log_softmax(1)
+    return temperature * functional.kl_div(found, wanted, reduction="batchmean", log_target=True)
 
 
 def _validation_perplexity(model: LanguageModel, validation: Tensor, speed: Speed, streams: int) -> float | None:
