@@ -14,7 +14,14 @@ from netwright.architectures.convolutional import ConvNet
 from netwright.architectures.equations import as_latex, as_text
 from netwright.architectures.nasbench201 import NasBench201Cell
 from netwright.architectures.plain import PlainNet
-from netwright.architectures.recurrent import Lstm, RecurrentArchitecture, RecurrentCell, RecurrentHighway
+from netwright.architectures.recurrent import (
+    HyperLstm,
+    LayerNormLstm,
+    Lstm,
+    RecurrentArchitecture,
+    RecurrentCell,
+    RecurrentHighway,
+)
 from netwright.architectures.values import JsonObject, to_json
 
 ImageNetwork = ConvNet | PlainNet
@@ -51,6 +58,8 @@ FAMILIES = {
     ),
     "Lstm": Family(Lstm, recurrent.lstm_from_json, "text", legend=None),
     "RecurrentHighway": Family(RecurrentHighway, recurrent.recurrent_highway_from_json, "text", legend=None),
+    "LayerNormLstm": Family(LayerNormLstm, recurrent.layer_norm_lstm_from_json, "text", legend=None),
+    "HyperLstm": Family(HyperLstm, recurrent.hyper_lstm_from_json, "text", legend=None),
     "NasBench201Cell": Family(
         NasBench201Cell, nasbench201.nasbench201_cell_from_json, trained_on=None, legend=nasbench201.LEGEND
     ),

@@ -25,6 +25,8 @@ DRAWINGS: dict[str, Drawing | None] = {
     "RecurrentCell": Drawing(recurrent.draw_cell, recurrent.CAPTION, lambda cell: 2 * cell.base),
     "Lstm": None,
     "RecurrentHighway": None,
+    "LayerNormLstm": None,
+    "HyperLstm": None,
     "NasBench201Cell": None,
 }
 """None for a family that cannot be drawn."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from netwright.architectures.costs import hidden_size_for, language_model_parameters
 from netwright.architectures.families import reads_text
 from netwright.architectures.values import JsonObject
+from netwright.architectures.word_inputs import CHARACTER_CNNS
 from netwright.config import FinalTextSettings, TextSettings
 from netwright.evaluation.interface import DatasetInfo, Evaluation, grid_lines
 from netwright.evaluation.rewards import PerplexityReward, Reward
@@ -15,10 +16,11 @@ from netwright.evaluation.rewards import PerplexityReward, Reward
 if TYPE_CHECKING:
     from netwright.evaluation.text_worker import TextChild
 
-LANGUAGE_MODEL_SETTINGS = {"num_layers", "tied", "embedding_size", "cell_bias"}
+LANGUAGE_MODEL_SETTINGS = {"num_layers", "tied", "embedding_size", "cell_bias", "input_layer", "output_layer"}
 TRAINING_SETTINGS = {
     "epochs", "batch_size", "window", "optimizer", "learning_rate", "constant_epochs", "decay", "loss_over_time",
     "clip", "weight_decay", "dropout",
+    "least_gain",
 }  # fmt: skip
 
 
@@ -59,14 +61,19 @@ class TextEvaluation(Evaluation):
             hidden_size=settings.hidden_size,
             num_parameters=settings.num_parameters,
             init_range=settings.init_range,
+            orthogonal=settings.orthogonal,
             model=settings.model_dump(include=LANGUAGE_MODEL_SETTINGS),
             training=settings.model_dump(include=TRAINING_SETTINGS),
             speed=Speed(settings.device, settings.precision),
         )
 
     def costs(self, architecture: object, shape: object) -> Mapping[str, int]:
-        """Count the parameters of the language model, and the hidden size that they allow."""
-        if not isinstance(shape, int) or not reads_text(architecture):
+        """Count the parameters of the language model, and the hidden size that they allow.
+
+        Those of a model that reads the spelling of words depend on more than the size of the vocabulary; nothing is
+        counted for it.
+        """
+        if not isinstance(shape, int) or not reads_text(architecture) or self.settings.input_layer in CHARACTER_CNNS:
             return {}
         settings = self.settings.model_dump(include=LANGUAGE_MODEL_SETTINGS)
         hidden_size = self.settings.hidden_size

@@ -12,7 +12,8 @@ Shapes: T steps, B sequences, V vocabulary.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -50,6 +51,18 @@ def learning_rate_in(epoch: int, *, peak: float, constant_epochs: int, decay: fl
     return peak / decay ** max(0, epoch + 1 - constant_epochs)
 
 
+def learning_rate_after(perplexities: Sequence[float], *, peak: float, decay: float, least_gain: float) -> float:
+    """Return the learning rate after the epochs with these validation perplexities (Kim et al. 2015).
+
+    Args:
+        perplexities: after every epoch so far.
+        peak: learning rate of the first epoch.
+        decay: divides the learning rate after an epoch that gains too little.
+        least_gain: the smallest decrease of the perplexity that leaves the learning rate as it is.
+    """
+    return peak / decay ** sum(before - after < least_gain for before, after in pairwise(perplexities))
+
+
 def train_language_model(
     model: LanguageModel,
     train: Tensor,
@@ -68,6 +81,7 @@ def train_language_model(
     weight_decay: float,
     dropout: Dropout,
     speed: Speed,
+    least_gain: float | None = None,
     validation_streams: int = 10,
     checkpoint: Checkpoint | None = None,
     on_epoch: Callable[[int, float | None], None] = lambda epoch, perplexity: None,
@@ -89,7 +103,12 @@ def train_language_model(
     history: dict[str, list[float]] = restored or {"validation_perplexities": [], "training_losses": []}
     for epoch in range(len(history["training_losses"]), epochs):
         model.train()
-        update.learning_rate = learning_rate_in(epoch, peak=learning_rate, constant_epochs=constant_epochs, decay=decay)
+        if least_gain is None:
+            rate = learning_rate_in(epoch, peak=learning_rate, constant_epochs=constant_epochs, decay=decay)
+        else:
+            past = history["validation_perplexities"]
+            rate = learning_rate_after(past, peak=learning_rate, decay=decay, least_gain=least_gain)
+        update.learning_rate = rate
         states = model.initial_states(batch_size)
         losses = LossWatch(epoch, model.vocabulary_size, device)
         for inputs_TB, targets_TB in zip(inputs_NB.split(window), targets_NB.split(window), strict=True):
