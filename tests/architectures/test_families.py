@@ -10,7 +10,13 @@ from netwright.architectures.families import FAMILIES, Architecture, ImageNetwor
 from netwright.architectures.nasbench201 import EDGES, NasBench201Cell
 from netwright.architectures.plain import PlainNet
 from netwright.architectures.published import lstm_cell, nas_cnn_15
-from netwright.architectures.recurrent import Lstm, RecurrentArchitecture, RecurrentHighway
+from netwright.architectures.recurrent import (
+    HyperLstm,
+    LayerNormLstm,
+    Lstm,
+    RecurrentArchitecture,
+    RecurrentHighway,
+)
 from netwright.architectures.values import to_json
 from netwright.children.building import MODULES
 from netwright.children.language_model import LAYERS
@@ -26,6 +32,8 @@ EXAMPLES = (
     lstm_cell(),
     Lstm(),
     RecurrentHighway(3),
+    LayerNormLstm(),
+    HyperLstm(hyper_units=3, signal_size=2, layer_norm=True),
     NasBench201Cell(("none",) * len(EDGES)),
 )
 

@@ -66,8 +66,8 @@ class PointerSentinel(nn.Module):
         steps, kept = len(h_TBH), self.window - 1
         keys_SBH, words_SB = torch.cat([state[0], h_TBH]), torch.cat([state[1], tokens_TB])
         query_TBH = torch.tanh(functional.linear(h_TBH, self.query_weight, self.query_bias))
-        scores_TBS = torch.einsum("tbh,sbh->tbs", query_TBH, keys_SBH).float()
-        sentinel_TB1 = (query_TBH @ self.sentinel).float()[:, :, None]
+        scores_TBS = torch.einsum("tbh,sbh->tbs", query_TBH, keys_SBH).to(logits_TBV.dtype)
+        sentinel_TB1 = (query_TBH @ self.sentinel).to(logits_TBV.dtype)[:, :, None]
         age_TS = torch.arange(steps, device=h_TBH.device)[:, None] + kept
         age_TS = age_TS - torch.arange(steps + kept, device=h_TBH.device)
         reached_TBS = ((age_TS >= 0) & (age_TS <= kept))[:, None] & (words_SB != NO_TOKEN).t()

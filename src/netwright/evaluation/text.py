@@ -90,9 +90,18 @@ class TextEvaluation(Evaluation):
         return [
             f"{model['origin']}, {metrics['num_parameters']:,} parameters, {model['hidden_size']} units in "
             f"{model['num_layers']} layers, {settings['epochs']} epochs on {metrics['num_train_tokens']:,} tokens: "
-            f"learning rate {settings['learning_rate']:g} for {settings['constant_epochs']} epochs, first weights up "
-            f"to {settings['init_range']:g}",
+            f"learning rate {settings['learning_rate']:g}{_until(settings)}, first weights up to "
+            f"{settings['init_range']:g}",
             *grid_lines(model, "validation_perplexity"),
             f"test perplexity {metrics['test_perplexity']:.2f} on {model['data']} ({bits:.3f} bits per "
             f"{model['unit']}, {metrics['num_test_tokens']:,} tokens, tested once)",
         ]
+
+
+def _until(settings: JsonObject) -> str:
+    """Describe when the learning rate falls, by the settings of a model; older ones lack `least_gain`."""
+    if settings["decay"] == 1:
+        return ""
+    if (gain := settings.get("least_gain")) is not None:
+        return f" until an epoch gains less than {gain:g} in validation perplexity"
+    return f" for {settings['constant_epochs']} epochs"

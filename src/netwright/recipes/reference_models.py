@@ -154,8 +154,8 @@ def ha(
 def kim_large() -> ReferenceModel:
     """2 x 650 units that read the spelling of words: Kim et al. 2015 (arXiv 1508.06615); 78.9 test perplexity."""
     settings = TextSettings(
-        num_parameters=None, hidden_size=650, input_layer="char-cnn-large", epochs=25, least_gain=1.0, decay=2.0,
-        dropout=Dropout(inputs=0.5, output=0.5),
+        num_parameters=None, hidden_size=650, input_layer="char-cnn-large", epochs=25, constant_epochs=0,
+        least_gain=1.0, decay=2.0, dropout=Dropout(inputs=0.5, output=0.5),
     )  # fmt: skip
     return ReferenceModel(Lstm(), settings, published="78.9 perplexity", source=KIM)
 
@@ -174,8 +174,8 @@ def merity_medium() -> ReferenceModel:
     The paper's LSTM has zoneout as well, and its 21M parameters are 20,199,000 here.
     """
     changes = {
-        "output_layer": "pointer-sentinel", "batch_size": 32, "window": 100, "epochs": 64, "least_gain": 0.0,
-        "decay": 2.0, "clip": 1.0,
+        "output_layer": "pointer-sentinel", "batch_size": 32, "window": 100, "epochs": 64, "constant_epochs": 0,
+        "least_gain": 0.0, "decay": 2.0, "clip": 1.0,
     }  # fmt: skip
     settings = gal_medium().settings.model_copy(update=changes)
     return ReferenceModel(Lstm(), settings, published="70.9 perplexity", source=MERITY)
