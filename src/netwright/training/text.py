@@ -101,14 +101,14 @@ def train_language_model(
     generator = torch.Generator(device).manual_seed(seed)
     restored = checkpoint.restore(model, update, generator) if checkpoint else None
     history: dict[str, list[float]] = restored or {"validation_perplexities": [], "training_losses": []}
+    perplexities = history["validation_perplexities"]
     for epoch in range(len(history["training_losses"]), epochs):
         model.train()
-        if least_gain is None:
-            rate = learning_rate_in(epoch, peak=learning_rate, constant_epochs=constant_epochs, decay=decay)
-        else:
-            past = history["validation_perplexities"]
-            rate = learning_rate_after(past, peak=learning_rate, decay=decay, least_gain=least_gain)
-        update.learning_rate = rate
+        update.learning_rate = (
+            learning_rate_in(epoch, peak=learning_rate, constant_epochs=constant_epochs, decay=decay)
+            if least_gain is None
+            else learning_rate_after(perplexities, peak=learning_rate, decay=decay, least_gain=least_gain)
+        )
         states = model.initial_states(batch_size)
         losses = LossWatch(epoch, model.vocabulary_size, device)
         for inputs_TB, targets_TB in zip(inputs_NB.split(window), targets_NB.split(window), strict=True):
@@ -124,7 +124,7 @@ def train_language_model(
             losses.add(nats.detach(), len(inputs_TB))
         history["training_losses"].append(losses.mean())
         perplexity = _validation_perplexity(model, validation, speed, validation_streams)
-        history["validation_perplexities"] += [] if perplexity is None else [perplexity]
+        perplexities += [] if perplexity is None else [perplexity]
         if checkpoint is not None:
             checkpoint.save(model, update, generator, history)
         on_epoch(epoch, perplexity)
