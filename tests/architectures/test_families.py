@@ -11,7 +11,15 @@ from netwright.architectures.named import OwnNetwork, ReferenceNetwork
 from netwright.architectures.nasbench201 import EDGES, NasBench201Cell
 from netwright.architectures.plain import PlainNet
 from netwright.architectures.published import lstm_cell, nas_cnn_15
-from netwright.architectures.recurrent import DeepTransition, Elman, Lstm, RecurrentArchitecture, RecurrentHighway
+from netwright.architectures.recurrent import (
+    DeepTransition,
+    Elman,
+    HyperLstm,
+    LayerNormLstm,
+    Lstm,
+    RecurrentArchitecture,
+    RecurrentHighway,
+)
 from netwright.architectures.values import to_json
 from netwright.children.building import MODULES
 from netwright.children.language_model import LAYERS
@@ -31,6 +39,8 @@ EXAMPLES = (
     RecurrentHighway(3),
     Elman(),
     DeepTransition(),
+    LayerNormLstm(),
+    HyperLstm(hyper_units=3, signal_size=2, layer_norm=True),
     NasBench201Cell(("none",) * len(EDGES)),
 )
 

@@ -10,6 +10,8 @@ from netwright.architectures.recurrent import (
     CellNode,
     DeepTransition,
     Elman,
+    HyperLstm,
+    LayerNormLstm,
     Lstm,
     RecurrentArchitecture,
     RecurrentCell,
@@ -59,6 +61,9 @@ def test_different_networks_have_different_fingerprints() -> None:
         ({"type": "RecurrentHighway"}, "not the JSON of a RecurrentHighway"),
         ({"type": "RecurrentHighway", "depth": 0}, "a depth of 1 or more; got 0"),
         ({"type": "RecurrentHighway", "depth": 2.0}, r"a depth of 1 or more; got 2\.0"),
+        ({"type": "HyperLstm", "hyper_units": 3}, "not the JSON of a HyperLstm"),
+        ({"type": "HyperLstm", "hyper_units": 0, "signal_size": 4, "layer_norm": True}, "1 or more; got 0"),
+        ({"type": "HyperLstm", "hyper_units": 3, "signal_size": 4, "layer_norm": 1}, "true or false; got 1"),
         ({"type": "RecurrentCell"}, "not the JSON of a RecurrentCell"),
     ],
 )
@@ -70,6 +75,28 @@ def test_other_json_is_refused(document: dict[str, object], message: str) -> Non
 @pytest.mark.parametrize("document", [{"type": "Lstn"}, {"type": ["Lstm"]}, {}, []])
 def test_other_values_are_of_a_users_own_kind(document: object) -> None:
     assert architecture_from_json(document) is None
+
+
+CHARACTERS = {"hidden_size": 1000, "num_layers": 1, "input_layer": "one-hot"}
+LARGE_SIGNALS = HyperLstm(signal_size=16, layer_norm=True)
+OF_CHARACTERS = [
+    ("LSTM", Lstm(), {}, 4_254_050),
+    ("LSTM 1250", Lstm(), {"hidden_size": 1250}, 6_567_550),
+    ("LSTM 2 x 1000", Lstm(), {"num_layers": 2}, 12_258_050),
+    ("layer-normalised LSTM", LayerNormLstm(), {}, 4_264_050),  # published 4.26M
+    ("HyperLSTM", HyperLstm(), {}, 4_911_874),
+    ("layer-normalised HyperLSTM", HyperLstm(layer_norm=True), {}, 4_923_154),
+    ("large embedding", LARGE_SIGNALS, {}, 5_085_682),  # published 5.06M
+    ("2 layers", LARGE_SIGNALS, {"num_layers": 2}, 14_407_714),  # published 14.41M
+]
+
+
+@pytest.mark.parametrize(("architecture", "settings", "expected"), [row[1:] for row in OF_CHARACTERS])
+def test_published_sizes_of_models_of_characters(
+    architecture: RecurrentArchitecture, settings: dict[str, int], expected: int
+) -> None:
+    """With the 50 characters of the Penn Treebank; Ha et al. 2016, table 3."""
+    assert language_model_parameters(architecture, 50, **{**CHARACTERS, **settings}) == expected
 
 
 PUBLISHED = [
@@ -85,6 +112,13 @@ PUBLISHED = [
     ),
     ("Mikolov", Elman(), {"hidden_size": 300, "num_layers": 1}, 6_190_300),
     ("Pascanu", DeepTransition(), {"hidden_size": 280, "num_layers": 1}, 6_002_840),
+    (
+        "CharCNN large",
+        Lstm(),
+        {"hidden_size": 650, "input_layer": "char-cnn-large", "num_characters": 51},
+        19_367_965,
+    ),
+    ("pointer", Lstm(), {"hidden_size": 650, "output_layer": "pointer-sentinel"}, 20_199_000),  # published 21M
     ("NAS 32M", BASE_8, {"hidden_size": 740}, 32_333_200),
     ("NAS 25M", BASE_8, {"hidden_size": 740, "tied": True}, 24_933_200),
     ("NAS 54M", BASE_8, {"hidden_size": 1150, "tied": True}, 53_830_000),

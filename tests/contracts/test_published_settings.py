@@ -11,7 +11,15 @@ from typing import Any
 
 import pytest
 
-from netwright.architectures.recurrent import DeepTransition, Elman, Lstm, RecurrentArchitecture, RecurrentHighway
+from netwright.architectures.recurrent import (
+    DeepTransition,
+    Elman,
+    HyperLstm,
+    LayerNormLstm,
+    Lstm,
+    RecurrentArchitecture,
+    RecurrentHighway,
+)
 from netwright.compare.comparison import MODELS, TOPS
 from netwright.config import STRATEGIES, ReplicaSettings, flattened
 from netwright.evaluation.rewards import AccuracyReward, PerplexityReward
@@ -70,6 +78,8 @@ TEXT: Table = {
     "evaluate.num_parameters": 20_000_000, "evaluate.hidden_size": None, "evaluate.num_layers": 2,  # 4.2
     "evaluate.embedding_size": None, "evaluate.tied": False, "evaluate.cell_bias": False,
     "evaluate.epochs": 35, "evaluate.constant": 80.0,  # 4.2
+    "evaluate.input_layer": "embedding", "evaluate.output_layer": "softmax", "evaluate.orthogonal": False,
+    "evaluate.least_gain": None,
     "evaluate.init_range": 0.05, "evaluate.batch_size": 20, "evaluate.window": 35,  # Zaremba et al. 2014, medium
     "evaluate.optimizer": "sgd", "evaluate.learning_rate": 1.0, "evaluate.constant_epochs": 6,  # the same
     "evaluate.decay": 1.2, "evaluate.loss_over_time": "sum", "evaluate.clip": 5.0,  # the same
@@ -242,6 +252,25 @@ RNN: Table = MEDIUM | {  # sizes of Mikolov & Zweig 2012, its schedule is ours
     "evaluate.epochs": 20, "evaluate.constant_epochs": 8, "evaluate.decay": 2.0, "evaluate.dropout.inputs": 0.0,
     "evaluate.dropout.output": 0.0,
 }  # fmt: skip
+CHARACTERS: Table = MEDIUM | {  # Ha et al. 2016, A.3.3; variational as in the paper's own models of characters
+    "evaluate.task": "ptb-characters", "evaluate.hidden_size": 1000, "evaluate.num_layers": 1,
+    "evaluate.input_layer": "one-hot", "evaluate.orthogonal": True, "evaluate.batch_size": 128, "evaluate.window": 100,
+    "evaluate.optimizer": "adam", "evaluate.learning_rate": 0.001, "evaluate.clip": 1.0,
+    "evaluate.loss_over_time": "mean", "evaluate.dropout.inputs": 0.1, "evaluate.dropout.output": 0.1,
+    "evaluate.dropout.state": 0.1, "evaluate.dropout.variational": True,
+    "evaluate.constant_epochs": 0, "evaluate.decay": 1.0,
+    "evaluate.epochs": 204,  # 4.2: 80,000 steps, of which an epoch has 392
+}  # fmt: skip
+KIM: Table = MEDIUM | {  # Kim et al. 2015
+    "evaluate.input_layer": "char-cnn-large", "evaluate.epochs": 25, "evaluate.constant_epochs": 0,
+    "evaluate.decay": 2.0, "evaluate.least_gain": 1.0,
+}  # fmt: skip
+
+
+def dropping(rate: float) -> Table:
+    return {f"evaluate.dropout.{name}": rate for name in ("inputs", "output", "state")}
+
+
 MODELS_EXPECTED: dict[str, Table] = {
     "lstm-small": MEDIUM | {  # Zaremba, small
         "evaluate.hidden_size": 200, "evaluate.init_range": 0.1, "evaluate.window": 20, "evaluate.epochs": 13,
@@ -268,6 +297,30 @@ ARCHITECTURES: dict[str, RecurrentArchitecture] = dict.fromkeys(MODELS_EXPECTED,
     "rnn": Elman(),
     "deep-rnn": DeepTransition(),
     "lstm-zoneout-medium": Lstm(zoneout_state=0.025, zoneout_cell=0.25),  # Krueger et al. 2016, words
+    "lstm-char-1000": CHARACTERS,
+    "lstm-char-1250": CHARACTERS | {"evaluate.hidden_size": 1250},
+    "lstm-char-2x1000": CHARACTERS | {"evaluate.num_layers": 2},
+    "lstm-char-layer-norm": CHARACTERS,
+    "hyper-lstm": CHARACTERS,
+    "hyper-lstm-layer-norm": CHARACTERS,
+    "hyper-lstm-large": CHARACTERS | dropping(0.15),
+    "hyper-lstm-2x1000": CHARACTERS | {"evaluate.num_layers": 2} | dropping(0.2),
+    "char-cnn-small": KIM | {"evaluate.input_layer": "char-cnn-small", "evaluate.hidden_size": 300},
+    "char-cnn-large": KIM,
+    "pointer-sentinel-medium": MEDIUM | {  # Merity et al. 2016; dropout as Gal, medium
+        "evaluate.dropout.state": 0.2, "evaluate.dropout.words": 0.2, "evaluate.dropout.variational": True,
+        "evaluate.output_layer": "pointer-sentinel", "evaluate.batch_size": 32, "evaluate.window": 100,
+        "evaluate.epochs": 64, "evaluate.constant_epochs": 0, "evaluate.decay": 2.0, "evaluate.least_gain": 0.0,
+        "evaluate.clip": 1.0,
+    },
+}  # fmt: skip
+ARCHITECTURES: dict[str, RecurrentArchitecture] = dict.fromkeys(MODELS_EXPECTED, Lstm()) | {
+    "rhn": RecurrentHighway(10),
+    "lstm-char-layer-norm": LayerNormLstm(),
+    "hyper-lstm": HyperLstm(hyper_units=128, signal_size=4),
+    "hyper-lstm-layer-norm": HyperLstm(hyper_units=128, signal_size=4, layer_norm=True),
+    "hyper-lstm-large": HyperLstm(hyper_units=128, signal_size=16, layer_norm=True),
+    "hyper-lstm-2x1000": HyperLstm(hyper_units=128, signal_size=16, layer_norm=True),
 }
 
 

@@ -13,7 +13,9 @@ from netwright.children.building import num_parameters
 from netwright.children.dropout import Dropout
 from netwright.errors import ConfigError
 from netwright.evaluation import text_worker as text_child
+from netwright.evaluation.text import TextEvaluation
 from netwright.evaluation.text_worker import TextChild
+from netwright.recipes.reference_models import REFERENCE_MODELS
 from netwright.tasks.text.data import TextData
 from netwright.trials import Job
 from oracles.rhymes import FLOAT32, SETTINGS, SMALL_CELL, rhyming_text, train
@@ -83,6 +85,26 @@ def test_every_child_is_as_wide_as_its_parameters_allow(architecture: RecurrentA
     model = evaluate.build(architecture, 0)
     wider = language_model_parameters(architecture, 11, hidden_size=model.hidden_size + 1, tied=tied)
     assert num_parameters(model) <= 30_000 < wider
+
+
+def test_a_child_that_reads_the_spelling_is_as_wide_as_its_parameters_allow() -> None:
+    evaluate = child(hidden_size=None, num_parameters=900_000, model={"input_layer": "char-cnn-small"})
+    model = evaluate.build(Lstm(), 0)
+    size, sizes = model.hidden_size + 1, {"input_layer": "char-cnn-small", "num_characters": 14}
+    assert num_parameters(model) <= 900_000 < language_model_parameters(Lstm(), 11, hidden_size=size, **sizes)  # type: ignore[arg-type]
+
+
+def test_the_settings_of_a_reference_model_reach_its_child() -> None:
+    settings = REFERENCE_MODELS["lstm-char-1000"]().settings.model_copy(update={"hidden_size": 16})
+    model = TextEvaluation(settings).evaluate(None).build(Lstm(), 3)
+    assert model.embedding is None
+    for of_gate in model.layers[0].lstm.weight_hh_l0.split(16):
+        torch.testing.assert_close(of_gate @ of_gate.T, torch.eye(16), rtol=0, atol=1e-5)
+
+
+def test_nothing_is_counted_where_the_spelling_decides() -> None:
+    settings = REFERENCE_MODELS["char-cnn-small"]().settings
+    assert TextEvaluation(settings).costs(Lstm(), 10_000) == {}
 
 
 def test_building_is_a_function_of_architecture_and_seed() -> None:

@@ -15,7 +15,14 @@ from torch import nn
 
 import netwright as nw
 from netwright.architectures.convolutional import ConvNet
-from netwright.architectures.recurrent import DeepTransition, Elman, Lstm, RecurrentArchitecture, RecurrentHighway
+from netwright.architectures.recurrent import (
+    DeepTransition,
+    Elman,
+    LayerNormLstm,
+    Lstm,
+    RecurrentArchitecture,
+    RecurrentHighway,
+)
 from netwright.architectures.values import to_json
 from netwright.children.language_model import LanguageModel
 from netwright.errors import DataError, RunError
@@ -86,6 +93,33 @@ def test_a_language_model_that_is_loaded_is_what_was_written(
     loaded, tokens = nw.load(tmp_path / "model"), torch.tensor([[1, 0], [2, 1], [0, 2]])
     with torch.no_grad():
         assert torch.equal(loaded(tokens)[0], network(tokens, network.initial_states(2))[0])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"input_layer": "one-hot", "output_layer": "pointer-sentinel"}, {"input_layer": "char-cnn-small"}],
+    ids=["one-hot, pointer", "spelling"],
+)
+def test_other_inputs_and_outputs_are_loaded(tmp_path: Path, settings: dict[str, str]) -> None:
+    network = LanguageModel(
+        LayerNormLstm(), len(VOCABULARY), seed=3, init_range=0.5, vocabulary=VOCABULARY, **{**TEXT, **settings}
+    )
+    described = {"kind": "text", "vocabulary": VOCABULARY, **TEXT, **settings}
+    write_model(tmp_path / "model", network, LayerNormLstm(), described)
+    loaded, tokens = nw.load(tmp_path / "model"), torch.tensor([[1, 0], [2, 1], [0, 2]])
+    with torch.no_grad():
+        logits, states = loaded(tokens)
+        assert torch.equal(logits, network(tokens, network.initial_states(2))[0])
+        assert loaded(tokens, states)[0].shape == (3, 2, 3)
+    assert loaded.nats(["the", "newt", "the"]).shape == (2,)
+
+
+def test_an_input_that_is_unknown_is_refused(tmp_path: Path) -> None:
+    made_of_text(tmp_path / "model", Lstm())
+    path = tmp_path / "model" / DESCRIPTION
+    path.write_text(json.dumps({**json.loads(path.read_text()), "input_layer": "two-hot"}))
+    with pytest.raises(DataError, match="its input_layer is 'two-hot' in place of one of embedding, one-hot"):
+        nw.load(tmp_path / "model")
 
 
 def test_what_is_loaded_can_be_trained_on(folder: Path, tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from netwright.architectures.word_inputs import num_characters_of
 from netwright.errors import ConfigError, DataError
+from netwright.recipes.reference_models import SPELLED_WITH
 from netwright.tasks import files as text_files
 from netwright.tasks.catalog import open_images, open_text, prepare_task
 from netwright.tasks.text import penn_treebank
@@ -164,6 +166,7 @@ def test_the_real_treebank_has_its_published_counts(real_treebank: Path) -> None
     assert len(data.vocabulary) == 10_000
     lines = (real_treebank / "ptb" / "ptb.valid.txt").read_text().splitlines()
     assert spelled(data, data.validation) == [word for line in lines for word in (*line.split(), "<eos>")]
+    assert num_characters_of(data.vocabulary) == SPELLED_WITH
 
 
 def test_the_real_treebank_by_character(real_treebank: Path) -> None:

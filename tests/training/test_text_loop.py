@@ -18,7 +18,7 @@ from netwright.tasks.text.data import TextData
 from netwright.training.checkpoints import Checkpoint
 from netwright.training.perplexity import measure_nats_per_token
 from netwright.training.speed import Speed
-from netwright.training.text import learning_rate_in
+from netwright.training.text import learning_rate_after, learning_rate_in
 from oracles.rhymes import FLOAT32, VOCABULARY, fresh, rhyming_text, train
 
 GAL = Dropout(inputs=0.1, output=0.1, state=0.1, words=0.1, variational=True)
@@ -138,6 +138,23 @@ def test_learning_rates(epoch: int, zaremba_small: float, rhn: float) -> None:
 
 
 # Chance ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("perplexities", "expected"),
+    [([], 1.0), ([9.0], 1.0), ([9.0, 8.0], 1.0), ([9.0, 8.5], 0.5), ([9.0, 9.5, 8.0, 7.5], 0.25)],
+)
+def test_learning_rates_that_fall_where_nothing_is_gained(perplexities: list[float], expected: float) -> None:
+    """Kim et al. 2015: halved where the validation perplexity does not improve by a point."""
+    assert learning_rate_after(perplexities, peak=1.0, decay=2.0, least_gain=1.0) == expected
+
+
+def test_the_loop_lets_the_learning_rate_fall_where_nothing_is_gained(text: TextData) -> None:
+    """No epoch gains 1,000 points, so the rate falls in each epoch after the first two, which can be compared."""
+    gained, decayed = fresh(), fresh()
+    train(text, gained, learning_rate=0.3, least_gain=1000.0, decay=4.0, constant_epochs=9)
+    train(text, decayed, learning_rate=0.3, decay=4.0, constant_epochs=2)
+    assert all(torch.equal(weight, decayed.state_dict()[name]) for name, weight in gained.state_dict().items())
 
 
 @pytest.mark.parametrize("dropout", [GAL, Dropout(inputs=0.3, output=0.3)], ids=["variational", "per step"])

@@ -13,11 +13,14 @@ from netwright.architectures.plain import Convolution, Dense, PlainNet
 from netwright.architectures.recurrent import (
     DeepTransition,
     Elman,
+    HyperLstm,
+    LayerNormLstm,
     Lstm,
     RecurrentArchitecture,
     RecurrentCell,
     RecurrentHighway,
 )
+from netwright.architectures.word_inputs import CHARACTER_CNNS, InputLayer, OutputLayer, embedded_size
 from netwright.errors import ConfigError
 
 
@@ -123,15 +126,26 @@ def language_model_parameters(
     tied: bool = False,
     embedding_size: int | None = None,
     cell_bias: bool = False,
+    input_layer: InputLayer = "embedding",
+    output_layer: OutputLayer = "softmax",
+    num_characters: int = 0,
 ) -> int:
-    """Count the weights and biases of a `children.language_model.LanguageModel` with the same arguments."""
-    embedded = hidden_size if embedding_size is None else embedding_size
+    """Count the weights and biases of a `children.language_model.LanguageModel` with the same arguments.
+
+    `num_characters` is the number of symbols that words are spelled with (`word_inputs.num_characters_of`); it is
+    needed where `input_layer` reads the spelling.
+    """
+    embedded = embedded_size(input_layer, vocabulary_size, embedding_size, hidden_size)
     inputs = [embedded] + [hidden_size] * (num_layers - 1)
     of_layer = entry_of(LAYER_PARAMETERS, architecture)
     assert of_layer is not None
     layers = sum(of_layer(architecture, input_size, hidden_size, cell_bias) for input_size in inputs)
-    words = vocabulary_size * (embedded if tied else embedded + hidden_size)
-    return words + layers + vocabulary_size
+    softmax = vocabulary_size * (1 if tied else hidden_size + 1)
+    pointer = hidden_size * (hidden_size + 2) if output_layer == "pointer-sentinel" else 0
+    read = vocabulary_size * embedded if input_layer == "embedding" else 0
+    if input_layer in CHARACTER_CNNS:
+        read = CHARACTER_CNNS[input_layer].num_parameters(num_characters)
+    return read + layers + softmax + pointer
 
 
 def hidden_size_for(
@@ -188,11 +202,24 @@ def _of_deep_transition(_: DeepTransition, inputs: int, hidden: int, cell_bias: 
     return hidden * (inputs + 4 * hidden + 3)
 
 
+def _of_layer_norm_lstm(_: LayerNormLstm, inputs: int, hidden: int, cell_bias: bool) -> int:
+    return 4 * hidden * (inputs + hidden + 1) + 10 * hidden  # a gain and a shift for each gate and the cell state
+
+
+def _of_hyper_lstm(layer: HyperLstm, inputs: int, hidden: int, cell_bias: bool) -> int:
+    units, signal = layer.hyper_units, layer.signal_size
+    main, hyper = 4 * hidden * (inputs + hidden + 1), 4 * units * (inputs + hidden + units + 1)
+    normalisation = 10 * (hidden + units) if layer.layer_norm else 0
+    return main + hyper + 12 * signal * (units + hidden) + 8 * signal + normalisation
+
+
 LAYER_PARAMETERS: dict[str, Callable[[Any, int, int, bool], int]] = {
     "RecurrentCell": _of_cell,
     "Lstm": _of_lstm,
     "RecurrentHighway": _of_recurrent_highway,
     "Elman": _of_elman,
     "DeepTransition": _of_deep_transition,
+    "LayerNormLstm": _of_layer_norm_lstm,
+    "HyperLstm": _of_hyper_lstm,
 }
 """(architecture, input size, hidden size, bias of cells) -> parameters of one layer, for every family of layers."""

@@ -18,6 +18,8 @@ from netwright.architectures.plain import PlainNet
 from netwright.architectures.recurrent import (
     DeepTransition,
     Elman,
+    HyperLstm,
+    LayerNormLstm,
     Lstm,
     RecurrentArchitecture,
     RecurrentCell,
@@ -63,6 +65,8 @@ FAMILIES = {
     "RecurrentHighway": Family(RecurrentHighway, recurrent.recurrent_highway_from_json, "text", legend=None),
     "Elman": Family(Elman, recurrent.elman_from_json, "text", legend=None),
     "DeepTransition": Family(DeepTransition, recurrent.deep_transition_from_json, "text", legend=None),
+    "LayerNormLstm": Family(LayerNormLstm, recurrent.layer_norm_lstm_from_json, "text", legend=None),
+    "HyperLstm": Family(HyperLstm, recurrent.hyper_lstm_from_json, "text", legend=None),
     "NasBench201Cell": Family(
         NasBench201Cell, nasbench201.nasbench201_cell_from_json, trained_on=None, legend=nasbench201.LEGEND
     ),

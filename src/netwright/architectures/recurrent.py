@@ -141,7 +141,38 @@ class RecurrentHighway:
         return f"RHN of depth {self.depth}" + ("" if self.coupled else ", carry gate of its own")
 
 
-RecurrentArchitecture = RecurrentCell | Lstm | RecurrentHighway | Elman | DeepTransition
+@dataclass(frozen=True)
+class LayerNormLstm:
+    """The LSTM with layer normalisation of every gate and of the cell state (Ba et al. 2016, arXiv 1607.06450)."""
+
+    def __str__(self) -> str:
+        return "layer-normalised LSTM"
+
+
+@dataclass(frozen=True)
+class HyperLstm:
+    """The HyperLSTM of Ha et al. 2016 (arXiv 1609.09106): a smaller LSTM scales the weights of an LSTM at each step."""
+
+    hyper_units: int = 128
+    """Units of the smaller LSTM."""
+    signal_size: int = 4
+    """Entries of each of its signals to the larger one."""
+    layer_norm: bool = False
+    """Whether both are layer-normalised."""
+
+    def __post_init__(self) -> None:
+        for name in ("hyper_units", "signal_size"):
+            if type(value := getattr(self, name)) is not int or not 1 <= value < 100_000:
+                raise SpaceError(f"{name} of a HyperLstm is 1 or more; got {value!r}")
+        if type(self.layer_norm) is not bool:
+            raise SpaceError(f"layer_norm of a HyperLstm is true or false; got {self.layer_norm!r}")
+
+    def __str__(self) -> str:
+        name = "layer-normalised HyperLSTM" if self.layer_norm else "HyperLSTM"
+        return f"{name} with {self.hyper_units} units and signals of {self.signal_size}"
+
+
+RecurrentArchitecture = RecurrentCell | Lstm | RecurrentHighway | Elman | DeepTransition | LayerNormLstm | HyperLstm
 """A cell of the space, or one of the reference models that the paper compares its cells with."""
 
 
@@ -173,3 +204,14 @@ def elman_from_json(document: JsonObject) -> Elman:
 def deep_transition_from_json(document: JsonObject) -> DeepTransition:
     """Read the network that `to_json` wrote; it has no members."""
     return DeepTransition()
+
+
+def layer_norm_lstm_from_json(document: JsonObject) -> LayerNormLstm:
+    """Read the LSTM that `to_json` wrote; it has no members."""
+    return LayerNormLstm()
+
+
+def hyper_lstm_from_json(document: JsonObject) -> HyperLstm:
+    """Read the network that `to_json` wrote; raise `SpaceError` for anything else."""
+    with reading_json_of("HyperLstm"):
+        return HyperLstm(document["hyper_units"], document["signal_size"], document["layer_norm"])

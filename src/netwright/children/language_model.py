@@ -1,9 +1,12 @@
 """A language model around any recurrent layer: an embedding, a stack of layers, a softmax over the vocabulary.
 
+In place of the embedding the first layer may read one-hot vectors or the spelling of words (`CharacterCNN`), and a
+pointer to earlier words may be mixed into the softmax (`PointerSentinel`).
+
 Legend of shapes: T steps, B sequences, V vocabulary, E embedding, H hidden units.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,11 +16,16 @@ from torch.nn import functional
 
 from netwright.architectures.families import entry_of
 from netwright.architectures.recurrent import Lstm, RecurrentArchitecture
+from netwright.architectures.word_inputs import CHARACTER_CNNS, InputLayer, OutputLayer, embedded_size
 from netwright.children.dropout import Dropout
+from netwright.children.pointer import PointerSentinel
+from netwright.children.spelling import CharacterCNN
 from netwright.errors import ConfigError
 from netwright.nn.elman import DeepTransitionLayer, ElmanLayer
 from netwright.nn.highway import HighwayLayer
+from netwright.nn.hyper_lstm import HyperLSTMLayer
 from netwright.nn.interface import SequenceLayer, State
+from netwright.nn.layer_norm_lstm import LayerNormLSTMLayer
 from netwright.nn.lstm import LSTMLayer
 from netwright.nn.tree import TreeLayer
 
@@ -33,6 +41,10 @@ LAYERS: dict[str, Callable[[Any, int, int, bool], nn.Module]] = {
     ),
     "Elman": lambda network, inputs, hidden, bias: ElmanLayer(inputs, hidden),
     "DeepTransition": lambda network, inputs, hidden, bias: DeepTransitionLayer(inputs, hidden),
+    "LayerNormLstm": lambda lstm, inputs, hidden, bias: LayerNormLSTMLayer(inputs, hidden),
+    "HyperLstm": lambda lstm, inputs, hidden, bias: HyperLSTMLayer(
+        inputs, hidden, hyper_units=lstm.hyper_units, signal_size=lstm.signal_size, layer_norm=lstm.layer_norm
+    ),
 }
 """(architecture, input size, hidden size, bias of cells) -> a `SequenceLayer`, for every family trained on text."""
 
@@ -44,7 +56,7 @@ class Masks:
     words: Tensor | None
     """[V, B]"""
     inputs: tuple[Tensor | None, ...]
-    """[T or 1, B, E or H] for each layer"""
+    """[T or 1, B, E or H] for each layer; None for the first one where it reads a `CharacterCNN`"""
     states: tuple[Tensor | None, ...]
     """[B, H] for each layer"""
     output: Tensor | None
@@ -60,8 +72,8 @@ class Masks:
 class LanguageModel(nn.Module):
     """A stack of recurrent layers between an embedding and a softmax with a bias.
 
-    Matrices start uniformly in -init_range..init_range, biases at zero, except for the gates of a recurrent highway
-    network.
+    Matrices start uniformly in -init_range..init_range, biases at zero, except for the gates of highway layers, the
+    forget gates of layer-normalised LSTMs and of HyperLSTMs, and what `HyperLSTMLayer.KEEPS_INITIAL` names.
 
     Deviation: Zaremba et al. 2014 initialise all parameters uniformly, biases too. The paper does not specify the
     initial values of a child.
@@ -76,9 +88,13 @@ class LanguageModel(nn.Module):
         tied: Use the embedding's weights in the softmax (Press & Wolf 2017; Inan et al. 2017).
         embedding_size: Entries of the embedding for each token; `hidden_size` if None.
         cell_bias: Give the leaves of a `RecurrentCell` a bias.
+        input_layer: What the first recurrent layer reads for a token.
+        output_layer: What gives the probabilities of the next token.
+        orthogonal: Initialise the recurrent layers' matrices as orthogonal ones, each gate's by itself.
+        vocabulary: The tokens by number; needed where `input_layer` reads their spelling.
 
     Raises:
-        ConfigError: `tied` with an `embedding_size` that differs from `hidden_size`.
+        ConfigError: `tied` with an `embedding_size` that differs from `hidden_size`, or without an embedding.
     """
 
     def __init__(
@@ -93,9 +109,18 @@ class LanguageModel(nn.Module):
         tied: bool = False,
         embedding_size: int | None = None,
         cell_bias: bool = False,
+        input_layer: InputLayer = "embedding",
+        output_layer: OutputLayer = "softmax",
+        orthogonal: bool = False,
+        vocabulary: Sequence[str] = (),
     ) -> None:
         super().__init__()
-        embedded = hidden_size if embedding_size is None else embedding_size
+        embedded = embedded_size(input_layer, vocabulary_size, embedding_size, hidden_size)
+        if tied and input_layer != "embedding":
+            raise ConfigError(
+                f"input_layer is {input_layer}, and with tied = true the softmax has the weights of an embedding; "
+                'take tied = false or input_layer = "embedding"'
+            )
         if tied and embedded != hidden_size:
             raise ConfigError(
                 f"embedding_size is {embedded} and hidden_size {hidden_size}; with tied = true the softmax has the "
@@ -109,14 +134,35 @@ class LanguageModel(nn.Module):
         make = entry_of(LAYERS, architecture)
         assert make is not None
         self.layers = nn.ModuleList(make(architecture, size, hidden_size, cell_bias) for size in self.input_sizes)
-        self.embedding = nn.Parameter(torch.empty(vocabulary_size, embedded))
+        has_embedding = input_layer == "embedding"
+        self.embedding = nn.Parameter(torch.empty(vocabulary_size, embedded)) if has_embedding else None
         # Tied weights have a single name, so that a file of weights holds them once.
         self.softmax_weight = None if tied else nn.Parameter(torch.empty(vocabulary_size, hidden_size))
         self.softmax_bias = nn.Parameter(torch.zeros(vocabulary_size))
-        generator = torch.Generator().manual_seed(seed)
+        sizes = CHARACTER_CNNS.get(input_layer)
+        self.spelling = None if sizes is None else CharacterCNN(sizes, vocabulary)
+        self.pointer = PointerSentinel(hidden_size) if output_layer == "pointer-sentinel" else None
+        self._initialise(torch.Generator().manual_seed(seed), init_range, orthogonal=orthogonal)
+
+    def _initialise(self, generator: torch.Generator, init_range: float, *, orthogonal: bool) -> None:
+        """Sample the first weights: uniform ones, which in recurrent layers may be replaced by orthogonal ones."""
+        kept = {
+            parameter
+            for layer in self.layers
+            for name, parameter in layer.named_parameters(recurse=False)
+            if name in getattr(layer, "KEEPS_INITIAL", ())
+        }
         for parameter in self.parameters():
-            if parameter.dim() > 1:
+            if parameter.dim() > 1 and parameter not in kept:
                 nn.init.uniform_(parameter, -init_range, init_range, generator=generator)
+        if not orthogonal:
+            return
+        with torch.no_grad():
+            for module in self.layers.modules():
+                for parameter in module.parameters(recurse=False):
+                    if parameter.dim() > 1 and parameter not in kept:
+                        for of_gate in parameter.flatten(0, -2).split(cast("int", module.hidden_size)):
+                            nn.init.orthogonal_(of_gate, generator=generator)
 
     def forward(
         self, tokens_TB: Tensor, states: Iterable[State], masks: Masks | None = None
@@ -125,36 +171,52 @@ class LanguageModel(nn.Module):
 
         Args:
             tokens_TB: Token numbers.
-            states: The state of each layer before the first step.
+            states: The state of each layer before the first step, then that of the pointer if there is one.
             masks: Factors of dropped and kept units; None drops nothing.
 
         Returns:
-            Logits [T, B, V] in float32, and the state of each layer after the last step.
+            Logits [T, B, V] in float32, and the states after the last step.
         """
         nothing = (None,) * len(self.layers)
         input_masks, state_masks = (masks.inputs, masks.states) if masks else (nothing, nothing)
-        x = functional.embedding(tokens_TB, self.embedding)
+        x = self._read(tokens_TB)
         if masks is not None:
             x = _masked(x, masks.words_of(tokens_TB))
-        after = []
+        before, after = list(states), []
+        of_pointer = None if self.pointer is None else before.pop()
         kept = [(each,) for each in masks.kept] if masks and masks.kept else [()] * len(self.layers)
         for layer, state, input_mask, state_mask, zoned in zip(
-            self.layers, states, input_masks, state_masks, kept, strict=True
+            self.layers, before, input_masks, state_masks, kept, strict=True
         ):
             x, state = layer(_masked(x, input_mask), state, state_mask, *zoned)
             after.append(state)
         if masks is not None:
             x = _masked(x, masks.output)
         weight = self.embedding if self.softmax_weight is None else self.softmax_weight
-        return functional.linear(x, weight, self.softmax_bias).float(), tuple(after)
+        assert weight is not None
+        logits = functional.linear(x, weight, self.softmax_bias).float()
+        if self.pointer is not None and of_pointer is not None:
+            logits, of_pointer = self.pointer(x, tokens_TB, logits, of_pointer)
+            after.append(of_pointer)
+        return logits, tuple(after)
+
+    def _read(self, tokens_TB: Tensor) -> Tensor:
+        """Return what stands for each token, [T, B, E]."""
+        if self.embedding is not None:
+            return functional.embedding(tokens_TB, self.embedding)
+        if self.spelling is not None:
+            read: Tensor = self.spelling(tokens_TB)
+            return read
+        return functional.one_hot(tokens_TB, self.vocabulary_size).to(self.softmax_bias.dtype)
 
     def initial_states(self, batch_size: int) -> tuple[State, ...]:
-        """Return the state of every layer before the first token: zeros."""
+        """Return the state of every layer before the first token, zeros, and that of the pointer if there is one."""
         layers = cast("Iterable[SequenceLayer]", self.layers)
-        return tuple(
-            layer.initial_state(self.embedding.new_zeros(1, batch_size, size))
+        of_layers = [
+            layer.initial_state(self.softmax_bias.new_zeros(1, batch_size, size))
             for layer, size in zip(layers, self.input_sizes, strict=True)
-        )
+        ]
+        return (*of_layers, *(() if self.pointer is None else (self.pointer.initial_state(batch_size),)))
 
     def sample_masks(
         self, dropout: Dropout, num_steps: int, batch_size: int, generator: torch.Generator
@@ -175,9 +237,14 @@ class LanguageModel(nn.Module):
             return torch.stack(rates, 1).bernoulli(generator=generator)
 
         steps = 1 if dropout.variational else num_steps
+        # Kim et al. 2015 drop nothing between the highway layers and the first recurrent layer.
+        of_first = 0.0 if self.spelling is not None else dropout.inputs
+        of_inputs = (of_first, *[dropout.inputs] * (len(self.input_sizes) - 1))
         return Masks(
             words=mask(dropout.words, self.vocabulary_size, batch_size),
-            inputs=tuple(mask(dropout.inputs, steps, batch_size, size) for size in self.input_sizes),
+            inputs=tuple(
+                mask(rate, steps, batch_size, size) for rate, size in zip(of_inputs, self.input_sizes, strict=True)
+            ),
             states=tuple(mask(dropout.state, batch_size, self.hidden_size) for _ in self.input_sizes),
             output=mask(dropout.output, steps, batch_size, self.hidden_size),
             kept=tuple(kept() for _ in self.input_sizes) if self.zoneout else None,

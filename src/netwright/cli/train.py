@@ -54,6 +54,7 @@ def train(
         netwright train nas-cnn-15 --task cifar10 --grid none --epochs 300
         netwright train nas-cell --task ptb --size 25M
         netwright train nas-cell --task ptb --like lstm-small --grid none
+        netwright train lstm-char-1000 --task ptb-characters --grid none
     """
     from netwright.cli.stages import Stages
     from netwright.evaluation.factory import evaluation_of
@@ -123,10 +124,16 @@ def _of_run(run: Path, task: str | None, *, trust_code: bool) -> tuple[RunConfig
 
 
 def _of_task(source: str, task: str | None, data: Path | None) -> tuple[RunConfig, "Placement", Path]:
-    """The same for an architecture without a run: settings of the task's first recipe."""
+    """The same for an architecture without a run: settings of the task's first recipe.
+
+    A reference model has a task of its own, which it is trained on by default.
+    """
     from netwright.final_training.pipeline import config_for
+    from netwright.recipes.reference_models import REFERENCE_MODELS
     from netwright.searching.placement import Placement, default_workers
 
+    if task is None and source in REFERENCE_MODELS:
+        task = REFERENCE_MODELS[source]().settings.task
     if task is None:
         raise ConfigError(f"{source} does not say what to train on; add --task cifar10 or --task ptb, for example")
     config = config_for(task, data)

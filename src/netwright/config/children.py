@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from netwright.architectures.values import JsonObject
+from netwright.architectures.word_inputs import InputLayer, OutputLayer
 from netwright.children.dropout import Dropout
 from netwright.config.base import Below1, Fraction, FunctionField, NonNegative, Positive, Settings, Share, Values
 
@@ -77,7 +78,10 @@ class TextSettings(ChildSettings):
     embedding_size: PositiveInt | None = None  # None is the hidden size
     tied: bool = False  # whether the softmax has the embedding's weights
     cell_bias: bool = False  # whether the leaves of a cell have a bias; none in the paper
+    input_layer: InputLayer = "embedding"  # what stands for a token; char-cnn-small and -large are Kim's
+    output_layer: OutputLayer = "softmax"  # pointer-sentinel mixes in a pointer to the last 100 tokens; Merity
     init_range: Positive = 0.05  # matrices U(-0.05, 0.05); Zaremba
+    orthogonal: bool = False  # whether the recurrent layers' matrices begin orthogonal instead; Ha
     epochs: PositiveInt = 35  # paper
     batch_size: PositiveInt = 20  # sequences side by side; Zaremba
     window: PositiveInt = 35  # steps through which gradients flow; Zaremba
@@ -85,6 +89,7 @@ class TextSettings(ChildSettings):
     learning_rate: Positive = 1.0  # Zaremba
     constant_epochs: NonNegativeInt = 6  # epochs before the learning rate begins to fall; Zaremba
     decay: Annotated[float, Field(ge=1)] = 1.2  # the learning rate is divided by it at every further epoch; Zaremba
+    least_gain: NonNegative | None = None  # perplexity; decay only after epochs that gain less on validation; Kim
     loss_over_time: Literal["sum", "mean"] = "sum"  # of a window's nats; Zaremba
     clip: Positive = 5.0  # largest norm of a gradient; Zaremba
     weight_decay: NonNegative = 0.0
@@ -99,6 +104,8 @@ class TextSettings(ChildSettings):
     def _one_size(self) -> Self:
         if (self.num_parameters is None) == (self.hidden_size is None):
             raise ValueError("give either num_parameters or hidden_size, and null for the other")
+        if self.augmented_weight and self.input_layer != "embedding":
+            raise ValueError('an augmented_weight needs the words\' vectors of input_layer = "embedding"')
         return self
 
 
@@ -140,6 +147,14 @@ LATER_SETTINGS: Mapping[str, JsonObject] = {
         "warm_up": 0.0,
         "nesterov": True,
         "padding": None,
+    },
+    "text": {
+        "augmented_weight": 0.0,
+        "augmented_temperature": 20.0,
+        "input_layer": "embedding",
+        "output_layer": "softmax",
+        "orthogonal": False,
+        "least_gain": None,
     },
 }
 """By kind of child, the settings that older runs and models lack, with the values that describe what these did."""

@@ -29,6 +29,8 @@ DRAWINGS: dict[str, Drawing | None] = {
     "RecurrentHighway": None,
     "Elman": None,
     "DeepTransition": None,
+    "LayerNormLstm": None,
+    "HyperLstm": None,
     "NasBench201Cell": None,
 }
 """None for a family that cannot be drawn."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from netwright.architectures.costs import hidden_size_for, language_model_parameters
 from netwright.architectures.families import reads_text
 from netwright.architectures.values import JsonObject
+from netwright.architectures.word_inputs import CHARACTER_CNNS
 from netwright.config import FinalTextSettings, TextSettings
 from netwright.evaluation.interface import DatasetInfo, Evaluation, grid_lines
 from netwright.evaluation.rewards import PerplexityReward, Reward
@@ -15,11 +16,12 @@ from netwright.evaluation.rewards import PerplexityReward, Reward
 if TYPE_CHECKING:
     from netwright.evaluation.text_worker import TextChild
 
-LANGUAGE_MODEL_SETTINGS = {"num_layers", "tied", "embedding_size", "cell_bias"}
+LANGUAGE_MODEL_SETTINGS = {"num_layers", "tied", "embedding_size", "cell_bias", "input_layer", "output_layer"}
 TRAINING_SETTINGS = {
     "epochs", "batch_size", "window", "optimizer", "learning_rate", "constant_epochs", "decay", "loss_over_time",
     "clip", "weight_decay", "dropout",
     "augmented_weight", "augmented_temperature",
+    "least_gain",
 }  # fmt: skip
 
 
@@ -60,14 +62,19 @@ class TextEvaluation(Evaluation):
             hidden_size=settings.hidden_size,
             num_parameters=settings.num_parameters,
             init_range=settings.init_range,
+            orthogonal=settings.orthogonal,
             model=settings.model_dump(include=LANGUAGE_MODEL_SETTINGS),
             training=settings.model_dump(include=TRAINING_SETTINGS),
             speed=Speed(settings.device, settings.precision),
         )
 
     def costs(self, architecture: object, shape: object) -> Mapping[str, int]:
-        """Count the parameters of the language model, and the hidden size that they allow."""
-        if not isinstance(shape, int) or not reads_text(architecture):
+        """Count the parameters of the language model, and the hidden size that they allow.
+
+        Those of a model that reads the spelling of words depend on more than the size of the vocabulary; nothing is
+        counted for it.
+        """
+        if not isinstance(shape, int) or not reads_text(architecture) or self.settings.input_layer in CHARACTER_CNNS:
             return {}
         settings = self.settings.model_dump(include=LANGUAGE_MODEL_SETTINGS)
         hidden_size = self.settings.hidden_size
@@ -84,8 +91,8 @@ class TextEvaluation(Evaluation):
         return [
             f"{model['origin']}, {metrics['num_parameters']:,} parameters, {model['hidden_size']} units in "
             f"{model['num_layers']} layers, {settings['epochs']} epochs on {metrics['num_train_tokens']:,} tokens: "
-            f"learning rate {settings['learning_rate']:g} for {settings['constant_epochs']} epochs, first weights up "
-            f"to {settings['init_range']:g}",
+            f"learning rate {settings['learning_rate']:g}{_until(settings)}, first weights up to "
+            f"{settings['init_range']:g}",
             *grid_lines(model, "validation_perplexity"),
             f"test perplexity {metrics['test_perplexity']:.2f} on {model['data']} ({bits:.3f} bits per "
             f"{model['unit']}, {metrics['num_test_tokens']:,} tokens, tested once)",
@@ -100,3 +107,12 @@ def _monte_carlo_lines(metrics: JsonObject) -> list[str]:
         f"test perplexity {metrics['test_perplexity_monte_carlo']:.2f} by Monte-Carlo evaluation: the mean of "
         f"{metrics['mc_samples']} passes with dropout"
     ]
+
+
+def _until(settings: JsonObject) -> str:
+    """Describe when the learning rate falls, by the settings of a model; older ones lack `least_gain`."""
+    if settings["decay"] == 1:
+        return ""
+    if (gain := settings.get("least_gain")) is not None:
+        return f" until an epoch gains less than {gain:g} in validation perplexity"
+    return f" for {settings['constant_epochs']} epochs"

@@ -8,6 +8,7 @@ from typing import cast
 from netwright.architectures.costs import hidden_size_for
 from netwright.architectures.recurrent import RecurrentArchitecture
 from netwright.architectures.values import JsonObject
+from netwright.architectures.word_inputs import num_characters_of
 from netwright.children.dropout import Dropout
 from netwright.children.language_model import LanguageModel
 from netwright.errors import ConfigError
@@ -34,6 +35,7 @@ class TextChild:
         training: The keyword arguments of `train_language_model` except model, text, seed and speed; `dropout` holds
             the fields of a `Dropout`.
         speed: Device and precision.
+        orthogonal: Whether the recurrent layers' matrices begin orthogonal instead.
 
     Raises:
         ConfigError: Both `hidden_size` and `num_parameters` are given, or neither.
@@ -49,6 +51,7 @@ class TextChild:
     model: JsonObject
     training: JsonObject
     speed: Speed = field(default_factory=Speed)
+    orthogonal: bool = False
 
     def __post_init__(self) -> None:
         if (self.hidden_size is None) == (self.num_parameters is None):
@@ -72,16 +75,19 @@ class TextChild:
 
     def build(self, architecture: RecurrentArchitecture, seed: int) -> LanguageModel:
         """Build the untrained language model of `architecture`, with weights from `seed`."""
-        vocabulary_size, hidden_size = len(self.data.vocabulary), self.hidden_size
+        vocabulary, hidden_size = self.data.vocabulary, self.hidden_size
         if hidden_size is None:
             assert self.num_parameters is not None
-            hidden_size = hidden_size_for(self.num_parameters, architecture, vocabulary_size, **self.model)
+            sizes = {**self.model, "num_characters": num_characters_of(vocabulary)}
+            hidden_size = hidden_size_for(self.num_parameters, architecture, len(vocabulary), **sizes)
         return LanguageModel(
             architecture,
-            vocabulary_size,
+            len(vocabulary),
             hidden_size=hidden_size,
             seed=seed,
             init_range=self.init_range,
+            orthogonal=self.orthogonal,
+            vocabulary=vocabulary,
             **self.model,
         )
 

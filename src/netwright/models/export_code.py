@@ -303,6 +303,8 @@ EXPORTERS: dict[str, Callable[[TrainedNetwork, Any, str], str] | None] = {
     "RecurrentHighway": None,
     "Elman": None,
     "DeepTransition": None,
+    "LayerNormLstm": None,
+    "HyperLstm": None,
     "NasBench201Cell": None,
 }
 """(model, architecture, name) -> the content of NAME.py; None for a family that is not exported as code."""

@@ -13,7 +13,7 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import torch
 from safetensors import SafetensorError
@@ -25,6 +25,7 @@ from netwright.architectures.convolutional import ConvNet
 from netwright.architectures.families import Architecture, architecture_from_json, reads_images, reads_text
 from netwright.architectures.named import OwnNetwork
 from netwright.architectures.values import JsonObject, to_json
+from netwright.architectures.word_inputs import InputLayer, OutputLayer
 from netwright.children.building import build
 from netwright.children.language_model import LanguageModel
 from netwright.children.ngram import Cache, KneserNey
@@ -74,6 +75,11 @@ TEXT: Wanted = {
     "tied": ("true or false", lambda value: type(value) is bool),
     "cell_bias": ("true or false", lambda value: type(value) is bool),
 }
+OPTIONAL: dict[str, tuple[object, tuple[str, ...]]] = {
+    "input_layer": ("embedding", get_args(InputLayer)),
+    "output_layer": ("softmax", get_args(OutputLayer)),
+}
+"""The members of a language model's model.json that older ones lack: the default, and the possible values."""
 NGRAM: Wanted = {
     "vocabulary": TEXT["vocabulary"],
     "cache_size": ("a number of tokens", lambda value: type(value) is int and value >= 0),
@@ -183,6 +189,7 @@ def _load_text(folder: Path) -> TrainedLanguageModel:
         raise _damaged(folder / ARCHITECTURE, f"it is a {type(architecture).__name__}", "a recurrent architecture")
     vocabulary = tuple(description["vocabulary"])
     sizes = {name: description[name] for name in TEXT if name != "vocabulary"}
+    sizes |= {name: description.get(name, default) for name, (default, _) in OPTIONAL.items()}
     weights = _read_weights(folder / WEIGHTS, description["weights_sha256"])
     if sizes["num_layers"] > len(weights):  # each has weights of its own
         raise _damaged(
@@ -193,7 +200,7 @@ def _load_text(folder: Path) -> TrainedLanguageModel:
     network = _filled(
         folder,
         # The first weights are replaced, so the seed and the range have no effect.
-        lambda: LanguageModel(architecture, len(vocabulary), seed=0, init_range=0.1, **sizes),
+        lambda: LanguageModel(architecture, len(vocabulary), seed=0, init_range=0.1, vocabulary=vocabulary, **sizes),
         weights,
     )
     return TrainedLanguageModel(network, vocabulary=vocabulary, description=description)
@@ -236,6 +243,9 @@ def read_description(folder: Path) -> JsonObject:
     for name, (wanted, fits) in REQUIRED[kind].items():
         if name not in document or not fits(document[name]):
             raise _damaged(path, f"its {name} is {document.get(name, 'missing')!r} in place of {wanted}", expected)
+    for name, (default, values) in OPTIONAL.items():
+        if document.get(name, default) not in values:
+            raise _damaged(path, f"its {name} is {document[name]!r} in place of one of {', '.join(values)}", expected)
     if document["format"] > FORMAT:
         raise DataError(
             f"{path} was written by a newer netwright (format {document['format']}, this one reads up to {FORMAT}); "
@@ -247,6 +257,7 @@ def read_description(folder: Path) -> JsonObject:
 def read_architecture(path: Path) -> Architecture:
     """Read the architecture in a JSON file; raise `DataError` if it is not one of netwright's families."""
     expected = "the JSON of one of netwright's families of architectures, such as a ConvNet or a RecurrentCell"
+    expected = "the JSON of a ConvNet, a PlainNet, a RecurrentCell or of a reference model's layer"
     try:
         document = json.loads(content_of(path))
         if isinstance(document, dict) and "layers" in document:

@@ -5,7 +5,7 @@ from typing import Protocol
 from torch import Tensor
 
 State = tuple[Tensor, ...]
-"""The recurrent state of a layer between two steps: tensors [batch, hidden], the output first."""
+"""The recurrent state of a layer between two steps: tensors [batch, units], the output first."""
 
 
 class SequenceLayer(Protocol):

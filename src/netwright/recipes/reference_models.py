@@ -2,6 +2,7 @@
 
 netwright train lstm-small --task ptb --grid none
 netwright train nas-cell --task ptb --grid none --like lstm-small       # as many parameters, the same settings
+netwright train hyper-lstm --task ptb-characters --grid none
 """
 
 import re
@@ -9,14 +10,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from netwright.architectures.costs import language_model_parameters
-from netwright.architectures.recurrent import DeepTransition, Elman, Lstm, RecurrentArchitecture, RecurrentHighway
+from netwright.architectures.recurrent import (
+    DeepTransition,
+    Elman,
+    HyperLstm,
+    LayerNormLstm,
+    Lstm,
+    RecurrentArchitecture,
+    RecurrentHighway,
+)
 from netwright.children.dropout import Dropout
 from netwright.config import TextSettings
 from netwright.errors import ConfigError, unknown
 
-PENN_TREEBANK = 10_000
-"""Words in its vocabulary."""
-
+VOCABULARIES = {"ptb": 10_000, "ptb-characters": 50}
+"""Words, and characters, of the Penn Treebank."""
+SPELLED_WITH = 51
+"""Symbols of its words: 48 characters, and the marks of padding, start and end."""
 
 ZAREMBA = "Zaremba et al. 2014, arXiv 1409.2329"
 GAL = "Gal & Ghahramani 2016, arXiv 1512.05287"
@@ -26,6 +36,9 @@ PASCANU = "Pascanu et al. 2013, arXiv 1312.6026"
 PRESS = "Press & Wolf 2016, arXiv 1608.05859"
 KRUEGER = "Krueger et al. 2016, arXiv 1606.01305; result: Merity et al. 2016, arXiv 1609.07843"
 INAN = "Inan et al. 2016, arXiv 1611.01462"
+HA = "Ha et al. 2016, arXiv 1609.09106"
+KIM = "Kim et al. 2015, arXiv 1508.06615"
+MERITY = "Merity et al. 2016, arXiv 1609.07843"
 
 
 @dataclass(frozen=True)
@@ -34,7 +47,7 @@ class ReferenceModel:
 
     Args:
         architecture: The recurrent layer.
-        settings: The settings of its training.
+        settings: The settings of its training; their task is the one with the published result.
         published: The published test result, "82.7 perplexity"; empty if there is none.
         source: Authors, year and arXiv number.
     """
@@ -43,6 +56,23 @@ class ReferenceModel:
     settings: TextSettings
     published: str
     source: str
+
+    @property
+    def num_parameters(self) -> int:
+        """Weights and biases on the task of the settings."""
+        settings = self.settings
+        assert settings.hidden_size is not None
+        return language_model_parameters(
+            self.architecture,
+            VOCABULARIES[settings.task],
+            hidden_size=settings.hidden_size,
+            num_layers=settings.num_layers,
+            tied=settings.tied,
+            embedding_size=settings.embedding_size,
+            input_layer=settings.input_layer,
+            output_layer=settings.output_layer,
+            num_characters=SPELLED_WITH,
+        )
 
 
 def zaremba_small() -> ReferenceModel:
@@ -138,6 +168,67 @@ def real_large() -> ReferenceModel:
     return ReferenceModel(Lstm(), settings, published="68.5 perplexity", source=INAN)
 
 
+def ha(
+    architecture: RecurrentArchitecture,
+    bits: str,
+    *,
+    hidden_size: int = 1000,
+    num_layers: int = 1,
+    dropped: float = 0.1,
+) -> ReferenceModel:
+    """Make a model of characters, one layer of 1000 units by default: Ha et al. 2016 (arXiv 1609.09106), A.3.3.
+
+    The number of epochs is that of the paper's small models of characters, 80,000 steps (section 4.2).
+
+    Deviation: Ha et al. sample a dropout mask for every step and apply the recurrent one to the candidate of the cell
+    state. Here dropout is variational, as in the paper's own models of characters.
+
+    Args:
+        architecture: The recurrent layer.
+        bits: The published test bits per character.
+        hidden_size: Units of a layer.
+        num_layers: Layers.
+        dropped: The rate of dropout of inputs, output and recurrent connections.
+    """
+    settings = TextSettings(
+        task="ptb-characters", num_parameters=None, hidden_size=hidden_size, num_layers=num_layers,
+        input_layer="one-hot", orthogonal=True, epochs=204, batch_size=128, window=100, optimizer="adam",
+        learning_rate=0.001, constant_epochs=0, decay=1.0, loss_over_time="mean", clip=1.0,
+        dropout=Dropout(inputs=dropped, output=dropped, state=dropped, variational=True),
+    )  # fmt: skip
+    return ReferenceModel(architecture, settings, published=f"{bits} bits per character", source=HA)
+
+
+def kim_large() -> ReferenceModel:
+    """2 x 650 units that read the spelling of words: Kim et al. 2015 (arXiv 1508.06615); 78.9 test perplexity."""
+    settings = TextSettings(
+        num_parameters=None, hidden_size=650, input_layer="char-cnn-large", epochs=25, constant_epochs=0,
+        least_gain=1.0, decay=2.0, dropout=Dropout(inputs=0.5, output=0.5),
+    )  # fmt: skip
+    return ReferenceModel(Lstm(), settings, published="78.9 perplexity", source=KIM)
+
+
+def kim_small() -> ReferenceModel:
+    """2 x 300 units with fewer filters: the same paper; 92.3 test perplexity."""
+    changes = {"hidden_size": 300, "input_layer": "char-cnn-small"}
+    return ReferenceModel(
+        Lstm(), kim_large().settings.model_copy(update=changes), published="92.3 perplexity", source=KIM
+    )
+
+
+def merity_medium() -> ReferenceModel:
+    """2 x 650 units with a pointer to the last 100 words: Merity et al. 2016 (arXiv 1609.07843); 70.9 test perplexity.
+
+    The paper's LSTM has zoneout as well, and its 21M parameters are 20,199,000 here.
+    """
+    changes = {
+        "output_layer": "pointer-sentinel", "batch_size": 32, "window": 100, "epochs": 64, "constant_epochs": 0,
+        "least_gain": 0.0, "decay": 2.0, "clip": 1.0,
+    }  # fmt: skip
+    settings = gal_medium().settings.model_copy(update=changes)
+    return ReferenceModel(Lstm(), settings, published="70.9 perplexity", source=MERITY)
+
+
 REFERENCE_MODELS: dict[str, Callable[[], ReferenceModel]] = {
     "lstm-small": zaremba_small,
     "lstm-medium": zaremba_medium,
@@ -151,6 +242,17 @@ REFERENCE_MODELS: dict[str, Callable[[], ReferenceModel]] = {
     "lstm-variational-large-tied": press_large_tied,
     "lstm-zoneout-medium": zoneout_medium,
     "lstm-real-large": real_large,
+    "lstm-char-1000": lambda: ha(Lstm(), "1.312"),
+    "lstm-char-1250": lambda: ha(Lstm(), "1.306", hidden_size=1250),
+    "lstm-char-2x1000": lambda: ha(Lstm(), "1.281", num_layers=2),
+    "lstm-char-layer-norm": lambda: ha(LayerNormLstm(), "1.267"),
+    "hyper-lstm": lambda: ha(HyperLstm(), "1.265"),
+    "hyper-lstm-layer-norm": lambda: ha(HyperLstm(layer_norm=True), "1.250"),
+    "hyper-lstm-large": lambda: ha(HyperLstm(signal_size=16, layer_norm=True), "1.233", dropped=0.15),
+    "hyper-lstm-2x1000": lambda: ha(HyperLstm(signal_size=16, layer_norm=True), "1.219", num_layers=2, dropped=0.2),
+    "char-cnn-small": kim_small,
+    "char-cnn-large": kim_large,
+    "pointer-sentinel-medium": merity_medium,
 }
 """By the names that `netwright train` accepts."""
 
@@ -164,7 +266,7 @@ def reference_settings(name: str, task: str, *, shrunk: bool) -> TextSettings:
     Args:
         name: A name in `REFERENCE_MODELS`.
         task: The name of a text.
-        shrunk: For another architecture with as many parameters on Penn Treebank, instead of as many units.
+        shrunk: For another architecture with as many parameters on the model's own task, instead of as many units.
 
     Raises:
         ConfigError: There is no reference model of this name.
@@ -175,15 +277,7 @@ def reference_settings(name: str, task: str, *, shrunk: bool) -> TextSettings:
     settings = model.settings.model_copy(update={"task": task})
     if not shrunk:
         return settings
-    assert settings.hidden_size is not None
-    count = language_model_parameters(
-        model.architecture,
-        PENN_TREEBANK,
-        hidden_size=settings.hidden_size,
-        num_layers=settings.num_layers,
-        tied=settings.tied,
-    )
-    return settings.model_copy(update={"hidden_size": None, "num_parameters": count})
+    return settings.model_copy(update={"hidden_size": None, "num_parameters": model.num_parameters})
 
 
 def resized(settings: TextSettings, *, size: str | None, hidden: int | None) -> TextSettings:

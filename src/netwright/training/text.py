@@ -12,7 +12,8 @@ Shapes: T steps, B sequences, V vocabulary.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -50,6 +51,18 @@ def learning_rate_in(epoch: int, *, peak: float, constant_epochs: int, decay: fl
     return peak / decay ** max(0, epoch + 1 - constant_epochs)
 
 
+def learning_rate_after(perplexities: Sequence[float], *, peak: float, decay: float, least_gain: float) -> float:
+    """Return the learning rate after the epochs with these validation perplexities (Kim et al. 2015).
+
+    Args:
+        perplexities: after every epoch so far.
+        peak: learning rate of the first epoch.
+        decay: divides the learning rate after an epoch that gains too little.
+        least_gain: the smallest decrease of the perplexity that leaves the learning rate as it is.
+    """
+    return peak / decay ** sum(before - after < least_gain for before, after in pairwise(perplexities))
+
+
 def train_language_model(
     model: LanguageModel,
     train: Tensor,
@@ -70,6 +83,7 @@ def train_language_model(
     speed: Speed,
     augmented_weight: float = 0.0,
     augmented_temperature: float = 20.0,
+    least_gain: float | None = None,
     validation_streams: int = 10,
     checkpoint: Checkpoint | None = None,
     on_epoch: Callable[[int, float | None], None] = lambda epoch, perplexity: None,
@@ -89,9 +103,14 @@ def train_language_model(
     generator = torch.Generator(device).manual_seed(seed)
     restored = checkpoint.restore(model, update, generator) if checkpoint else None
     history: dict[str, list[float]] = restored or {"validation_perplexities": [], "training_losses": []}
+    perplexities = history["validation_perplexities"]
     for epoch in range(len(history["training_losses"]), epochs):
         model.train()
-        update.learning_rate = learning_rate_in(epoch, peak=learning_rate, constant_epochs=constant_epochs, decay=decay)
+        update.learning_rate = (
+            learning_rate_in(epoch, peak=learning_rate, constant_epochs=constant_epochs, decay=decay)
+            if least_gain is None
+            else learning_rate_after(perplexities, peak=learning_rate, decay=decay, least_gain=least_gain)
+        )
         states = model.initial_states(batch_size)
         losses = LossWatch(epoch, model.vocabulary_size, device)
         for inputs_TB, targets_TB in zip(inputs_NB.split(window), targets_NB.split(window), strict=True):
@@ -102,18 +121,16 @@ def train_language_model(
             nats = functional.cross_entropy(logits_TBV.flatten(0, 1), targets_TB.flatten())
             update.zero_grad()
             loss = nats
-            if augmented_weight:
-                embedding = model.embedding
-                loss = nats + augmented_weight * augmented_loss(
-                    logits_TBV, targets_TB, embedding, temperature=augmented_temperature
-                )
+            if augmented_weight and model.embedding is not None:
+                similarity = augmented_loss(logits_TBV, targets_TB, model.embedding, temperature=augmented_temperature)
+                loss = nats + augmented_weight * similarity
             (loss * len(inputs_TB) if loss_over_time == "sum" else loss).backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
             update.step()
             losses.add(nats.detach(), len(inputs_TB))
         history["training_losses"].append(losses.mean())
         perplexity = _validation_perplexity(model, validation, speed, validation_streams)
-        history["validation_perplexities"] += [] if perplexity is None else [perplexity]
+        perplexities += [] if perplexity is None else [perplexity]
         if checkpoint is not None:
             checkpoint.save(model, update, generator, history)
         on_epoch(epoch, perplexity)
