@@ -177,6 +177,26 @@ def inception_v4() -> PublishedNetwork:
     return PublishedNetwork(settings, 42_679_816, 12_253_974_624, published, SZEGEDY)
 
 
+OF_THE_TASK = {
+    "task", "num_train", "num_validation", "split_seed", "last_epochs", "exponent", "device", "precision",
+    "channels_last",
+}  # fmt: skip
+"""Settings that do not come from a publication: what is measured, and on which hardware."""
+AUGMENTATION = {"upsample", "padding", "flips"}
+"""Settings that fit the images; published ones are for CIFAR-10."""
+
+
+def settings_on(name: str, task: ImageSettings) -> ImageSettings:
+    """Return the published settings of a network for another task than CIFAR-10, or for another machine.
+
+    Args:
+        name: A name in `REFERENCE_NETWORKS`.
+        task: The settings of a search on the task.
+    """
+    kept = OF_THE_TASK if task.task == "cifar10" else OF_THE_TASK | AUGMENTATION
+    return REFERENCE_NETWORKS[name]().settings.model_copy(update=task.model_dump(include=kept))
+
+
 REFERENCE_NETWORKS: dict[str, Callable[[], PublishedNetwork]] = {
     # The results of depths 20 to 56 are those of He et al. 2015, table 6 (recalled).
     "resnet-20": lambda: resnet(269_722, 40_551_040, "8.75% error"),
