@@ -17,7 +17,7 @@ from netwright.errors import ChildError
 from netwright.tasks.images.data import ImageSplit
 from netwright.training import images
 from netwright.training.images import learning_rate_at, measure_accuracy, train_classifier
-from netwright.training.pixels import whiten
+from netwright.training.pixels import training_view, whiten
 from netwright.training.speed import Speed
 from oracles.stripes import FLOAT32, fresh, striped_split, train
 
@@ -222,6 +222,24 @@ def test_the_loop_and_the_settings_have_the_same_defaults() -> None:
     settings = ImageSettings()
     for name in LATER_SETTINGS["images"]:
         assert ours[name].default == getattr(settings, name), name
+
+
+def test_the_loop_crops_padded_images(split: ImageSplit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In most of the crops of every batch there are zeros of the padding; a pixel of a whitened image is rarely 0."""
+    zeros: list[float] = []
+
+    def view(pixels: Tensor, **options: object) -> Tensor:
+        cropped = training_view(pixels, **options)  # type: ignore[arg-type]
+        zeros.append(float((cropped == 0).flatten(1).any(dim=1).float().mean()))
+        return cropped
+
+    monkeypatch.setattr(images, "training_view", view)
+    train(split, epochs=1, upsample=None, padding=3, flips=False)
+    assert len(zeros) == 10
+    assert min(zeros) > 0.5
+    zeros.clear()
+    train(split, epochs=1, upsample=None, flips=False)
+    assert max(zeros) < 0.2
 
 
 def test_the_settings_of_the_schedule_and_of_the_momentum_arrive(
