@@ -5,7 +5,7 @@ gives the 6x6 maps of the paper. Dropout: 0.2 of the image, 0.5 after each convo
 
 The paper leaves the first weights open; they are those of He et al. 2015 here, with biases of 0.
 
-Deviation: no ReLU follows the last layer. With it all logits can become 0 in the first steps, and then have no gradient.
+Deviation: no ReLU follows the last layer. With it all logits can become 0 in the first steps and then have no gradient.
 """
 
 from collections.abc import Callable

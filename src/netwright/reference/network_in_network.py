@@ -7,8 +7,8 @@ The paper gives the blocks and the dropout; filter sizes, pooling and first weig
 for CIFAR-10 (recalled): 5x5, 5x5 and 3x3; maximum and then mean of 3x3 with stride 2; standard deviation 0.05 and
 biases of 0.
 
-Deviation: no ReLU follows the last layer. With it and one learning rate for all layers (the authors train the last layer
-at a tenth of the rate) all logits can become 0 in the first steps, and then have no gradient.
+Deviation: no ReLU follows the last layer. With it and one learning rate for all layers (the authors train the last one
+at a tenth of the rate, recalled) all logits can become 0 in the first steps and then have no gradient.
 """
 
 from collections.abc import Callable
