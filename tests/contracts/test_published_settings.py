@@ -290,13 +290,6 @@ MODELS_EXPECTED: dict[str, Table] = {
     "rhn-uncoupled": RHN,
     "rnn": RNN,
     "deep-rnn": RNN | {"evaluate.hidden_size": 280},  # ours: 6M parameters
-}  # fmt: skip
-ARCHITECTURES: dict[str, RecurrentArchitecture] = dict.fromkeys(MODELS_EXPECTED, Lstm()) | {
-    "rhn": RecurrentHighway(10),
-    "rhn-uncoupled": RecurrentHighway(10, coupled=False),
-    "rnn": Elman(),
-    "deep-rnn": DeepTransition(),
-    "lstm-zoneout-medium": Lstm(zoneout_state=0.025, zoneout_cell=0.25),  # Krueger et al. 2016, words
     "lstm-char-1000": CHARACTERS,
     "lstm-char-1250": CHARACTERS | {"evaluate.hidden_size": 1250},
     "lstm-char-2x1000": CHARACTERS | {"evaluate.num_layers": 2},
@@ -316,6 +309,11 @@ ARCHITECTURES: dict[str, RecurrentArchitecture] = dict.fromkeys(MODELS_EXPECTED,
 }  # fmt: skip
 ARCHITECTURES: dict[str, RecurrentArchitecture] = dict.fromkeys(MODELS_EXPECTED, Lstm()) | {
     "rhn": RecurrentHighway(10),
+    "rhn-uncoupled": RecurrentHighway(10, coupled=False),
+    "rnn": Elman(),
+    "deep-rnn": DeepTransition(),
+    "lstm-zoneout-medium": Lstm(zoneout_state=0.025, zoneout_cell=0.25),  # Krueger et al. 2016, words (recalled)
+    "pointer-sentinel-medium": Lstm(zoneout_state=0.025, zoneout_cell=0.25),  # Merity et al. 2016 (recalled)
     "lstm-char-layer-norm": LayerNormLstm(),
     "hyper-lstm": HyperLstm(hyper_units=128, signal_size=4),
     "hyper-lstm-layer-norm": HyperLstm(hyper_units=128, signal_size=4, layer_norm=True),
