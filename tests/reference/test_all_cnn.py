@@ -30,6 +30,7 @@ def test_the_last_maps_have_6x6_pixels_as_in_the_paper():
     images = torch.rand(2, 3, 32, 32)
     maps = network.layers(images)
     assert maps.shape == (2, 10, 6, 6)
+    assert (maps < 0).any()  # no ReLU after the last layer
     assert torch.allclose(network(images), maps.flatten(2).mean(dim=2))
 
 

@@ -103,8 +103,7 @@ def test_one_path_stays_even_if_all_would_be_dropped(monkeypatch):
 def test_half_of_the_batches_are_one_column_in_all_blocks(monkeypatch):
     calls: list[int | None] = []
     column, forward = FractalBlock.column, FractalBlock.forward
-    monkeypatch.setattr(fractalnet, "FILTERS", (2,) * 5)
-    network = FractalNet(3, 1, (4, 4), drop_path=True).train()
+    network = FractalNet(3, 1, (4, 4), drop_path=True, filters=(2,) * 5).train()
 
     def recorded_column(self, maps, index):
         calls.extend([index] * (self in set(network.blocks)))

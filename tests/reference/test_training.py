@@ -1,4 +1,4 @@
-"""Residual and dense networks in the training loop: they learn, all randomness is the seed's, and they go on."""
+"""Reference networks in the training loop: they learn, all randomness is the seed's, and they go on."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +7,11 @@ import pytest
 import torch
 from torch import nn
 
+from netwright.reference.all_cnn import AllCnn
 from netwright.reference.densenet import DenseNet
+from netwright.reference.fractalnet import FractalNet
+from netwright.reference.highway import ConvolutionalHighway
+from netwright.reference.network_in_network import NetworkInNetwork
 from netwright.reference.preact_resnet import PreactivationResNet
 from netwright.reference.resnet import ResNet
 from netwright.reference.wide_resnet import WideResNet
@@ -21,6 +25,10 @@ SMALLEST: dict[str, Callable[[], nn.Module]] = {
     "wide": lambda: WideResNet(10, 2, 3, 1, dropout=0.3),
     "dense": lambda: DenseNet(10, 4, 3, 1),
     "dense-bc": lambda: DenseNet(16, 4, 3, 1, compressed=True),
+    "network-in-network": lambda: NetworkInNetwork(3, 1, (8, 8)),
+    "all-cnn": lambda: nn.Sequential(nn.Upsample(scale_factor=2), AllCnn(3, 1, (16, 16))),
+    "highway": lambda: ConvolutionalHighway(3, 1, (8, 8)),
+    "fractalnet-drop-path": lambda: FractalNet(3, 1, (8, 8), drop_path=True, filters=(4, 8, 8, 8, 8)),
 }
 PUBLISHED = {"upsample": None, "padding": 1, "nesterov": False, "schedule": "step", "warm_up": 0.1, "epochs": 3}
 

@@ -12,5 +12,6 @@ from netwright.cli import compare as compare
 from netwright.cli import train as train
 from netwright.cli import export as export
 from netwright.cli import recipes as recipes
+from netwright.cli import models as models
 from netwright.cli import doctor as doctor
 from netwright.cli import replay as replay

@@ -1,12 +1,21 @@
-"""What `netwright search RECIPE --estimate` prints."""
+"""What `netwright search RECIPE --estimate` and `netwright train NAME --estimate` print."""
 
+from collections.abc import Mapping
+
+from netwright.architectures.families import Architecture
 from netwright.config import RunConfig
+from netwright.config.final_training import FinalTrainingSettings
 from netwright.errors import command
+from netwright.final_training.factory import final_training_of
+from netwright.final_training.grid import candidates_of
 from netwright.recipes.networks import cifar10
 from netwright.searching.estimate import Estimate, estimate_paper, estimate_search
 from netwright.searching.placement import Placement
 from netwright.searching.provenance import hardware
 from netwright.terminal import Terminal
+
+COMPARED_MINUTES = 20
+"""Networks are often compared after a training of so many minutes."""
 
 
 def print_estimates(config: RunConfig, placement: Placement) -> None:
@@ -22,6 +31,35 @@ def print_estimates(config: RunConfig, placement: Placement) -> None:
     if placement.on_cluster:
         note = f"timed here: as if all {search.workers} workers of the cluster (--workers) were like this machine's"
         console.print(note, highlight=False, markup=False)
+    console.print(f"hardware: {hardware()}", style="dim", highlight=False, markup=False)
+
+
+def print_training_estimate(
+    found: Mapping[str, Architecture], config: RunConfig, final: FinalTrainingSettings, placement: Placement
+) -> None:
+    """Time a few mini-batches of each architecture, and print how long its final training would take here."""
+    training = final_training_of(config, final, found, placement)
+    candidates = candidates_of(found, training.grid())
+    console, progress = Terminal(soft_wrap=True), Terminal(stderr=True)
+    for origin in found:
+        first = next(candidate for candidate in candidates if candidate.origin == origin)
+        with progress.status(f"timing a few mini-batches of {origin}"):
+            seconds = training.epoch_seconds(first)
+        epochs = first.settings["epochs"]
+        fitting = int(COMPARED_MINUTES * 60 / seconds)
+        console.print(
+            f"{origin} on {training.dataset.name}: {duration(seconds)} an epoch here, about "
+            f"{duration(seconds * epochs)} for its {epochs:,} epochs"
+            + (f"; {COMPARED_MINUTES} minutes are --epochs {fitting}" if fitting else ""),
+            highlight=False,
+            markup=False,
+        )
+    if len(candidates) > 1:
+        console.print(
+            f"before it, a grid of {len(candidates)} such trainings on the search's split; --grid none leaves it out",
+            highlight=False,
+            markup=False,
+        )
     console.print(f"hardware: {hardware()}", style="dim", highlight=False, markup=False)
 
 

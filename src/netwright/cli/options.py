@@ -34,9 +34,10 @@ DrawArgument = Annotated[
 SourceArgument = Annotated[
     str,
     typer.Argument(
-        metavar="RUN|NAME|FILE.json",
-        help="The folder of a run, a published network or cell (nas-cnn-15, nas-cell), a reference model (lstm-small, "
-        "rhn), or an architecture's JSON.",
+        metavar="RUN|NAME|FILE.json|FILE.py:FUNCTION",
+        help="The folder of a run, the name of a published or reference model (nas-cnn-15, nas-cell, resnet-20, rhn; "
+        "all of them: netwright models), an architecture's JSON, or a function of (num_classes, in_channels, "
+        "image_size) that returns a network for images, also as package.module:FUNCTION.",
         show_default=False,
     ),
 ]
@@ -293,8 +294,16 @@ CandidatesOption = Annotated[
     int, typer.Option("--top", min=1, help="Number of the run's best architectures among which validation chooses.")
 ]
 GridOption = Annotated[
-    Literal["small", "none"],
-    typer.Option("--grid", help="small: 16 points around the search's settings; none: only those settings."),
+    Literal["small", "none"] | None,
+    typer.Option(
+        "--grid",
+        help="small: 16 points around the search's settings; none: only those settings. [dim]Default: small; none for "
+        "a reference model[/]",
+    ),
+]
+TrainingEstimateOption = Annotated[
+    bool,
+    typer.Option("--estimate", help="Time a few mini-batches, print how long the training would take, and stop."),
 ]
 FinalEpochsOption = Annotated[
     int | None,

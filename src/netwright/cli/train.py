@@ -8,12 +8,13 @@ from netwright.architectures.values import JsonObject
 from netwright.cli import options
 from netwright.cli.app import app, interruption_explained, reporting
 from netwright.cli.ngrams import count_named
+from netwright.cli.stages import Stages
+from netwright.cli.trainable import Trainable, trainable
 from netwright.config import RunConfig, assigned
-from netwright.errors import ConfigError, command, unknown
+from netwright.errors import ConfigError, command
 from netwright.terminal import Terminal
 
 if TYPE_CHECKING:
-    from netwright.architectures.families import Architecture
     from netwright.config.final_training import FinalTrainingSettings
     from netwright.searching.placement import Placement
 
@@ -24,7 +25,7 @@ def train(
     source: options.SourceArgument,
     task: options.TaskOption = None,
     top: options.CandidatesOption = 1,
-    grid: options.GridOption = "small",
+    grid: options.GridOption = None,
     epochs: options.FinalEpochsOption = None,
     schedule: options.ScheduleOption = None,
     label_smoothing: options.LabelSmoothingOption = None,
@@ -39,6 +40,7 @@ def train(
     verify: options.VerifyOption = True,
     accept_data: options.AcceptDataOption = False,
     target: options.ModelOption = None,
+    estimate: options.TrainingEstimateOption = False,
     settings: options.FinalSettingsOption = None,
     trust_code: options.TrustCodeOption = False,
 ) -> None:
@@ -47,122 +49,66 @@ def train(
     First a small grid is trained on the search's split: learning rate, weight decay, batch normalisation's epsilon and
     start of the decay; for a language model learning rate, initial weights, dropout and start of the decay. The point
     with the best validation score is then trained on all images but the test set's, or on the whole training text, and
-    tested once. The same command continues a training that stopped for any reason.
+    tested once. A reference model has its published settings and no grid unless --grid small asks for it. The same
+    command continues a training that stopped for any reason.
 
     Examples:
         netwright train runs/digits-reinforce-seed0 --top 3
-        netwright train nas-cnn-15 --task cifar10 --grid none --epochs 300
+        netwright train resnet-20 --task cifar10 --epochs 60
+        netwright train my_networks.py:make_network --task images --data photographs
         netwright train nas-cell --task ptb --size 25M
         netwright train nas-cell --task ptb --like lstm-small --grid none
-        netwright train lstm-char-1000 --task ptb-characters --grid none
+        netwright train lstm-medium --estimate
     """
-    from netwright.cli.stages import Stages
     from netwright.evaluation.factory import evaluation_of
     from netwright.final_training.pipeline import finish, found_in
     from netwright.recipes.ngram_models import NGRAM_MODELS
-    from netwright.searching.store import exists
 
     of_networks = {"epochs": epochs, "schedule": schedule, "label_smoothing": label_smoothing, "mc_samples": mc_samples}
     if source in NGRAM_MODELS:
-        unusable = {**of_networks, "size": size, "hidden": hidden, "like": like, "address": address}
+        unusable = {**of_networks, "size": size, "hidden": hidden, "like": like, "address": address, "grid": grid}
         counted = count_named(
-            source, task=task, data=data, verify=verify, target=target, assignments=settings, unusable=unusable
-        )
+            source, task=task, data=data, verify=verify, target=target, assignments=settings,
+            unusable={**unusable, "estimate": estimate or None},
+        )  # fmt: skip
         _print_model(*counted)
         return
-    run = Path(source) if exists(Path(source)) else None
-    found = {} if run else _named(source)  # a wrong name is reported before a wrong setting
-    config, placement, default_target = (
-        _of_run(run, task, trust_code=trust_code) if run else _of_task(source, task, data)
-    )
-    placement = _on_cluster(placement, source, address)
-    config = _sized(config, source, size, hidden, like)
-    config, final = _assigned(config, {**of_networks, "top": top, "seed": seed}, settings or [])
-    found = found_in(run, final.top) if run else found
-    placement = replace(
+    what = trainable(source, task, data, trust_code=trust_code)
+    placement = _placed(what, address, workers, data, verify=verify)
+    given = {**of_networks, "epochs": epochs or what.epochs, "top": top, "seed": seed}
+    config, final = _assigned(what.sized(size, hidden, like), given, settings or [])
+    final = final if (grid or ("none" if what.is_reference else "small")) == "small" else final.without_grid()
+    found = found_in(what.run, final.top) if what.run else what.found
+    folder = target or what.folder
+    if estimate:
+        from netwright.cli.estimate import print_training_estimate
+
+        print_training_estimate(found, config, final, placement)
+        return
+    complete = folder.exists()
+    kept = "Every finished training of the grid and every finished epoch is kept; go on by the same command"
+    with interruption_explained(lambda: kept), Stages() as stages:
+        model = finish(found, config, final, folder, placement, stages, what.run, accept_data=accept_data)
+    _print_model(evaluation_of(config.evaluate).model_lines(model), folder, complete, _as_code(folder))
+
+
+def _placed(
+    what: Trainable, address: str | None, workers: int | None, data: Path | None, *, verify: bool
+) -> "Placement":
+    """Return where candidates are trained; `ConfigError` if an address of a Ray cluster does not fit it."""
+    from netwright.cli.running import check_address
+
+    placement = what.placement
+    check_address(placement, address, "train", what.source)
+    if address is not None and not placement.on_cluster:
+        raise ConfigError(f"--address is for a run that was searched on Ray, and {what.source} was not; leave it out")
+    return replace(
         placement,
+        address=address,
         workers=workers or placement.workers,
         data=data.absolute() if data else placement.data,
         verify=verify and placement.verify,
     )
-    folder = target or default_target
-    complete = folder.exists()
-    kept = "Every finished training of the grid and every finished epoch is kept; go on by the same command"
-    with interruption_explained(lambda: kept), Stages() as stages:
-        final = final if grid == "small" else final.without_grid()
-        model = finish(found, config, final, folder, placement, stages, run, accept_data=accept_data)
-    _print_model(evaluation_of(config.evaluate).model_lines(model), folder, complete, _as_code(folder))
-
-
-def _named(source: str) -> dict[str, "Architecture"]:
-    """The architecture that `source` names, or that the JSON file `source` holds; the key is `source`."""
-    from netwright.architectures.published import PUBLISHED
-    from netwright.models.folder import read_architecture
-    from netwright.recipes.ngram_models import NGRAM_MODELS
-    from netwright.recipes.reference_models import REFERENCE_MODELS
-
-    if source in PUBLISHED:
-        return {source: PUBLISHED[source]()}
-    if source in REFERENCE_MODELS:
-        return {source: REFERENCE_MODELS[source]().architecture}
-    path = Path(source)
-    if path.suffix == ".json":
-        return {source: read_architecture(path)}
-    if path.exists():
-        raise ConfigError(f"{source} holds no run; expected a folder as `netwright search` makes it")
-    known = [*PUBLISHED, *REFERENCE_MODELS, *NGRAM_MODELS]
-    raise ConfigError(f"{source} is no run's folder and no FILE.json, and an {unknown('network', source, known)}")
-
-
-def _of_run(run: Path, task: str | None, *, trust_code: bool) -> tuple[RunConfig, "Placement", Path]:
-    """The settings and placement of a stored run, and the default folder of its model."""
-    from netwright.searching.run import read_config
-
-    if task is not None:
-        raise ConfigError(f"--task {task}: the run {run} has a task of its own; leave --task out")
-    return *read_config(run, trust_code=trust_code), run / "model"
-
-
-def _of_task(source: str, task: str | None, data: Path | None) -> tuple[RunConfig, "Placement", Path]:
-    """The same for an architecture without a run: settings of the task's first recipe.
-
-    A reference model has a task of its own, which it is trained on by default.
-    """
-    from netwright.final_training.pipeline import config_for
-    from netwright.recipes.reference_models import REFERENCE_MODELS
-    from netwright.searching.placement import Placement, default_workers
-
-    if task is None and source in REFERENCE_MODELS:
-        task = REFERENCE_MODELS[source]().settings.task
-    if task is None:
-        raise ConfigError(f"{source} does not say what to train on; add --task cifar10 or --task ptb, for example")
-    config = config_for(task, data)
-    return config, Placement(default_workers(config)), Path("models") / Path(source).stem
-
-
-def _on_cluster(placement: "Placement", source: str, address: str | None) -> "Placement":
-    """`placement` with the given address of a Ray cluster; `ConfigError` if it does not fit the placement."""
-    from netwright.cli.running import check_address
-
-    check_address(placement, address, "train", source)
-    if address is not None and not placement.on_cluster:
-        raise ConfigError(f"--address is for a run that was searched on Ray, and {source} was not; leave it out")
-    return replace(placement, address=address)
-
-
-def _sized(config: RunConfig, source: str, size: str | None, hidden: int | None, like: str | None) -> RunConfig:
-    """`config` with a reference model's settings and the given size; `ConfigError` for --size and such on images."""
-    from netwright.recipes.reference_models import REFERENCE_MODELS, reference_settings, resized
-
-    like = like or (source if source in REFERENCE_MODELS else None)
-    if like is None and size is None and hidden is None:
-        return config
-    settings = config.evaluate
-    if settings.kind != "text":
-        raise ConfigError(f"{source} is trained on no text here; --size, --hidden and --like are for language models")
-    if like is not None:
-        settings = reference_settings(like, settings.task, shrunk=like != source)
-    return config.changed(evaluate=resized(settings, size=size, hidden=hidden))
 
 
 def _assigned(

@@ -4,6 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import NonNegativeInt, PositiveInt
 
+from netwright.architectures.values import JsonObject
 from netwright.config.base import Below1, Fraction, NonNegative, Positive, Settings, Share, Values
 
 
@@ -12,9 +13,15 @@ class FinalTrainingSettings(Settings):
 
     grid: ClassVar[tuple[str, ...]]
     """The names of the settings whose values the grid combines."""
+    later: ClassVar[JsonObject] = {}
+    """The settings that older models lack, with the values that describe what these did."""
 
     top: PositiveInt = 1  # architectures among which validation chooses; the paper takes the search's best one
     seed: int = 0
+
+    def as_stored_first(self) -> JsonObject:
+        """Return JSON values without later settings whose values change nothing; see `config.children`."""
+        return {name: value for name, value in self.to_json().items() if (name, value) not in self.later.items()}
 
     def without_grid(self) -> Self:
         """Return a copy that keeps only the first value of each list: the search's own settings."""
@@ -47,6 +54,7 @@ class FinalTextSettings(FinalTrainingSettings):
     """
 
     grid: ClassVar = ("learning_rates", "init_ranges", "dropouts", "constant_epochs")
+    later: ClassVar = {"mc_samples": 0}
 
     epochs: PositiveInt | None = None  # None: the search's
     mc_samples: NonNegativeInt = 0  # passes of Monte-Carlo evaluation beside the plain test; 0 is none. Gal

@@ -13,6 +13,7 @@ from netwright.errors import DataError
 from netwright.evaluation.image_worker import Candidates, ImageChild
 from netwright.evaluation.images import ImageEvaluation
 from netwright.evaluation.interface import DatasetInfo
+from netwright.evaluation.probe import Probe
 from netwright.evaluation.rewards import Reward
 from netwright.final_training.interface import Candidate, Finished, once_each, sha256_of
 from netwright.searching.placement import Placement
@@ -22,6 +23,7 @@ from netwright.tasks.catalog import open_images, prepare_task
 from netwright.tasks.images.data import ImageData, everything_but_test
 from netwright.training.checkpoints import Checkpoint
 from netwright.training.images import measure_accuracy, train_classifier
+from netwright.trials import Job
 
 EPOCHS_FACTOR = 6
 """Epochs of a final training for each of a child's: DenseNet's 300 where the paper's children have 50."""
@@ -118,6 +120,14 @@ class FinalImages:
             **settings,
         )
         return Finished(network, history)
+
+    def epoch_seconds(self, candidate: Candidate) -> float:
+        """Time mini-batches of random pixels; nothing is measured after an epoch."""
+        training = {**self.child.training, **candidate.settings, "epochs": 1}
+        del training["epsilon"]
+        images = self.data.train_images
+        probe = Probe(self.data.shape, len(images), num_validation=1, training=training, speed=self.child.speed)
+        return float(probe(Job(0, candidate.architecture, self.final.seed)).metrics["child_seconds"])
 
     def tested(self, network: nn.Module, winner: Candidate) -> JsonObject:
         """Measure the test accuracy, in float32 as the network will be used, with its 95% interval."""

@@ -98,6 +98,9 @@ class FinalTraining(Protocol):
             ChildError: The loss is no finite number, or does not fall.
         """
 
+    def epoch_seconds(self, candidate: Candidate) -> float:
+        """Return the seconds of one epoch of the final training here, from a few of its mini-batches."""
+
     def tested(self, network: nn.Module, winner: Candidate) -> JsonObject:
         """Measure the network of `winner` on the test part, which is used for nothing else."""
 

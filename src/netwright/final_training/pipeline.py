@@ -120,7 +120,7 @@ def finish(
     settings = as_stored_first(config.evaluate.to_json())
     common = {"search_settings": settings, "seed": final.seed, "data_sha256": training.checksum()}
     architectures = {origin: to_json(each) for origin, each in found.items()}
-    plan = {**common, "architectures": architectures, "final_settings": final.to_json()}
+    plan = {**common, "architectures": architectures, "final_settings": final.as_stored_first()}
     if folder.exists():
         return _finished_already(folder, plan, training)
     candidates = candidates_of(found, training.grid())

@@ -1,6 +1,7 @@
 """The final training of language models: on the whole training text (paper, section 4.2)."""
 
 import itertools
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
@@ -25,7 +26,10 @@ from netwright.tasks.text.data import TextData, check_long_enough
 from netwright.training.checkpoints import Checkpoint
 from netwright.training.perplexity import MonteCarlo, bits_of, measure_nats_per_token, perplexity_of
 from netwright.training.speed import Speed
-from netwright.training.text import train_language_model
+from netwright.training.text import VALIDATION_STREAMS, train_language_model
+
+PROBE_SECONDS = 4.0
+"""The approximate time to spend on an estimate."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +124,30 @@ class FinalText:
             **child.arguments,
         )
         return Finished(network, history)
+
+    def epoch_seconds(self, candidate: Candidate) -> float:
+        """Time the first windows of the training text, and a part of the validation text."""
+        child, seed = self._child(candidate), self.final.seed
+        assert reads_text(candidate.architecture)
+        network = child.build(candidate.architecture, seed)
+        arguments = {**child.arguments, "epochs": 1}
+        streams: int = arguments["batch_size"]
+        window: int = arguments["window"]
+        num_windows = max(1, (len(self.data.train) // streams - 1) // window)
+
+        def seconds(num_windows: int) -> float:
+            text = self.data.train[: streams * (num_windows * window + 1)]
+            begun = time.perf_counter()
+            train_language_model(network, text, text[:0], seed=seed, speed=child.speed, **arguments)
+            return time.perf_counter() - begun
+
+        seconds(1)  # a process chooses how to compute layers of each shape
+        timed = min(num_windows, max(1, round(PROBE_SECONDS / seconds(1))))
+        part = self.data.validation[: VALIDATION_STREAMS * window]
+        training = seconds(timed) / timed * num_windows
+        begun = time.perf_counter()
+        measure_nats_per_token(network, part, speed=child.speed, streams=VALIDATION_STREAMS)
+        return training + (time.perf_counter() - begun) / len(part) * len(self.data.validation)
 
     def tested(self, network: nn.Module, winner: Candidate) -> JsonObject:
         """Measure perplexity and bits for each token of the test text, read in one piece, in float32."""

@@ -1,9 +1,11 @@
 """All-CNN-C: convolutions with stride 2 in place of pooling (Springenberg et al. 2014, arXiv 1412.6806).
 
-Nine convolutions, each with ReLU, the last one included; the means of its maps are the logits. The seventh has no
-padding, which gives the 6x6 maps of the paper. Dropout: 0.2 of the image, 0.5 after each convolution with stride 2.
+Nine convolutions with ReLU between them; the means of the last maps are the logits. The seventh has no padding, which
+gives the 6x6 maps of the paper. Dropout: 0.2 of the image, 0.5 after each convolution with stride 2.
 
 The paper leaves the first weights open; they are those of He et al. 2015 here, with biases of 0.
+
+Deviation: no ReLU follows the last layer. With it all logits can become 0 in the first steps and then have no gradient.
 """
 
 from collections.abc import Callable
@@ -43,7 +45,7 @@ class AllCnn(nn.Module):
             nn.Dropout(0.5),
             *_convolution(192, 192, padding=0),
             *_convolution(192, 192, size=1, padding=0),
-            *_convolution(192, num_classes, size=1, padding=0),
+            nn.Conv2d(192, num_classes, 1),
         )
         for part in self.layers:
             if isinstance(part, nn.Conv2d) and part.bias is not None:

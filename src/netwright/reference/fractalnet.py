@@ -103,18 +103,25 @@ class FractalNet(nn.Module):
         in_channels: Channels of the images.
         image_size: (height, width) of the images; any size will do.
         drop_path: Whether training drops paths, and activations of convolutions.
+        filters: Channels of the output of each block.
     """
 
     def __init__(
-        self, num_classes: int, in_channels: int, image_size: tuple[int, int], *, drop_path: bool = False
+        self,
+        num_classes: int,
+        in_channels: int,
+        image_size: tuple[int, int],
+        *,
+        drop_path: bool = False,
+        filters: tuple[int, ...] = FILTERS,
     ) -> None:
         super().__init__()
         self.drop_path = drop_path
         self.blocks = nn.ModuleList()
         inputs = in_channels
-        for filters, dropout in zip(FILTERS, DROPOUTS, strict=True):
-            self.blocks.append(FractalBlock(NUM_COLUMNS, inputs, filters, dropout if drop_path else 0.0))
-            inputs = filters
+        for outputs, dropout in zip(filters, DROPOUTS, strict=True):
+            self.blocks.append(FractalBlock(NUM_COLUMNS, inputs, outputs, dropout if drop_path else 0.0))
+            inputs = outputs
         self.pool = nn.MaxPool2d(2, ceil_mode=True)
         self.classifier = nn.Linear(inputs, num_classes)
         for part in self.modules():

@@ -4,8 +4,11 @@ An mlpconv block is a convolution and two convolutions of 1x1, each with ReLU: a
 the maps. The last block has one map per class, whose means are the logits.
 
 The paper gives the blocks and the dropout; filter sizes, pooling and first weights are those of the authors' settings
-for CIFAR-10: 5x5, 5x5 and 3x3; maximum and then mean of 3x3 with stride 2; N(0, 0.05) and biases of 0. As in these
-settings, ReLU also follows the last layer.
+for CIFAR-10 (recalled): 5x5, 5x5 and 3x3; maximum and then mean of 3x3 with stride 2; standard deviation 0.05 and
+biases of 0.
+
+Deviation: no ReLU follows the last layer. With it and one learning rate for all layers (the authors train the last one
+at a tenth of the rate, recalled) all logits can become 0 in the first steps and then have no gradient.
 """
 
 from collections.abc import Callable
@@ -40,7 +43,7 @@ class NetworkInNetwork(nn.Module):
             *_mlpconv(96, 5, (192, 192, 192)),
             nn.AvgPool2d(3, stride=2, ceil_mode=True),
             nn.Dropout(0.5),
-            *_mlpconv(192, 3, (192, 192, num_classes)),
+            *_mlpconv(192, 3, (192, 192, num_classes))[:-1],
         )
         for part in self.layers:
             if isinstance(part, nn.Conv2d) and part.bias is not None:

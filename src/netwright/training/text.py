@@ -35,6 +35,8 @@ CHECKED_EVERY = 20
 """Windows between two checks of the loss, each of which synchronises with a GPU."""
 SETTLED_AFTER = 100
 """Windows after which a loss far above that of uniform guessing is no longer taken for a temporary peak."""
+VALIDATION_STREAMS = 10
+"""The validation text is read in so many parts at once."""
 HOPELESS = 2.0
 """Training is stopped at this multiple of the loss of uniform guessing, log V."""
 
@@ -84,7 +86,7 @@ def train_language_model(
     augmented_weight: float = 0.0,
     augmented_temperature: float = 20.0,
     least_gain: float | None = None,
-    validation_streams: int = 10,
+    validation_streams: int = VALIDATION_STREAMS,
     checkpoint: Checkpoint | None = None,
     on_epoch: Callable[[int, float | None], None] = lambda epoch, perplexity: None,
 ) -> dict[str, list[float]]:

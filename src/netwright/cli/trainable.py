@@ -1,0 +1,133 @@
+"""What `netwright train` trains: found by a search, published, a reference, a file or a function of the user's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netwright.config import ImageSettings, RunConfig
+from netwright.errors import ConfigError, command, unknown
+from netwright.recipes.ngram_models import NGRAM_MODELS
+from netwright.recipes.reference_models import REFERENCE_MODELS, reference_settings, resized
+from netwright.recipes.reference_networks import REFERENCE_NETWORKS, settings_on
+
+if TYPE_CHECKING:
+    from netwright.architectures.families import Architecture
+    from netwright.searching.placement import Placement
+
+
+@dataclass(frozen=True)
+class Trainable:
+    """What is trained, with the settings and the place that belong to it."""
+
+    source: str
+    """As the user named it."""
+    config: RunConfig
+    placement: "Placement"
+    folder: Path
+    """The default folder of the model."""
+    found: Mapping[str, "Architecture"] = field(default_factory=dict)
+    """The architecture by its source; empty for a run, whose best are chosen later."""
+    run: Path | None = None
+    epochs: int | None = None
+    """Those of the final training where they are published; None leaves them to the settings."""
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether the settings of the training are published, so that no grid is needed to find them."""
+        return self.source in {*REFERENCE_MODELS, *REFERENCE_NETWORKS}
+
+    def sized(self, size: str | None, hidden: int | None, like: str | None) -> RunConfig:
+        """Return the settings with those of a reference model and the given size.
+
+        Args:
+            size: The value of --size.
+            hidden: The value of --hidden.
+            like: The value of --like.
+
+        Raises:
+            ConfigError: One of them is given for images.
+        """
+        like = like or (self.source if self.source in REFERENCE_MODELS else None)
+        if like is None and size is None and hidden is None:
+            return self.config
+        settings = self.config.evaluate
+        if settings.kind != "text":
+            raise ConfigError(
+                f"{self.source} is trained on no text here; --size, --hidden and --like are for language models"
+            )
+        if like is not None:
+            settings = reference_settings(like, settings.task, shrunk=like != self.source)
+        return self.config.changed(evaluate=resized(settings, size=size, hidden=hidden))
+
+
+def trainable(source: str, task: str | None, data: Path | None, *, trust_code: bool) -> Trainable:
+    """Find what `source` names.
+
+    Args:
+        source: The folder of a run, a name, FILE.json, FILE.py:FUNCTION or package.module:FUNCTION.
+        task: The value of --task.
+        data: The value of --data, to which a recipe may be fitted.
+        trust_code: Whether the user trusts the recipe's file of a run.
+
+    Raises:
+        ConfigError: There is nothing of this name, or the task is missing, unknown or superfluous.
+    """
+    from netwright.searching.run import read_config
+    from netwright.searching.store import exists
+
+    if not exists(Path(source)):
+        return _named(source, task, data)
+    if task is not None:
+        raise ConfigError(f"--task {task}: the run {source} has a task of its own; leave --task out")
+    config, placement = read_config(Path(source), trust_code=trust_code)
+    return Trainable(source, config, placement, Path(source) / "model", run=Path(source))
+
+
+def _named(source: str, task: str | None, data: Path | None) -> Trainable:
+    """Return an architecture without a run: with its published settings, or those of the task's first recipe."""
+    from netwright.final_training.pipeline import config_for
+    from netwright.searching.placement import Placement, default_workers
+
+    found = {source: _architecture(source)}  # a wrong name is reported before a wrong task
+    if task is None and source in REFERENCE_MODELS:
+        task = REFERENCE_MODELS[source]().settings.task
+    if task is None:
+        raise ConfigError(f"{source} does not say what to train on; add --task cifar10 or --task ptb, for example")
+    config, epochs = config_for(task, data), None
+    if source in REFERENCE_NETWORKS and isinstance(config.evaluate, ImageSettings):
+        settings = settings_on(source, config.evaluate)
+        config, epochs = config.changed(evaluate=settings), settings.epochs
+    name = source.rpartition(":")[2] if ":" in source else Path(source).stem
+    return Trainable(
+        source, config, Placement(default_workers(config)), Path("models") / name, found=found, epochs=epochs
+    )
+
+
+def _architecture(source: str) -> "Architecture":
+    """Return the architecture that `source` names, or that the JSON file `source` holds."""
+    from netwright.architectures.named import OwnNetwork, ReferenceNetwork
+    from netwright.architectures.published import PUBLISHED
+    from netwright.models.folder import read_architecture
+    from netwright.spaces.named_functions import is_function_name, named_function
+
+    if source in PUBLISHED:
+        return PUBLISHED[source]()
+    if source in REFERENCE_MODELS:
+        return REFERENCE_MODELS[source]().architecture
+    if source in REFERENCE_NETWORKS:
+        return ReferenceNetwork(source)
+    if is_function_name(source):
+        return OwnNetwork(named_function(source)[0])
+    path = Path(source)
+    if path.suffix == ".json":
+        return read_architecture(path)
+    if path.suffix == ".py":
+        raise ConfigError(f"{source} does not say which function makes the network; expected {source}:FUNCTION")
+    if path.exists():
+        raise ConfigError(f"{source} holds no run; expected a folder as `netwright search` makes it")
+    known = [*PUBLISHED, *REFERENCE_MODELS, *REFERENCE_NETWORKS, *NGRAM_MODELS]
+    raise ConfigError(
+        f"{source} is no run's folder, no FILE.json and no FILE.py:FUNCTION, and an "
+        f"{unknown('network', source, known)} (all of them: {command('models')})"
+    )
