@@ -1,6 +1,8 @@
 """A language model as ONNX: another runtime gives the same logits, step by step, for any number of sequences."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +70,11 @@ def test_the_metadata_say_how_a_text_begins(tmp_path: Path) -> None:
     ]
 
 
-def test_the_command(tmp_path: Path, cli, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_command(tmp_path: Path) -> None:
     write_language_model(tmp_path / "model", Lstm())
-    result = cli("export", tmp_path / "model", "--to", "onnx")
-    assert result.exit_code == 0, result.stderr
-    assert f"{tmp_path / 'model.onnx'}: one step: int64 tokens [batch] and the states before it in" in result.stdout
-    assert "has the first states and the vocabulary as JSON" in result.stdout
-    assert capfd.readouterr().err == "", "the exporter's own notes are suppressed"
+    command = [sys.executable, "-m", "netwright", "export", tmp_path / "model", "--to", "onnx"]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert f"{tmp_path / 'model.onnx'}: one step: int64 tokens [batch] and the states before it in" in ended.stdout
+    assert "has the first states and the vocabulary as JSON" in ended.stdout
+    assert ended.stderr == "", "the exporter's own notes are suppressed"

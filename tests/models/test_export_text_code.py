@@ -105,9 +105,17 @@ def test_the_script_prints_the_perplexity(tmp_path: Path) -> None:
 
     ended = run(target, "the newt\nsat frighteningly")
     assert (ended.stdout, ended.stderr) == (printed("the", "newt", "<eos>", "sat", "<unk>"), "")
-    # Longer than what is read at once, as a file whose lines all end.
     line = ("the", "newt", "sat", "still", "still")
     assert run(target, "-", text=f"{' '.join(line)}\n" * 50).stdout == printed(*(*line, "<eos>") * 50)
+
+
+def test_a_text_that_is_read_in_pieces_is_one_text(tmp_path: Path) -> None:
+    write_language_model(tmp_path / "model", nw.zoo.nas_cell())
+    module, model = imported(export_code(tmp_path / "model", tmp_path / "network.py")[0]), nw.load(tmp_path / "model")
+    module.WINDOW = 3
+    tokens = [VOCABULARY[int(number)] for number in some_tokens(11, 1)]
+    expected = math.exp(model.nats(tokens).double().mean())
+    assert module.perplexity_of(module.load_network(), " ".join(tokens)) == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_script_continues_a_text(tmp_path: Path) -> None:
