@@ -77,7 +77,8 @@ def test_what_is_exported_as_code_can_be_built() -> None:
     def decided(table: Mapping[str, object]) -> set[str]:
         return {name for name, entry in table.items() if entry is not None}
 
-    assert decided(EXPORTERS) <= set(MODULES)
+    assert decided(EXPORTERS) <= {*MODULES, *LAYERS}
+    assert decided(EXPORTERS) >= trained_on("text")
 
 
 @pytest.mark.parametrize("architecture", EXAMPLES, ids=lambda each: type(each).__name__)

@@ -2,6 +2,9 @@
 
 import json
 import math
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ import pytest
 import netwright as nw
 from netwright.architectures.families import architecture_from_json
 from netwright.architectures.recurrent import RecurrentCell
+from netwright.errors import command
 from netwright.models.language import TrainedLanguageModel
 
 Cli = Callable[..., Any]
@@ -71,7 +75,8 @@ def test_a_cell_is_trained_to_the_end_and_loaded(cli: Cli, text: Path, tmp_path:
     result = cli(*train)
     assert result.exit_code == 0, result.stderr
     assert "tested once" in result.stdout
-    assert "as plain PyTorch" not in result.stdout
+    export = command("export", run / "model", "--to", "code")
+    assert f"as plain PyTorch: {export}" in result.stdout
 
     model = nw.load(run / "model")
     assert isinstance(model, TrainedLanguageModel)
@@ -85,6 +90,11 @@ def test_a_cell_is_trained_to_the_end_and_loaded(cli: Cli, text: Path, tmp_path:
     assert metrics["num_test_tokens"] == len(tokens)
     assert metrics["test_perplexity"] == pytest.approx(math.exp(float(model.nats(tokens).mean())), rel=1e-4)
     assert "It was there already" in cli(*train).stdout
+
+    assert cli(*shlex.split(export)[1:]).exit_code == 0
+    script = [sys.executable, run / "model.py", "-"]
+    printed = subprocess.run(script, input=test, capture_output=True, text=True, check=True).stdout
+    assert float(printed.split()[1]) == pytest.approx(metrics["test_perplexity"], rel=1e-4)
 
 
 def test_a_model_of_other_words_is_not_taken_for_this_one(cli: Cli, text: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The equations of a recurrent cell, in plain text and in LaTeX.
+"""The equations of a recurrent cell, in plain text, in LaTeX and in PyTorch.
 
 Each node of the tree has one parent and the root is h_t, so the output of every cell depends on every node and on all
 2 B matrices. The equations leave out activations that change nothing, and names of mere sums and products.
@@ -29,6 +29,8 @@ class Notation:
     state: str
     next_state: str
     next_hidden: str
+    term_level: int
+    """The precedence of `input` and `hidden`."""
 
 
 TEXT = Notation(
@@ -43,6 +45,7 @@ TEXT = Notation(
     state="c",
     next_state="c'",
     next_hidden="h'",
+    term_level=SUM,  # of products, so a product puts it in brackets
 )
 LATEX = Notation(
     times=r" \odot ",
@@ -62,7 +65,29 @@ LATEX = Notation(
     state="c_{t-1}",
     next_state="c_t",
     next_hidden="h_t",
+    term_level=SUM,
 )
+PYTORCH = Notation(
+    times=" * ",
+    functions={
+        "tanh": "torch.tanh",
+        "sigmoid": "torch.sigmoid",
+        "relu": "torch.relu",
+        "sin": "torch.sin",
+        "max": "torch.maximum",
+    },
+    opening="(",
+    closing=")",
+    input="x{}",
+    hidden="h{}",
+    leaf="l{}",
+    node="n{}",
+    state="c",
+    next_state="new_c",
+    next_hidden="new_h",
+    term_level=SYMBOL,
+)
+"""Statements of Python: x0 is W0 x and h0 is U0 h."""
 
 
 @dataclass(frozen=True)
@@ -79,26 +104,26 @@ def as_text(cell: RecurrentCell) -> str:
     `*` is elementwise, x is the input, h and c are the old states and h' and c' the new ones; l0 is leaf 0 and n8 node
     8. Nodes that only add or multiply are written inside the equations of others.
     """
-    found = _equations(cell, TEXT)
+    found = equations_in(cell, TEXT)
     width = max(len(left) for left, _ in found)
     return "\n".join(f"{left:{width}} = {right}" for left, right in found)
 
 
 def as_latex(cell: RecurrentCell) -> str:
     """Write the same equations for a displayed formula of amsmath; the elementwise product is a circled dot."""
-    lines = " \\\\\n".join(f"{left} &= {right}" for left, right in _equations(cell, LATEX))
+    lines = " \\\\\n".join(f"{left} &= {right}" for left, right in equations_in(cell, LATEX))
     return f"\\begin{{aligned}}\n{lines}\n\\end{{aligned}}"
 
 
-def _equations(cell: RecurrentCell, notation: Notation) -> list[tuple[str, str]]:
-    """Return (name, right-hand side) of every equation."""
+def equations_in(cell: RecurrentCell, notation: Notation) -> list[tuple[str, str]]:
+    """Return (name, right-hand side) of every equation in the order of computation."""
     idle = idle_activations(cell)
     found: list[tuple[str, str]] = []
     passed_on: list[Expression] = []
     for index, node in enumerate(cell.nodes):
         if index < cell.base:
-            left = Expression(notation.input.format(index), SUM)  # of products, so a product puts it in brackets
-            right = Expression(notation.hidden.format(index), SUM)
+            left = Expression(notation.input.format(index), notation.term_level)
+            right = Expression(notation.hidden.format(index), notation.term_level)
         else:
             left, right = (passed_on[child] for child in cell.children(index))
         value = _joined(notation, node.combination, left, right)

@@ -31,22 +31,31 @@ from netwright.nn.tree import TreeLayer
 
 TRANSFORM_BIAS = -2.0
 """First bias of a recurrent highway network's gates: at the start they mostly carry the state (Zilly et al. 2016)."""
-LAYERS: dict[str, Callable[[Any, int, int, bool], nn.Module]] = {
-    "RecurrentCell": lambda cell, inputs, hidden, bias: TreeLayer(cell, inputs, hidden, bias=bias),
-    "Lstm": lambda lstm, inputs, hidden, bias: LSTMLayer(
-        inputs, hidden, zoneout=(lstm.zoneout_state, lstm.zoneout_cell)
+Construction = tuple[type[nn.Module], dict[str, object]]
+LAYERS: dict[str, Callable[[Any, bool], Construction]] = {
+    "RecurrentCell": lambda cell, bias: (TreeLayer, {"cell": cell, "bias": bias}),
+    "Lstm": lambda lstm, bias: (LSTMLayer, {"zoneout": (lstm.zoneout_state, lstm.zoneout_cell)}),
+    "RecurrentHighway": lambda network, bias: (
+        HighwayLayer,
+        {"depth": network.depth, "transform_bias": TRANSFORM_BIAS, "coupled": network.coupled},
     ),
-    "RecurrentHighway": lambda network, inputs, hidden, bias: HighwayLayer(
-        inputs, hidden, network.depth, TRANSFORM_BIAS, coupled=network.coupled
-    ),
-    "Elman": lambda network, inputs, hidden, bias: ElmanLayer(inputs, hidden),
-    "DeepTransition": lambda network, inputs, hidden, bias: DeepTransitionLayer(inputs, hidden),
-    "LayerNormLstm": lambda lstm, inputs, hidden, bias: LayerNormLSTMLayer(inputs, hidden),
-    "HyperLstm": lambda lstm, inputs, hidden, bias: HyperLSTMLayer(
-        inputs, hidden, hyper_units=lstm.hyper_units, signal_size=lstm.signal_size, layer_norm=lstm.layer_norm
+    "Elman": lambda network, bias: (ElmanLayer, {}),
+    "DeepTransition": lambda network, bias: (DeepTransitionLayer, {}),
+    "LayerNormLstm": lambda lstm, bias: (LayerNormLSTMLayer, {}),
+    "HyperLstm": lambda lstm, bias: (
+        HyperLSTMLayer,
+        {"hyper_units": lstm.hyper_units, "signal_size": lstm.signal_size, "layer_norm": lstm.layer_norm},
     ),
 }
-"""(architecture, input size, hidden size, bias of cells) -> a `SequenceLayer`, for every family trained on text."""
+"""(architecture, bias of cells) -> the class of a `SequenceLayer` and its keyword arguments beside `input_size` and
+`hidden_size`, for every family trained on text."""
+
+
+def construction_of(architecture: RecurrentArchitecture, cell_bias: bool) -> Construction:
+    """Return the class that implements a recurrent layer, and its keyword arguments beside its sizes."""
+    entry = entry_of(LAYERS, architecture)
+    assert entry is not None
+    return entry(architecture, cell_bias)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,9 +140,10 @@ class LanguageModel(nn.Module):
         if isinstance(architecture, Lstm) and architecture.zones_out:
             self.zoneout = (architecture.zoneout_state, architecture.zoneout_cell)
         self.input_sizes = (embedded, *[hidden_size] * (num_layers - 1))
-        make = entry_of(LAYERS, architecture)
-        assert make is not None
-        self.layers = nn.ModuleList(make(architecture, size, hidden_size, cell_bias) for size in self.input_sizes)
+        make, arguments = construction_of(architecture, cell_bias)
+        self.layers = nn.ModuleList(
+            make(input_size=size, hidden_size=hidden_size, **arguments) for size in self.input_sizes
+        )
         has_embedding = input_layer == "embedding"
         self.embedding = nn.Parameter(torch.empty(vocabulary_size, embedded)) if has_embedding else None
         # Tied weights have a single name, so that a file of weights holds them once.

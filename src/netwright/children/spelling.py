@@ -44,7 +44,7 @@ class CharacterCNN(nn.Module):
         self.biases = nn.Parameter(torch.zeros(outputs))
         gates = [torch.zeros(outputs), torch.full((outputs,), TRANSFORM_BIAS)]
         self.highway_biases = nn.ParameterList(torch.cat(gates) for _ in range(sizes.num_highways))
-        spelling = torch.tensor(_spelled(vocabulary, least=len(sizes.filters)))
+        spelling = torch.tensor(spelled(vocabulary, least=len(sizes.filters)))
         self.register_buffer("spelling", spelling, persistent=False)
         self.reset_parameters()
 
@@ -72,7 +72,7 @@ class CharacterCNN(nn.Module):
         return functional.embedding(places, y_NF)
 
 
-def _spelled(vocabulary: Sequence[str], least: int) -> list[list[int]]:
+def spelled(vocabulary: Sequence[str], least: int) -> list[list[int]]:
     """Return the symbols of every word, padded to one length, which is `least` or more."""
     numbers = {character: number for number, character in enumerate(characters_of(vocabulary), start=MARKS)}
     words = [[START, *(numbers[character] for character in word[: LONGEST - 2]), END] for word in vocabulary]

@@ -18,8 +18,8 @@ FormOption = Annotated[
     Literal["code", "onnx", "optuna"],
     typer.Option(
         "--to",
-        help="code: a Python file that needs only torch; onnx: a file for other runtimes; optuna: a study for "
-        "optuna-dashboard.",
+        help="code: a Python file that needs only torch; onnx: a file for other runtimes, of a language model one "
+        "step with its states; optuna: a study for optuna-dashboard.",
     ),
 ]
 
@@ -37,6 +37,8 @@ def export(
     Examples:
         netwright export runs/digits-reinforce-seed0/model --to code -o digits.py
         python digits.py photograph.png
+        netwright export models/nas-cell --to code -o cell.py
+        python cell.py "the company said" --sample 20
         netwright export runs/digits-reinforce-seed0 --to optuna -o sqlite:///studies.db
     """
     console = Terminal(soft_wrap=True)
@@ -50,7 +52,7 @@ def export(
         path, weights = export_code(model, Path(target) if target else named.parent / f"{name}.py")
         console.print(
             f"{path} with its weights in {weights}: keep them together. It needs torch; "
-            f"{shlex.join(['python', str(path)])} IMAGE ... prints the class of each image and needs pillow too.",
+            f"{shlex.join(['python', str(path)])} {_use_of_code(model)}",
             highlight=False,
             markup=False,
         )
@@ -58,7 +60,28 @@ def export(
         from netwright.models.export_onnx import export_onnx
 
         path = export_onnx(model, Path(target) if target else named.parent / f"{named.name}.onnx")
-        console.print(f"{path}: uint8 images in, logits out", highlight=False, markup=False)
+        console.print(f"{path}: {_use_of_onnx(model)}", highlight=False, markup=False)
+
+
+def _use_of_code(model: Path) -> str:
+    if _reads_images(model):
+        return "IMAGE ... prints the class of each image and needs pillow too."
+    return "TEXT prints the perplexity of the text, and with --sample N a continuation."
+
+
+def _use_of_onnx(model: Path) -> str:
+    if _reads_images(model):
+        return "uint8 images in, logits out"
+    return (
+        "one step: int64 tokens [batch] and the states before it in, logits and the states after it out. Its metadata "
+        "has the first states and the vocabulary as JSON"
+    )
+
+
+def _reads_images(model: Path) -> bool:
+    from netwright.models.folder import kind_of, read_description
+
+    return kind_of(read_description(model)) == "images"
 
 
 def _mirrored(run: Path, storage_url: str | None, *, trust_code: bool) -> str:

@@ -1,7 +1,7 @@
 """A trained network as one readable Python file that needs torch alone, with its weights beside it.
 
-The file spells the network out layer by layer. Its layers are the source of `children.layers`, and its forward pass
-follows `ConvNet.steps`, as that of `ConvNetModule` does.
+The file of a `ConvNet` spells the network out layer by layer. Its layers are the source of `children.layers`, and its
+forward pass follows `ConvNet.steps`, as that of `ConvNetModule` does. Language models: `export_text_code`.
 """
 
 import keyword
@@ -23,7 +23,9 @@ from netwright.children.layers import construction_of, joined, padded_and_joined
 from netwright.errors import ConfigError
 from netwright.files import make_folder_of, utf8, write_whole
 from netwright.image_files import MODES, decoded, opened_image
-from netwright.models.folder import ARCHITECTURE, WEIGHTS, content_of, load_images, read_architecture
+from netwright.models.export_parts import LOADING, load_network
+from netwright.models.export_text_code import code_of_text
+from netwright.models.folder import ARCHITECTURE, WEIGHTS, content_of, read_architecture
 from netwright.models.trained import TrainedNetwork
 from netwright.training.pixels import upsampled
 
@@ -89,29 +91,7 @@ $layers
 $forward
 
 
-def load_network() -> Network:
-    """The network with its trained weights, ready to use."""
-    content = WEIGHTS.read_bytes()
-    if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
-        raise ValueError(f"{WEIGHTS} is damaged or belongs to another network; copy it again")
-    network = Network()
-    network.load_state_dict(read_safetensors(content))
-    return network.eval()
-
-
-def read_safetensors(content: bytes) -> dict[str, Tensor]:
-    """The format: 8 bytes with the length of a JSON header, the header, the numbers. Nothing in it is ever executed."""
-    (length,) = struct.unpack("<Q", content[:8])
-    header, numbers = json.loads(content[8 : 8 + length]), content[8 + length :]
-    header.pop("__metadata__", None)
-    types = {"F32": torch.float32, "I64": torch.int64}
-    tensors = {}
-    for name, entry in header.items():
-        begin, end = entry["data_offsets"]
-        flat = torch.frombuffer(bytearray(numbers[begin:end]), dtype=types[entry["dtype"]])
-        tensors[name] = flat.reshape(entry["shape"])
-    return tensors
-$script''')
+$loading$script''')
 
 UPSAMPLING = Template("""\
     pixels = functional.interpolate(pixels, size=$size, mode="bilinear", align_corners=False)
@@ -178,12 +158,12 @@ def export_code(folder: Path, target: Path) -> tuple[Path, Path]:
     for path in (target, weights):
         if os.path.lexists(path):
             raise ConfigError(f"{path} is there already; choose another -o, or remove it")
-    model, architecture = load_images(folder), read_architecture(folder / ARCHITECTURE)
+    model, architecture = load_network(folder), read_architecture(folder / ARCHITECTURE)
     write = entry_of(EXPORTERS, architecture)
     if write is None:
         raise ConfigError(
-            f"{folder} holds a {type(architecture).__name__}, and only a ConvNet is spelled out as code; take --to "
-            f'onnx, or in Python nw.load("{folder}")'
+            f"{folder} holds a {type(architecture).__name__}, and of networks for images only a ConvNet is spelled out "
+            f'as code; take --to onnx, or in Python nw.load("{folder}")'
         )
     code = write(model, architecture, target.stem)
     make_folder_of(target)
@@ -247,6 +227,7 @@ def code_of(model: TrainedNetwork, architecture: ConvNet, name: str) -> str:
         features=architecture.num_features,
         num_classes=len(model.class_names),
         forward="\n".join(f"        {line}" for line in _forward(architecture)),
+        loading=LOADING,
         script=SCRIPT.substitute(mode=MODES[channels]) if channels in MODES else "",
     )
 
@@ -293,18 +274,18 @@ def _name(index: int) -> str:
     return "image" if index == IMAGE else f"x{index}"
 
 
-EXPORTERS: dict[str, Callable[[TrainedNetwork, Any, str], str] | None] = {
+EXPORTERS: dict[str, Callable[[Any, Any, str], str] | None] = {
     "ConvNet": code_of,
     "PlainNet": None,
     "ReferenceNetwork": None,
     "OwnNetwork": None,
-    "RecurrentCell": None,
-    "Lstm": None,
-    "RecurrentHighway": None,
-    "Elman": None,
-    "DeepTransition": None,
-    "LayerNormLstm": None,
-    "HyperLstm": None,
+    "RecurrentCell": code_of_text,
+    "Lstm": code_of_text,
+    "RecurrentHighway": code_of_text,
+    "Elman": code_of_text,
+    "DeepTransition": code_of_text,
+    "LayerNormLstm": code_of_text,
+    "HyperLstm": code_of_text,
     "NasBench201Cell": None,
 }
-"""(model, architecture, name) -> the content of NAME.py; None for a family that is not exported as code."""
+"""(trained model, architecture, name) -> the content of NAME.py; None for a family that is not exported as code."""

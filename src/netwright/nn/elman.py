@@ -32,7 +32,7 @@ class ElmanLayer(nn.Module):
 
     def reset_parameters(self) -> None:
         """Initialise matrices from U(-1 / sqrt(H), 1 / sqrt(H)) and the bias with 0."""
-        _reset(self, self.hidden_size)
+        reset_uniformly(self, self.hidden_size)
 
     def initial_state(self, x_TBI: Tensor) -> State:
         """Return zeros for the sequences in `x_TBI`, in the dtype of the weights."""
@@ -78,7 +78,7 @@ class DeepTransitionLayer(nn.Module):
 
     def reset_parameters(self) -> None:
         """Initialise matrices from U(-1 / sqrt(H), 1 / sqrt(H)) and biases with 0."""
-        _reset(self, self.hidden_size)
+        reset_uniformly(self, self.hidden_size)
 
     def initial_state(self, x_TBI: Tensor) -> State:
         """Return zeros for the sequences in `x_TBI`, in the dtype of the weights."""
@@ -99,7 +99,8 @@ class DeepTransitionLayer(nn.Module):
         return y, (h,)
 
 
-def _reset(layer: nn.Module, hidden_size: int) -> None:
+def reset_uniformly(layer: nn.Module, hidden_size: int) -> None:
+    """Initialise matrices from U(-1 / sqrt(H), 1 / sqrt(H)) and biases with 0."""
     bound = 1 / math.sqrt(hidden_size)
     for parameter in layer.parameters():
         if parameter.dim() > 1:

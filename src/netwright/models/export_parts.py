@@ -1,0 +1,53 @@
+"""What the forms of export share: reading the network, and the part of exported code that reads its weights."""
+
+from pathlib import Path
+from typing import Literal
+
+from netwright.architectures.values import JsonObject
+from netwright.errors import ConfigError
+from netwright.models.folder import load
+from netwright.models.language import TrainedLanguageModel
+from netwright.models.ngram import TrainedNgram
+from netwright.models.trained import TrainedNetwork
+
+LOADING = '''\
+def load_network() -> Network:
+    """The network with its trained weights, ready to use."""
+    content = WEIGHTS.read_bytes()
+    if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
+        raise ValueError(f"{WEIGHTS} is damaged or belongs to another network; copy it again")
+    network = Network()
+    network.load_state_dict(read_safetensors(content))
+    return network.eval()
+
+
+def read_safetensors(content: bytes) -> dict[str, Tensor]:
+    """The format: 8 bytes with the length of a JSON header, the header, the numbers. Nothing in it is ever executed."""
+    (length,) = struct.unpack("<Q", content[:8])
+    header, numbers = json.loads(content[8 : 8 + length]), content[8 + length :]
+    header.pop("__metadata__", None)
+    types = {"F32": torch.float32, "I64": torch.int64}
+    tensors = {}
+    for name, entry in header.items():
+        begin, end = entry["data_offsets"]
+        flat = torch.frombuffer(bytearray(numbers[begin:end]), dtype=types[entry["dtype"]])
+        tensors[name] = flat.reshape(entry["shape"])
+    return tensors
+'''
+"""The end of an exported module: it needs the class Network and the constants WEIGHTS and WEIGHTS_SHA256."""
+
+
+def load_network(folder: Path) -> TrainedNetwork | TrainedLanguageModel:
+    """Load a trained network as `load` does; raise `ConfigError` for an n-gram model, which is none."""
+    model = load(folder)
+    if isinstance(model, TrainedNgram):
+        raise ConfigError(
+            f"{folder} is an n-gram model, and only neural networks are exported; in Python "
+            f'nw.load("{folder}") gives the model, and {folder / "model.safetensors"} has its n-grams and their counts'
+        )
+    return model
+
+
+def unit_of(description: JsonObject) -> Literal["word", "character"]:
+    """Return what the tokens of a language model are, by its model.json."""
+    return "character" if description.get("unit") == "character" else "word"
