@@ -3,10 +3,11 @@
     python benchmarks/reference_networks.py --data FOLDER                   # hours; run it again to go on
     python benchmarks/reference_networks.py --data FOLDER --run runs/cifar10-quick --seeds 3
 
-Compares resnet-20, densenet-22-12, and the paper's 15-layer network with a quarter of its filters as found, as a chain and
-fully connected; with --run also the best network of that run. Each has the settings that were published for it; the number
-of epochs, which the learning rates follow, is what fits into --minutes of processor time by its first mini-batches. Networks
-are trained on 45,000 images, measured on the other 5,000 after every epoch, and tested once at the end.
+Compares resnet-20, densenet-22-12, and the paper's 15-layer network with a quarter of its filters as found, as a chain
+and fully connected; with --run also the best network of that run. Each has the settings that were published for it; the
+number of epochs, which the learning rates follow, is what fits into --minutes of processor time by its first
+mini-batches. Networks are trained on 45,000 images, measured on the other 5,000 after every epoch, and tested once at
+the end.
 
 Finished trainings are in the JSON file and unfinished ones in --work, from which the same command continues.
 """
