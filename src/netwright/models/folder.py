@@ -149,19 +149,13 @@ def load(folder: str | Path, *, trust_code: bool = False) -> TrainedNetwork | Tr
     folder = Path(folder)
     kind = kind_of(read_description(folder))
     if kind == "images":
-        return load_images(folder, trust_code=trust_code)
+        return _load_images(folder, trust_code=trust_code)
     return _load_text(folder) if kind == "text" else _load_ngram(folder)
 
 
-def load_images(folder: Path, *, trust_code: bool = False) -> TrainedNetwork:
-    """Load a network for images as `load` does; raise `ConfigError` if the model is a language model."""
+def _load_images(folder: Path, *, trust_code: bool) -> TrainedNetwork:
     description = read_description(folder)
     architecture = read_architecture(folder / ARCHITECTURE)
-    if kind_of(description) != "images":
-        raise ConfigError(
-            f"{folder} is a language model, and only networks that read images are exported; "
-            f'in Python nw.load("{folder}") gives the module'
-        )
     if not reads_images(architecture):
         raise _damaged(folder / ARCHITECTURE, f"it is a {type(architecture).__name__}", "a network for images")
     if isinstance(architecture, OwnNetwork):
