@@ -52,6 +52,30 @@ if __name__ == "__main__":
     print("ended")
 """
 
+RECIPE = """
+import multiprocessing, os, subprocess, time
+import netwright as nw
+from netwright.config import FunctionSettings
+
+SECONDS = os.environ["TEST_SECONDS"]
+
+@nw.space
+def space():
+    return {"a": (yield nw.Choice("a", (0, 1, 2, 3)))}
+
+def evaluate(architecture):
+    sleep = ["sleep", SECONDS]
+    subprocess.Popen(sleep)
+    subprocess.Popen(sleep, start_new_session=True, env={})
+    multiprocessing.Process(target=time.sleep, args=(1000,)).start()
+    open(f"started-{architecture['a']}", "w").close()
+    time.sleep(1000)
+
+def config():
+    return nw.RunConfig(space=space(), evaluate=FunctionSettings(function=evaluate), num_trials=4, batch_size=2)
+"""
+"""For the command line, where Python itself would wait for processes of multiprocessing."""
+
 
 @contextmanager
 def searching(
@@ -101,7 +125,7 @@ def wait_until_all_are_gone(search: int, seconds: str) -> None:
 on_linux = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes by /proc")
 
 
-def wait_for_start(folder: Path, process: "subprocess.Popen[str]") -> None:
+def wait_for_start(folder: Path, process: "subprocess.Popen[str] | subprocess.Popen[bytes]") -> None:
     while not list(folder.glob("started-*")):
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.05)
@@ -133,6 +157,32 @@ def test_nothing_is_left_after_a_signal(tmp_path: Path, what: str, workers: int,
         assert process.returncode != 0
         assert "Interrupted" in output or "KeyboardInterrupt" in output
         wait_until_all_are_gone(process.pid, seconds)
+
+
+@on_linux
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize("workers", [None, 2])
+def test_nothing_is_left_of_a_command(tmp_path: Path, workers: int | None, number: signal.Signals) -> None:
+    (tmp_path / "recipe.py").write_text(RECIPE)
+    seconds = f"96{os.getpid()}.{time.monotonic_ns() % 10**6:06}"
+    options = ("--workers", str(workers)) if workers else ()
+    command = [sys.executable, "-m", "netwright", "search", "recipe.py:config", "-o", f"run-{seconds}", *options]
+    variables = {**os.environ, "TEST_SECONDS": seconds}
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=variables, stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
+        try:
+            wait_for_start(tmp_path, process)
+            time.sleep(2 * SECONDS_BETWEEN_LOOKS)
+            assert len(started_by(process.pid, seconds)) >= 3 + 1
+            process.send_signal(number)
+            assert process.wait(timeout=5) == (-number if number is signal.SIGKILL else 130)
+            wait_until_all_are_gone(process.pid, seconds)
+        finally:
+            process.kill()
+            for left in started_by(process.pid, seconds):
+                os.kill(left, signal.SIGKILL)
 
 
 @on_linux
