@@ -19,6 +19,11 @@ from netwright.searching.placement import Placement
 from netwright.tasks import catalog
 from oracles.rhymes import VOCABULARY, rhyming_text
 
+SMALLEST = (
+    "lstm-small", "rhn", "rhn-uncoupled", "rnn", "deep-rnn", "lstm-zoneout-medium", "lstm-real-large",
+    "lstm-char-layer-norm", "hyper-lstm", "char-cnn-small", "pointer-sentinel-medium",
+)  # fmt: skip
+"""The smallest of each family; those of the same layers and settings of training are slow."""
 EACH = pytest.mark.parametrize("name", REFERENCE_MODELS)
 COUNTS = {
     "rnn": 6_190_300,  # 2 x 10,000 x 300 + 10,000 + 300 (300 + 300 + 1)
@@ -71,7 +76,9 @@ def trained(name: str, folder: Path, *, stop: bool = False) -> dict[str, object]
     return finish({name: model.architecture}, config, final, folder, Placement(), watch)
 
 
-@EACH
+@pytest.mark.parametrize(
+    "name", [name if name in SMALLEST else pytest.param(name, marks=pytest.mark.slow) for name in REFERENCE_MODELS]
+)
 def test_a_model_in_small_goes_on_after_a_stop_to_the_same_weights(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

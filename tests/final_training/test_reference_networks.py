@@ -22,7 +22,7 @@ from netwright.tasks import catalog
 from oracles.numbered_images import CONFIG, FINAL, numbered, run, weights
 
 Cli = Callable[..., Result]
-SMALLEST = ("resnet-20", "resnet-110-stochastic-depth", "densenet-22-12", "network-in-network", "all-cnn", "highway")
+SMALLEST = ("resnet-20", "densenet-22-12", "network-in-network", "all-cnn", "highway")
 """Of each family, as far as its smallest member is trained in seconds."""
 NOT_TRAINED = {"inception-v4"}
 """Reads images of 75 pixels and more."""

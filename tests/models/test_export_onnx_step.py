@@ -37,7 +37,13 @@ def first_states(session: Any, num_sequences: int) -> dict[str, NDArray[Any]]:
     }
 
 
-@pytest.mark.parametrize("kind", MODELS)
+QUICK = {"nas cell, bias, tied", "LSTM, spelling", "RHN", "max cell, pointer"}
+"""Models with every kind of input, output and state; the exporter takes seconds for each of the others."""
+
+
+@pytest.mark.parametrize(
+    "kind", [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.slow) for kind in MODELS]
+)
 def test_another_runtime_gives_the_same_logits(tmp_path: Path, kind: str) -> None:
     architecture, settings = MODELS[kind]
     write_language_model(tmp_path / "model", architecture, **settings)
