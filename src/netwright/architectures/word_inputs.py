@@ -17,7 +17,7 @@ class CharacterCnn:
     """The sizes of a `children.spelling.CharacterCNN` (Kim et al. 2015, arXiv 1508.06615, table 2)."""
 
     filters: tuple[int, ...]
-    """Filters that read 1, 2, 3, ... characters."""
+    """Numbers of filters of width 1, 2, 3, ... characters."""
     num_highways: int
 
     @property

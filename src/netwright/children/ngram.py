@@ -117,7 +117,7 @@ class KneserNey:
 
     @property
     def num_ngrams(self) -> tuple[int, ...]:
-        """The number of different n-grams of each order, from single tokens on."""
+        """The number of distinct n-grams of each order, unigrams first."""
         return (len(np.unique(self.ngrams[:, -1])), *(len(level.keys) for level in self.levels[1:]))
 
     def probabilities_in(self, tokens: Integers) -> Floats:

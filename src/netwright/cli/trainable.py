@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trainable:
-    """What is trained, with the settings and the place that belong to it."""
+    """A model to train, with its settings, where to train it, and the default folder of the result."""
 
     source: str
     """As the user named it."""

@@ -1,4 +1,4 @@
-"""The counting of n-gram models: from a text to the folder of a tested model, in one step."""
+"""Counts the n-grams of a text, tests the model, and writes its folder."""
 
 from pathlib import Path
 

@@ -250,8 +250,7 @@ def read_description(folder: Path) -> JsonObject:
 
 def read_architecture(path: Path) -> Architecture:
     """Read the architecture in a JSON file; raise `DataError` if it is not one of netwright's families."""
-    expected = "the JSON of one of netwright's families of architectures, such as a ConvNet or a RecurrentCell"
-    expected = "the JSON of a ConvNet, a PlainNet, a RecurrentCell or of a reference model's layer"
+    expected = "the JSON of a ConvNet, a RecurrentCell or another of netwright's families of architectures"
     try:
         document = json.loads(content_of(path))
         if isinstance(document, dict) and "layers" in document:

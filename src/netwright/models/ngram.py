@@ -52,7 +52,7 @@ def nats_of(model: KneserNey, cache: Cache, tokens: Integers) -> Floats:
 
 
 def to_bytes(model: KneserNey) -> bytes:
-    """Return the n-grams and their counts as a file of safetensors, in the smallest types of integers that fit."""
+    """Return the n-grams and their counts in the safetensors format, in the smallest integer types."""
     return save(
         {
             "ngrams": model.ngrams.astype(np.min_scalar_type(model.vocabulary_size - 1)),

@@ -183,7 +183,7 @@ OF_THE_TASK = {
 }  # fmt: skip
 """Settings that do not come from a publication: what is measured, and on which hardware."""
 AUGMENTATION = {"upsample", "padding", "flips"}
-"""Settings that fit the images; published ones are for CIFAR-10."""
+"""Settings that depend on the images of a task; the published values are those for CIFAR-10."""
 
 
 def settings_on(name: str, task: ImageSettings) -> ImageSettings:

@@ -72,7 +72,7 @@ def stored_function(name: str, *, trust_code: bool = False) -> Function:
 
 
 def _package(name: str) -> tuple[Path, bytes]:
-    """Return what stands for a function of a package in the trust list, without executing anything of it."""
+    """Return the key and the content of a packaged function in the trust list; nothing is executed."""
     package = name.partition(":")[0].partition(".")[0]
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None or not Path(spec.origin).is_file():
