@@ -10,6 +10,7 @@ import pytest
 
 import netwright.final_training.grid
 from netwright.architectures.convolutional import ConvLayer, ConvNet
+from netwright.architectures.named import ReferenceNetwork
 from netwright.children.dropout import Dropout
 from netwright.config import FinalSettings, FinalTextSettings, ImageSettings, TextSettings
 from netwright.errors import ConfigError, RunError, StoreError
@@ -69,6 +70,14 @@ def test_every_architecture_has_every_point_once() -> None:
         (r, w, e, d) for r in (0.2, 0.1) for w in (0.01, 0.05) for e in (1e-5, 1e-3) for d in (None, 0.75)
     }
     assert {each.settings["epochs"] for each in candidates} == {7}
+
+
+def test_a_network_without_this_epsilon_is_not_trained_for_each_of_its_values() -> None:
+    points = grid(FinalSettings())
+    candidates = candidates_of({"conv": SMALL, "reference": ReferenceNetwork("resnet-20")}, points)
+    assert [candidate.origin for candidate in candidates].count("conv") == 16
+    others = [candidate.settings for candidate in candidates if candidate.origin == "reference"]
+    assert others == [point for point in points if point["epsilon"] == points[0]["epsilon"]]
 
 
 def test_a_constant_rate_has_no_start_of_its_decay() -> None:

@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from netwright.architectures.convolutional import ConvNet
 from netwright.architectures.families import Architecture
 from netwright.architectures.values import JsonObject, fingerprint, to_json
 from netwright.config import RunConfig
@@ -14,7 +15,7 @@ from netwright.evaluation.rewards import Reward
 from netwright.execution.attempts import check_none_lost, run_all
 from netwright.execution.interface import Evaluate
 from netwright.files import LARGEST_JSON, read_whole, replace_whole
-from netwright.final_training.interface import Candidate
+from netwright.final_training.interface import Candidate, once_each
 from netwright.searching.error_log import logged
 from netwright.searching.placement import Placement, make_executor
 from netwright.seeds import derive_seed
@@ -25,8 +26,19 @@ OnProgress = Callable[[str, int, int], None]
 
 
 def candidates_of(found: Mapping[str, Architecture], grid: Sequence[JsonObject]) -> tuple[Candidate, ...]:
-    """Combine every architecture with every point of the grid, in their order."""
-    return tuple(Candidate(origin, network, point) for origin, network in found.items() for point in grid)
+    """Combine every architecture with every point of the grid, in their order.
+
+    The epsilon of batch normalisation is a setting of ConvNets alone; other networks have the first one, once.
+    """
+    return tuple(
+        Candidate(origin, network, point) for origin, network in found.items() for point in _points(network, grid)
+    )
+
+
+def _points(network: Architecture, grid: Sequence[JsonObject]) -> Sequence[JsonObject]:
+    if isinstance(network, ConvNet) or "epsilon" not in grid[0]:
+        return grid
+    return once_each({**point, "epsilon": grid[0]["epsilon"]} for point in grid)
 
 
 class Measured:
