@@ -1,6 +1,8 @@
 """Where the official files of a task are: the user's folder, or the cache of downloads from mirrors."""
 
+import gzip
 import os
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,6 +11,8 @@ import pooch
 from netwright.errors import DataError
 
 ENVIRONMENT = "NETWRIGHT_DATA"
+LARGEST_UNPACKED = 1 << 30
+"""Bytes that are unpacked of a file; if it has more, its checksum is wrong."""
 
 
 def named_folder(folder: Path | None) -> Path | None:
@@ -56,8 +60,8 @@ def download(data: str, file: str, checksum: str, mirrors: Iterable[str], target
     Args:
         data: name of the data set, for messages.
         file: name of the file.
-        checksum: such as "sha256:...".
-        mirrors: URLs of the file.
+        checksum: such as "sha256:...", of the unpacked file.
+        mirrors: URLs of the file, or of the file packed if they end with .gz and `file` does not.
         target: folder for the file.
 
     Returns:
@@ -69,12 +73,24 @@ def download(data: str, file: str, checksum: str, mirrors: Iterable[str], target
     pooch.get_logger().setLevel("WARNING")
     failures = []
     for url in mirrors:
+        unpack = _unpacked if url.endswith(".gz") and not file.endswith(".gz") else None
         try:
-            return Path(pooch.retrieve(url, known_hash=checksum, fname=file, path=target))
+            return Path(pooch.retrieve(url, known_hash=checksum, fname=file, path=target, downloader=unpack))
         # OSError is the base of all errors of requests; pooch raises ValueError for a wrong checksum.
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError, zlib.error) as error:
             failures.append(f"\n  {url}: {error}")
     raise DataError(
         f"{data} could not be downloaded to {target}:{''.join(failures)}\nDownload {file} by other means, then "
         f"pass --data FOLDER or set {ENVIRONMENT} to the folder it lies in"
     )
+
+
+def _unpacked(url: str, output_file: str, pooch_instance: object) -> None:
+    """Download and unpack a file; one of pooch's downloaders."""
+    packed = Path(f"{output_file}.gz")
+    try:
+        pooch.HTTPDownloader()(url, packed, pooch_instance)
+        with gzip.open(packed) as file:
+            Path(output_file).write_bytes(file.read(LARGEST_UNPACKED))
+    finally:
+        packed.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""A published text in its three official files: found in a folder, plain or packed, or downloaded."""
+"""A published text in its official files: found in a folder, plain or packed, or downloaded."""
 
 import hashlib
 from dataclasses import dataclass
@@ -23,8 +23,10 @@ from netwright.tasks.files import decoded, read_bytes
 class OfficialText:
     """A text that everybody measures on, and how its files are told from others.
 
-    `file` and `mirrors` hold the place {part}, which is train, valid or test, the keys of `checksums`. `folders` are
-    where the files are looked for below the folder that a user names. `terms` say whose the text is.
+    `file` and `mirrors` hold the place {part}, which each key of `checksums` replaces: train, valid and test, or the
+    names of more files if each part has several. The checksums are those of plain files, also where a mirror has packed
+    ones. `folders` are where the files are looked for below the folder that a user names. `terms` say whose the text
+    is.
     """
 
     name: str
@@ -37,12 +39,12 @@ class OfficialText:
 
     @property
     def files(self) -> str:
-        """The names of the three files, for messages."""
+        """The names of the files, for messages."""
         return ", ".join(self.file.format(part=part) for part in self.checksums)
 
 
 def find_official(text: OfficialText, folder: Path | None, *, verify: bool) -> Path:
-    """Return the folder that holds the three files, plain or with .gz.
+    """Return the folder that holds the files, plain or with .gz.
 
     Looks into `folder`, else into the one named by NETWRIGHT_DATA: there, and in the text's usual sub-folders. With
     neither, downloads them into the user's cache. With `verify` every file must be the official one. Raises DataError.
@@ -57,19 +59,27 @@ def find_official(text: OfficialText, folder: Path | None, *, verify: bool) -> P
     return found
 
 
-def read_official(text: OfficialText, folder: Path | None, *, verify: bool) -> tuple[str, list[str]]:
-    """The name of the text and its training, validation and test part, from where `find_official` finds them.
+def official_files(
+    text: OfficialText, folder: Path | None, *, verify: bool
+) -> tuple[str, dict[str, tuple[Path, str]]]:
+    """The name of the text, and the path and content of each file, from where `find_official` finds them.
 
     The name is the official one only if every file has its official checksum, verified or not. Raises DataError.
     """
     found = find_official(text, folder, verify=verify)
-    parts, official = [], True
+    files, official = {}, True
     for part, checksum in text.checksums.items():
         path = _file(text, found, part)
         content = read_bytes(path)
         official = official and _digest(text, content) == checksum
-        parts.append(decoded(path, content))
-    return verified_name(text.name, official=official), parts
+        files[part] = path, decoded(path, content)
+    return verified_name(text.name, official=official), files
+
+
+def read_official(text: OfficialText, folder: Path | None, *, verify: bool) -> tuple[str, list[str]]:
+    """The name of the text and its training, validation and test part; see `official_files`."""
+    name, files = official_files(text, folder, verify=verify)
+    return name, [content for _, content in files.values()]
 
 
 def _locate(text: OfficialText, folder: Path) -> Path:
