@@ -168,11 +168,60 @@ def hidden_size_for(
     def size(hidden_size: int) -> int:
         return language_model_parameters(architecture, vocabulary_size, hidden_size=hidden_size, **settings)
 
+    return _largest_size(num_parameters, size, f"a language model of {vocabulary_size:,} tokens")
+
+
+def translator_parameters(
+    architecture: RecurrentArchitecture,
+    vocabulary_size: int,
+    *,
+    hidden_size: int,
+    num_encoder_layers: int,
+    num_decoder_layers: int,
+    cell_bias: bool,
+) -> int:
+    """Count the weights and biases of a `children.translation.translator.Translator` with the same arguments."""
+    of_layer = entry_of(LAYER_PARAMETERS, architecture)
+    assert of_layer is not None
+    narrow, wide = (of_layer(architecture, inputs, hidden_size, cell_bias) for inputs in (hidden_size, 2 * hidden_size))
+    encoder = 2 * narrow + wide + (num_encoder_layers - 2) * narrow
+    decoder = narrow + (num_decoder_layers - 1) * wide
+    attention = hidden_size * (2 * hidden_size + 1)
+    return encoder + decoder + attention + vocabulary_size * (3 * hidden_size + 1)
+
+
+def translator_multiply_adds(architecture: RecurrentArchitecture, vocabulary_size: int, **settings: Any) -> int:
+    """Count the multiply-adds of a translator for one piece of the source and one of the target.
+
+    Counted are the products with matrices: every weight once, but for the embedding, which is looked up, and the
+    softmax's bias. The attention's weighted mean, 2 H for each pair of pieces, is left out, as are activations.
+
+    Args:
+        architecture: The recurrent layer.
+        vocabulary_size: The number of pieces.
+        settings: The keyword arguments of `translator_parameters`; without `cell_bias`, whose biases are no products.
+    """
+    settings = {**settings, "cell_bias": False}
+    count = translator_parameters(architecture, vocabulary_size, **settings)
+    hidden_size: int = settings["hidden_size"]
+    return count - vocabulary_size * (hidden_size + 1)
+
+
+def translator_hidden_size_for(
+    num_parameters: int, architecture: RecurrentArchitecture, vocabulary_size: int, **settings: Any
+) -> int:
+    """Return the largest hidden size with which a translator has at most `num_parameters`; see `hidden_size_for`."""
+
+    def size(hidden_size: int) -> int:
+        return translator_parameters(architecture, vocabulary_size, hidden_size=hidden_size, **settings)
+
+    return _largest_size(num_parameters, size, f"a translator of {vocabulary_size:,} pieces")
+
+
+def _largest_size(num_parameters: int, size: Callable[[int], int], what: str) -> int:
+    """Return the largest hidden size whose `size` is at most `num_parameters`."""
     if size(1) > num_parameters:
-        raise ConfigError(
-            f"num_parameters is {num_parameters:,}, and a language model of {vocabulary_size:,} tokens has at least "
-            f"{size(1):,}; ask for more"
-        )
+        raise ConfigError(f"num_parameters is {num_parameters:,}, and {what} has at least {size(1):,}; ask for more")
     enough, too_many = 1, 2
     while size(too_many) <= num_parameters:
         enough, too_many = too_many, 2 * too_many

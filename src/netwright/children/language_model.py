@@ -156,15 +156,7 @@ class LanguageModel(nn.Module):
 
     def _initialise(self, generator: torch.Generator, init_range: float, *, orthogonal: bool) -> None:
         """Sample the first weights: uniform ones, which in recurrent layers may be replaced by orthogonal ones."""
-        kept = {
-            parameter
-            for layer in self.layers
-            for name, parameter in layer.named_parameters(recurse=False)
-            if name in getattr(layer, "KEEPS_INITIAL", ())
-        }
-        for parameter in self.parameters():
-            if parameter.dim() > 1 and parameter not in kept:
-                nn.init.uniform_(parameter, -init_range, init_range, generator=generator)
+        kept = sample_uniformly(self, self.layers, generator, init_range)
         if not orthogonal:
             return
         with torch.no_grad():
@@ -259,6 +251,32 @@ class LanguageModel(nn.Module):
             output=mask(dropout.output, steps, batch_size, self.hidden_size),
             kept=tuple(kept() for _ in self.input_sizes) if self.zoneout else None,
         )
+
+
+def sample_uniformly(
+    module: nn.Module, layers: Iterable[nn.Module], generator: torch.Generator, init_range: float
+) -> set[nn.Parameter]:
+    """Sample every matrix of `module` uniformly from -init_range..init_range, in place.
+
+    Args:
+        module: The whole model.
+        layers: Its recurrent layers, of whose parameters those in `KEEPS_INITIAL` stay as they are.
+        generator: The source of randomness.
+        init_range: Half the width of the interval.
+
+    Returns:
+        The parameters that stayed as they were.
+    """
+    kept = {
+        parameter
+        for layer in layers
+        for name, parameter in layer.named_parameters(recurse=False)
+        if name in getattr(layer, "KEEPS_INITIAL", ())
+    }
+    for parameter in module.parameters():
+        if parameter.dim() > 1 and parameter not in kept:
+            nn.init.uniform_(parameter, -init_range, init_range, generator=generator)
+    return kept
 
 
 def _masked(x: Tensor, mask: Tensor | None) -> Tensor:

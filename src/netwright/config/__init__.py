@@ -9,8 +9,10 @@ from netwright.config.children import FunctionSettings as FunctionSettings
 from netwright.config.children import ImageSettings as ImageSettings
 from netwright.config.children import TableSettings as TableSettings
 from netwright.config.children import TextSettings as TextSettings
+from netwright.config.children import TranslationSettings as TranslationSettings
 from netwright.config.final_training import FinalSettings as FinalSettings
 from netwright.config.final_training import FinalTextSettings as FinalTextSettings
+from netwright.config.final_training import FinalTranslationSettings as FinalTranslationSettings
 from netwright.config.ngram import NgramSettings as NgramSettings
 from netwright.config.run import ConfirmSettings as ConfirmSettings
 from netwright.config.run import ConstraintSettings as ConstraintSettings

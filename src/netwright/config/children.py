@@ -21,10 +21,14 @@ class ChildSettings(Settings):
     """The costs that cannot be limited ("parameters", "multiply_adds"), each with the reason."""
     cannot_confirm: ClassVar[str | None] = None
     """Why architectures cannot be confirmed by training them again; None where they can."""
+    trains: ClassVar[Literal["images", "text"] | None] = None
+    """The families of architectures that are trained, by `Family.trained_on`; None where none is trained."""
 
 
 class ImageSettings(ChildSettings):
     """How a network is trained on images and evaluated (paper, section 4.1)."""
+
+    trains: ClassVar = "images"
 
     kind: Literal["images"] = "images"
     task: str = "cifar10"
@@ -67,6 +71,7 @@ class TextSettings(ChildSettings):
     cannot_limit: ClassVar[Mapping[str, str]] = {
         "multiply_adds": "multiply-adds are counted for networks for images alone; limit the parameters of a cell"
     }
+    trains: ClassVar = "text"
 
     kind: Literal["text"] = "text"
     task: str = "ptb"
@@ -109,6 +114,52 @@ class TextSettings(ChildSettings):
         return self
 
 
+class TranslationSettings(ChildSettings):
+    """How the translator around a recurrent cell is trained and evaluated (GNMT, Wu et al. 2016, arXiv 1609.08144).
+
+    GNMT has 8 + 8 layers of 1024 units and 32,000 pieces, and was trained on 5 million pairs; the defaults are for the
+    29,000 pairs of Multi30k on one core.
+    """
+
+    trains: ClassVar = "text"
+
+    kind: Literal["translation"] = "translation"
+    task: str = "multi30k"
+    source: str | None = None  # the language to translate from; None is the task's own direction
+    target: str | None = None  # the language to translate to
+    vocabulary_size: Annotated[int, Field(ge=8, le=1_000_000)] = 4_000  # pieces of both languages together
+    max_length: PositiveInt = 100  # pieces of a sentence; longer pairs are not trained on
+    num_train_pairs: PositiveInt | None = None  # of a search and of a grid, the first ones; None is all
+    num_parameters: PositiveInt | None = None  # of the whole model, which decide the hidden size
+    hidden_size: PositiveInt | None = 256  # units of a layer, in the place of num_parameters
+    num_encoder_layers: Annotated[int, Field(ge=2)] = 2  # the first one has two directions
+    num_decoder_layers: Annotated[int, Field(ge=2)] = 2
+    cell_bias: bool = False  # whether the leaves of a cell have a bias; none in the paper
+    init_range: Positive = 0.04  # matrices U(-0.04, 0.04); GNMT
+    epochs: PositiveInt = 12
+    batch_size: PositiveInt = 128  # pairs; paper
+    learning_rate: Positive = 0.002  # of Adam
+    warm_up: Below1 = 0.05  # share of training during which the learning rate rises linearly
+    decay_from: Share = 0.5  # share of training after which the learning rate is halved four times; GNMT
+    clip: Positive = 5.0  # largest norm of a gradient; GNMT
+    dropout: Below1 = 0.3  # of the inputs of every layer and of the softmax; GNMT
+    label_smoothing: Below1 = 0.0  # none in GNMT
+    beam_size: PositiveInt = 5
+    length_penalty: Annotated[float, Field(ge=0, le=2)] = 0.2  # exponent of the length normalisation; GNMT
+    coverage_penalty: Annotated[float, Field(ge=0, le=2)] = 0.2  # GNMT
+    constant: Positive = 80.0  # reward = constant / (validation perplexity of a piece) ** 2; as for language models
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the hardware has it
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Self:
+        if (self.num_parameters is None) == (self.hidden_size is None):
+            raise ValueError("give either num_parameters or hidden_size, and null for the other")
+        if (self.source is None) != (self.target is None):
+            raise ValueError("give both source and target, or neither for the task's own direction")
+        return self
+
+
 class FunctionSettings(ChildSettings):
     """A user's own function: architecture -> reward."""
 
@@ -137,7 +188,7 @@ class TableSettings(ChildSettings):
     task: str = "nasbench201-cifar10"
 
 
-EvaluateSettings = ImageSettings | TextSettings | FunctionSettings | TableSettings
+EvaluateSettings = ImageSettings | TextSettings | TranslationSettings | FunctionSettings | TableSettings
 """The settings of any kind of child; the field `kind` is the discriminator."""
 
 LATER_SETTINGS: Mapping[str, JsonObject] = {

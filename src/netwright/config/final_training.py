@@ -62,3 +62,18 @@ class FinalTextSettings(FinalTrainingSettings):
     init_ranges: Values[Positive] = (1.0, 0.5)  # times the search's
     dropouts: Values[Fraction] = (1.0, 0.7)  # times every rate of the search's
     constant_epochs: Values[NonNegative] = (1.0, 1.5)  # times the search's
+
+
+class FinalTranslationSettings(FinalTrainingSettings):
+    """The final training of a translator: a grid on the search's pairs, its best point on all of them.
+
+    The paper transferred its cell without choosing any setting for it; here learning rate, range of the first weights
+    and warm-up are chosen for each cell by the same grid. The first value of each is the search's own setting.
+    """
+
+    grid: ClassVar = ("learning_rates", "init_ranges", "warm_ups")
+
+    epochs: PositiveInt | None = None  # None: the search's
+    learning_rates: Values[Positive] = (1.0, 0.5)  # times the search's
+    init_ranges: Values[Positive] = (1.0, 2.5)  # times the search's
+    warm_ups: Values[Below1 | None] = (None, 0.2)  # shares of training; None: the search's

@@ -8,10 +8,14 @@ from netwright.evaluation.images import ImageEvaluation
 from netwright.evaluation.interface import Evaluation
 from netwright.evaluation.table import TableEvaluation
 from netwright.evaluation.text import TextEvaluation
+from netwright.evaluation.translation import TranslationEvaluation
 
-EVALUATIONS: Mapping[str, type[ImageEvaluation | TextEvaluation | TableEvaluation | FunctionEvaluation]] = {
+EVALUATIONS: Mapping[
+    str, type[ImageEvaluation | TextEvaluation | TranslationEvaluation | TableEvaluation | FunctionEvaluation]
+] = {
     "images": ImageEvaluation,
     "text": TextEvaluation,
+    "translation": TranslationEvaluation,
     "table": TableEvaluation,
     "function": FunctionEvaluation,
 }

@@ -10,9 +10,14 @@ from netwright.evaluation.factory import evaluation_of
 from netwright.final_training.images import FinalImages
 from netwright.final_training.interface import FinalTraining
 from netwright.final_training.text import FinalText
+from netwright.final_training.translation import FinalTranslation
 from netwright.searching.placement import Placement
 
-FINAL_TRAININGS: Mapping[str, Callable[..., FinalTraining]] = {"images": FinalImages.open, "text": FinalText.open}
+FINAL_TRAININGS: Mapping[str, Callable[..., FinalTraining]] = {
+    "images": FinalImages.open,
+    "text": FinalText.open,
+    "translation": FinalTranslation.open,
+}
 """By the `kind` in a config's `evaluate` group: opens the data and returns the final training."""
 
 
@@ -36,13 +41,13 @@ def final_training_of(
     for origin, network in found.items():
         family = entry_of(FAMILIES, network)
         kind = family and family.trained_on
-        if kind == config.evaluate.kind:
+        if kind == config.evaluate.trains:
             continue
         if kind is None:
             raise ConfigError(
                 f"{origin} is a cell of NAS-Bench-201, which netwright looks up in a table and does not train"
             )
         raise ConfigError(
-            f"{origin} is a network for {kind}, and the task {config.evaluate.task} is not; another --task"
+            f"{origin} is a network for {kind}, and the task {config.evaluate.task} has no {kind}; another --task"
         )
     return FINAL_TRAININGS[config.evaluate.kind](config.evaluate, final, placement)

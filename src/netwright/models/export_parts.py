@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Literal
 
 from netwright.architectures.values import JsonObject
-from netwright.errors import ConfigError
+from netwright.errors import ConfigError, command
 from netwright.models.folder import load
 from netwright.models.language import TrainedLanguageModel
 from netwright.models.ngram import TrainedNgram
 from netwright.models.trained import TrainedNetwork
+from netwright.models.translator import TrainedTranslator
 
 LOADING = '''\
 def load_network() -> Network:
@@ -38,8 +39,13 @@ def read_safetensors(content: bytes) -> dict[str, Tensor]:
 
 
 def load_network(folder: Path) -> TrainedNetwork | TrainedLanguageModel:
-    """Load a trained network as `load` does; raise `ConfigError` for an n-gram model, which is none."""
+    """Load a network for images or a language model as `load` does; raise `ConfigError` for any other model."""
     model = load(folder)
+    if isinstance(model, TrainedTranslator):
+        raise ConfigError(
+            f"{folder} is a translator, and only networks for images and language models are exported; "
+            f"`{command('translate', folder)}` translates lines, and in Python nw.load({str(folder)!r})"
+        )
     if isinstance(model, TrainedNgram):
         raise ConfigError(
             f"{folder} is an n-gram model, and only neural networks are exported; in Python "

@@ -8,6 +8,7 @@ The keys of model.json that `load` needs are `kind` ("images" where it is missin
 for people and programs.
 """
 
+import base64
 import hashlib
 import json
 import tempfile
@@ -29,13 +30,17 @@ from netwright.architectures.word_inputs import InputLayer, OutputLayer
 from netwright.children.building import build
 from netwright.children.language_model import LanguageModel
 from netwright.children.ngram import Cache, KneserNey
+from netwright.children.translation.beam import BeamSettings
+from netwright.children.translation.translator import Translator
 from netwright.errors import ConfigError, DataError, SpaceError, disk_failure
 from netwright.files import LARGEST_JSON, LARGEST_WEIGHTS, check_own_folder, read_whole
 from netwright.models import ngram
 from netwright.models.language import TrainedLanguageModel
 from netwright.models.ngram import TrainedNgram
 from netwright.models.trained import TrainedNetwork
+from netwright.models.translator import TrainedTranslator
 from netwright.spaces.named_functions import stored_function
+from netwright.subwords import Subwords
 
 WEIGHTS, ARCHITECTURE, DESCRIPTION = "model.safetensors", "architecture.json", "model.json"
 Network = TypeVar("Network", bound=nn.Module)
@@ -80,6 +85,18 @@ OPTIONAL: dict[str, tuple[object, tuple[str, ...]]] = {
     "output_layer": ("softmax", get_args(OutputLayer)),
 }
 """The members of a language model's model.json that older ones lack: the default, and the possible values."""
+TRANSLATION: Wanted = {
+    "subwords": ("a model of sentencepiece in base64", lambda value: isinstance(value, str)),
+    "hidden_size": TEXT["hidden_size"],
+    "max_length": ("a number of pieces", _is_size),
+    "num_encoder_layers": TEXT["num_layers"],
+    "num_decoder_layers": TEXT["num_layers"],
+    "cell_bias": TEXT["cell_bias"],
+    "beam": (
+        "the settings of a beam",
+        lambda value: isinstance(value, dict) and value.keys() == BeamSettings.__dataclass_fields__.keys(),
+    ),
+}
 NGRAM: Wanted = {
     "vocabulary": TEXT["vocabulary"],
     "cache_size": ("a number of tokens", lambda value: type(value) is int and value >= 0),
@@ -88,6 +105,7 @@ NGRAM: Wanted = {
 REQUIRED: dict[str, Wanted] = {
     "images": {**COMMON, **IMAGES},
     "text": {**COMMON, **TEXT},
+    "translation": {**COMMON, **TRANSLATION},
     "ngram": {**COMMON, **NGRAM},
 }
 """The members of model.json that are needed to rebuild each kind of network: in words, and as a check."""
@@ -131,7 +149,9 @@ def _write_folder(folder: Path, weights: bytes, description: JsonObject, others:
         raise disk_failure(folder, error.strerror, "what was trained before") from error
 
 
-def load(folder: str | Path, *, trust_code: bool = False) -> TrainedNetwork | TrainedLanguageModel | TrainedNgram:
+def load(
+    folder: str | Path, *, trust_code: bool = False
+) -> TrainedNetwork | TrainedLanguageModel | TrainedTranslator | TrainedNgram:
     """Load a trained network as a module in evaluation mode, or an n-gram model as a `TrainedNgram`.
 
     Reads JSON and safetensors only, so nothing in the folder is ever executed, and allocates no memory for a network
@@ -150,6 +170,8 @@ def load(folder: str | Path, *, trust_code: bool = False) -> TrainedNetwork | Tr
     kind = kind_of(read_description(folder))
     if kind == "images":
         return _load_images(folder, trust_code=trust_code)
+    if kind == "translation":
+        return _load_translator(folder)
     return _load_text(folder) if kind == "text" else _load_ngram(folder)
 
 
@@ -200,6 +222,43 @@ def _load_text(folder: Path) -> TrainedLanguageModel:
     return TrainedLanguageModel(network, vocabulary=vocabulary, description=description)
 
 
+def _load_translator(folder: Path) -> TrainedTranslator:
+    description = read_description(folder)
+    architecture = read_architecture(folder / ARCHITECTURE)
+    if not reads_text(architecture):
+        raise _damaged(folder / ARCHITECTURE, f"it is a {type(architecture).__name__}", "a recurrent architecture")
+    try:
+        subwords = Subwords.from_bytes(base64.b64decode(description["subwords"], validate=True))
+        beam = BeamSettings(**description["beam"])
+    except (ValueError, TypeError, ConfigError) as error:
+        raise _damaged(folder / DESCRIPTION, str(error), "the description that `netwright train` writes") from None
+    weights = _read_weights(folder / WEIGHTS, description["weights_sha256"])
+    layers = {name: description[name] for name in ("num_encoder_layers", "num_decoder_layers")}
+    if sum(layers.values()) > len(weights):  # each has weights of its own
+        raise _damaged(
+            folder / WEIGHTS,
+            f"it has {len(weights)} tensors for the {sum(layers.values()):,} layers of {DESCRIPTION}",
+            "the weights of every layer",
+        )
+    network = _filled(
+        folder,
+        # The first weights are replaced, so the seed and the range have no effect.
+        lambda: Translator(
+            architecture,
+            len(subwords),
+            hidden_size=description["hidden_size"],
+            seed=0,
+            init_range=0.1,
+            cell_bias=description["cell_bias"],
+            **layers,
+        ),
+        weights,
+    )
+    return TrainedTranslator(
+        network, subwords=subwords, beam=beam, max_length=description["max_length"], description=description
+    )
+
+
 def _load_ngram(folder: Path) -> TrainedNgram:
     description = read_description(folder)
     vocabulary = tuple(description["vocabulary"])
@@ -213,7 +272,7 @@ def _load_ngram(folder: Path) -> TrainedNgram:
 
 
 def kind_of(description: JsonObject) -> object:
-    """Return the kind of a model by its model.json: "images", "text" or "ngram"."""
+    """Return the kind of a model by its model.json: "images", "text", "translation" or "ngram"."""
     return description.get("kind", "images")
 
 

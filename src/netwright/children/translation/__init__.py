@@ -1,0 +1,1 @@
+"""The translator around a recurrent layer: encoder, attention, decoder, and the search for the best translation."""

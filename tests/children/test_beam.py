@@ -1,0 +1,110 @@
+"""The beam search against all translations there are, over a vocabulary so small that they can be written down."""
+
+import itertools
+import math
+
+import pytest
+import torch
+
+from netwright.architectures.recurrent import Lstm, RecurrentArchitecture
+from netwright.children.translation import beam as beams
+from netwright.children.translation.beam import BeamSettings, Translation, translations
+from netwright.children.translation.translator import Translator
+from netwright.errors import ConfigError
+from netwright.subwords import END, START, UNKNOWN
+from oracles.rhymes import SMALL_CELL
+
+PIECES = (UNKNOWN, 4, 5)
+SOURCES = [[4, 5, 5, END], [5, END], [4, 4, 5, 4, 5, END]]
+LONGEST = 5
+"""Pieces of a translation with its end; so there are 1 + 3 + 9 + 27 + 81 translations."""
+EVERYTHING = 3**LONGEST
+PENALTIES = [(0.0, 0.0), (0.6, 0.0), (0.2, 0.2), (1.5, 0.7)]
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beams, "longest_translation", lambda _: LONGEST)
+
+
+def translator(architecture: RecurrentArchitecture = SMALL_CELL, seed: int = 0) -> Translator:
+    model = Translator(architecture, 6, hidden_size=8, seed=seed, init_range=2.0).eval()
+    torch.nn.init.normal_(model.softmax_bias, std=2.0, generator=torch.Generator().manual_seed(seed))
+    return model
+
+
+@torch.no_grad()
+def score_of(model: Translator, source: list[int], pieces: tuple[int, ...], beam: BeamSettings) -> float:
+    """Compute the score of one translation, as the formula is written in GNMT's paper."""
+    memory = model.encode(torch.tensor(source)[:, None], torch.tensor([len(source)]))
+    logits, _, weights = model.decode(torch.tensor([START, *pieces])[:, None], memory, model.initial_states(1))
+    log_probs = logits[:, 0].double().log_softmax(1)
+    log_prob = sum(float(log_probs[step, piece]) for step, piece in enumerate((*pieces, END)))
+    length_factor = ((5 + len(pieces) + 1) / (5 + 1)) ** beam.length_penalty
+    coverage = sum(math.log(min(float(weights[:, 0, place].sum()), 1.0)) for place in range(len(source)))
+    return log_prob / length_factor + beam.coverage_penalty * coverage
+
+
+def exhaustive(model: Translator, source: list[int], beam: BeamSettings) -> Translation:
+    everything = itertools.chain.from_iterable(itertools.product(PIECES, repeat=length) for length in range(LONGEST))
+    return max(
+        (Translation(pieces, score_of(model, source, pieces, beam)) for pieces in everything),
+        key=lambda translation: translation.score,
+    )
+
+
+@pytest.mark.parametrize("penalties", PENALTIES, ids=str)
+@pytest.mark.parametrize("architecture", [SMALL_CELL, Lstm()], ids=str)
+def test_a_beam_for_everything_finds_the_best_translation(
+    architecture: RecurrentArchitecture, penalties: tuple[float, float]
+) -> None:
+    lengths = set()
+    for seed in range(4):
+        model = translator(architecture, seed)
+        found = translations(model, SOURCES, BeamSettings(EVERYTHING, *penalties))
+        for source, translation in zip(SOURCES, found, strict=True):
+            best = exhaustive(model, source, BeamSettings(1, *penalties))
+            assert translation.pieces == best.pieces
+            assert translation.score == pytest.approx(best.score, abs=1e-4)
+            lengths.add(len(best.pieces))
+    assert len(lengths) > 1, "translations of several lengths are the best ones"
+
+
+def test_a_beam_of_one_takes_the_most_probable_piece_at_every_step() -> None:
+    for seed in range(8):
+        model = translator(seed=seed)
+        (found,) = translations(model, SOURCES[:1], BeamSettings(1, 0.0, 0.0))
+        pieces: tuple[int, ...] = ()
+        ends = []
+        for _ in range(LONGEST):
+            ends.append((score_of(model, SOURCES[0], pieces, BeamSettings(1, 0.0, 0.0)), pieces))
+            pieces = max(((*pieces, piece) for piece in PIECES), key=lambda longer: _prefix(model, SOURCES[0], longer))
+        assert found.pieces == max(ends)[1]
+
+
+@torch.no_grad()
+def _prefix(model: Translator, source: list[int], pieces: tuple[int, ...]) -> float:
+    memory = model.encode(torch.tensor(source)[:, None], torch.tensor([len(source)]))
+    logits, _, _ = model.decode(torch.tensor([START, *pieces])[:, None], memory, model.initial_states(1))
+    return sum(float(logits[step, 0].log_softmax(0)[piece]) for step, piece in enumerate(pieces))
+
+
+def test_the_score_is_that_of_the_translation_for_a_beam_of_any_size() -> None:
+    model, beam = translator(Lstm(), 5), BeamSettings(3, 0.6, 0.3)
+    for source, found in zip(SOURCES, translations(model, SOURCES, beam), strict=True):
+        assert found.score == pytest.approx(score_of(model, source, found.pieces, beam), abs=1e-4)
+
+
+def test_sentences_translated_together_and_alone_have_the_same_translations() -> None:
+    model, beam = translator(Lstm(), 1), BeamSettings(4)
+    together = translations(model, SOURCES, beam)
+    alone = [translations(model, [source], beam)[0] for source in SOURCES]
+    assert [each.pieces for each in together] == [each.pieces for each in alone]
+    assert translations(model, SOURCES, beam, batch_size=1) == alone
+    assert translations(model, [], beam) == []
+
+
+@pytest.mark.parametrize(("name", "value"), [("size", 0), ("length_penalty", -0.1), ("coverage_penalty", 2.1)])
+def test_settings_out_of_range_are_refused(name: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=r"size of the beam|_penalty"):
+        BeamSettings(**{name: value})  # type: ignore[arg-type]
