@@ -59,9 +59,7 @@ def find_official(text: OfficialText, folder: Path | None, *, verify: bool) -> P
     return found
 
 
-def official_files(
-    text: OfficialText, folder: Path | None, *, verify: bool
-) -> tuple[str, dict[str, tuple[Path, str]]]:
+def official_files(text: OfficialText, folder: Path | None, *, verify: bool) -> tuple[str, dict[str, tuple[Path, str]]]:
     """The name of the text, and the path and content of each file, from where `find_official` finds them.
 
     The name is the official one only if every file has its official checksum, verified or not. Raises DataError.
