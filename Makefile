@@ -15,7 +15,7 @@ help:            ## show this list
 
 install: $(INSTALLED)  ## create .venv with netwright and what a search needs, in the tested versions
 
-tools: $(TOOLS)  ## add the extras (Ray, Optuna, TensorBoard, ONNX) and what the tests and checks need
+tools: $(TOOLS)  ## add the extras (Ray, Optuna, TensorBoard, ONNX, translation) and what the tests and checks need
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

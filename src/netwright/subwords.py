@@ -34,14 +34,11 @@ class Subwords:
 
     def __init__(self, content: bytes) -> None:
         """Read a model of sentencepiece as `from_bytes` does."""
-        package = _sentencepiece()
-        package.SetMinLogLevel(NOTHING)
         self._content = content
         try:
-            self._processor = package.SentencePieceProcessor(model_proto=content)
+            self._processor = processor = _sentencepiece().SentencePieceProcessor(model_proto=content)
         except RuntimeError as error:
-            raise ValueError(f"no model of sentencepiece: {_reason(error)}") from None
-        processor = self._processor
+            raise ValueError(f"no model of sentencepiece: {error}") from None
         processor.id_to_piece(list(range(len(processor))))  # UnicodeDecodeError, a ValueError, if one is not UTF-8
         found = [processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id()]
         if found != [PAD, UNKNOWN, START, END]:
@@ -81,7 +78,6 @@ class Subwords:
                 unk_id=UNKNOWN,
                 bos_id=START,
                 eos_id=END,
-                minloglevel=NOTHING,
             )
         except RuntimeError as error:
             raise ConfigError(_size_error(vocabulary_size, str(error))) from None
@@ -123,6 +119,7 @@ def _sentencepiece() -> ModuleType:
         import sentencepiece
     except ModuleNotFoundError:
         raise ConfigError(f"subwords need sentencepiece, not installed here: {install('translation')}") from None
+    sentencepiece.SetMinLogLevel(NOTHING)
     return sentencepiece
 
 
@@ -135,7 +132,3 @@ def _size_error(vocabulary_size: int, message: str) -> str:
     else:
         return f"no {vocabulary_size:,} subwords can be learned from this text: {message}"
     return f"evaluate.vocabulary_size is {vocabulary_size:,}; expected for this text {bound}"
-
-
-def _reason(error: RuntimeError) -> str:
-    return str(error).removeprefix("INTERNAL: ") or "it is damaged"

@@ -270,7 +270,7 @@ def test_a_vocabulary_stays_bounded_however_many_words_there_are(tmp_path: Path)
 
 
 def test_images_are_no_text_and_texts_no_images() -> None:
-    with pytest.raises(ConfigError, match="'digits' has images, and recurrent networks are trained on texts"):
+    with pytest.raises(ConfigError, match="'digits' has images, and language models are trained on a text"):
         open_text("digits", None, verify=False)
     with pytest.raises(ConfigError, match="'pydoc' is a text, and convolutional networks are trained on images"):
         open_images("pydoc", None, verify=False)

@@ -65,7 +65,9 @@ class TextChild:
         """The text; read at the first use."""
         data = open_task(self.task, self.folder, verify=False)
         if not isinstance(data, TextData):
-            raise ConfigError(f"task {self.task!r} is no text; recurrent cells are trained on texts")
+            raise ConfigError(
+                f"task {self.task!r} is no text in one language; recurrent cells are trained on such texts"
+            )
         return data
 
     @property

@@ -1,4 +1,4 @@
-"""The tasks by name: where a child's images or text come from.
+"""The tasks by name: where a child's images or texts come from.
 
 Loading has two steps, because a search has one main process and many workers. The main process calls `prepare_task`
 once before the first child, so that a missing or damaged file is reported early. Every worker then calls `open_task`
@@ -7,7 +7,7 @@ with the resulting folder.
     folder = prepare_task("cifar10", data_option, verify=True)
     data = open_task("cifar10", folder, verify=False)  # in a worker
 
-`open_images` and `open_text` are `open_task` for code that needs one kind of data.
+`open_images`, `open_text` and `open_parallel` are `open_task` for code that needs one kind of data.
 """
 
 from collections.abc import Callable
@@ -20,11 +20,16 @@ from netwright.tasks.images.data import ImageData
 from netwright.tasks.images.digits import load_digits
 from netwright.tasks.images.user_images import find_images, load_images
 from netwright.tasks.text.data import TextData
+from netwright.tasks.text.parallel.data import ParallelText
+from netwright.tasks.text.parallel.folder import find_parallel, load_parallel
+from netwright.tasks.text.parallel.multi30k import find_multi30k, load_multi30k
 from netwright.tasks.text.penn_treebank import find_penn_treebank, load_characters, load_words
 from netwright.tasks.text.pydoc import load_pydoc
 from netwright.tasks.text.tokens import CHARACTERS, WORDS
 from netwright.tasks.text.user_text import find_text, load_text
 from netwright.tasks.text.wikitext2 import find_wikitext2, load_wikitext2
+
+Data = ImageData | TextData | ParallelText
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Task:
     """The functions that find and load the files of a task; both take a path and whether to verify checksums."""
 
     find: Callable[[Path | None, bool], Path | None]
-    load: Callable[[Path | None, bool], ImageData | TextData]
+    load: Callable[[Path | None, bool], Data]
 
 
 TASKS = {
@@ -42,6 +47,11 @@ TASKS = {
     ),
     "digits": Task(find=lambda _folder, _verify: None, load=lambda _folder, _verify: load_digits()),
     "images": Task(find=lambda path, _verify: find_images(path), load=lambda path, _verify: load_images(path)),
+    "multi30k": Task(
+        find=lambda folder, verify: find_multi30k(folder, verify=verify),
+        load=lambda folder, verify: load_multi30k(folder, verify=verify),
+    ),
+    "parallel": Task(find=lambda path, _verify: find_parallel(path), load=lambda path, _verify: load_parallel(path)),
     "ptb": Task(
         find=lambda folder, verify: find_penn_treebank(folder, verify=verify),
         load=lambda folder, verify: load_words(folder, verify=verify),
@@ -80,7 +90,7 @@ def prepare_task(name: str, folder: Path | None, *, verify: bool) -> Path | None
     return _task(name).find(folder, verify)
 
 
-def open_task(name: str, folder: Path | None, *, verify: bool) -> ImageData | TextData:
+def open_task(name: str, folder: Path | None, *, verify: bool) -> Data:
     """Read a task into memory; arguments as for `prepare_task`.
 
     Raises:
@@ -91,25 +101,48 @@ def open_task(name: str, folder: Path | None, *, verify: bool) -> ImageData | Te
 
 
 def open_images(name: str, folder: Path | None, *, verify: bool) -> ImageData:
-    """Read a task with images; raise `ConfigError` if it is a text. See `open_task`."""
+    """Read a task with images; raise `ConfigError` if it has none. See `open_task`."""
     data = open_task(name, folder, verify=verify)
     if not isinstance(data, ImageData):
-        raise ConfigError(
-            f"the task {name!r} is a text, and convolutional networks are trained on images; choose a task with "
-            "images, such as 'digits', 'cifar10' or 'images'"
+        raise _other_kind(
+            name,
+            data,
+            "convolutional networks are trained on images; choose a task with images, such as 'digits', 'cifar10' or "
+            "'images'",
         )
     return data
 
 
 def open_text(name: str, folder: Path | None, *, verify: bool) -> TextData:
-    """Read a task with a text; raise `ConfigError` if it has images. See `open_task`."""
+    """Read a task with a text in one language; raise `ConfigError` if it has none. See `open_task`."""
     data = open_task(name, folder, verify=verify)
     if not isinstance(data, TextData):
-        raise ConfigError(
-            f"the task {name!r} has images, and recurrent networks are trained on texts; choose a task with a text, "
-            "such as 'pydoc', 'ptb' or 'text'"
+        raise _other_kind(
+            name,
+            data,
+            "language models are trained on a text in one language; choose a task with a text, such as 'pydoc', 'ptb' "
+            "or 'text'",
         )
     return data
+
+
+def open_parallel(name: str, folder: Path | None, *, verify: bool) -> ParallelText:
+    """Read a task with a parallel text; raise `ConfigError` if it has none. See `open_task`."""
+    data = open_task(name, folder, verify=verify)
+    if not isinstance(data, ParallelText):
+        raise _other_kind(
+            name,
+            data,
+            "translation models are trained on parallel texts; choose a task with a parallel text: 'multi30k' or "
+            "'parallel'",
+        )
+    return data
+
+
+def _other_kind(name: str, data: Data, expected: str) -> ConfigError:
+    """Return the error for a task whose `data` are of another kind than is `expected`."""
+    kinds = {ImageData: "has images", TextData: "is a text", ParallelText: "is a parallel text, in two languages"}
+    return ConfigError(f"the task {name!r} {kinds[type(data)]}, and {expected}")
 
 
 def _task(name: str) -> Task:
