@@ -9,6 +9,7 @@ import pytest
 from typer.testing import Result
 
 import netwright as nw
+from netwright.cli.trainable import trainable
 from netwright.config import TextSettings
 from netwright.final_training.pipeline import config_for, found_in
 from netwright.models.folder import read_architecture, read_description
@@ -141,6 +142,11 @@ def test_the_best_cell_of_a_run_is_carried_to_another_task(cli: Cli, cells: Path
     assert "It was there already" in cli("train", cells, *options).stdout
 
 
+def test_the_data_of_the_run_is_left_behind(cells: Path) -> None:
+    assert trainable(str(cells), None, None, trust_code=False).placement.data == cells.parent / "mine.txt"
+    assert trainable(str(cells), "ptb", None, trust_code=False).placement.data is None
+
+
 def test_several_cells_compete_on_the_new_task(cli: Cli, cells: Path, tmp_path: Path) -> None:
     data = folder_of("text", tmp_path / "data")
     options = (
@@ -192,7 +198,7 @@ def test_a_network_for_images_is_carried_to_other_images(cli: Cli, tmp_path: Pat
 
     message = refused(cli, "train", run, "--task", "pydoc")
     assert "is a network for images, and the task pydoc is not; choose another --task" in message
-    assert refused(cli, "train", run, "--task", "cifar100").endswith("digits, images, ptb, ptb-characters, pydoc, text")
+    assert "did you mean 'cifar10'?" in refused(cli, "train", run, "--task", "cifar100")
 
 
 def test_what_cannot_be_carried_is_explained(cli: Cli, cells: Path, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def ptb_quick() -> RunConfig:
 def ptb_characters() -> RunConfig:
     """The paper's cells as language models of characters, 6.57M parameters: the settings of its transfer to characters.
 
-    15,000 children of 80,000 steps; decades on a laptop. Its settings serve `netwright train nas-cell`.
+    15,000 children of 80,000 steps; centuries on a laptop. Its settings serve `netwright train nas-cell`.
     """
     return ptb().changed(recipe="ptb-characters", evaluate=character_text())
 

@@ -14,8 +14,8 @@ from netwright.recipes.reference_networks import REFERENCE_NETWORKS
 CIFAR10 = ImageShape(3, 32, 32, 10)
 RESULTS = {
     "nas-cnn-15": "5.50% error",
-    "nas-cell": "67.9 (32M), 64.0 (25M, tied), 62.4 (54M, tied) perplexity; on ptb-characters 1.228 (6.57M), "
-    "1.214 (16.28M) bits per character",
+    "nas-cell": "67.9 (32M), 64.0 (25M, tied), 62.4 (54M, tied) perplexity; characters: 1.228 (6.57M), 1.214 "
+    "(16.28M) bits",
 }
 """Of the paper's own architectures, by name."""
 
