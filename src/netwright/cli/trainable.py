@@ -30,7 +30,7 @@ class Trainable:
     find: Callable[[int], Mapping[str, "Architecture"]]
     """Returns the given number of a run's best architectures, or the one that the user named, by where it is from."""
     run: Path | None = None
-    """The run with whose settings and on whose data is trained; None for an architecture on another task."""
+    """The run whose settings and data the training has; None for any other architecture or task."""
     epochs: int | None = None
     """Those of the final training where they are published; None leaves them to the settings."""
 

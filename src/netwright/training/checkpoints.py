@@ -66,7 +66,7 @@ class Checkpoint:
         generator: torch.Generator,
         best: dict[str, Tensor] | None = None,
     ) -> dict[str, list[float]] | None:
-        """Restore the arguments in place to the end of the last stored epoch.
+        """Restore the arguments in place to the end of the last stored epoch; `best` gets the best epoch's weights.
 
         Returns:
             The history of the stored epochs; None if there is no file yet.
