@@ -25,6 +25,8 @@ def test_every_name_is_listed_once_with_size_result_and_source(cli: Cli) -> None
         "name": "nas-cnn-15", "kind": "images", "task": "cifar10", "num_parameters": 4_201_630, "multiply_adds": 0,
         "published": "5.50% error", "source": "Zoph & Le 2017, arXiv 1611.01578",
     }  # fmt: skip
+    assert "1.228 (6.57M), 1.214 (16.28M) bits" in by_name["nas-cell"]["published"]
+    assert by_name["lstm-char"]["published"] == "1.243 bits per character"
     assert by_name["lstm-medium"]["num_parameters"] == 19_775_200
     assert all(entry["source"] for entry in entries)
 

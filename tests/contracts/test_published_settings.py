@@ -79,7 +79,7 @@ TEXT: Table = {
     "evaluate.embedding_size": None, "evaluate.tied": False, "evaluate.cell_bias": False,
     "evaluate.epochs": 35, "evaluate.constant": 80.0,  # 4.2
     "evaluate.input_layer": "embedding", "evaluate.output_layer": "softmax", "evaluate.orthogonal": False,
-    "evaluate.least_gain": None,
+    "evaluate.least_gain": None, "evaluate.warm_up": 0.0, "evaluate.keep": "last",
     "evaluate.init_range": 0.05, "evaluate.batch_size": 20, "evaluate.window": 35,  # Zaremba et al. 2014, medium
     "evaluate.optimizer": "sgd", "evaluate.learning_rate": 1.0, "evaluate.constant_epochs": 6,  # the same
     "evaluate.decay": 1.2, "evaluate.loss_over_time": "sum", "evaluate.clip": 5.0,  # the same
@@ -95,6 +95,15 @@ QUICK_TEXT: Table = TEXT | {  # ours
     "evaluate.constant_epochs": 1, "evaluate.decay": 2.0, "evaluate.loss_over_time": "mean",
     "evaluate.dropout.inputs": 0.0, "evaluate.dropout.output": 0.0, "evaluate.dropout.state": 0.0,
     "evaluate.dropout.words": 0.0, "evaluate.dropout.variational": False,
+}  # fmt: skip
+PAPERS_CHARACTERS: Table = TEXT | {  # 4.2, characters
+    "evaluate.task": "ptb-characters", "evaluate.num_parameters": 6_570_000, "evaluate.embedding_size": 128,
+    "evaluate.optimizer": "adam", "evaluate.learning_rate": 0.001, "evaluate.weight_decay": 1e-4,
+    "evaluate.batch_size": 32, "evaluate.window": 100, "evaluate.keep": "best",
+    "evaluate.epochs": 51,  # 80,000 steps, of which an epoch has 1,568
+    "evaluate.dropout.words": 0.0,  # 0.2 and 0.5 as Gal, medium, without dropout of words
+    "evaluate.constant_epochs": 0, "evaluate.decay": 1.0, "evaluate.loss_over_time": "mean",
+    "evaluate.clip": 1.0,  # Ha et al. 2016
 }  # fmt: skip
 CONFIRMED: Table = {"confirm.at_end": True}
 FIRST: Table = RUN | REWARD_0_OF_FAILURES | CONTROLLER | CONVOLUTIONAL | GROWING | IMAGES | {"num_trials": 12_800}
@@ -123,6 +132,7 @@ EXPECTED: dict[str, Table] = {
         "space.combinations": ["add", "elem_mult", "max"],
         "space.activations": ["identity", "tanh", "sigmoid", "relu", "sin"],
     },
+    "ptb-characters": PTB | PAPERS_CHARACTERS,
     # Ours, for a laptop
     "digits": RUN | CONTROLLER | LAPTOP | CONVOLUTIONAL | IMAGES | CONFIRMED | {
         "space.num_layers": 4, "space.filter_sizes": [1, 3, 5], "space.num_filters": [4, 8, 16, 24],
@@ -290,6 +300,7 @@ MODELS_EXPECTED: dict[str, Table] = {
     "rhn-uncoupled": RHN,
     "rnn": RNN,
     "deep-rnn": RNN | {"evaluate.hidden_size": 280},  # ours: 6M parameters
+    "lstm-char": PAPERS_CHARACTERS | {"evaluate.num_parameters": None, "evaluate.hidden_size": 716},  # 6.57M
     "lstm-char-1000": CHARACTERS,
     "lstm-char-1250": CHARACTERS | {"evaluate.hidden_size": 1250},
     "lstm-char-2x1000": CHARACTERS | {"evaluate.num_layers": 2},
@@ -426,7 +437,9 @@ def test_the_score_of_an_image_child_is_the_best_of_its_last_epochs() -> None:
 
 def test_the_score_of_a_text_child_is_that_of_its_last_epoch_from_ten_streams() -> None:
     reward = PerplexityReward()
-    assert reward.score(Measurement({"validation_perplexities": [100.0, 40.0, 80.0]})) == 80.0  # ours
+    measured = Measurement({"validation_perplexities": [100.0, 40.0, 80.0]})
+    assert reward.score(measured) == 80.0  # ours
+    assert PerplexityReward(keep="best").score(measured) == 40.0, "that of the weights that are kept"
     assert reward(80.0) == 80.0 / 6400.0  # 4.2: c / perplexity squared, c = 80
     assert inspect.signature(train_language_model).parameters["validation_streams"].default == 10  # ours
 

@@ -98,6 +98,18 @@ def test_points_that_are_equal_are_one() -> None:
     ]
 
 
+def test_a_warm_up_is_a_factor_that_leaves_older_points_as_they_were() -> None:
+    settings = TextSettings(warm_up=0.1)
+    plain = FinalText(settings, FinalTextSettings(), data=None, child=None).grid()  # type: ignore[arg-type]
+    assert not any("warm_up" in point for point in plain)
+    final = FinalTextSettings(warm_ups=(None, 0.1, 0.0, 0.2))
+    points = FinalText(settings, final, data=None, child=None).grid()  # type: ignore[arg-type]
+    assert [point for point in points if "warm_up" not in point] == plain
+    assert [point["warm_up"] for point in points if "warm_up" in point] == [0.0, 0.2] * len(plain)
+    assert "warm_ups" not in FinalTextSettings().as_stored_first()
+    assert final.without_grid().warm_ups == (None,)
+
+
 def test_without_dropout_its_factor_makes_no_points() -> None:
     plain = TextSettings(dropout=Dropout())
     points = FinalText(plain, FinalTextSettings(), data=None, child=None).grid()  # type: ignore[arg-type]

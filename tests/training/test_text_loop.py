@@ -14,11 +14,12 @@ from netwright.architectures.published import nas_cell
 from netwright.architectures.recurrent import Lstm, RecurrentArchitecture, RecurrentHighway
 from netwright.children.dropout import Dropout
 from netwright.errors import ChildError, DataError
+from netwright.nn.optimizers import SGD
 from netwright.tasks.text.data import TextData
 from netwright.training.checkpoints import Checkpoint
 from netwright.training.perplexity import measure_nats_per_token
 from netwright.training.speed import Speed
-from netwright.training.text import learning_rate_after, learning_rate_in
+from netwright.training.text import Schedule, learning_rate_after, learning_rate_in
 from oracles.rhymes import FLOAT32, VOCABULARY, fresh, rhyming_text, train
 
 GAL = Dropout(inputs=0.1, output=0.1, state=0.1, words=0.1, variational=True)
@@ -137,6 +138,29 @@ def test_learning_rates(epoch: int, zaremba_small: float, rhn: float) -> None:
     assert learning_rate_in(epoch, peak=0.2, constant_epochs=20, decay=1.02) == pytest.approx(rhn)
 
 
+def test_a_warm_up_rises_from_window_to_window_and_then_leaves_the_schedule() -> None:
+    """Two epochs of four windows, of which six are the warm-up; the second epoch has half the rate."""
+    schedule = Schedule(peak=0.8, constant_epochs=1, decay=2.0, warm_up=0.75 * 2 * 4)
+    assert schedule.rates(0, 4, []) == pytest.approx([0.8 / 6, 1.6 / 6, 2.4 / 6, 3.2 / 6])
+    assert schedule.rates(1, 4, []) == pytest.approx([0.4 * 5 / 6, 0.4, 0.4, 0.4])
+    assert Schedule(peak=0.8, constant_epochs=1, decay=2.0).rates(0, 4, []) == [0.8] * 4
+
+
+def test_the_loop_warms_up_over_a_share_of_the_training(text: TextData, monkeypatch: pytest.MonkeyPatch) -> None:
+    rates: list[float] = []
+    step = SGD.step
+
+    def watched(self: SGD) -> None:
+        rates.append(self.learning_rate)
+        step(self)
+
+    monkeypatch.setattr(SGD, "step", watched)
+    train(text, epochs=2, learning_rate=0.3, constant_epochs=2, warm_up=0.75)
+    num_windows = math.ceil((1500 // 4 - 1) / 7)
+    expected = [0.3 * min(1, n / (0.75 * 2 * num_windows)) for n in range(1, 2 * num_windows + 1)]
+    assert rates == pytest.approx(expected)
+
+
 # Chance ---------------------------------------------------------------------------------------------------------------
 
 
@@ -196,7 +220,9 @@ def test_the_global_generators_neither_decide_nor_move(text: TextData) -> None:
 # Checkpoints ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("changes", [{"learning_rate": 0.3}, ADAM], ids=["sgd", "adam"])
+@pytest.mark.parametrize(
+    "changes", [{"learning_rate": 0.3}, ADAM, {**ADAM, "warm_up": 0.6}], ids=["sgd", "adam", "warm-up"]
+)
 @pytest.mark.parametrize("stopped_after", [1, 2, 3])
 def test_a_checkpoint_goes_on_to_the_same_weights(
     text: TextData, tmp_path: Path, changes: dict[str, object], stopped_after: int
@@ -222,6 +248,56 @@ def test_a_checkpoint_goes_on_to_the_same_weights(
     assert metrics == expected
     for name, tensor in whole.state_dict().items():
         assert torch.equal(resumed.state_dict()[name], tensor), name
+
+
+# The best epoch -------------------------------------------------------------------------------------------------------
+
+JUMPY = {**ADAM, "learning_rate": 0.1, "epochs": 8, "constant_epochs": 9}
+"""With these settings and few tokens, validation goes up and down: its best epoch is neither the first nor the last."""
+
+
+@pytest.fixture
+def scarce(text: TextData) -> TextData:
+    return TextData("", text.train[:200], text.validation, text.test, text.vocabulary, "character")
+
+
+def test_the_weights_of_the_best_epoch_are_those_of_a_training_that_ends_there(scarce: TextData) -> None:
+    last, best, ended = fresh(), fresh(), fresh()
+    metrics = train(scarce, last, **JUMPY)
+    assert train(scarce, best, keep="best", **JUMPY) == metrics
+    number = int(np.argmin(metrics["validation_perplexities"])) + 1
+    assert 1 < number < 8
+    train(scarce, ended, **{**JUMPY, "epochs": number})
+    for name, tensor in ended.state_dict().items():
+        assert torch.equal(best.state_dict()[name], tensor), name
+    assert any(not torch.equal(best.state_dict()[name], tensor) for name, tensor in last.state_dict().items())
+
+
+@pytest.mark.parametrize("stopped_after", [1, 7, 8])
+def test_a_stopped_training_still_holds_its_best_epoch(scarce: TextData, tmp_path: Path, stopped_after: int) -> None:
+    class Stopped(Exception):
+        pass
+
+    def stop(epoch: int, perplexity: float | None) -> None:
+        if epoch + 1 == stopped_after:
+            raise Stopped
+
+    whole, resumed = fresh(), fresh(seed=6)
+    checkpoint = Checkpoint(tmp_path / "checkpoint")
+    expected = train(scarce, whole, keep="best", **JUMPY)
+    with pytest.raises(Stopped):
+        train(scarce, fresh(), keep="best", checkpoint=checkpoint, on_epoch=stop, **JUMPY)
+    assert train(scarce, resumed, keep="best", checkpoint=checkpoint, **JUMPY) == expected
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(resumed.state_dict()[name], tensor), name
+
+
+def test_without_a_validation_text_the_last_epoch_is_kept(text: TextData) -> None:
+    blind = TextData("", text.train, text.validation[:0], text.test, text.vocabulary, "word")
+    last, best = fresh(), fresh()
+    train(blind, last)
+    train(blind, best, keep="best")
+    assert all(torch.equal(best.state_dict()[name], tensor) for name, tensor in last.state_dict().items())
 
 
 # Failures -------------------------------------------------------------------------------------------------------------

@@ -72,7 +72,8 @@ ComparisonOption = Annotated[
     typer.Option("--out", "-o", help="The comparison's folder. [dim]Default: comparisons/RECIPE-A-B-...[/]"),
 ]
 ModelOption = Annotated[
-    Path | None, typer.Option("--out", "-o", help="The model's folder. [dim]Default: RUN/model or models/NAME[/]")
+    Path | None,
+    typer.Option("--out", "-o", help="The model's folder. [dim]Default: RUN/model, RUN/model-TASK or models/NAME[/]"),
 ]
 ExportOption = Annotated[
     str | None,
@@ -287,7 +288,9 @@ ComparisonSettingsOption = Annotated[
 TaskOption = Annotated[
     str | None,
     typer.Option(
-        "--task", help="The data for a NAME or FILE.json: cifar10, digits, ptb. A run already has its own task."
+        "--task",
+        help="The data for a NAME or FILE.json: cifar10, digits, ptb, ptb-characters, wikitext2, text. Of a RUN: "
+        "another task to which its best architecture is carried.",
     ),
 ]
 CandidatesOption = Annotated[

@@ -10,6 +10,7 @@ from netwright.errors import ConfigError
 PAPER: dict[str, tuple[int, dict[str, int]]] = {
     "ptb": (1, {"accumulate": 10}),
     "ptb-max-sin": (1, {"accumulate": 10}),
+    "ptb-characters": (1, {"accumulate": 10}),
     "cifar10-slides": (8, {"servers": 10}),
 }
 """Architectures per gradient and replica settings of the experiments that differ from CIFAR-10's, the defaults."""

@@ -46,6 +46,8 @@ def train(
 ) -> None:
     """Train the best architecture of a run, or one of your choice, to the end and test it once.
 
+    With --task, what a run found is carried to another task: trained on its data with the settings of its recipe.
+
     First a small grid is trained on the search's split: learning rate, weight decay, batch normalisation's epsilon and
     start of the decay; for a language model learning rate, initial weights, dropout and start of the decay. The point
     with the best validation score is then trained on all images but the test set's, or on the whole training text, and
@@ -54,14 +56,16 @@ def train(
 
     Examples:
         netwright train runs/digits-reinforce-seed0 --top 3
+        netwright train runs/ptb-quick-reinforce-seed0 --task ptb-characters --like lstm-char
         netwright train resnet-20 --task cifar10 --epochs 60
         netwright train my_networks.py:make_network --task images --data photographs
         netwright train nas-cell --task ptb --size 25M
+        netwright train nas-cell --task ptb-characters --grid none
         netwright train nas-cell --task ptb --like lstm-small --grid none
         netwright train lstm-medium --estimate
     """
     from netwright.evaluation.factory import evaluation_of
-    from netwright.final_training.pipeline import finish, found_in
+    from netwright.final_training.pipeline import finish
     from netwright.recipes.ngram_models import NGRAM_MODELS
 
     of_networks = {"epochs": epochs, "schedule": schedule, "label_smoothing": label_smoothing, "mc_samples": mc_samples}
@@ -78,7 +82,7 @@ def train(
     given = {**of_networks, "epochs": epochs or what.epochs, "top": top, "seed": seed}
     config, final = _assigned(what.sized(size, hidden, like), given, settings or [])
     final = final if (grid or ("none" if what.is_reference else "small")) == "small" else final.without_grid()
-    found = found_in(what.run, final.top) if what.run else what.found
+    found = what.find(final.top)
     folder = target or what.folder
     if estimate:
         from netwright.cli.estimate import print_training_estimate

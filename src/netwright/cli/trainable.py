@@ -1,7 +1,8 @@
 """What `netwright train` trains: found by a search, published, a reference, a file or a function of the user's."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,9 +27,10 @@ class Trainable:
     placement: "Placement"
     folder: Path
     """The default folder of the model."""
-    found: Mapping[str, "Architecture"] = field(default_factory=dict)
-    """The architecture by its source; empty for a run, whose best are chosen later."""
+    find: Callable[[int], Mapping[str, "Architecture"]]
+    """Returns the given number of a run's best architectures, or the one that the user named, by where it is from."""
     run: Path | None = None
+    """The run whose settings and data the training has; None for any other architecture or task."""
     epochs: int | None = None
     """Those of the final training where they are published; None leaves them to the settings."""
 
@@ -66,22 +68,31 @@ def trainable(source: str, task: str | None, data: Path | None, *, trust_code: b
 
     Args:
         source: The folder of a run, a name, FILE.json, FILE.py:FUNCTION or package.module:FUNCTION.
-        task: The value of --task.
+        task: The value of --task. It takes what a run found to another task, with the settings of that task's recipe.
         data: The value of --data, to which a recipe may be fitted.
         trust_code: Whether the user trusts the recipe's file of a run.
 
     Raises:
         ConfigError: There is nothing of this name, or the task is missing, unknown or superfluous.
     """
+    from netwright.final_training.pipeline import config_for, found_in
     from netwright.searching.run import read_config
     from netwright.searching.store import exists
 
-    if not exists(Path(source)):
+    run = Path(source)
+    if not exists(run):
         return _named(source, task, data)
-    if task is not None:
-        raise ConfigError(f"--task {task}: the run {source} has a task of its own; leave --task out")
-    config, placement = read_config(Path(source), trust_code=trust_code)
-    return Trainable(source, config, placement, Path(source) / "model", run=Path(source))
+    config, placement = read_config(run, trust_code=trust_code)
+    find = partial(found_in, run)
+    if task is None:
+        return Trainable(source, config, placement, run / "model", find, run)
+    if task == config.evaluate.task and data is None:
+        raise ConfigError(
+            f"--task {task}: {source} was searched on this task; leave --task out to train with the run's settings on "
+            "its data, or name other data of this task with --data"
+        )
+    elsewhere = replace(placement, data=None, verify=True)
+    return Trainable(source, config_for(task, data), elsewhere, run / f"model-{task}", find)
 
 
 def _named(source: str, task: str | None, data: Path | None) -> Trainable:
@@ -100,7 +111,7 @@ def _named(source: str, task: str | None, data: Path | None) -> Trainable:
         config, epochs = config.changed(evaluate=settings), settings.epochs
     name = source.rpartition(":")[2] if ":" in source else Path(source).stem
     return Trainable(
-        source, config, Placement(default_workers(config)), Path("models") / name, found=found, epochs=epochs
+        source, config, Placement(default_workers(config)), Path("models") / name, lambda _top: found, epochs=epochs
     )
 
 

@@ -95,6 +95,8 @@ class TextSettings(ChildSettings):
     constant_epochs: NonNegativeInt = 6  # epochs before the learning rate begins to fall; Zaremba
     decay: Annotated[float, Field(ge=1)] = 1.2  # the learning rate is divided by it at every further epoch; Zaremba
     least_gain: NonNegative | None = None  # perplexity; decay only after epochs that gain less on validation; Kim
+    warm_up: Below1 = 0.0  # share of training during which the learning rate rises linearly; none in the paper
+    keep: Literal["last", "best"] = "last"  # the epoch whose weights are kept; best: that of the best validation
     loss_over_time: Literal["sum", "mean"] = "sum"  # of a window's nats; Zaremba
     clip: Positive = 5.0  # largest norm of a gradient; Zaremba
     weight_decay: NonNegative = 0.0
@@ -206,6 +208,8 @@ LATER_SETTINGS: Mapping[str, JsonObject] = {
         "output_layer": "softmax",
         "orthogonal": False,
         "least_gain": None,
+        "warm_up": 0.0,
+        "keep": "last",
     },
 }
 """By kind of child, the settings that older runs and models lack, with the values that describe what these did."""

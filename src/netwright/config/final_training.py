@@ -53,8 +53,8 @@ class FinalTextSettings(FinalTrainingSettings):
     is the search's own setting.
     """
 
-    grid: ClassVar = ("learning_rates", "init_ranges", "dropouts", "constant_epochs")
-    later: ClassVar = {"mc_samples": 0}
+    grid: ClassVar = ("learning_rates", "init_ranges", "dropouts", "constant_epochs", "warm_ups")
+    later: ClassVar = {"mc_samples": 0, "warm_ups": [None]}
 
     epochs: PositiveInt | None = None  # None: the search's
     mc_samples: NonNegativeInt = 0  # passes of Monte-Carlo evaluation beside the plain test; 0 is none. Gal
@@ -62,6 +62,7 @@ class FinalTextSettings(FinalTrainingSettings):
     init_ranges: Values[Positive] = (1.0, 0.5)  # times the search's
     dropouts: Values[Fraction] = (1.0, 0.7)  # times every rate of the search's
     constant_epochs: Values[NonNegative] = (1.0, 1.5)  # times the search's
+    warm_ups: Values[Below1 | None] = (None,)  # shares of training; None: the search's
 
 
 class FinalTranslationSettings(FinalTrainingSettings):

@@ -96,11 +96,16 @@ class Evaluation(Protocol):
         return []
 
 
-def grid_lines(model: JsonObject, score: str) -> list[str]:
-    """Describe how the grid chose a model by the metric `score`; no line if there was no grid."""
-    if model["metrics"][score] is None:
+def grid_lines(model: JsonObject, score: str, describe: Callable[[float], str] | None = None) -> list[str]:
+    """Describe how the grid chose a model; no line if there was no grid.
+
+    Args:
+        model: The content of model.json.
+        score: The metric by which it was chosen.
+        describe: Words for a value of it; None prints name and value.
+    """
+    value = model["metrics"][score]
+    if value is None:
         return []
-    return [
-        f"chosen on the search's split: {score.replace('_', ' ')} {model['metrics'][score]:.4f}, the best of "
-        f"{len(model['grid'])} trainings and so optimistic"
-    ]
+    described = describe(value) if describe else f"{score.replace('_', ' ')} {value:.4f}"
+    return [f"chosen on the search's split: {described}, the best of {len(model['grid'])} trainings and so optimistic"]

@@ -1,7 +1,7 @@
 """Rewards: from the measurement of a child to the number that the strategy maximises."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from netwright.trials import Measurement
 
@@ -44,18 +44,20 @@ class AccuracyReward:
 
 @dataclass(frozen=True)
 class PerplexityReward:
-    """constant / (the last validation perplexity) ** 2. Paper: the constant is 80 (section 4.2).
+    """constant / (validation perplexity) ** 2. Paper: the constant is 80 (section 4.2).
 
-    Deviation: the perplexity is that of the last epoch. The paper does not state of which epoch.
+    Deviation: the perplexity is that of the last epoch unless `keep` is "best". The paper does not state of which.
     """
 
     constant: float = 80.0
+    keep: Literal["last", "best"] = "last"
     score_name: str = "validation_perplexity"
     higher_is_better: bool = False
 
     def score(self, measurement: Measurement) -> float:
-        """Return the validation perplexity after the last epoch."""
-        return float(measurement.metrics["validation_perplexities"][-1])
+        """Return the validation perplexity of the epoch whose weights are kept."""
+        perplexities = measurement.metrics["validation_perplexities"]
+        return float(min(perplexities) if self.keep == "best" else perplexities[-1])
 
     def __call__(self, score: float) -> float:
         """Return the reward, above 0."""

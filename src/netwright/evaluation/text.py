@@ -1,5 +1,6 @@
 """Children on texts: recurrent cells in language models (paper, section 4.2)."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ TRAINING_SETTINGS = {
     "clip", "weight_decay", "dropout",
     "augmented_weight", "augmented_temperature",
     "least_gain",
+    "warm_up", "keep",
 }  # fmt: skip
 
 
@@ -36,7 +38,7 @@ class TextEvaluation(Evaluation):
     @property
     def reward(self) -> Reward:
         """The constant over the squared validation perplexity."""
-        return PerplexityReward(self.settings.constant)
+        return PerplexityReward(self.settings.constant, self.settings.keep)
 
     def open(self, path: Path | None, *, verify: bool) -> DatasetInfo:
         """Find and read the text of the task; `shape` is the size of its vocabulary."""
@@ -85,28 +87,51 @@ class TextEvaluation(Evaluation):
         return {"num_parameters": count, "hidden_size": hidden_size}
 
     def model_lines(self, model: JsonObject) -> list[str]:
-        """Describe size, settings, choice and test perplexity."""
-        metrics, settings = model["metrics"], model["settings"]
-        bits = metrics[f"test_bits_per_{model['unit']}"]
+        """Describe size, settings, choice and test."""
+        metrics, settings, unit = model["metrics"], model["settings"], model["unit"]
+        tested, other = _figures(metrics["test_perplexity"], unit)
         return [
             f"{model['origin']}, {metrics['num_parameters']:,} parameters, {model['hidden_size']} units in "
             f"{model['num_layers']} layers, {settings['epochs']} epochs on {metrics['num_train_tokens']:,} tokens: "
-            f"learning rate {settings['learning_rate']:g}{_until(settings)}, first weights up to "
-            f"{settings['init_range']:g}",
-            *grid_lines(model, "validation_perplexity"),
-            f"test perplexity {metrics['test_perplexity']:.2f} on {model['data']} ({bits:.3f} bits per "
-            f"{model['unit']}, {metrics['num_test_tokens']:,} tokens, tested once)",
-            *_monte_carlo_lines(metrics),
+            f"learning rate {settings['learning_rate']:g}{_warm_up(settings)}{_until(settings)}, first weights up to "
+            f"{settings['init_range']:g}{_kept(model)}",
+            *grid_lines(model, "validation_perplexity", None if unit == "word" else _validation_bits),
+            f"test {tested} on {model['data']} ({other}, {metrics['num_test_tokens']:,} tokens, tested once)",
+            *_monte_carlo_lines(metrics, unit),
         ]
 
 
-def _monte_carlo_lines(metrics: JsonObject) -> list[str]:
+def _figures(perplexity: float, unit: str) -> tuple[str, str]:
+    """Return the usual figure of a text first, and the other one: perplexity of words, bits for each character."""
+    figures = f"perplexity {perplexity:.2f}", f"{math.log2(perplexity):.3f} bits per {unit}"
+    return figures if unit == "word" else figures[::-1]
+
+
+def _validation_bits(perplexity: float) -> str:
+    return f"{math.log2(perplexity):.4f} bits per character on validation"
+
+
+def _monte_carlo_lines(metrics: JsonObject, unit: str) -> list[str]:
     if "test_perplexity_monte_carlo" not in metrics:
         return []
     return [
-        f"test perplexity {metrics['test_perplexity_monte_carlo']:.2f} by Monte-Carlo evaluation: the mean of "
+        f"test {_figures(metrics['test_perplexity_monte_carlo'], unit)[0]} by Monte-Carlo evaluation: the mean of "
         f"{metrics['mc_samples']} passes with dropout"
     ]
+
+
+def _warm_up(settings: JsonObject) -> str:
+    """Describe the warm-up; older models lack it."""
+    share = settings.get("warm_up", 0.0)
+    return f" after a warm-up of {share:.3g} of the training" if share else ""
+
+
+def _kept(model: JsonObject) -> str:
+    """Name the epoch whose weights were kept if it is the best one; older models keep the last."""
+    if model["settings"].get("keep", "last") == "last":
+        return ""
+    perplexities = model["validation_perplexities"]
+    return f"; weights of epoch {perplexities.index(min(perplexities)) + 1}, the best on validation"
 
 
 def _until(settings: JsonObject) -> str:

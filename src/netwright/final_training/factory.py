@@ -48,6 +48,6 @@ def final_training_of(
                 f"{origin} is a cell of NAS-Bench-201, which netwright looks up in a table and does not train"
             )
         raise ConfigError(
-            f"{origin} is a network for {kind}, and the task {config.evaluate.task} has no {kind}; another --task"
+            f"{origin} is a network for {kind}, and the task {config.evaluate.task} is not; choose another --task"
         )
     return FINAL_TRAININGS[config.evaluate.kind](config.evaluate, final, placement)

@@ -24,8 +24,7 @@ from netwright.final_training.factory import FINAL_TRAININGS, final_training_of
 from netwright.final_training.grid import Measured, OnProgress, best_candidate, candidates_of, train_candidates
 from netwright.final_training.interface import Candidate, FinalTraining, Finished
 from netwright.models.folder import read_description, write_model
-from netwright.recipes import RECIPES, config_of
-from netwright.recipes.reference_models import REFERENCE_MODELS
+from netwright.recipes import RECIPES, RECIPES_OF_TASKS, config_of
 from netwright.searching.placement import Placement
 from netwright.searching.provenance import provenance
 from netwright.searching.results import Results
@@ -61,28 +60,26 @@ def found_in(run: Path, top: int) -> dict[str, Architecture]:
 
 
 def config_for(task: str, data: Path | None = None) -> RunConfig:
-    """Return the settings that an architecture without a run is trained with: the first recipe for `task`.
+    """Return the settings that an architecture is trained with on a task: those of the task's first recipe.
 
-    On a task that only reference models have, the settings of the first of them take the place of those of a child.
+    `RECIPES_OF_TASKS` names the recipes for tasks on which none searches.
 
     Args:
         task: The task's name.
         data: A user's own data, to which the recipe is fitted.
 
     Raises:
-        ConfigError: Neither a recipe nor a reference model trains networks on this task.
+        ConfigError: No recipe trains networks on this task.
     """
-    recipes: dict[str, str] = {}
+    recipes = dict(RECIPES_OF_TASKS)
     for name, recipe in RECIPES.items():
         settings = recipe().evaluate
         if settings.task is not None and settings.kind in FINAL_TRAININGS:
             recipes.setdefault(settings.task, name)
-    if task in recipes:
-        return config_of(recipes[task], data)
-    models = {model.settings.task: model for model in [make() for make in REFERENCE_MODELS.values()][::-1]}
-    if task not in models:
-        raise ConfigError(unknown("task", task, {**recipes, **models}))
-    return config_of("ptb").changed(evaluate=models[task].settings)
+    if task not in recipes:
+        raise ConfigError(unknown("task", task, recipes))
+    config = config_of(recipes[task], data)
+    return config.changed(evaluate=config.evaluate.model_copy(update={"task": task}))
 
 
 def finish(

@@ -78,7 +78,10 @@ class FinalText:
         }
 
     def grid(self) -> list[JsonObject]:
-        """Combine learning rates, ranges of the first weights, dropout rates and starts of the decay (paper)."""
+        """Combine learning rates, ranges of the first weights, dropout rates and starts of the decay (paper), warm-ups.
+
+        A point names a warm-up only if it differs from the settings' own, so that older points stay the same.
+        """
         settings, final = self.settings, self.final
         return once_each(
             {
@@ -87,9 +90,10 @@ class FinalText:
                 "init_range": settings.init_range * init_range,
                 "dropout": asdict(_scaled(settings.dropout, dropout)),
                 "constant_epochs": round(settings.constant_epochs * constant_epochs),
+                **({} if warm_up in (None, settings.warm_up) else {"warm_up": warm_up}),
             }
-            for learning_rate, init_range, dropout, constant_epochs in itertools.product(
-                final.learning_rates, final.init_ranges, final.dropouts, final.constant_epochs
+            for learning_rate, init_range, dropout, constant_epochs, warm_up in itertools.product(
+                final.learning_rates, final.init_ranges, final.dropouts, final.constant_epochs, final.warm_ups
             )
         )
 
@@ -106,8 +110,9 @@ class FinalText:
     ) -> Finished:
         """Train on the whole training text; the validation text is only measured.
 
-        Deviation: the weights of the last epoch are kept. The paper's models of characters are tested at the step with
-        the best validation; of its models of words it says nothing.
+        Deviation: models of words keep the weights of the last epoch, since the paper says nothing of theirs. Its
+        models of characters are tested at the step with the best validation; here (`keep = "best"`) validation is
+        measured after every epoch.
         """
         seed = derive_seed(seed, "final", fingerprint(winner.architecture))
         child = self._child(winner)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from netwright.config import RunConfig
 from netwright.errors import ConfigError, NetwrightError, unknown
-from netwright.recipes.cells import ptb, ptb_max_sin, ptb_quick, pydoc, text
+from netwright.recipes.cells import ptb, ptb_characters, ptb_max_sin, ptb_quick, pydoc, text
 from netwright.recipes.networks import (
     cifar10,
     cifar10_pooling,
@@ -35,6 +35,7 @@ RECIPES: dict[str, Callable[[], RunConfig]] = {
     "ptb": ptb,
     "ptb-max-sin": ptb_max_sin,
     "ptb-quick": ptb_quick,
+    "ptb-characters": ptb_characters,
     "pydoc": pydoc,
     "text": text,
     "nasbench201-cifar10": nasbench201_cifar10,
@@ -42,6 +43,10 @@ RECIPES: dict[str, Callable[[], RunConfig]] = {
     "digits-table": digits_table,
     "metaqnn-digits": metaqnn_digits,
 }
+
+
+RECIPES_OF_TASKS = {"wikitext2": "ptb", "text-characters": "text"}
+"""The recipes with whose settings models are trained on the tasks that no recipe searches on."""
 
 
 def config_of(recipe: str, data: Path | None = None) -> RunConfig:

@@ -22,6 +22,7 @@ from netwright.architectures.recurrent import (
 from netwright.children.dropout import Dropout
 from netwright.config import TextSettings
 from netwright.errors import ConfigError, unknown
+from netwright.recipes.cells import character_text
 
 VOCABULARIES = {"ptb": 10_000, "ptb-characters": 50}
 """Words, and characters, of the Penn Treebank."""
@@ -38,6 +39,7 @@ KRUEGER = "Krueger et al. 2016, arXiv 1606.01305; result: Merity et al. 2016, ar
 INAN = "Inan et al. 2016, arXiv 1611.01462"
 HA = "Ha et al. 2016, arXiv 1609.09106"
 KIM = "Kim et al. 2015, arXiv 1508.06615"
+ZOPH = "Zoph & Le 2017, arXiv 1611.01578"
 MERITY = "Merity et al. 2016, arXiv 1609.07843"
 
 
@@ -199,6 +201,15 @@ def ha(
     return ReferenceModel(architecture, settings, published=f"{bits} bits per character", source=HA)
 
 
+def zoph_characters() -> ReferenceModel:
+    """2 x 716 units, 6.57M parameters, beside the cell of equal size: Zoph & Le 2017; 1.243 test bits per character.
+
+    The paper states the number of parameters and not the number of units.
+    """
+    settings = character_text(num_parameters=None, hidden_size=716)
+    return ReferenceModel(Lstm(), settings, published="1.243 bits per character", source=ZOPH)
+
+
 def kim_large() -> ReferenceModel:
     """2 x 650 units that read the spelling of words: Kim et al. 2015 (arXiv 1508.06615); 78.9 test perplexity."""
     settings = TextSettings(
@@ -242,6 +253,7 @@ REFERENCE_MODELS: dict[str, Callable[[], ReferenceModel]] = {
     "lstm-variational-large-tied": press_large_tied,
     "lstm-zoneout-medium": zoneout_medium,
     "lstm-real-large": real_large,
+    "lstm-char": zoph_characters,
     "lstm-char-1000": lambda: ha(Lstm(), "1.312"),
     "lstm-char-1250": lambda: ha(Lstm(), "1.306", hidden_size=1250),
     "lstm-char-2x1000": lambda: ha(Lstm(), "1.281", num_layers=2),

@@ -4,8 +4,10 @@ train_classifier(network, split, ..., checkpoint=Checkpoint(path))     # again a
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -20,7 +22,10 @@ from netwright.nn.optimizers import Optimizer
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One file with the weights, the optimiser's state, the generator's state and the history of all epochs."""
+    """One file with the weights, the optimiser's state, the generator's state and the history of all epochs.
+
+    A training that keeps the best epoch stores that epoch's weights too.
+    """
 
     path: Path
 
@@ -30,6 +35,7 @@ class Checkpoint:
         optimizer: Optimizer,
         generator: torch.Generator,
         history: dict[str, list[float]],
+        best: Mapping[str, Tensor] = MappingProxyType({}),
     ) -> None:
         """Replace the file atomically: at any time it is complete, of this epoch or of the one before.
 
@@ -38,6 +44,7 @@ class Checkpoint:
             optimizer: its optimiser.
             generator: the generator of the training's random numbers.
             history: the measurements of all epochs so far.
+            best: the weights of the best epoch, if the training keeps them.
 
         Raises:
             RunError: the file cannot be written, for example because the disk is full.
@@ -46,15 +53,20 @@ class Checkpoint:
         for name, weight in network.named_parameters():
             known = optimizer.state[weight]
             tensors |= {f"optimizer.{key}.{name}": value for key, value in known.items()}
+        tensors |= {f"best.{name}": tensor for name, tensor in best.items()}
         tensors["generator"] = generator.get_state()
         # Safetensors stores contiguous tensors only.
         plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         replace_whole(self.path, save_tensors(plain, metadata={"history": json.dumps(history)}))
 
     def restore(
-        self, network: nn.Module, optimizer: Optimizer, generator: torch.Generator
+        self,
+        network: nn.Module,
+        optimizer: Optimizer,
+        generator: torch.Generator,
+        best: dict[str, Tensor] | None = None,
     ) -> dict[str, list[float]] | None:
-        """Restore the arguments in place to the end of the last stored epoch.
+        """Restore the arguments in place to the end of the last stored epoch; `best` gets the best epoch's weights.
 
         Returns:
             The history of the stored epochs; None if there is no file yet.
@@ -72,6 +84,8 @@ class Checkpoint:
             network.load_state_dict(_below("network.", tensors))
             known = _below("optimizer.", tensors)
             generator.set_state(tensors["generator"])
+            if best is not None:
+                best |= _below("best.", tensors)
         except (OSError, SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
             raise DataError(
                 f"{self.path} is no checkpoint of this training ({error}); remove it to train from the start"

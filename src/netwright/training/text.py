@@ -13,6 +13,7 @@ Shapes: T steps, B sequences, V vocabulary.
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
@@ -23,6 +24,7 @@ from torch.nn import functional
 from netwright.children.dropout import Dropout
 from netwright.children.language_model import LanguageModel
 from netwright.errors import ChildError, DataError
+from netwright.nn.interface import State
 from netwright.nn.optimizers import SGD, Adam, Optimizer
 from netwright.training.checkpoints import Checkpoint
 from netwright.training.perplexity import measure_nats_per_token, perplexity_of
@@ -30,6 +32,7 @@ from netwright.training.speed import Speed
 
 TextOptimizer = Literal["sgd", "adam"]
 LossOverTime = Literal["sum", "mean"]
+KeptEpoch = Literal["last", "best"]
 
 CHECKED_EVERY = 20
 """Windows between two checks of the loss, each of which synchronises with a GPU."""
@@ -65,6 +68,111 @@ def learning_rate_after(perplexities: Sequence[float], *, peak: float, decay: fl
     return peak / decay ** sum(before - after < least_gain for before, after in pairwise(perplexities))
 
 
+@dataclass(frozen=True)
+class Schedule:
+    """The learning rate of every window of a training.
+
+    Args:
+        peak: learning rate of the first epochs.
+        constant_epochs: epochs before the decrease, if `least_gain` is None.
+        decay: divides the learning rate in a later epoch.
+        least_gain: the smallest decrease of the perplexity that leaves the learning rate as it is, or None.
+        warm_up: windows during which the learning rate rises linearly; 0 is no warm-up.
+    """
+
+    peak: float
+    constant_epochs: int
+    decay: float
+    least_gain: float | None = None
+    warm_up: float = 0.0
+
+    def rates(self, epoch: int, num_windows: int, perplexities: Sequence[float]) -> list[float]:
+        """Return the learning rates of the windows of an epoch, which depend on nothing but the arguments.
+
+        Args:
+            epoch: number of the epoch, from 0.
+            num_windows: windows of every epoch.
+            perplexities: validation perplexities of the epochs before.
+        """
+        rate = (
+            learning_rate_in(epoch, peak=self.peak, constant_epochs=self.constant_epochs, decay=self.decay)
+            if self.least_gain is None
+            else learning_rate_after(perplexities, peak=self.peak, decay=self.decay, least_gain=self.least_gain)
+        )
+        first = epoch * num_windows + 1
+        return [rate * min(1.0, n / self.warm_up) if self.warm_up else rate for n in range(first, first + num_windows)]
+
+
+class BestEpoch:
+    """The weights of the epoch with the lowest validation perplexity, the earlier one of equals.
+
+    Args:
+        model: the model in training.
+        keep: "best", or "last", with which no weights are copied.
+    """
+
+    def __init__(self, model: LanguageModel, keep: KeptEpoch) -> None:
+        self._model, self._keep = model, keep
+        self.weights: dict[str, Tensor] = {}
+        """By their names in the model; empty before the first epoch, without validation and with "last"."""
+
+    def note(self, perplexities: Sequence[float]) -> None:
+        """Copy the model's weights if its perplexity, the last one, is lower than all before."""
+        if self._keep == "best" and all(perplexities[-1] < before for before in perplexities[:-1]):
+            self.weights |= {name: weight.clone() for name, weight in self._model.state_dict().items()}
+
+    def restore(self) -> None:
+        """Give the model the copied weights, if there are any."""
+        if self.weights:
+            self._model.load_state_dict(self.weights)
+
+
+@dataclass(frozen=True)
+class Step:
+    """The step of the optimiser on each window; the arguments are those of `train_language_model`."""
+
+    model: LanguageModel
+    update: Optimizer
+    generator: torch.Generator
+    dropout: Dropout
+    loss_over_time: LossOverTime
+    clip: float
+    speed: Speed
+    augmented_weight: float
+    augmented_temperature: float
+
+    def epoch(self, number: int, windows: Sequence[tuple[Tensor, Tensor]], rates: Sequence[float]) -> float:
+        """Train on all windows (inputs [T, B], targets [T, B]) with their learning rates; return nats per token."""
+        self.model.train()
+        states = self.model.initial_states(windows[0][0].shape[1])
+        losses = LossWatch(number, self.model.vocabulary_size, self.speed.torch_device)
+        for (inputs_TB, targets_TB), rate in zip(windows, rates, strict=True):
+            self.update.learning_rate = rate
+            states = tuple(tuple(part.detach() for part in state) for state in states)
+            nats, states = self(inputs_TB, targets_TB, states)
+            losses.add(nats, len(inputs_TB))
+        return losses.mean()
+
+    def __call__(
+        self, inputs_TB: Tensor, targets_TB: Tensor, states: tuple[State, ...]
+    ) -> tuple[Tensor, tuple[State, ...]]:
+        """Change the weights; return the nats per token before that, and the states after the window."""
+        model = self.model
+        masks = model.sample_masks(self.dropout, len(inputs_TB), inputs_TB.shape[1], self.generator)
+        with self.speed.arithmetic():
+            logits_TBV, states = model(inputs_TB, states, masks)
+        nats = functional.cross_entropy(logits_TBV.flatten(0, 1), targets_TB.flatten())
+        self.update.zero_grad()
+        loss = nats
+        if self.augmented_weight and model.embedding is not None:
+            similarity = augmented_loss(logits_TBV, targets_TB, model.embedding, temperature=self.augmented_temperature)
+            loss = nats + self.augmented_weight * similarity
+        (loss * len(inputs_TB) if self.loss_over_time == "sum" else loss).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), self.clip)
+        self.update.step()
+        return nats.detach(), states
+
+
 def train_language_model(
     model: LanguageModel,
     train: Tensor,
@@ -86,6 +194,8 @@ def train_language_model(
     augmented_weight: float = 0.0,
     augmented_temperature: float = 20.0,
     least_gain: float | None = None,
+    warm_up: float = 0.0,
+    keep: KeptEpoch = "last",
     validation_streams: int = VALIDATION_STREAMS,
     checkpoint: Checkpoint | None = None,
     on_epoch: Callable[[int, float | None], None] = lambda epoch, perplexity: None,
@@ -94,48 +204,32 @@ def train_language_model(
 
     `train` and `validation` are int64 token numbers [N]. All randomness derives from `seed`. `checkpoint` stores the
     training after every epoch; from it training continues to the same weights. `on_epoch` is called with the number of
-    every epoch, from 0, and its perplexity. The other arguments are settings of `TextSettings`.
+    every epoch, from 0, and its perplexity. The other arguments are settings of `TextSettings`; if `validation` is
+    empty, the last epoch's weights are kept also with `keep = "best"`.
 
     Returns `validation_perplexities` (empty if `validation` is) and `training_losses` (nats per token, with dropout).
     Raises `ChildError` if the loss is not finite or far above that of uniform guessing.
     """
     model.to(device := speed.torch_device)
-    inputs_NB, targets_NB = _in_parts(train.to(device), batch_size)
-    update = _optimizer(optimizer, model, learning_rate, weight_decay)
+    windows = _windows(train.to(device), batch_size, window)
     generator = torch.Generator(device).manual_seed(seed)
-    restored = checkpoint.restore(model, update, generator) if checkpoint else None
+    update = _optimizer(optimizer, model, learning_rate, weight_decay)
+    step = Step(model, update, generator, dropout, loss_over_time, clip, speed, augmented_weight, augmented_temperature)
+    schedule = Schedule(learning_rate, constant_epochs, decay, least_gain, warm_up * epochs * len(windows))
+    best = BestEpoch(model, keep)
+    restored = checkpoint.restore(model, update, generator, best.weights) if checkpoint else None
     history: dict[str, list[float]] = restored or {"validation_perplexities": [], "training_losses": []}
-    perplexities = history["validation_perplexities"]
-    for epoch in range(len(history["training_losses"]), epochs):
-        model.train()
-        update.learning_rate = (
-            learning_rate_in(epoch, peak=learning_rate, constant_epochs=constant_epochs, decay=decay)
-            if least_gain is None
-            else learning_rate_after(perplexities, peak=learning_rate, decay=decay, least_gain=least_gain)
-        )
-        states = model.initial_states(batch_size)
-        losses = LossWatch(epoch, model.vocabulary_size, device)
-        for inputs_TB, targets_TB in zip(inputs_NB.split(window), targets_NB.split(window), strict=True):
-            masks = model.sample_masks(dropout, len(inputs_TB), batch_size, generator)
-            states = tuple(tuple(part.detach() for part in state) for state in states)
-            with speed.arithmetic():
-                logits_TBV, states = model(inputs_TB, states, masks)
-            nats = functional.cross_entropy(logits_TBV.flatten(0, 1), targets_TB.flatten())
-            update.zero_grad()
-            loss = nats
-            if augmented_weight and model.embedding is not None:
-                similarity = augmented_loss(logits_TBV, targets_TB, model.embedding, temperature=augmented_temperature)
-                loss = nats + augmented_weight * similarity
-            (loss * len(inputs_TB) if loss_over_time == "sum" else loss).backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
-            update.step()
-            losses.add(nats.detach(), len(inputs_TB))
-        history["training_losses"].append(losses.mean())
+    losses, perplexities = history["training_losses"], history["validation_perplexities"]
+    for epoch in range(len(losses), epochs):
+        losses.append(step.epoch(epoch, windows, schedule.rates(epoch, len(windows), perplexities)))
         perplexity = _validation_perplexity(model, validation, speed, validation_streams)
-        perplexities += [] if perplexity is None else [perplexity]
+        if perplexity is not None:
+            perplexities.append(perplexity)
+            best.note(perplexities)
         if checkpoint is not None:
-            checkpoint.save(model, update, generator, history)
+            checkpoint.save(model, update, generator, history, best.weights)
         on_epoch(epoch, perplexity)
+    best.restore()
     return dict(history)
 
 
@@ -206,15 +300,15 @@ class LossWatch:
         return mean
 
 
-def _in_parts(tokens: Tensor, batch_size: int) -> tuple[Tensor, Tensor]:
-    """Return the inputs and their targets, the next tokens, each [steps, batch_size]."""
+def _windows(tokens: Tensor, batch_size: int, window: int) -> list[tuple[Tensor, Tensor]]:
+    """Return the windows of an epoch: inputs and their targets, the next tokens, each [window or fewer, batch_size]."""
     length = len(tokens) // batch_size
     if length < 2:
         raise DataError(
             f"a text of {len(tokens):,} tokens gives {batch_size} parts of {length}; each needs 2 tokens or more"
         )
     parts = tokens[: length * batch_size].view(batch_size, length).t().contiguous()
-    return parts[:-1], parts[1:]
+    return list(zip(parts[:-1].split(window), parts[1:].split(window), strict=True))
 
 
 def _optimizer(name: TextOptimizer, model: LanguageModel, learning_rate: float, weight_decay: float) -> Optimizer:

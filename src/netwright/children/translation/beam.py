@@ -88,6 +88,8 @@ def translations(
     Returns:
         The translation of each sentence, in the order of `sources`.
     """
+    if not sources:
+        return []
     translator.eval()
     sentences = Sentences(sources)
     found: list[Translation | None] = [None] * len(sentences)
