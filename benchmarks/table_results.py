@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, TypeAdapter
 from pydantic import ValidationError as Invalid
 from table_rows import Row
 
@@ -180,7 +181,7 @@ def shown_command(words: Sequence[str]) -> str:
     is_netwright = program.endswith(("netwright/__main__.py", "bin/netwright")) or program in ("netwright", "-m")
     benchmark = program.partition("benchmarks/")[2]
     begin = "netwright" if is_netwright else f"python benchmarks/{benchmark}" if benchmark else program
-    shown = [PRIVATE.get(before, word) for before, word in zip(words, words[1:], strict=False)]
+    shown = [PRIVATE.get(before, word) for before, word in pairwise(words)]
     return " ".join([begin, *shown])
 
 
