@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from table_models import epochs_of, has_estimate, num_parameters_of
-from table_results import Entry, Results
+from table_results import TRAININGS, Entry, Results
 from table_rows import Row, Table
 
 from netwright.cli.estimate import duration
 from netwright.compare.statistics import Spread, interval_of_difference, spread
+from netwright.errors import DataError, unknown
 
 INTRODUCTION = """\
 # The slides' result tables, beside what is measured here
@@ -72,7 +73,16 @@ def as_shown(entry: Entry) -> float:
 
 
 def page(tables: Sequence[Table], results: Results) -> str:
-    """Return the whole page; `ConfigError` if a row names a model that does not exist."""
+    """Return the whole page.
+
+    Raises:
+        ConfigError: A row names a model that does not exist.
+        DataError: There are results of a row that does not exist.
+    """
+    keys = {row.key for table in tables for row in table.rows}
+    for key in results.trainings:
+        if key not in keys:
+            raise DataError(f"{TRAININGS} cannot be used: {unknown('row', key, keys)}; rename or remove it")
     used = sorted({estimate.hardware for estimate in results.estimates.values()})
     hardware = f"; the times are those of {' and '.join(used)}" if used else ""
     introduction = INTRODUCTION.replace("{hardware}", hardware)
@@ -157,14 +167,10 @@ def described(group: Group, digits: int) -> str:
     first = group.entries[0]
     epochs = sorted({entry.epochs for entry in group.entries if entry.epochs is not None})
     length = (
-        ""
-        if not epochs
-        else f", {epochs[0]:,} epochs"
-        if len(epochs) == 1
-        else f", {epochs[0]:,} to {epochs[-1]:,} epochs"
+        f", epochs: {' to '.join(f'{each:,}' for each in dict.fromkeys((epochs[0], epochs[-1])))}" if epochs else ""
     )
     seeds = [str(entry.seed) for entry in group.entries if entry.seed is not None]
-    chance = f", seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}" if seeds else ", nothing is random"
+    chance = f", seeds: {', '.join(seeds)}" if seeds else ", nothing is random"
     commands = dict.fromkeys(without_seed(entry.command, len(seeds)) for entry in group.entries)
     commits = dict.fromkeys(entry.commit for entry in group.entries)
     state = f"smaller ({'; '.join(group.changes)})" if group.changes else "measured"
@@ -214,7 +220,8 @@ def winners(table: Table, results: Results) -> list[str]:
     sign = -1 if table.highest_wins else 1
     told = [published_winner(table)]
     compared: dict[tuple[str, str], list[Group]] = {}
-    for row in {row.key: row for row in table.rows}.values():
+    rows = {row.key: row for row in reversed(table.rows)}  # the first of those with the same key
+    for row in reversed(rows.values()):
         for group in groups_of(table, row, results):
             compared.setdefault((group.entries[0].data, group.budget), []).append(group)
     for (data, budget), groups in compared.items():

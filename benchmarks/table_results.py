@@ -1,8 +1,8 @@
 """The results that docs/tables.md shows, read from benchmarks/results/*.json."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,8 +24,8 @@ MAKERS = {
     NGRAMS: "ngrams.py",
 }
 """What writes each file."""
-PRIVATE = {"--data": "FOLDER", "--run": "RUN", "--work": "FOLDER", "--out": "FOLDER", "-o": "FOLDER"}
-"""Options whose values are paths of one machine, and what is shown in their place."""
+ABSOLUTE = re.compile(r"(^|=)[/~].*")
+"""A path of one machine, or an option with one."""
 
 
 class Stored(BaseModel):
@@ -177,12 +177,10 @@ def write(path: Path, document: Mapping[str, object]) -> None:
 
 def shown_command(words: Sequence[str]) -> str:
     """Return a command line as text, without the paths of one machine."""
-    program = words[0].replace("\\", "/")
-    is_netwright = program.endswith(("netwright/__main__.py", "bin/netwright")) or program in ("netwright", "-m")
-    benchmark = program.partition("benchmarks/")[2]
-    begin = "netwright" if is_netwright else f"python benchmarks/{benchmark}" if benchmark else program
-    shown = [PRIVATE.get(before, word) for before, word in pairwise(words)]
-    return " ".join([begin, *shown])
+    program, benchmark = words[0], words[0].partition("benchmarks/")[2]
+    is_netwright = program.endswith(("netwright", "netwright/__main__.py"))
+    begin = "netwright" if is_netwright else f"python benchmarks/{benchmark}" if benchmark else Path(program).name
+    return " ".join([begin, *(ABSOLUTE.sub(r"\1FOLDER", word) for word in words[1:])])
 
 
 def _entries_of_networks(document: _ReferenceNetworks) -> dict[str, list[Entry]]:
