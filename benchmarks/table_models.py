@@ -1,5 +1,6 @@
 """What a row's model is in code: its number of parameters, its epochs, and the time of an epoch here."""
 
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -12,6 +13,7 @@ from table_rows import Training
 
 from netwright.architectures.convolutional import ConvNet
 from netwright.architectures.costs import costs_of
+from netwright.architectures.families import Architecture
 from netwright.cli.trainable import Trainable, trainable
 from netwright.config import ImageSettings, RunConfig
 from netwright.evaluation.factory import evaluation_of
@@ -54,7 +56,7 @@ def num_parameters_of(training: Training, results: Results) -> int | None:
     if name in REFERENCE_MODELS:
         return REFERENCE_MODELS[name]().num_parameters
     what, config = _sized(training)
-    architecture = what.found[name]
+    architecture = _found(what)[name]
     if isinstance(architecture, ConvNet):
         costs = costs_of(architecture, CIFAR10)
         return costs.num_parameters if costs else None
@@ -66,6 +68,8 @@ def epochs_of(training: Training) -> int | None:
     """Return the epochs of the published recipe; None for a model without."""
     if not has_estimate(training):
         return None
+    if training.epochs is not None:
+        return training.epochs
     what, config = _sized(training)
     if isinstance(config.evaluate, ImageSettings):
         return what.epochs or EPOCHS_FACTOR * config.evaluate.epochs
@@ -99,9 +103,15 @@ def epoch_seconds(training: Training, data: Path | None, *, verify: bool) -> flo
     placement = replace(what.placement, data=data, verify=verify)
     given = {"epochs": what.epochs} if what.epochs else {}
     final = evaluation_of(config.evaluate).final_settings.from_json(given).without_grid()
-    training_here = final_training_of(config, final, what.found, placement)
-    (candidate,) = candidates_of(what.found, training_here.grid())
+    found = _found(what)
+    training_here = final_training_of(config, final, found, placement)
+    (candidate,) = candidates_of(found, training_here.grid())
     return training_here.epoch_seconds(candidate)
+
+
+def _found(what: Trainable) -> Mapping[str, Architecture]:
+    """Return the architecture by its name."""
+    return what.found
 
 
 def _sized(training: Training) -> tuple[Trainable, RunConfig]:
