@@ -306,6 +306,7 @@ CHARACTERS = (
     Row(
         "nas-cell-characters", "Two Layer with New Cell", "1.228", "6.57M",
         on_characters("nas-cell", like="lstm-char") if HAS_LSTM_CHAR else None, quoted=NOT_YET,
+        note=CHOSEN_SIZE,
     ),
     Row(
         "nas-cell-characters-large", "Two Layer with New Cell", "1.214", "16.28M",
