@@ -14,7 +14,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from checkout import commit
+
 from netwright.recipes.ngram_models import NGRAM_MODELS
+from netwright.searching.provenance import provenance
 
 RESULTS = Path(__file__).parent / "results" / "ngrams.json"
 COMMAND = ["python", "benchmarks/ngrams.py", "--data", "FOLDER"]
@@ -41,7 +44,8 @@ def main() -> None:
     data = parser.parse_args().data
     with tempfile.TemporaryDirectory() as folder:
         results = {name: counted(name, data, Path(folder)) for name in NGRAM_MODELS}
-    RESULTS.write_text(json.dumps({"command": COMMAND, "results": results}, indent=1) + "\n", encoding="utf-8")
+    document = {"results": results, **provenance(), "command": COMMAND, "commit": commit()}
+    RESULTS.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

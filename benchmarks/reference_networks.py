@@ -21,6 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from checkout import commit
 
 from netwright.architectures.convolutional import ConvNet
 from netwright.architectures.families import Architecture
@@ -134,7 +135,13 @@ def main() -> None:
     torch.set_num_threads(1)
     folder = prepare_task("cifar10", options.data, verify=options.verify)
     document = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"trainings": {}}
-    document |= {"minutes": options.minutes, "data": "CIFAR-10 (JPEG)", "threads": 1, **provenance()}
+    document |= {
+        "minutes": options.minutes,
+        "data": "CIFAR-10 (JPEG)",
+        "threads": 1,
+        **provenance(),
+        "commit": commit(),
+    }
     for seed in range(options.seeds):
         for name, (network, settings) in compared(options.run).items():
             key = f"{name}, seed {seed}"
