@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from netwright.recipes.reference_models import REFERENCE_MODELS
-
 
 @dataclass(frozen=True)
 class Training:

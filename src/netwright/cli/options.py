@@ -329,7 +329,9 @@ LabelSmoothingOption = Annotated[
 SizeOption = Annotated[
     str | None,
     typer.Option(
-        "--size", help="Parameters of a language model: the paper's 25M, 54M (tied) or 32M, or any number such as 5M."
+        "--size",
+        help="Parameters of a language model or translator: the paper's 25M, 54M (tied) or 32M, or any number such as "
+        "5M.",
     ),
 ]
 HiddenOption = Annotated[
@@ -338,7 +340,19 @@ HiddenOption = Annotated[
 LikeOption = Annotated[
     str | None,
     typer.Option(
-        "--like", metavar="MODEL", help="Take settings and number of parameters from a reference model: lstm-small."
+        "--like",
+        metavar="MODEL",
+        help="Take settings and number of parameters from a reference model: lstm-small. For translation take the "
+        "number of parameters from gnmt with this cell: lstm.",
+    ),
+]
+CellOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cell",
+        metavar="NAME|RUN|FILE.json",
+        help="The recurrent cell of gnmt: lstm, nas-cell, another published one, or the best of a run. "
+        "[dim]Default: lstm[/]",
     ),
 ]
 McSamplesOption = Annotated[

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from netwright.config.final_training import FinalTrainingSettings
     from netwright.searching.placement import Placement
 
+NOT_FOR_ALL = {
+    "mc_samples": "--mc-samples averages the predictions of a language model, and is for tasks with a text",
+    "schedule": "--schedule is for tasks with images (a language model has --set evaluate.constant_epochs=N and "
+    "evaluate.decay=D, a translator evaluate.decay_from=SHARE)",
+    "label_smoothing": "--label-smoothing is for tasks with images and for translation",
+}
+"""What an option is for that not all kinds of networks have, by the setting that it changes."""
+
 
 @app.command()
 @reporting
@@ -32,6 +40,7 @@ def train(
     size: options.SizeOption = None,
     hidden: options.HiddenOption = None,
     like: options.LikeOption = None,
+    cell: options.CellOption = None,
     mc_samples: options.McSamplesOption = None,
     seed: options.FinalSeedOption = 0,
     workers: options.WorkersOption = None,
@@ -62,6 +71,8 @@ def train(
         netwright train nas-cell --task ptb --size 25M
         netwright train nas-cell --task ptb-characters --grid none
         netwright train nas-cell --task ptb --like lstm-small --grid none
+        netwright train gnmt --task multi30k --cell nas-cell --like lstm
+        netwright train RUN --task multi30k
         netwright train lstm-medium --estimate
     """
     from netwright.evaluation.factory import evaluation_of
@@ -70,14 +81,14 @@ def train(
 
     of_networks = {"epochs": epochs, "schedule": schedule, "label_smoothing": label_smoothing, "mc_samples": mc_samples}
     if source in NGRAM_MODELS:
-        unusable = {**of_networks, "size": size, "hidden": hidden, "like": like, "address": address, "grid": grid}
+        unusable = {**of_networks, "size": size, "hidden": hidden, "like": like, "cell": cell, "address": address}
         counted = count_named(
             source, task=task, data=data, verify=verify, target=target, assignments=settings,
-            unusable={**unusable, "estimate": estimate or None},
+            unusable={**unusable, "grid": grid, "estimate": estimate or None},
         )  # fmt: skip
         _print_model(*counted)
         return
-    what = trainable(source, task, data, trust_code=trust_code)
+    what = trainable(source, task, data, cell=cell, trust_code=trust_code)
     placement = _placed(what, address, workers, data, verify=verify)
     given = {**of_networks, "epochs": epochs or what.epochs, "top": top, "seed": seed}
     config, final = _assigned(what.sized(size, hidden, like), given, settings or [])
@@ -93,7 +104,7 @@ def train(
     kept = "Every finished training of the grid and every finished epoch is kept; go on by the same command"
     with interruption_explained(lambda: kept), Stages() as stages:
         model = finish(found, config, final, folder, placement, stages, what.run, accept_data=accept_data)
-    _print_model(evaluation_of(config.evaluate).model_lines(model), folder, complete, _as_code(folder))
+    _print_model(evaluation_of(config.evaluate).model_lines(model), folder, complete, _use_of(folder))
 
 
 def _placed(
@@ -123,35 +134,28 @@ def _assigned(
 
     given = {name: value for name, value in options_given.items() if value is not None}
     kind = evaluation_of(config.evaluate).final_settings
-    if "mc_samples" in given and "mc_samples" not in kind.model_fields:
-        raise ConfigError(
-            f"--mc-samples averages the predictions of a language model, and the task {config.evaluate.task} is no "
-            "text; leave it out"
-        )
-    if not given.keys() <= kind.model_fields.keys():
-        raise ConfigError(
-            f"--schedule and --label-smoothing are for images, and the task {config.evaluate.task} is a text; leave "
-            "them out. How a language model's learning rate falls: --set evaluate.constant_epochs=N --set "
-            "evaluate.decay=D"
-        )
+    for name in given.keys() - kind.model_fields.keys():
+        raise ConfigError(f"{NOT_FOR_ALL[name]}, and the task {config.evaluate.task} is none of these; leave it out")
     final = kind.from_json(given)
     document = assigned({**config.to_json(), "final": final.to_json()}, settings)
     final = kind.from_json(document.pop("final"))
     return config.from_json(document), final
 
 
-def _print_model(lines: list[str], folder: Path, complete: bool, as_code: str = "") -> None:
-    lines.append(f"the model: {folder} (in Python nw.load({str(folder)!r}){as_code})")
+def _print_model(lines: list[str], folder: Path, complete: bool, use: str = "") -> None:
+    lines.append(f"the model: {folder} (in Python nw.load({str(folder)!r}){use})")
     if complete:
         lines.append(f"It was there already. To train it again, choose another --out or --seed, or remove {folder}.")
     for line in lines:
         Terminal().print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _as_code(folder: Path) -> str:
+def _use_of(folder: Path) -> str:
     from netwright.architectures.families import entry_of
     from netwright.models.export_code import EXPORTERS
-    from netwright.models.folder import ARCHITECTURE, read_architecture
+    from netwright.models.folder import ARCHITECTURE, kind_of, read_architecture, read_description
 
+    if kind_of(read_description(folder)) == "translation":
+        return f", on the command line: {command('translate', folder)}"
     is_spelled_out = entry_of(EXPORTERS, read_architecture(folder / ARCHITECTURE)) is not None
     return f", as plain PyTorch: {command('export', folder, '--to', 'code')}" if is_spelled_out else ""

@@ -6,11 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netwright.config import ImageSettings, RunConfig
+from netwright.architectures.recurrent import Lstm
+from netwright.config import ImageSettings, RunConfig, TranslationSettings
 from netwright.errors import ConfigError, command, unknown
 from netwright.recipes.ngram_models import NGRAM_MODELS
 from netwright.recipes.reference_models import REFERENCE_MODELS, reference_settings, resized
 from netwright.recipes.reference_networks import REFERENCE_NETWORKS, settings_on
+from netwright.recipes.translation import GNMT, GNMT_CELL, GNMT_TASK
 
 if TYPE_CHECKING:
     from netwright.architectures.families import Architecture
@@ -39,6 +41,25 @@ class Trainable:
         """Whether the settings of the training are published, so that no grid is needed to find them."""
         return self.source in {*REFERENCE_MODELS, *REFERENCE_NETWORKS}
 
+    def in_translator(self, name: str, cell: str) -> "Trainable":
+        """Return the translator `name` around this cell, which the user called `cell`.
+
+        Raises:
+            ConfigError: The task is no parallel text.
+        """
+        settings = self.config.evaluate
+        if settings.kind != "translation":
+            raise ConfigError(
+                f"{name} translates, and the task {settings.task} has no parallel text; "
+                "--task multi30k, or --task parallel with --data FOLDER"
+            )
+
+        def find(top: int) -> Mapping[str, "Architecture"]:
+            return {f"{name} with {origin}": architecture for origin, architecture in self.find(top).items()}
+
+        folder = Path("models") / f"{name}-{Path(cell).resolve().stem}"
+        return replace(self, source=f"{name} --cell {cell}", find=find, folder=folder)
+
     def sized(self, size: str | None, hidden: int | None, like: str | None) -> RunConfig:
         """Return the settings with those of a reference model and the given size.
 
@@ -50,26 +71,34 @@ class Trainable:
         Raises:
             ConfigError: One of them is given for images.
         """
-        like = like or (self.source if self.source in REFERENCE_MODELS else None)
+        settings = self.config.evaluate
+        like = like or (self.source if self.source in REFERENCE_MODELS and settings.kind == "text" else None)
         if like is None and size is None and hidden is None:
             return self.config
-        settings = self.config.evaluate
+        if settings.kind == "translation":
+            if like is not None:
+                settings = _of_equal_size(settings, like)
+            return self.config.changed(evaluate=resized(settings, size=size, hidden=hidden))
         if settings.kind != "text":
             raise ConfigError(
-                f"{self.source} is trained on no text here; --size, --hidden and --like are for language models"
+                f"{self.source} is trained on no text here; --size, --hidden and --like are for language models "
+                "and translators"
             )
         if like is not None:
             settings = reference_settings(like, settings.task, shrunk=like != self.source)
         return self.config.changed(evaluate=resized(settings, size=size, hidden=hidden))
 
 
-def trainable(source: str, task: str | None, data: Path | None, *, trust_code: bool) -> Trainable:
+def trainable(
+    source: str, task: str | None, data: Path | None, *, cell: str | None = None, trust_code: bool
+) -> Trainable:
     """Find what `source` names.
 
     Args:
         source: The folder of a run, a name, FILE.json, FILE.py:FUNCTION or package.module:FUNCTION.
         task: The value of --task. It takes what a run found to another task, with the settings of that task's recipe.
         data: The value of --data, to which a recipe may be fitted.
+        cell: The value of --cell, for a translator alone.
         trust_code: Whether the user trusts the recipe's file of a run.
 
     Raises:
@@ -79,6 +108,12 @@ def trainable(source: str, task: str | None, data: Path | None, *, trust_code: b
     from netwright.searching.run import read_config
     from netwright.searching.store import exists
 
+    if source == GNMT:
+        cell = cell or GNMT_CELL
+        of_cell = trainable(cell, task or GNMT_TASK, data, trust_code=trust_code)
+        return of_cell.in_translator(source, cell)
+    if cell is not None:
+        raise ConfigError(f"--cell {cell} is for {GNMT}, and {source} has a cell of its own; leave --cell out")
     run = Path(source)
     if not exists(run):
         return _named(source, task, data)
@@ -115,6 +150,16 @@ def _named(source: str, task: str | None, data: Path | None) -> Trainable:
     )
 
 
+def _of_equal_size(settings: TranslationSettings, like: str) -> TranslationSettings:
+    """Return the settings of a translator with as many parameters as one with the cell `like` and these settings."""
+    from netwright.evaluation.factory import evaluation_of
+
+    costs = evaluation_of(settings).costs(_architecture(like), settings.vocabulary_size)
+    if not costs:
+        raise ConfigError(f"--like {like}: it is no cell; expected lstm or nas-cell, for example")
+    return settings.model_copy(update={"hidden_size": None, "num_parameters": costs["num_parameters"]})
+
+
 def _architecture(source: str) -> "Architecture":
     """Return the architecture that `source` names, or that the JSON file `source` holds."""
     from netwright.architectures.named import OwnNetwork, ReferenceNetwork
@@ -122,6 +167,8 @@ def _architecture(source: str) -> "Architecture":
     from netwright.models.folder import read_architecture
     from netwright.spaces.named_functions import is_function_name, named_function
 
+    if source == GNMT_CELL:
+        return Lstm()
     if source in PUBLISHED:
         return PUBLISHED[source]()
     if source in REFERENCE_MODELS:
@@ -137,7 +184,7 @@ def _architecture(source: str) -> "Architecture":
         raise ConfigError(f"{source} does not say which function makes the network; expected {source}:FUNCTION")
     if path.exists():
         raise ConfigError(f"{source} holds no run; expected a folder as `netwright search` makes it")
-    known = [*PUBLISHED, *REFERENCE_MODELS, *REFERENCE_NETWORKS, *NGRAM_MODELS]
+    known = [GNMT, GNMT_CELL, *PUBLISHED, *REFERENCE_MODELS, *REFERENCE_NETWORKS, *NGRAM_MODELS]
     raise ConfigError(
         f"{source} is no run's folder, no FILE.json and no FILE.py:FUNCTION, and an "
         f"{unknown('network', source, known)} (all of them: {command('models')})"

@@ -49,7 +49,8 @@ def translate(
         )
     lines = _lines(source)
     translator.check(lines)
-    console, translated = Terminal(soft_wrap=True), []
+    console = Terminal(soft_wrap=True)
+    translated: list[str] = []
     with interruption_explained(lambda: f"{len(translated):,} of {len(lines):,} lines were translated"):
         for begin in range(0, len(lines), batch):
             translated += (found := translator(lines[begin : begin + batch], beam_size=beam_size))

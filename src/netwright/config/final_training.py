@@ -78,3 +78,4 @@ class FinalTranslationSettings(FinalTrainingSettings):
     learning_rates: Values[Positive] = (1.0, 0.5)  # times the search's
     init_ranges: Values[Positive] = (1.0, 2.5)  # times the search's
     warm_ups: Values[Below1 | None] = (None, 0.2)  # shares of training; None: the search's
+    label_smoothing: Below1 | None = None  # None: the search's

@@ -92,13 +92,14 @@ class FinalTranslation:
 
     def grid(self) -> list[JsonObject]:
         """Combine learning rates, ranges of the first weights and warm-ups."""
-        settings, final = self.settings, self.final
+        settings, final, smoothing = self.settings, self.final, self.final.label_smoothing
         return once_each(
             {
                 "epochs": final.epochs or settings.epochs,
                 "learning_rate": settings.learning_rate * learning_rate,
                 "init_range": settings.init_range * init_range,
                 "warm_up": settings.warm_up if warm_up is None else warm_up,
+                "label_smoothing": settings.label_smoothing if smoothing is None else smoothing,
             }
             for learning_rate, init_range, warm_up in itertools.product(
                 final.learning_rates, final.init_ranges, final.warm_ups

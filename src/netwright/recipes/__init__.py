@@ -21,6 +21,7 @@ from netwright.recipes.networks import (
     metaqnn_digits,
 )
 from netwright.recipes.tables import digits_table, nasbench201_cifar10, nasbench201_cifar100
+from netwright.recipes.translation import multi30k
 from netwright.spaces.programs import Space
 from netwright.spaces.references import load_function
 
@@ -38,6 +39,7 @@ RECIPES: dict[str, Callable[[], RunConfig]] = {
     "ptb-characters": ptb_characters,
     "pydoc": pydoc,
     "text": text,
+    "multi30k": multi30k,
     "nasbench201-cifar10": nasbench201_cifar10,
     "nasbench201-cifar100": nasbench201_cifar100,
     "digits-table": digits_table,
@@ -45,7 +47,7 @@ RECIPES: dict[str, Callable[[], RunConfig]] = {
 }
 
 
-RECIPES_OF_TASKS = {"wikitext2": "ptb", "text-characters": "text"}
+RECIPES_OF_TASKS = {"wikitext2": "ptb", "text-characters": "text", "parallel": "multi30k"}
 """The recipes with whose settings models are trained on the tasks that no recipe searches on."""
 
 

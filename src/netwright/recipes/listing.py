@@ -10,6 +10,7 @@ from netwright.architectures.values import JsonObject
 from netwright.recipes.ngram_models import NGRAM_MODELS
 from netwright.recipes.reference_models import REFERENCE_MODELS, ZOPH
 from netwright.recipes.reference_networks import REFERENCE_NETWORKS
+from netwright.recipes.translation import GNMT, GNMT_TASK
 
 CIFAR10 = ImageShape(3, 32, 32, 10)
 RESULTS = {
@@ -25,7 +26,7 @@ class ListedModel:
     """A model that is trained by its name."""
 
     name: str
-    kind: Literal["images", "text"]
+    kind: Literal["images", "text", "translation"]
     task: str
     """The one with the published result."""
     num_parameters: int | None
@@ -40,9 +41,20 @@ class ListedModel:
         return asdict(self)
 
 
+GNMT_MODEL = ListedModel(
+    GNMT,
+    "translation",
+    GNMT_TASK,
+    None,
+    None,
+    "24.1 BLEU with LSTMs, 24.6 with the NAS cell, WMT'14 en-de",
+    "Wu et al. 2016, arXiv 1609.08144; result: " + ZOPH,
+)
+
+
 def listed_models() -> list[ListedModel]:
     """Return all models, by task: networks for images, models of words, models of characters."""
-    found = [*_published("images"), *_networks(), *_published("text"), *_ngrams(), *_language_models()]
+    found = [*_published("images"), *_networks(), *_published("text"), *_ngrams(), *_language_models(), GNMT_MODEL]
     return sorted(found, key=lambda model: model.task)
 
 

@@ -8,6 +8,7 @@ netwright train hyper-lstm --task ptb-characters --grid none
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from netwright.architectures.costs import language_model_parameters
 from netwright.architectures.recurrent import (
@@ -20,10 +21,12 @@ from netwright.architectures.recurrent import (
     RecurrentHighway,
 )
 from netwright.children.dropout import Dropout
-from netwright.config import TextSettings
+from netwright.config import TextSettings, TranslationSettings
 from netwright.errors import ConfigError, unknown
 from netwright.recipes.cells import character_text
 
+Sized = TypeVar("Sized", TextSettings, TranslationSettings)
+"""Settings of a model whose size the user chooses."""
 VOCABULARIES = {"ptb": 10_000, "ptb-characters": 50}
 """Words, and characters, of the Penn Treebank."""
 SPELLED_WITH = 51
@@ -292,7 +295,7 @@ def reference_settings(name: str, task: str, *, shrunk: bool) -> TextSettings:
     return settings.model_copy(update={"hidden_size": None, "num_parameters": model.num_parameters})
 
 
-def resized(settings: TextSettings, *, size: str | None, hidden: int | None) -> TextSettings:
+def resized(settings: Sized, *, size: str | None, hidden: int | None) -> Sized:
     """Return `settings` with another size: "25M" parameters, or `hidden` units; `ConfigError` for any other size."""
     if size is not None and hidden is not None:
         raise ConfigError(f"--size {size} and --hidden {hidden} are two ways to say one thing; give one of them")
@@ -303,6 +306,7 @@ def resized(settings: TextSettings, *, size: str | None, hidden: int | None) -> 
     millions = re.fullmatch(r"(\d+(?:\.\d+)?)[Mm]", size)
     if millions is None or float(millions[1]) == 0:
         raise ConfigError(f"--size {size} is no number of millions of parameters; expected 25M, 54M, 32M or, say, 5M")
-    tied = PAPER_SIZES.get(size.upper(), settings.tied)
-    changes = {"hidden_size": None, "num_parameters": round(float(millions[1]) * 1e6), "tied": tied}
+    changes: dict[str, object] = {"hidden_size": None, "num_parameters": round(float(millions[1]) * 1e6)}
+    if isinstance(settings, TextSettings) and size.upper() in PAPER_SIZES:
+        changes["tied"] = PAPER_SIZES[size.upper()]
     return settings.model_copy(update=changes)

@@ -1,7 +1,13 @@
-"""Searches for recurrent cells of translators."""
+"""Translators: the published one by its name, and the search for their recurrent cells."""
 
 from netwright.config import ReinforceSettings, RunConfig, TranslationSettings
 from netwright.spaces.recurrent import recurrent_cell
+
+GNMT = "gnmt"
+"""The name of the translator of Wu et al. 2016; its cell, size and task are the user's choice."""
+GNMT_CELL = "lstm"
+GNMT_TASK = "multi30k"
+"""What it has without --cell and --task."""
 
 
 def multi30k() -> RunConfig:
