@@ -9,7 +9,8 @@ number of epochs, which the learning rates follow, is what fits into --minutes o
 mini-batches. Networks are trained on 45,000 images, measured on the other 5,000 after every epoch, and tested once at
 the end.
 
-Finished trainings are in the JSON file and unfinished ones in --work, from which the same command continues.
+Finished trainings are in the JSON file and unfinished ones in --work, from which the same command continues. The curves
+of seed 0 are drawn to docs/pictures/reference-networks.svg.
 """
 
 import argparse
@@ -21,7 +22,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from checkout import commit
+from checkout import ROOT, commit
+from line_picture import write_picture
 
 from netwright.architectures.convolutional import ConvNet
 from netwright.architectures.families import Architecture
@@ -40,6 +42,7 @@ from netwright.training.images import measure_accuracy, train_classifier
 
 TASK = ImageSettings(last_epochs=1)
 RESULTS = Path(__file__).parent / "results" / "reference_networks.json"
+PICTURE = ROOT / "docs" / "pictures" / "reference-networks.svg"
 NUM_TIMED = 20
 """Mini-batches of the estimate."""
 
@@ -123,6 +126,16 @@ def trained(
     return {**curve, "test_accuracy": accuracy, "num_parameters": num_parameters(module)}
 
 
+def draw(trainings: dict[str, dict]) -> None:
+    curves = {
+        key.removesuffix(", seed 0"): list(zip(result["seconds"], result["accuracies"], strict=True))
+        for key, result in trainings.items()
+        if key.endswith(", seed 0")
+    }
+    title = "CIFAR-10 (JPEG): validation accuracy, each network for the same processor time"
+    write_picture(PICTURE, title, "seconds of one core", "seed 0", curves)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="the folder with the files of CIFAR-10 (JPEG)")
@@ -153,6 +166,7 @@ def main() -> None:
                 RESULTS.write_text(json.dumps(document, indent=1) + "\n")
             result = document["trainings"][key]
             print(f"{key}: {result['epochs']} epochs, test accuracy {result['test_accuracy']:.4f}", flush=True)
+    draw(document["trainings"])
 
 
 if __name__ == "__main__":
