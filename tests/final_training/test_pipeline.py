@@ -146,8 +146,10 @@ def test_padded_training_leaves_a_model_that_reads_plain_images(tmp_path: Path) 
 def test_a_model_that_is_there_is_not_tested_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run(tmp_path / "model")
     watching = Watching(monkeypatch)
+    (tmp_path / "model.unfinished").mkdir()  # of a process that was killed after it wrote the model
     assert run(tmp_path / "model") == first
     assert watching.seen == []
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
     with pytest.raises(ConfigError, match="trained from other architectures, settings or data; choose another --out"):
         run(tmp_path / "model", FINAL.model_copy(update={"seed": 1}))
 

@@ -223,13 +223,20 @@ def _finished_already(folder: Path, plan: Mapping[str, object], training: FinalT
             f"{folder} holds a network that was trained from other architectures, settings or data; choose another "
             "--out, or remove the folder"
         )
+    if _folder_beside(folder).exists():  # the process was killed after it had written the model
+        with _unfinished(folder):
+            pass
     return document
+
+
+def _folder_beside(folder: Path) -> Path:
+    return folder.with_name(folder.name + ".unfinished")
 
 
 @contextmanager
 def _unfinished(folder: Path) -> Iterator[Path]:
     """Lock a folder beside the model's for finished parts; it is removed when the model is complete."""
-    unfinished = folder.with_name(folder.name + ".unfinished")
+    unfinished = _folder_beside(folder)
     for place in (folder, unfinished):
         check_own_folder(place)
     try:

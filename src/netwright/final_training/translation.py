@@ -18,7 +18,7 @@ from netwright.config import FinalTranslationSettings, TranslationSettings
 from netwright.evaluation.interface import DatasetInfo
 from netwright.evaluation.rewards import Reward
 from netwright.evaluation.translation import TRANSLATOR_SETTINGS, TranslationEvaluation
-from netwright.evaluation.translation_worker import TranslationCandidates, TranslationChild
+from netwright.evaluation.translation_worker import TranslationCandidates, TranslationChild, TranslationData
 from netwright.final_training.interface import Candidate, Finished, once_each, sha256_of
 from netwright.models.translator import TrainedTranslator
 from netwright.searching.placement import Placement
@@ -40,6 +40,7 @@ class FinalTranslation:
     settings: TranslationSettings
     final: FinalTranslationSettings
     child: TranslationChild
+    data: TranslationData
 
     @classmethod
     def open(
@@ -55,8 +56,7 @@ class FinalTranslation:
         child = TranslationEvaluation(settings).evaluate(
             prepare_task(settings.task, placement.data, verify=placement.verify)
         )
-        assert child.data  # reads it now
-        return cls(settings, final, child)
+        return cls(settings, final, child, child.data)
 
     @property
     def reward(self) -> Reward:
@@ -66,20 +66,20 @@ class FinalTranslation:
     @property
     def dataset(self) -> DatasetInfo:
         """The name, the notes and the identity of the data."""
-        data = self.child.data
+        data = self.data
         left_out = f"{data.num_left_out:,} training pairs have more than {self.settings.max_length} pieces: left out"
         notes = (*data.text.notes, *((left_out,) if data.num_left_out else ()))
         return DatasetInfo(data.text.name, notes, identity=data.text.identity)
 
     def checksum(self) -> str:
         """Return the checksum of the pieces of the training and the validation part."""
-        train, validation = self.child.data.train, self.child.data.validation
+        train, validation = self.data.train, self.data.validation
         sides = (train.source, train.target, validation.source, validation.target)
         return sha256_of(*(tensor for side in sides for tensor in (side.pieces, side.lengths)))
 
     def data_description(self) -> JsonObject:
         """Describe name, languages, subwords and test part."""
-        data = self.child.data
+        data = self.data
         source, target = data.languages
         lines = "\n".join(itertools.chain.from_iterable(data.test())).encode()
         return {
@@ -119,7 +119,7 @@ class FinalTranslation:
     ) -> Finished:
         """Train on all pairs; the weights of the last epoch are kept."""
         seed = derive_seed(seed, "final", fingerprint(winner.architecture))
-        child, data = self._child(winner), self.child.data
+        child, data = self._child(winner), self.data
         assert reads_text(winner.architecture)
         network = child.build(winner.architecture, seed)
         history = train_translator(
@@ -136,7 +136,7 @@ class FinalTranslation:
 
     def epoch_seconds(self, candidate: Candidate) -> float:
         """Time a few mini-batches of training pairs, and some of the validation pairs."""
-        child, data, seed = self._child(candidate), self.child.data, self.final.seed
+        child, data, seed = self._child(candidate), self.data, self.final.seed
         assert reads_text(candidate.architecture)
         network = child.build(candidate.architecture, seed)
         few = data.train.first(NUM_TIMED * child.training["batch_size"])
@@ -153,7 +153,7 @@ class FinalTranslation:
     def tested(self, network: nn.Module, winner: Candidate) -> JsonObject:
         """Translate the test part in float32 and measure BLEU."""
         assert isinstance(network, Translator)
-        data = self.child.data
+        data = self.data
         source, target = data.test()
         translator = TrainedTranslator(
             network,

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from netwright.children.translation.sentences import Sentences
-from netwright.children.translation.translator import Translator, dropping
+from netwright.children.translation.translator import Drop, Translator, dropping, keeping
 from netwright.errors import DataError
 from netwright.nn.optimizers import Adam
 from netwright.subwords import END, PAD, START, Subwords
@@ -145,23 +145,12 @@ def train_translator(
 ) -> dict[str, list[float]]:
     """Train `model` in place and measure its validation perplexity after every epoch.
 
-    Args:
-        model: The translator.
-        train: The pairs to train on.
-        validation: The pairs to measure on.
-        seed: All randomness derives from it.
-        checkpoint: Stores the training after every epoch; from it training continues to the same weights.
-        on_epoch: Called with the number of every epoch, from 0, and its perplexity.
-        speed: Device and precision.
-        epochs, batch_size, learning_rate, warm_up, decay_from, clip, dropout, label_smoothing: Those of
-            `TranslationSettings`.
+    All randomness derives from `seed`. `checkpoint` stores the training after every epoch; from it training continues
+    to the same weights. `on_epoch` is called with the number of every epoch, from 0, and its perplexity. The other
+    arguments are settings of `TranslationSettings`.
 
-    Returns:
-        `validation_perplexities` of a piece, and `training_losses` in nats per piece, with dropout and smoothing.
-
-    Raises:
-        ChildError: The loss is not finite or far above that of uniform guessing.
-        DataError: There are no pairs to train on.
+    Returns `validation_perplexities` of a piece, and `training_losses` in nats per piece, with dropout and smoothing.
+    Raises `ChildError` if the loss is not finite or far above that of uniform guessing, `DataError` without pairs.
     """
     if not len(train):
         raise DataError("there is no pair of sentences to train on")
@@ -179,17 +168,12 @@ def train_translator(
             update.learning_rate = learning_rate_at(
                 step / (epochs * num_batches), peak=learning_rate, warm_up=warm_up, decay_from=decay_from
             )
-            source, lengths, read, predicted = train.tensors(numbers, device)
-            with speed.arithmetic():
-                logits_TBV = model(source, lengths, read, drop)
-            loss = functional.cross_entropy(
-                logits_TBV.flatten(0, 1), predicted.flatten(), ignore_index=PAD, label_smoothing=label_smoothing
-            )
+            loss = _loss(model, train, numbers, speed, drop, label_smoothing)
             update.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
             update.step()
-            losses.add(loss.detach(), int((predicted != PAD).sum()))
+            losses.add(loss.detach(), int(train.target.lengths[numbers].sum()) + len(numbers))
         history["training_losses"].append(losses.mean())
         perplexity = perplexity_of(measure_nats_per_piece(model, validation, speed=speed, batch_size=batch_size))
         history["validation_perplexities"].append(perplexity)
@@ -197,6 +181,18 @@ def train_translator(
             checkpoint.save(model, update, generator, history)
         on_epoch(epoch, perplexity)
     return dict(history)
+
+
+def _loss(
+    model: Translator, pairs: Pairs, numbers: Tensor, speed: Speed, drop: Drop = keeping, label_smoothing: float = 0.0
+) -> Tensor:
+    """Return the mean cross-entropy of the pieces of these pairs' targets, with their ends."""
+    source, lengths, read, predicted = pairs.tensors(numbers, speed.torch_device)
+    with speed.arithmetic():
+        logits_TBV = model(source, lengths, read, drop)
+    return functional.cross_entropy(
+        logits_TBV.flatten(0, 1), predicted.flatten(), ignore_index=PAD, label_smoothing=label_smoothing
+    )
 
 
 @torch.no_grad()
@@ -211,10 +207,6 @@ def measure_nats_per_piece(model: Translator, pairs: Pairs, *, speed: Speed, bat
     model.eval()
     summed = torch.zeros((), dtype=torch.float64, device=speed.torch_device)
     for numbers in pairs.batches(batch_size):
-        source, lengths, read, predicted = pairs.tensors(numbers, speed.torch_device)
-        with speed.arithmetic():
-            logits_TBV = model(source, lengths, read)
-        summed += functional.cross_entropy(
-            logits_TBV.flatten(0, 1), predicted.flatten(), ignore_index=PAD, reduction="sum"
-        )
+        num_predicted = int(pairs.target.lengths[numbers].sum()) + len(numbers)
+        summed += _loss(model, pairs, numbers, speed).double() * num_predicted
     return float(summed) / pairs.num_predicted
