@@ -60,8 +60,9 @@ def train(
     First a small grid is trained on the search's split: learning rate, weight decay, batch normalisation's epsilon and
     start of the decay; for a language model learning rate, initial weights, dropout and start of the decay; for a
     translator learning rate, initial weights and warm-up. The point with the best validation score is then trained on
-    all images but the test set's, or on the whole training text, and tested once. A reference model has its published settings and no grid unless --grid small asks for it. The same
-    command continues a training that stopped for any reason.
+    all images but the test set's, or on the whole training text, and tested once. A reference model has its
+    published settings and no grid unless --grid small asks for it. The same command continues a training that stopped
+    for any reason.
 
     Examples:
         netwright train runs/digits-reinforce-seed0 --top 3
