@@ -58,10 +58,11 @@ def train(
     With --task, what a run found is carried to another task: trained on its data with the settings of its recipe.
 
     First a small grid is trained on the search's split: learning rate, weight decay, batch normalisation's epsilon and
-    start of the decay; for a language model learning rate, initial weights, dropout and start of the decay. The point
-    with the best validation score is then trained on all images but the test set's, or on the whole training text, and
-    tested once. A reference model has its published settings and no grid unless --grid small asks for it. The same
-    command continues a training that stopped for any reason.
+    start of the decay; for a language model learning rate, initial weights, dropout and start of the decay; for a
+    translator learning rate, initial weights and warm-up. The point with the best validation score is then trained on
+    all images but the test set's, or on the whole training text, and tested once. A reference model has its
+    published settings and no grid unless --grid small asks for it. The same command continues a training that stopped
+    for any reason.
 
     Examples:
         netwright train runs/digits-reinforce-seed0 --top 3
