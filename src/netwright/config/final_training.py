@@ -76,6 +76,6 @@ class FinalTranslationSettings(FinalTrainingSettings):
 
     epochs: PositiveInt | None = None  # None: the search's
     learning_rates: Values[Positive] = (1.0, 0.5)  # times the search's
-    init_ranges: Values[Positive] = (1.0, 2.5)  # times the search's
+    init_ranges: Values[Positive] = (1.0, 2.0)  # times the search's
     warm_ups: Values[Below1 | None] = (None, 0.2)  # shares of training; None: the search's
     label_smoothing: Below1 | None = None  # None: the search's
