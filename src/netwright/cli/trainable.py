@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netwright.architectures.recurrent import Lstm
-from netwright.config import ImageSettings, RunConfig, TranslationSettings
+from netwright.config import ImageSettings, RunConfig
 from netwright.errors import ConfigError, command, unknown
 from netwright.recipes.ngram_models import NGRAM_MODELS
 from netwright.recipes.reference_models import REFERENCE_MODELS, reference_settings, resized
@@ -66,7 +66,7 @@ class Trainable:
         Args:
             size: The value of --size.
             hidden: The value of --hidden.
-            like: The value of --like.
+            like: The value of --like; of a translator it counts after --set, see `of_equal_size`.
 
         Raises:
             ConfigError: One of them is given for images.
@@ -76,8 +76,6 @@ class Trainable:
         if like is None and size is None and hidden is None:
             return self.config
         if settings.kind == "translation":
-            if like is not None:
-                settings = _of_equal_size(settings, like)
             return self.config.changed(evaluate=resized(settings, size=size, hidden=hidden))
         if settings.kind != "text":
             raise ConfigError(
@@ -150,14 +148,25 @@ def _named(source: str, task: str | None, data: Path | None) -> Trainable:
     )
 
 
-def _of_equal_size(settings: TranslationSettings, like: str) -> TranslationSettings:
-    """Return the settings of a translator with as many parameters as one with the cell `like` and these settings."""
+def of_equal_size(config: RunConfig, like: str | None) -> RunConfig:
+    """Return the settings of a translator with as many parameters as one with the cell `like` and these settings.
+
+    `config` is returned as it is where `like` is None and for all other kinds of models, whose --like is in
+    `Trainable.sized`.
+
+    Raises:
+        ConfigError: There is no cell of this name.
+    """
+    settings = config.evaluate
+    if like is None or settings.kind != "translation":
+        return config
     from netwright.evaluation.factory import evaluation_of
 
     costs = evaluation_of(settings).costs(_architecture(like), settings.vocabulary_size)
     if not costs:
         raise ConfigError(f"--like {like}: it is no cell; expected lstm or nas-cell, for example")
-    return settings.model_copy(update={"hidden_size": None, "num_parameters": costs["num_parameters"]})
+    size = {"hidden_size": None, "num_parameters": costs["num_parameters"]}
+    return config.changed(evaluate=settings.model_copy(update=size))
 
 
 def _architecture(source: str) -> "Architecture":
