@@ -117,7 +117,10 @@ def test_sentences_translated_together_and_alone_have_the_same_translations() ->
     assert translations(model, [], beam) == []
 
 
-@pytest.mark.parametrize(("name", "value"), [("size", 0), ("size", beams.LARGEST_BEAM + 1), ("size", 2.0), ("length_penalty", -0.1), ("coverage_penalty", 2.1)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("size", 0), ("size", beams.LARGEST_BEAM + 1), ("size", 2.0), ("length_penalty", -0.1), ("coverage_penalty", 2.1)],
+)
 def test_settings_out_of_range_are_refused(name: str, value: float) -> None:
     with pytest.raises(ConfigError, match=r"size of the beam|_penalty"):
         BeamSettings(**{name: value})  # type: ignore[arg-type]

@@ -29,7 +29,16 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def model(data: Path) -> Path:
     folder = data.parent / "model"
     options = ("--task", "parallel", "--data", data, "--hidden", 16, "--epochs", 4, "--grid", "none", *OPTIONS)
-    limits = ("--set", "evaluate.init_range=0.5", "--set", "evaluate.max_length=9", "--set", "evaluate.beam_size=2")
+    limits = (
+        "--set",
+        "evaluate.init_range=0.5",
+        "--set",
+        "evaluate.max_length=9",
+        "--set",
+        "evaluate.beam_size=4",
+        "--set",
+        "evaluate.length_penalty=2",
+    )
     result = CliRunner().invoke(app, [str(each) for each in ("train", "gnmt", *options, *limits, "--out", folder)])
     assert result.exit_code == 0, result.output
     return folder
@@ -80,9 +89,7 @@ def test_another_beam(model: Path) -> None:
     assert "the size of the beam is 1001; it is a number from 1 to 1,000" in too_large.stderr
 
 
-def test_a_line_that_is_too_long_is_named_before_anything_is_written(
-    cli: Cli, model: Path, tmp_path: Path
-) -> None:
+def test_a_line_that_is_too_long_is_named_before_anything_is_written(cli: Cli, model: Path, tmp_path: Path) -> None:
     path, target = tmp_path / "lines.an", tmp_path / "lines.ki"
     path.write_text("ant\n\n" + " ".join(["dog"] * 20) + "\n")
     words = "sentence 3 has 21 pieces, and the model was trained on sentences of up to 9; divide it: 'dog dog"
@@ -113,13 +120,18 @@ def test_other_models_and_missing_files(cli: Cli, model: Path, tmp_path: Path) -
 
 
 def test_standard_input_without_a_text(model: Path) -> None:
-    for content, words in ((b"", "standard input is empty"), (b"\xff\xfe", "standard input is not in UTF-8: its byte 0")):
+    for content, words in (
+        (b"", "standard input is empty"),
+        (b"\xff\xfe", "standard input is not in UTF-8: its byte 0"),
+    ):
         result = piped(model, content)
         assert (result.exit_code, result.stdout) == (2, "")
         assert words in result.stderr
 
 
-@pytest.mark.parametrize(("package", "what"), [("sentencepiece", "subwords need sentencepiece"), ("sacrebleu", "BLEU needs sacreBLEU")])
+@pytest.mark.parametrize(
+    ("package", "what"), [("sentencepiece", "subwords need sentencepiece"), ("sacrebleu", "BLEU needs sacreBLEU")]
+)
 def test_without_a_package_the_message_says_what_to_install(
     cli: Cli, model: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, what: str
 ) -> None:
@@ -144,7 +156,9 @@ def test_cells_and_tasks_that_do_not_fit(cli: Cli, data: Path, tmp_path: Path) -
     message = refused(cli, "train", "gnmt", "--cell", "nas-cel", *parallel)
     assert "did you mean 'nas-cell'?" in message
     assert "did you mean 'nas-cell'?" in refused(cli, "train", "gnmt", "--like", "nas-cel", *parallel)
-    assert "--like resnet-20: it is no cell; expected lstm" in refused(cli, "train", "gnmt", "--like", "resnet-20", *parallel)
+    assert "--like resnet-20: it is no cell; expected lstm" in refused(
+        cli, "train", "gnmt", "--like", "resnet-20", *parallel
+    )
     message = refused(cli, "train", "nas-cell", "--cell", "lstm", "--task", "ptb")
     assert "--cell lstm is for gnmt, and nas-cell has a cell of its own; leave --cell out" in message
     message = refused(cli, "train", "gnmt", "--task", "ptb")
@@ -168,7 +182,10 @@ def test_cells_and_tasks_that_do_not_fit(cli: Cli, data: Path, tmp_path: Path) -
         (("--size", "5M", "--hidden", 4), "--size 5M and --hidden 4 are two ways to say one thing"),
         (("--set", "evaluate.num_encoder_layers=1"), "evaluate.translation.num_encoder_layers"),
         (("--set", "evaluate.beam_size=2000"), "beam_size"),
-        (("--set", "evaluate.vocabulary_size=3000"), "evaluate.vocabulary_size is 3,000; expected for this text at most"),
+        (
+            ("--set", "evaluate.vocabulary_size=3000"),
+            "evaluate.vocabulary_size is 3,000; expected for this text at most",
+        ),
         (("--set", "evaluate.max_length=1"), "every training pair of toy"),
     ],
 )

@@ -4,7 +4,6 @@ import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sacrebleu
@@ -19,7 +18,9 @@ from netwright.final_training.pipeline import config_for, finish, found_in
 from netwright.models.folder import read_architecture, read_description
 from netwright.models.translator import TrainedTranslator
 from netwright.searching.placement import Placement
+from netwright.spaces.recurrent import recurrent_cell
 from netwright.subwords import Subwords
+from oracles.made_up_runs import make_run
 from oracles.refusals import Cli, digest, refused
 from oracles.toy_language import OPTIONS, VOCABULARY_SIZE, toy_folder, toy_text
 
@@ -200,7 +201,14 @@ def test_the_published_cell_with_as_many_parameters_as_the_lstm(gnmt: Callable[.
 
 
 def test_like_counts_with_the_settings_that_are_given(gnmt: Callable[..., JsonObject]) -> None:
-    layers = ("--set", "evaluate.num_encoder_layers=4", "--set", "evaluate.hidden_size=6", "--set", "evaluate.beam_size=1")
+    layers = (
+        "--set",
+        "evaluate.num_encoder_layers=4",
+        "--set",
+        "evaluate.hidden_size=6",
+        "--set",
+        "evaluate.beam_size=1",
+    )
     lstm = gnmt(*layers, name="lstm")
     like = gnmt(*layers, "--like", "lstm", name="like")
     assert like["hidden_size"] == lstm["hidden_size"] == 6
@@ -241,33 +249,29 @@ def test_an_estimate_trains_nothing(cli: Cli, data: Path, tmp_path: Path) -> Non
 # The cells of a run ---------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def cells(cli: Cli, tmp_path: Path) -> Path:
-    """A finished run of two cells of base 2 for a language model."""
-    path, run = tmp_path / "mine.txt", tmp_path / "run"
-    path.write_text("a b c d <unk>\nd c b a\n" * 200)
-    changes = ("hidden_size=4", "epochs=1", "num_train_tokens=1000", "batch_size=4")
-    options: list[Any] = ["--set", "space.base=2", "--set", "confirm.at_end=false", "--workers", 1, "--trials", 2]
-    for change in changes:
-        options += ["--set", f"evaluate.{change}"]
-    assert cli("search", "text", "--data", path, *options, "-o", run).exit_code == 0
-    path.unlink()
-    return run
-
-
-def test_the_best_cell_of_a_run_is_carried_to_translation(cli: Cli, cells: Path, data: Path, tmp_path: Path) -> None:
-    before = digest(cells)
+def test_the_best_cell_of_a_run_is_carried_to_translation(cli: Cli, data: Path, tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", num_trials=4, space=recurrent_cell(2))
+    before = digest(run)
     options = ("--task", "parallel", "--data", data, *SMALL, "--hidden", 4)
-    assert cli("train", cells, *options).exit_code == 0
-    ((origin, best),) = found_in(cells, 1).items()
-    model = read_description(cells / "model-parallel")
+    result = cli("train", run, *options)
+    assert result.exit_code == 0, result.output
+    ((origin, best),) = found_in(run, 1).items()
+    model = read_description(run / "model-parallel")
     assert (model["kind"], model["origin"], model["hidden_size"]) == ("translation", origin, 4)
-    assert read_architecture(cells / "model-parallel" / "architecture.json") == best
+    assert read_architecture(run / "model-parallel" / "architecture.json") == best
 
-    like = ("--cell", cells, "--top", 2, "--workers", 1, "--like", "lstm")
-    assert cli("train", "gnmt", *like, *options, "-o", tmp_path / "both").exit_code == 0
-    both = read_description(tmp_path / "both")
-    assert {entry["origin"] for entry in both["grid"]} == {f"gnmt with {origin}" for origin in found_in(cells, 2)}
-    assert both["kind"] == "translation"
-    assert digest(cells) == before
-    assert nw.load(tmp_path / "both").description == both
+    assert cli("train", "gnmt", "--cell", run, "--like", "lstm", *options, "-o", tmp_path / "like").exit_code == 0
+    like = read_description(tmp_path / "like")
+    assert like["origin"] == f"gnmt with {origin}"
+    assert like["hidden_size"] > 4, "an LSTM has more matrices"
+    assert digest(run) == before
+    assert nw.load(tmp_path / "like").description == like
+
+
+@pytest.mark.slow  # a variant with worker processes
+def test_several_cells_of_a_run_compete(cli: Cli, data: Path, tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", num_trials=4, space=recurrent_cell(2))
+    options = ("--task", "parallel", "--data", data, *SMALL, "--hidden", 4, "--top", 2, "-o", tmp_path / "both")
+    assert cli("train", "gnmt", "--cell", run, *options).exit_code == 0
+    origins = {entry["origin"] for entry in read_description(tmp_path / "both")["grid"]}
+    assert origins == {f"gnmt with {origin}" for origin in found_in(run, 2)}

@@ -230,7 +230,7 @@ def test_a_gradient_is_clipped_and_adam_steps_at_the_learning_rate(data: Transla
 
 
 def test_a_training_that_diverges_is_stopped(data: TranslationData, few: Pairs) -> None:
-    with pytest.raises(ChildError, match="loss|no finite perplexity"):
+    with pytest.raises(ChildError, match=r"loss|no finite perplexity"):
         train(few, data.validation, fresh(), epochs=20, learning_rate=1e4, clip=1e9)
 
 

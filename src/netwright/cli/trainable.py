@@ -102,13 +102,16 @@ def trainable(
     Raises:
         ConfigError: There is nothing of this name, or the task is missing, unknown or superfluous.
     """
-    from netwright.final_training.pipeline import config_for, found_in
+    from netwright.final_training.pipeline import found_in
     from netwright.searching.run import read_config
     from netwright.searching.store import exists
 
     if source == GNMT:
-        cell = cell or GNMT_CELL
-        of_cell = trainable(cell, task or GNMT_TASK, data, trust_code=trust_code)
+        cell, task = cell or GNMT_CELL, task or GNMT_TASK
+        if exists(Path(cell)):
+            of_cell = _carried(cell, read_config(Path(cell), trust_code=trust_code)[1], task, data)
+        else:
+            of_cell = _named(cell, task, data)
         return of_cell.in_translator(source, cell)
     if cell is not None:
         raise ConfigError(f"--cell {cell} is for {GNMT}, and {source} has a cell of its own; leave --cell out")
@@ -116,16 +119,22 @@ def trainable(
     if not exists(run):
         return _named(source, task, data)
     config, placement = read_config(run, trust_code=trust_code)
-    find = partial(found_in, run)
     if task is None:
-        return Trainable(source, config, placement, run / "model", find, run)
+        return Trainable(source, config, placement, run / "model", partial(found_in, run), run)
     if task == config.evaluate.task and data is None:
         raise ConfigError(
             f"--task {task}: {source} was searched on this task; leave --task out to train with the run's settings on "
             "its data, or name other data of this task with --data"
         )
+    return _carried(source, placement, task, data)
+
+
+def _carried(run: str, placement: "Placement", task: str, data: Path | None) -> Trainable:
+    """Return what a run found, with the settings of a task's first recipe and without the data of the run."""
+    from netwright.final_training.pipeline import config_for, found_in
+
     elsewhere = replace(placement, data=None, verify=True)
-    return Trainable(source, config_for(task, data), elsewhere, run / f"model-{task}", find)
+    return Trainable(run, config_for(task, data), elsewhere, Path(run) / f"model-{task}", partial(found_in, Path(run)))
 
 
 def _named(source: str, task: str | None, data: Path | None) -> Trainable:

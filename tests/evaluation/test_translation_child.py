@@ -1,5 +1,6 @@
 """Children that translate: their costs, their training in a worker, and the search for their cells."""
 
+import json
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -7,8 +8,7 @@ from typing import Any
 
 import pytest
 
-import netwright as nw
-from netwright.architectures.convolutional import ConvNet
+from netwright.architectures.named import ReferenceNetwork
 from netwright.architectures.published import PUBLISHED
 from netwright.architectures.recurrent import Lstm, RecurrentArchitecture
 from netwright.children.building import num_parameters
@@ -16,9 +16,9 @@ from netwright.config import TranslationSettings
 from netwright.errors import ConfigError
 from netwright.evaluation.translation import TranslationEvaluation
 from netwright.evaluation.translation_worker import direction
-from netwright.models.folder import read_description
+from netwright.models.folder import ARCHITECTURE, read_architecture, read_description
 from netwright.trials import Job
-from oracles.made_up_runs import make_run
+from oracles.refusals import refused
 from oracles.rhymes import SMALL_CELL
 from oracles.toy_language import OPTIONS, VOCABULARY_SIZE, fresh, toy_data, toy_folder, toy_text, train
 
@@ -63,7 +63,7 @@ def test_a_number_of_parameters_decides_the_units(folder: Path) -> None:
 
 
 def test_what_cannot_be_counted_has_no_costs() -> None:
-    assert evaluation().costs(ConvNet(()), VOCABULARY_SIZE) == {}
+    assert evaluation().costs(ReferenceNetwork("resnet-20"), VOCABULARY_SIZE) == {}
     assert evaluation().costs(Lstm(), None) == {}
 
 
@@ -103,37 +103,53 @@ def test_the_direction() -> None:
 # A search -------------------------------------------------------------------------------------------------------------
 
 
-def config(**changes: Any) -> nw.RunConfig:
-    settings: dict[str, Any] = {"strategy": nw.RandomSettings(), "num_trials": 2, "batch_size": 2, **changes}
-    return nw.RunConfig(space=nw.spaces.recurrent_cell(2), evaluate=TranslationSettings.from_json(SMALL), **settings)
+def searched(cli: Callable[..., Any], folder: Path, run: Path, workers: int) -> list[dict[str, Any]]:
+    """The two trials of the recipe, shrunk onto the toy language."""
+    options: list[object] = ["--data", folder, "--trials", 2, "--set", "space.base=2", *OPTIONS]
+    for change in ("hidden_size=4", "epochs=1", "num_train_pairs=60", "task=parallel"):
+        options += ["--set", f"evaluate.{change}"]
+    result = cli("search", "multi30k", *options, "--workers", workers, "-o", run)
+    assert result.exit_code == 0, result.output
+    assert "search's validation perplexity" in result.stdout
+    trials: list[dict[str, Any]] = json.loads(cli("show", run, "--json").stdout)["trials"]
+    return trials
 
 
-def test_a_search_for_the_cells_of_translators(folder: Path, tmp_path: Path) -> None:
-    results = [nw.search(config(), data=folder, workers=workers) for workers in (1, 2)]
-    first, again = (
-        [(trial.number, trial.architecture, trial.reward, trial.metrics) for trial in result.trials]
-        for result in results
+def test_the_recipe_on_a_text_of_ones_own(
+    cli: Callable[..., Any], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    trials = searched(cli, folder, tmp_path / "run", workers=1)
+    assert [trial["state"] for trial in trials] == ["done", "done"]
+    for trial in trials:
+        assert trial["reward"] == pytest.approx(80 / trial["metrics"]["validation_perplexities"][-1] ** 2)
+        assert trial["metrics"]["hidden_size"] == 4
+
+    result = cli("train", "run", "--grid", "none", "--epochs", 1)
+    assert result.exit_code == 0, result.output
+    model = read_description(tmp_path / "run" / "model")
+    assert (model["kind"], model["hidden_size"], model["metrics"]["num_train_pairs"]) == ("translation", 4, 400)
+
+    gnmt = ("train", "gnmt", "--cell", "run", "--task", "parallel", "--grid", "none", "--hidden", 3, *OPTIONS)
+    assert "a parallel text of your own needs --data FOLDER" in refused(cli, *gnmt), "that of the run is left behind"
+    assert cli(*gnmt, "--data", folder, "--epochs", 1).exit_code == 0
+    assert read_architecture(tmp_path / "models" / "gnmt-run" / ARCHITECTURE) == read_architecture(
+        tmp_path / "run" / "model" / ARCHITECTURE
     )
-    assert first == again
-    assert len(first) == 2
-    for trial in results[0].trials:
-        assert trial.reward == pytest.approx(80 / trial.metrics["validation_perplexity"] ** 2)
-        assert trial.metrics["hidden_size"] == 6
 
 
-def test_the_recipe_on_a_text_of_ones_own_by_the_command(
+@pytest.mark.slow  # the second variant of a search
+def test_the_search_is_the_same_on_two_workers(cli: Callable[..., Any], folder: Path, tmp_path: Path) -> None:
+    one, two = (searched(cli, folder, tmp_path / str(workers), workers) for workers in (1, 2))
+    assert [[trial[name] for name in ("architecture", "metrics", "reward")] for trial in one] == [
+        [trial[name] for name in ("architecture", "metrics", "reward")] for trial in two
+    ]
+
+
+def test_a_vocabulary_that_the_text_cannot_have_ends_the_search(
     cli: Callable[..., Any], folder: Path, tmp_path: Path
 ) -> None:
-    run = tmp_path / "run"
-    small = ("hidden_size=4", "epochs=1", "num_train_pairs=60", "task=parallel")
-    options: list[object] = ["--data", folder, "--trials", 2, "--workers", 1, "--set", "space.base=2", *OPTIONS]
-    for change in small:
-        options += ["--set", f"evaluate.{change}"]
-    result = cli("search", "multi30k", *options, "-o", run)
-    assert result.exit_code == 0, result.output
-    assert "validation perplexity" in result.stdout
-    assert cli("show", run).exit_code == 0
-    result = cli("train", run, "--grid", "none", "--epochs", 1)
-    assert result.exit_code == 0, result.output
-    model = read_description(run / "model")
-    assert (model["kind"], model["hidden_size"], model["metrics"]["num_train_pairs"]) == ("translation", 4, 400)
+    options = ("--set", "evaluate.task=parallel", "--data", folder, "--trials", 2, "--workers", 1)
+    message = refused(cli, "search", "multi30k", *options, "-o", tmp_path / "run")
+    assert "evaluate.vocabulary_size is 4,000; expected for this text at most" in message
+    assert not (tmp_path / "run").exists()
