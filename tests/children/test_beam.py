@@ -34,24 +34,35 @@ def translator(architecture: RecurrentArchitecture = SMALL_CELL, seed: int = 0) 
     return model
 
 
-@torch.no_grad()
 def score_of(model: Translator, source: list[int], pieces: tuple[int, ...], beam: BeamSettings) -> float:
-    """Compute the score of one translation, as the formula is written in GNMT's paper."""
-    memory = model.encode(torch.tensor(source)[:, None], torch.tensor([len(source)]))
-    logits, _, weights = model.decode(torch.tensor([START, *pieces])[:, None], memory, model.initial_states(1))
-    log_probs = logits[:, 0].double().log_softmax(1)
-    log_prob = sum(float(log_probs[step, piece]) for step, piece in enumerate((*pieces, END)))
-    length_factor = ((5 + len(pieces) + 1) / (5 + 1)) ** beam.length_penalty
-    coverage = sum(math.log(min(float(weights[:, 0, place].sum()), 1.0)) for place in range(len(source)))
-    return log_prob / length_factor + beam.coverage_penalty * coverage
+    return scores_of(model, source, [pieces], beam)[0]
+
+
+@torch.no_grad()
+def scores_of(
+    model: Translator, source: list[int], translations: list[tuple[int, ...]], beam: BeamSettings
+) -> list[float]:
+    """Compute the scores of translations of one length, as the formula is written in GNMT's paper."""
+    number, length = len(translations), len(translations[0]) + 1
+    memory = model.encode(torch.tensor(source)[:, None], torch.tensor([len(source)])).repeated(number)
+    read = torch.tensor([(START, *pieces) for pieces in translations]).t()
+    logits, _, weights = model.decode(read, memory, model.initial_states(number))
+    log_probs, attention = logits.double().log_softmax(2).tolist(), weights.sum(0).tolist()
+    scores = []
+    for each, pieces in enumerate(translations):
+        log_prob = sum(log_probs[step][each][piece] for step, piece in enumerate((*pieces, END)))
+        coverage = sum(math.log(min(attention[each][place], 1.0)) for place in range(len(source)))
+        length_factor = ((5 + length) / (5 + 1)) ** beam.length_penalty
+        scores.append(log_prob / length_factor + beam.coverage_penalty * coverage)
+    return scores
 
 
 def exhaustive(model: Translator, source: list[int], beam: BeamSettings) -> Translation:
-    everything = itertools.chain.from_iterable(itertools.product(PIECES, repeat=length) for length in range(LONGEST))
-    return max(
-        (Translation(pieces, score_of(model, source, pieces, beam)) for pieces in everything),
-        key=lambda translation: translation.score,
-    )
+    found = []
+    for length in range(LONGEST):
+        everything = list(itertools.product(PIECES, repeat=length))
+        found += map(Translation, everything, scores_of(model, source, everything, beam))
+    return max(found, key=lambda translation: translation.score)
 
 
 @pytest.mark.parametrize("penalties", PENALTIES, ids=str)
@@ -101,11 +112,15 @@ def test_sentences_translated_together_and_alone_have_the_same_translations() ->
     together = translations(model, SOURCES, beam)
     alone = [translations(model, [source], beam)[0] for source in SOURCES]
     assert [each.pieces for each in together] == [each.pieces for each in alone]
+    assert [each.score for each in together] == pytest.approx([each.score for each in alone], abs=1e-5)
     assert translations(model, SOURCES, beam, batch_size=1) == alone
     assert translations(model, [], beam) == []
 
 
-@pytest.mark.parametrize(("name", "value"), [("size", 0), ("length_penalty", -0.1), ("coverage_penalty", 2.1)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("size", 0), ("size", beams.LARGEST_BEAM + 1), ("size", 2.0), ("length_penalty", -0.1), ("coverage_penalty", 2.1)],
+)
 def test_settings_out_of_range_are_refused(name: str, value: float) -> None:
     with pytest.raises(ConfigError, match=r"size of the beam|_penalty"):
         BeamSettings(**{name: value})  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ from netwright.architectures.published import PUBLISHED
 from netwright.recipes.ngram_models import NGRAM_MODELS
 from netwright.recipes.reference_models import REFERENCE_MODELS
 from netwright.recipes.reference_networks import REFERENCE_NETWORKS
+from netwright.recipes.translation import GNMT
 
 Cli = Callable[..., Result]
 
@@ -18,7 +19,7 @@ def test_every_name_is_listed_once_with_size_result_and_source(cli: Cli) -> None
     assert result.exit_code == 0
     entries = json.loads(result.stdout)
     names = [entry["name"] for entry in entries]
-    assert sorted(names) == sorted([*PUBLISHED, *NGRAM_MODELS, *REFERENCE_MODELS, *REFERENCE_NETWORKS])
+    assert sorted(names) == sorted([*PUBLISHED, *NGRAM_MODELS, *REFERENCE_MODELS, *REFERENCE_NETWORKS, GNMT])
     by_name = {entry["name"]: entry for entry in entries}
     assert by_name["resnet-110"]["num_parameters"] == 1_727_962
     assert by_name["nas-cnn-15"] | {"multiply_adds": 0} == {
@@ -27,13 +28,15 @@ def test_every_name_is_listed_once_with_size_result_and_source(cli: Cli) -> None
     }  # fmt: skip
     assert "1.228 (6.57M), 1.214 (16.28M) bits" in by_name["nas-cell"]["published"]
     assert by_name["lstm-char"]["published"] == "1.243 bits per character"
+    assert (by_name["gnmt"]["kind"], by_name["gnmt"]["task"]) == ("translation", "multi30k")
     assert by_name["lstm-medium"]["num_parameters"] == 19_775_200
     assert all(entry["source"] for entry in entries)
 
 
 def test_the_table_has_the_same(cli: Cli) -> None:
     lines = cli("models").stdout.splitlines()
-    assert len(lines) == 1 + len(PUBLISHED) + len(NGRAM_MODELS) + len(REFERENCE_MODELS) + len(REFERENCE_NETWORKS)
+    names = [*PUBLISHED, *NGRAM_MODELS, *REFERENCE_MODELS, *REFERENCE_NETWORKS, GNMT]
+    assert len(lines) == 1 + len(names)
     (resnet,) = (line for line in lines if " resnet-110 " in line)
     assert "1,727,962" in resnet
     assert "6.61% error" in resnet

@@ -105,6 +105,17 @@ PAPERS_CHARACTERS: Table = TEXT | {  # 4.2, characters
     "evaluate.constant_epochs": 0, "evaluate.decay": 1.0, "evaluate.loss_over_time": "mean",
     "evaluate.clip": 1.0,  # Ha et al. 2016
 }  # fmt: skip
+TRANSLATION: Table = {
+    "evaluate.kind": "translation", "evaluate.task": "multi30k", "evaluate.source": None, "evaluate.target": None,
+    "evaluate.batch_size": 128,  # 4.2, transfer to GNMT
+    "evaluate.init_range": 0.04, "evaluate.decay_from": 0.5, "evaluate.clip": 5.0,  # Wu et al. 2016
+    "evaluate.length_penalty": 0.2, "evaluate.coverage_penalty": 0.2, "evaluate.label_smoothing": 0.0,  # the same
+    "evaluate.vocabulary_size": 4000, "evaluate.max_length": 100, "evaluate.num_train_pairs": None,  # ours, from here
+    "evaluate.num_parameters": None, "evaluate.hidden_size": 256, "evaluate.num_encoder_layers": 2,
+    "evaluate.num_decoder_layers": 2, "evaluate.cell_bias": False, "evaluate.epochs": 12,
+    "evaluate.learning_rate": 0.002, "evaluate.warm_up": 0.05, "evaluate.dropout": 0.3, "evaluate.beam_size": 5,
+    "evaluate.constant": 80.0, "evaluate.device": "auto", "evaluate.precision": "auto",
+}  # fmt: skip
 CONFIRMED: Table = {"confirm.at_end": True}
 FIRST: Table = RUN | REWARD_0_OF_FAILURES | CONTROLLER | CONVOLUTIONAL | GROWING | IMAGES | {"num_trials": 12_800}
 NASBENCH201: Table = RUN | CONTROLLER | LAPTOP | {
@@ -162,6 +173,7 @@ EXPECTED: dict[str, Table] = {
         "space.base": 4, "evaluate.task": "pydoc", "evaluate.num_train_tokens": 60_000, "num_trials": 48,
         "confirm.top": 3,
     },
+    "multi30k": RUN | CONTROLLER | CELLS | TRANSLATION | {"strategy.learning_rate": 0.0005, "num_trials": 400},
     "nasbench201-cifar10": NASBENCH201,
     "nasbench201-cifar100": NASBENCH201 | {"evaluate.task": "nasbench201-cifar100"},
     "digits-table": NASBENCH201 | CONVOLUTIONAL | {

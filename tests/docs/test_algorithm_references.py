@@ -36,6 +36,7 @@ MODELS = {
     **{entry.settings.__name__: "strategy." for entry in config.STRATEGIES.values()},
     "ImageSettings": "evaluate.",
     "TextSettings": "evaluate.",
+    "TranslationSettings": "evaluate.",
     "FunctionSettings": "evaluate.",
     "TableSettings": "evaluate.",
     "ConstraintSettings": "constraints.",
@@ -43,6 +44,7 @@ MODELS = {
     "ReplicaSettings": "replicas.",
     "FinalSettings": "final.",
     "FinalTextSettings": "final.",
+    "FinalTranslationSettings": "final.",
     "NgramSettings": "ngram.",
 }
 """The tables of part 7 and the prefix of their names; two spaces have one each."""

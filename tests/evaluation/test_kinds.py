@@ -12,13 +12,14 @@ from netwright.config import (
     ImageSettings,
     TableSettings,
     TextSettings,
+    TranslationSettings,
 )
 from netwright.config.final_training import FinalTrainingSettings
 from netwright.errors import ConfigError
 from netwright.evaluation.factory import EVALUATIONS, evaluation_of
 from netwright.final_training.factory import FINAL_TRAININGS
 
-KINDS = (ImageSettings(), TextSettings(), TableSettings(), FunctionSettings(function=len))
+KINDS = (ImageSettings(), TextSettings(), TranslationSettings(), TableSettings(), FunctionSettings(function=len))
 
 
 def test_every_kind_of_the_config_has_a_description() -> None:
@@ -40,14 +41,14 @@ def test_a_kind_has_a_final_training_with_settings_or_says_why_not(settings: Eva
 
 def test_a_family_is_trained_by_a_kind_with_a_final_training() -> None:
     trained_on = {family.trained_on for family in FAMILIES.values()}
-    assert trained_on - {None} == set(FINAL_TRAININGS)
+    assert trained_on - {None} == {settings.trains for settings in KINDS if settings.kind in FINAL_TRAININGS}
 
 
 @pytest.mark.parametrize("settings", KINDS, ids=lambda settings: settings.kind)
 def test_costs_without_a_limit_are_costs(settings: EvaluateSettings) -> None:
     every = ConstraintSettings(max_parameters=1, target_multiply_adds=1)
     assert settings.cannot_limit.keys() <= every.limited
-    assert (settings.kind == "images") == (not settings.cannot_limit)
+    assert (settings.kind in ("images", "translation")) == (not settings.cannot_limit)
 
 
 def test_images_are_enlarged_or_padded_but_not_both() -> None:

@@ -9,7 +9,7 @@ from netwright.cli import options
 from netwright.cli.app import app, interruption_explained, reporting
 from netwright.cli.ngrams import count_named
 from netwright.cli.stages import Stages
-from netwright.cli.trainable import Trainable, trainable
+from netwright.cli.trainable import Trainable, of_equal_size, trainable
 from netwright.config import RunConfig, assigned
 from netwright.errors import ConfigError, command
 from netwright.terminal import Terminal
@@ -93,6 +93,7 @@ def train(
     placement = _placed(what, address, workers, data, verify=verify)
     given = {**of_networks, "epochs": epochs or what.epochs, "top": top, "seed": seed}
     config, final = _assigned(what.sized(size, hidden, like), given, settings or [])
+    config = of_equal_size(config, like)
     final = final if (grid or ("none" if what.is_reference else "small")) == "small" else final.without_grid()
     found = what.find(final.top)
     folder = target or what.folder

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netwright.architectures.recurrent import Lstm
-from netwright.config import ImageSettings, RunConfig, TranslationSettings
+from netwright.config import ImageSettings, RunConfig
 from netwright.errors import ConfigError, command, unknown
 from netwright.recipes.ngram_models import NGRAM_MODELS
 from netwright.recipes.reference_models import REFERENCE_MODELS, reference_settings, resized
@@ -66,7 +66,7 @@ class Trainable:
         Args:
             size: The value of --size.
             hidden: The value of --hidden.
-            like: The value of --like.
+            like: The value of --like; of a translator it counts after --set, see `of_equal_size`.
 
         Raises:
             ConfigError: One of them is given for images.
@@ -76,8 +76,6 @@ class Trainable:
         if like is None and size is None and hidden is None:
             return self.config
         if settings.kind == "translation":
-            if like is not None:
-                settings = _of_equal_size(settings, like)
             return self.config.changed(evaluate=resized(settings, size=size, hidden=hidden))
         if settings.kind != "text":
             raise ConfigError(
@@ -104,13 +102,16 @@ def trainable(
     Raises:
         ConfigError: There is nothing of this name, or the task is missing, unknown or superfluous.
     """
-    from netwright.final_training.pipeline import config_for, found_in
+    from netwright.final_training.pipeline import found_in
     from netwright.searching.run import read_config
     from netwright.searching.store import exists
 
     if source == GNMT:
-        cell = cell or GNMT_CELL
-        of_cell = trainable(cell, task or GNMT_TASK, data, trust_code=trust_code)
+        cell, task = cell or GNMT_CELL, task or GNMT_TASK
+        if exists(Path(cell)):
+            of_cell = _carried(cell, read_config(Path(cell), trust_code=trust_code)[1], task, data)
+        else:
+            of_cell = _named(cell, task, data)
         return of_cell.in_translator(source, cell)
     if cell is not None:
         raise ConfigError(f"--cell {cell} is for {GNMT}, and {source} has a cell of its own; leave --cell out")
@@ -118,16 +119,22 @@ def trainable(
     if not exists(run):
         return _named(source, task, data)
     config, placement = read_config(run, trust_code=trust_code)
-    find = partial(found_in, run)
     if task is None:
-        return Trainable(source, config, placement, run / "model", find, run)
+        return Trainable(source, config, placement, run / "model", partial(found_in, run), run)
     if task == config.evaluate.task and data is None:
         raise ConfigError(
             f"--task {task}: {source} was searched on this task; leave --task out to train with the run's settings on "
             "its data, or name other data of this task with --data"
         )
+    return _carried(source, placement, task, data)
+
+
+def _carried(run: str, placement: "Placement", task: str, data: Path | None) -> Trainable:
+    """Return what a run found, with the settings of a task's first recipe and without the data of the run."""
+    from netwright.final_training.pipeline import config_for, found_in
+
     elsewhere = replace(placement, data=None, verify=True)
-    return Trainable(source, config_for(task, data), elsewhere, run / f"model-{task}", find)
+    return Trainable(run, config_for(task, data), elsewhere, Path(run) / f"model-{task}", partial(found_in, Path(run)))
 
 
 def _named(source: str, task: str | None, data: Path | None) -> Trainable:
@@ -150,14 +157,25 @@ def _named(source: str, task: str | None, data: Path | None) -> Trainable:
     )
 
 
-def _of_equal_size(settings: TranslationSettings, like: str) -> TranslationSettings:
-    """Return the settings of a translator with as many parameters as one with the cell `like` and these settings."""
+def of_equal_size(config: RunConfig, like: str | None) -> RunConfig:
+    """Return the settings of a translator with as many parameters as one with the cell `like` and these settings.
+
+    `config` is returned as it is where `like` is None and for all other kinds of models, whose --like is in
+    `Trainable.sized`.
+
+    Raises:
+        ConfigError: There is no cell of this name.
+    """
+    settings = config.evaluate
+    if like is None or settings.kind != "translation":
+        return config
     from netwright.evaluation.factory import evaluation_of
 
     costs = evaluation_of(settings).costs(_architecture(like), settings.vocabulary_size)
     if not costs:
         raise ConfigError(f"--like {like}: it is no cell; expected lstm or nas-cell, for example")
-    return settings.model_copy(update={"hidden_size": None, "num_parameters": costs["num_parameters"]})
+    size = {"hidden_size": None, "num_parameters": costs["num_parameters"]}
+    return config.changed(evaluate=settings.model_copy(update=size))
 
 
 def _architecture(source: str) -> "Architecture":

@@ -22,7 +22,7 @@ def translate(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="The folder of a translator.", show_default=False)],
     source: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="A text with a sentence in every line. [dim]Default: standard input[/]"),
+        typer.Argument(metavar="FILE", help="A text with a sentence in every line. [dim]Default: standard input[/]"),
     ] = None,
     target: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="[dim]Default: standard output[/]")

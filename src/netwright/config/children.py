@@ -146,7 +146,7 @@ class TranslationSettings(ChildSettings):
     clip: Positive = 5.0  # largest norm of a gradient; GNMT
     dropout: Below1 = 0.3  # of the inputs of every layer and of the softmax; GNMT
     label_smoothing: Below1 = 0.0  # none in GNMT
-    beam_size: PositiveInt = 5
+    beam_size: Annotated[int, Field(ge=1, le=1_000)] = 5
     length_penalty: Annotated[float, Field(ge=0, le=2)] = 0.2  # exponent of the length normalisation; GNMT
     coverage_penalty: Annotated[float, Field(ge=0, le=2)] = 0.2  # GNMT
     constant: Positive = 80.0  # reward = constant / (validation perplexity of a piece) ** 2; as for language models

@@ -40,13 +40,14 @@ class TranslationEvaluation(Evaluation):
         return PerplexityReward(self.settings.constant)
 
     def open(self, path: Path | None, *, verify: bool) -> DatasetInfo:
-        """Find and read the parallel text of the task; `shape` is the size of its vocabulary."""
-        from netwright.evaluation.translation_worker import direction
+        """Find and read the parallel text of the task and learn its subwords; `shape` is the size of the vocabulary."""
+        from netwright.evaluation.translation_worker import direction, in_pieces
         from netwright.tasks.catalog import open_parallel, prepare_task
 
         folder = prepare_task(self.settings.task, path, verify=verify)
         text = open_parallel(self.settings.task, folder, verify=False)
-        direction(text, self.settings.source, self.settings.target)
+        languages = direction(text, self.settings.source, self.settings.target)
+        in_pieces(text, languages, **self.settings.model_dump(include=PIECES_SETTINGS))  # raises what every child would
         return DatasetInfo(text.name, text.notes, folder, self.settings.vocabulary_size, identity=text.identity)
 
     def evaluate(self, folder: Path | None) -> "TranslationChild":

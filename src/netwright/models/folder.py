@@ -52,6 +52,10 @@ def _is_size(value: object) -> bool:
     return type(value) is int and 0 < value < 100_000
 
 
+def _is_depth(value: object) -> bool:
+    return _is_size(value) and value != 1
+
+
 Wanted = dict[str, tuple[str, Callable[[object], bool]]]
 COMMON: Wanted = {
     "format": ("a number", lambda value: type(value) is int),
@@ -89,8 +93,8 @@ TRANSLATION: Wanted = {
     "subwords": ("a model of sentencepiece in base64", lambda value: isinstance(value, str)),
     "hidden_size": TEXT["hidden_size"],
     "max_length": ("a number of pieces", _is_size),
-    "num_encoder_layers": TEXT["num_layers"],
-    "num_decoder_layers": TEXT["num_layers"],
+    "num_encoder_layers": ("a number of layers, 2 or more", _is_depth),
+    "num_decoder_layers": ("a number of layers, 2 or more", _is_depth),
     "cell_bias": TEXT["cell_bias"],
     "beam": (
         "the settings of a beam",
@@ -163,7 +167,7 @@ def load(
         trust_code: Whether the user trusts the function whatever it is. Without, it must be in the user's trust list.
 
     Raises:
-        ConfigError: The function is not trusted or cannot be found.
+        ConfigError: The function is not trusted or cannot be found, or the subwords of a translator need a package.
         DataError: A file is missing, is damaged, or does not fit the others; the message names it.
     """
     folder = Path(folder)
@@ -227,11 +231,15 @@ def _load_translator(folder: Path) -> TrainedTranslator:
     architecture = read_architecture(folder / ARCHITECTURE)
     if not reads_text(architecture):
         raise _damaged(folder / ARCHITECTURE, f"it is a {type(architecture).__name__}", "a recurrent architecture")
+    expected = "the description that `netwright train` writes"
     try:
         subwords = Subwords.from_bytes(base64.b64decode(description["subwords"], validate=True))
+    except ValueError as error:
+        raise _damaged(folder / DESCRIPTION, f"its subwords are {error}", expected) from None
+    try:
         beam = BeamSettings(**description["beam"])
-    except (ValueError, TypeError, ConfigError) as error:
-        raise _damaged(folder / DESCRIPTION, str(error), "the description that `netwright train` writes") from None
+    except (TypeError, ConfigError) as error:
+        raise _damaged(folder / DESCRIPTION, f"its beam is wrong: {error}", expected) from None
     weights = _read_weights(folder / WEIGHTS, description["weights_sha256"])
     layers = {name: description[name] for name in ("num_encoder_layers", "num_decoder_layers")}
     if sum(layers.values()) > len(weights):  # each has weights of its own

@@ -13,8 +13,7 @@ GNMT_TASK = "multi30k"
 def multi30k() -> RunConfig:
     """Cells of base 8 in translators from English to German on Multi30k, 2 + 2 layers of 256 units.
 
-    Half an hour for each of 400 children on a core; `--set evaluate.num_train_pairs=6000 --set evaluate.epochs=4` is 20
-    times cheaper.
+    Half an hour a child on one core; 20 times less with evaluate.num_train_pairs=6000 and evaluate.epochs=4.
     """
     return RunConfig(
         recipe="multi30k",

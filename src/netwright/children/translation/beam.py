@@ -26,12 +26,16 @@ SMALLEST_COVERAGE = 1e-10
 """What the attention to a source piece counts at least, so that its logarithm is finite."""
 
 
+LARGEST_BEAM = 1_000
+"""The most hypotheses of a beam, so that a model of others cannot take any amount of memory."""
+
+
 @dataclass(frozen=True)
 class BeamSettings:
     """How translations are searched.
 
     Args:
-        size: Hypotheses that are kept at every step.
+        size: Hypotheses that are kept at every step, up to `LARGEST_BEAM`.
         length_penalty: Exponent of the length normalisation; 0 is none.
         coverage_penalty: Weight of the coverage penalty; 0 is none.
 
@@ -44,8 +48,8 @@ class BeamSettings:
     coverage_penalty: float = 0.2
 
     def __post_init__(self) -> None:
-        if self.size < 1:
-            raise ConfigError(f"the size of the beam is {self.size}; it is 1 or more")
+        if type(self.size) is not int or not 1 <= self.size <= LARGEST_BEAM:
+            raise ConfigError(f"the size of the beam is {self.size!r}; it is a number from 1 to {LARGEST_BEAM:,}")
         for name in ("length_penalty", "coverage_penalty"):
             if not 0 <= getattr(self, name) <= 2:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it is from 0 to 2")
