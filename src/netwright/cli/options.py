@@ -289,8 +289,8 @@ TaskOption = Annotated[
     str | None,
     typer.Option(
         "--task",
-        help="The data for a NAME or FILE.json: cifar10, digits, ptb, ptb-characters, wikitext2, text. Of a RUN: "
-        "another task to which its best architecture is carried.",
+        help="The data for a NAME or FILE.json: cifar10, digits, images, ptb, ptb-characters, wikitext2, text, "
+        "multi30k, parallel. Of a RUN: another task to which its best architecture is carried.",
     ),
 ]
 CandidatesOption = Annotated[
@@ -300,8 +300,8 @@ GridOption = Annotated[
     Literal["small", "none"] | None,
     typer.Option(
         "--grid",
-        help="small: 16 points around the search's settings; none: only those settings. [dim]Default: small; none for "
-        "a reference model[/]",
+        help="small: 16 points around the search's settings, 8 for a translator; none: only those settings. "
+        "[dim]Default: small; none for a reference model[/]",
     ),
 ]
 TrainingEstimateOption = Annotated[
@@ -335,7 +335,7 @@ SizeOption = Annotated[
     ),
 ]
 HiddenOption = Annotated[
-    int | None, typer.Option("--hidden", min=1, help="Units per layer of a language model, instead of --size.")
+    int | None, typer.Option("--hidden", min=1, help="Units per layer of a language model or translator.")
 ]
 LikeOption = Annotated[
     str | None,

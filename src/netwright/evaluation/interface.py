@@ -83,8 +83,8 @@ class Evaluation(Protocol):
             ConfigError: The time of this kind of child cannot be estimated.
         """
         raise ConfigError(
-            "--estimate times the training of networks for images; it knows neither language models nor tables "
-            "nor your functions"
+            "--estimate times the training of networks for images; the search of other networks, of a table and of your "
+            "own function cannot be estimated"
         )
 
     @property
