@@ -87,7 +87,7 @@ def test_what_a_table_cannot_give_is_refused(cli: Cli, table: Path, tmp_path: Pa
     assert "nothing to confirm" in refused(cli, "confirm", run)
     assert "there is nothing to train" in refused(cli, "train", run)
     assert "which are what can be drawn" in refused(cli, "draw", run)
-    assert "knows neither language models nor tables" in refused(cli, "search", RECIPE, "--estimate")
+    assert "in a table or by a function of your own has no estimate" in refused(cli, "search", RECIPE, "--estimate")
     document = found(cli, run)["trials"][0]["architecture"]
     (tmp_path / "cell.json").write_text(json.dumps(document))
     message = refused(cli, "train", tmp_path / "cell.json", "--task", "digits")

@@ -83,8 +83,8 @@ class Evaluation(Protocol):
             ConfigError: The time of this kind of child cannot be estimated.
         """
         raise ConfigError(
-            "--estimate times the training of networks for images; the search of other networks, of a table and of your "
-            "own function cannot be estimated"
+            "--estimate times the training of networks for images; a search of other networks, in a table or by a "
+            "function of your own has no estimate"
         )
 
     @property
