@@ -24,12 +24,14 @@ from netwright.architectures.costs import hidden_size_for, translator_multiply_a
 from netwright.architectures.published import PUBLISHED
 from netwright.architectures.recurrent import Lstm, RecurrentArchitecture
 from netwright.compare.statistics import spread
-from netwright.models.folder import read_description
+from netwright.models.folder import load, read_description
 from netwright.recipes.reference_models import VOCABULARIES
 from netwright.searching.provenance import provenance
+from netwright.tasks.catalog import open_parallel
 
 LSTM, NAS = "lstm", "nas-cell"
 CELLS: Mapping[str, RecurrentArchitecture] = {LSTM: Lstm(), NAS: PUBLISHED[NAS]()}
+NUM_EXAMPLES = 10
 UNITS = 256
 """Of the LSTM; those of the NAS cell follow."""
 
@@ -149,19 +151,34 @@ def result_of(model: dict, experiment: Experiment) -> dict[str, object]:
     }  # fmt: skip
 
 
+def examples(data: Path, models: Mapping[str, Path]) -> list[dict[str, str]]:
+    """Return the first test sentences with their reference and the translation of each model."""
+    test = open_parallel("multi30k", data, verify=False).test
+    sources, references = (test[language][:NUM_EXAMPLES] for language in ("en", "de"))
+    found = {name: load(folder)(list(sources)) for name, folder in models.items()}
+    return [
+        {"en": source, "reference": reference, **{name: lines[number] for name, lines in found.items()}}
+        for number, (source, reference) in enumerate(zip(sources, references, strict=True))
+    ]
+
+
 def run(name: str, data: Path, work: Path, num_seeds: int) -> None:
     """Train everything of an experiment and write its results."""
-    experiment, results = EXPERIMENTS[name], {}
+    experiment, results, example_lines = EXPERIMENTS[name], {}, []
     path = ROOT / "benchmarks" / "results" / f"transfer-{name}.json"
     chosen: dict[str, list[str]] = {}
+
+    def write() -> None:
+        command = ["python", "benchmarks/transfer.py", "--data", "FOLDER", "--only", name]
+        document = {"metric": experiment.metric, "results": results, **provenance(), "command": command}
+        document |= {"commit": commit(), "examples": example_lines}
+        path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def store(label: str, models: list[dict]) -> None:
         values = [model["metrics"][experiment.metric] for model in models]
         trainings = [result_of(model, experiment) for model in models]
         results[label] = {**asdict(spread(values)), "trainings": trainings}
-        command = ["python", "benchmarks/transfer.py", "--data", "FOLDER", "--only", name]
-        document = {"metric": experiment.metric, "results": results, **provenance(), "command": command}
-        path.write_text(json.dumps({**document, "commit": commit()}, indent=1) + "\n", encoding="utf-8")
+        write()
         print(f"{label}: {experiment.metric} {values}", flush=True)
 
     for cell in CELLS:
@@ -175,6 +192,9 @@ def run(name: str, data: Path, work: Path, num_seeds: int) -> None:
         f"{NAS}, the LSTM's settings",
         [trained(experiment, NAS, data, work / f"{name}-{NAS}-lstm-settings", 0, chosen[LSTM])],
     )
+    if name == "translation":
+        example_lines += examples(data / experiment.folder, {cell: work / f"{name}-{cell}-seed0" for cell in CELLS})
+        write()
     curves = {
         label: list(enumerate(result["trainings"][0]["validation_perplexities"], start=1))
         for label, result in results.items()
