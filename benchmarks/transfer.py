@@ -103,7 +103,7 @@ EXPERIMENTS = {
         folder="multi30k",
         settings=(),
         grid=(
-            "evaluate.num_train_pairs=6000", "final.learning_rates=[1,0.5]", "final.init_ranges=[1,2]",
+            "evaluate.num_train_pairs=4000", "final.learning_rates=[1,0.5]", "final.init_ranges=[1,2]",
             "final.warm_ups=[0.05,0.2]",
         ),
         chosen=("learning_rate", "init_range", "warm_up"),
