@@ -108,12 +108,13 @@ PAPERS_CHARACTERS: Table = TEXT | {  # 4.2, characters
 TRANSLATION: Table = {
     "evaluate.kind": "translation", "evaluate.task": "multi30k", "evaluate.source": None, "evaluate.target": None,
     "evaluate.batch_size": 128,  # 4.2, transfer to GNMT
-    "evaluate.init_range": 0.04, "evaluate.decay_from": 0.5, "evaluate.clip": 5.0,  # Wu et al. 2016
+    "evaluate.decay_from": 0.5, "evaluate.clip": 5.0,  # Wu et al. 2016
     "evaluate.length_penalty": 0.2, "evaluate.coverage_penalty": 0.2, "evaluate.label_smoothing": 0.0,  # the same
     "evaluate.vocabulary_size": 4000, "evaluate.max_length": 100, "evaluate.num_train_pairs": None,  # ours, from here
     "evaluate.num_parameters": None, "evaluate.hidden_size": 256, "evaluate.num_encoder_layers": 2,
     "evaluate.num_decoder_layers": 2, "evaluate.cell_bias": False, "evaluate.epochs": 12,
-    "evaluate.learning_rate": 0.002, "evaluate.warm_up": 0.05, "evaluate.dropout": 0.3, "evaluate.beam_size": 5,
+    "evaluate.init_range": 0.1, "evaluate.learning_rate": 0.004, "evaluate.warm_up": 0.05, "evaluate.dropout": 0.3,
+    "evaluate.beam_size": 5,
     "evaluate.constant": 80.0, "evaluate.device": "auto", "evaluate.precision": "auto",
 }  # fmt: skip
 CONFIRMED: Table = {"confirm.at_end": True}
