@@ -122,7 +122,8 @@ def test_a_mini_batch_has_sentences_of_similar_lengths(data: TranslationData) ->
     batches = list(data.train.batches(7, torch.Generator().manual_seed(0)))
     mixed = sum(len(lengths[numbers].unique()) > 1 for numbers in batches)
     assert mixed <= 2 * num_lengths < 0.3 * len(batches)
-    order = [float(lengths[numbers].float().mean()) for numbers in batches]
+    sorted_together = data.train.batches(10, torch.Generator().manual_seed(0))
+    order = [float(lengths[numbers].float().mean()) for numbers in sorted_together]
     assert order != sorted(order), "the order of the mini-batches is random"
     measured = torch.cat(list(data.train.batches(7)))
     assert (lengths[measured].diff() >= 0).all()
@@ -224,6 +225,16 @@ def test_a_gradient_is_clipped_and_adam_steps_at_the_learning_rate(data: Transla
     train(few, data.validation, model, epochs=1, batch_size=50, learning_rate=0.25, warm_up=0.0, decay_from=0.5)
     steps = (weights_of(model) - before).abs()
     assert float(steps.max()) == pytest.approx(0.25 / 16, rel=1e-3), "halved four times at the end of training"
+
+
+def test_the_learning_rate_falls_over_all_epochs(data: TranslationData, few: Pairs) -> None:
+    """Two epochs of one step: the peak, and a 16th of it; Adam's second step is about as long as the rate."""
+    model, after = fresh(), []
+    train(
+        few, data.validation, model, epochs=2, batch_size=50, learning_rate=0.25, warm_up=0.0,
+        on_epoch=lambda *_: after.append(weights_of(model)),
+    )  # fmt: skip
+    assert 0 < float((after[1] - after[0]).abs().max()) < 2 * 0.25 / 16
 
 
 # Faults ---------------------------------------------------------------------------------------------------------------
