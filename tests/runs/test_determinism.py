@@ -98,7 +98,7 @@ def test_no_finished_child_is_trained_twice(start: Start, cli: Cli, recipe_file:
         with Store.read(run) as store:
             finished = {name(trial) for trial in store.trials() if trial.state is TrialState.DONE}
         num_calls = Counter(calls.read_text().split())
-        assert len(num_calls.keys() - finished) <= 4  # two in workers, two whose answer was on its way
+        assert len(num_calls.keys() - finished) <= 8  # what was handed out: two batches of four at a lag of one
         seen.append((finished, num_calls))
     assert cli(*search).exit_code == 0
 

@@ -72,7 +72,7 @@ class Trainable:
             ConfigError: One of them is given for images.
         """
         settings = self.config.evaluate
-        like = like or (self.source if self.source in REFERENCE_MODELS and settings.kind == "text" else None)
+        like = like or (self.source if self.source in REFERENCE_MODELS and settings.kind != "translation" else None)
         if like is None and size is None and hidden is None:
             return self.config
         if settings.kind == "translation":
