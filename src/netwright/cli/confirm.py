@@ -1,11 +1,11 @@
 """`netwright confirm`."""
 
 from netwright.cli import options
-from netwright.cli.app import app, interruption_explained, reporting
+from netwright.cli.app import command_in, interruption_explained
+from netwright.cli.help import SEARCH
 
 
-@app.command()
-@reporting
+@command_in(SEARCH)
 def confirm(
     run: options.RunArgument,
     top: options.ConfirmTopOption = None,

@@ -11,7 +11,8 @@ from pathlib import Path
 from rich.markup import escape
 
 from netwright.cli import options
-from netwright.cli.app import app, reporting
+from netwright.cli.app import command_in
+from netwright.cli.help import MAINTAIN
 from netwright.errors import NetwrightError
 from netwright.execution.on_ray.cluster import probed_nodes, versions_here
 from netwright.terminal import Terminal
@@ -19,8 +20,7 @@ from netwright.terminal import Terminal
 PACKAGES = ("netwright", "torch", "numpy", "pydantic", "typer", "rich", "pebble", "loky", "cloudpickle", "safetensors")
 
 
-@app.command()
-@reporting
+@command_in(MAINTAIN)
 def doctor(data: options.DataOption = None, address: options.AddressOption = None) -> None:
     """Print what a bug report needs: versions, devices, threads, bfloat16, data found, write access.
 

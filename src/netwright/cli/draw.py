@@ -6,7 +6,8 @@ from pathlib import Path
 
 from netwright.architectures.families import Architecture, equations_of
 from netwright.cli import options
-from netwright.cli.app import app, reporting
+from netwright.cli.app import command_in
+from netwright.cli.help import LOOK
 from netwright.drawing.any import drawable
 from netwright.errors import ConfigError, RunError, command, unknown
 from netwright.files import LARGEST_JSON, read_whole, utf8, write_whole
@@ -25,8 +26,7 @@ class Subject:
     file: Path
 
 
-@app.command()
-@reporting
+@command_in(LOOK)
 def draw(what: options.DrawArgument, out: options.PictureOption = None, trial: options.DrawTrialOption = None) -> None:
     """Draw a network with its layers, filters and skip connections, or a recurrent cell with its equations.
 

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 import typer
 
 from netwright.cli import options
-from netwright.cli.app import app, print_note, reporting
+from netwright.cli.app import command_in, print_note
+from netwright.cli.help import USE
 from netwright.errors import ConfigError, install
 from netwright.files import check_own_file
 from netwright.terminal import Terminal
@@ -24,8 +25,7 @@ FormOption = Annotated[
 ]
 
 
-@app.command()
-@reporting
+@command_in(USE)
 def export(
     model: options.ModelArgument,
     form: FormOption,
@@ -39,7 +39,7 @@ def export(
         python digits.py photograph.png
         netwright export models/nas-cell --to code -o cell.py
         python cell.py "the company said" --sample 20
-        netwright export runs/digits-reinforce-seed0 --to optuna -o sqlite:///studies.db
+        netwright export RUN --to optuna -o sqlite:///studies.db
     """
     console = Terminal(soft_wrap=True)
     named = model if model.name not in ("", "..") else model.resolve()  # "." has no name of its own

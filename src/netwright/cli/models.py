@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from netwright.cli.app import app, reporting
+from netwright.cli.app import command_in
+from netwright.cli.help import FIND
 from netwright.terminal import Terminal
 
 
-@app.command()
-@reporting
+@command_in(FIND)
 def models(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list for other programs.")] = False,
 ) -> None:

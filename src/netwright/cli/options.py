@@ -240,7 +240,8 @@ RetrainingsOption = Annotated[
     int | None, typer.Option("--num-seeds", min=1, help="Retrainings of each. [dim]Default: the recipe's[/]")
 ]
 ConfirmTrialOption = Annotated[
-    list[int] | None, typer.Option("--trial", help="Retrain this trial instead of the best ones. Repeatable.")
+    list[int] | None,
+    typer.Option("--trial", metavar="N", help="Retrain this trial instead of the best ones. Repeatable."),
 ]
 DrawTrialOption = Annotated[
     int | None, typer.Option("--trial", min=0, help="Draw this trial of a run instead of its best one.")

@@ -1,11 +1,11 @@
 """`netwright recipes`."""
 
-from netwright.cli.app import app, reporting
+from netwright.cli.app import command_in
+from netwright.cli.help import FIND
 from netwright.terminal import Terminal
 
 
-@app.command()
-@reporting
+@command_in(FIND)
 def recipes() -> None:
     """List every recipe with what it searches and what it costs.
 

@@ -1,11 +1,11 @@
 """`netwright replay`."""
 
 from netwright.cli import options
-from netwright.cli.app import app, reporting
+from netwright.cli.app import command_in
+from netwright.cli.help import MAINTAIN
 
 
-@app.command()
-@reporting
+@command_in(MAINTAIN)
 def replay(run: options.RunArgument, trust_code: options.TrustCodeOption = False) -> None:
     """Repeat a run's sampling and learning without training any child, and compare the result bit for bit.
 

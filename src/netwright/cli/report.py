@@ -1,12 +1,12 @@
 """`netwright report`."""
 
 from netwright.cli import options
-from netwright.cli.app import app, print_note, reporting
+from netwright.cli.app import command_in, print_note
+from netwright.cli.help import LOOK
 from netwright.terminal import Terminal
 
 
-@app.command()
-@reporting
+@command_in(LOOK)
 def report(
     run: options.RunArgument, out: options.ReportOption = None, trust_code: options.TrustCodeOption = False
 ) -> None:

@@ -3,12 +3,12 @@
 import json
 
 from netwright.cli import options
-from netwright.cli.app import app, reporting
+from netwright.cli.app import command_in
+from netwright.cli.help import LOOK
 from netwright.terminal import Terminal
 
 
-@app.command()
-@reporting
+@command_in(LOOK)
 def show(run: options.RunArgument, top: options.TopOption = 10, as_json: options.JsonOption = False) -> None:
     """Show the best architectures of a run, even while it is running.
 

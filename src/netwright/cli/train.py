@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from netwright.architectures.values import JsonObject
 from netwright.cli import options
-from netwright.cli.app import app, interruption_explained, reporting
+from netwright.cli.app import command_in, interruption_explained
+from netwright.cli.help import USE
 from netwright.cli.ngrams import count_named
 from netwright.cli.stages import Stages
 from netwright.cli.trainable import Trainable, of_equal_size, trainable
@@ -27,8 +28,7 @@ NOT_FOR_ALL = {
 """What an option is for that not all kinds of networks have, by the setting that it changes."""
 
 
-@app.command()
-@reporting
+@command_in(USE)
 def train(
     source: options.SourceArgument,
     task: options.TaskOption = None,
@@ -66,9 +66,9 @@ def train(
 
     Examples:
         netwright train runs/digits-reinforce-seed0 --top 3
-        netwright train runs/ptb-quick-reinforce-seed0 --task ptb-characters --like lstm-char
+        netwright train RUN --task ptb-characters --like lstm-char
         netwright train resnet-20 --task cifar10 --epochs 60
-        netwright train my_networks.py:make_network --task images --data photographs
+        netwright train FILE.py:FUNCTION --task images --data photographs
         netwright train nas-cell --task ptb --size 25M
         netwright train nas-cell --task ptb-characters --grid none
         netwright train nas-cell --task ptb --like lstm-small --grid none
