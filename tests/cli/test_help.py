@@ -1,6 +1,9 @@
 """The help of every command: 80 columns, whole words, whole sentences, and a group for every command."""
 
+import os
 import re
+import subprocess
+import sys
 from inspect import cleandoc
 
 import pytest
@@ -71,3 +74,21 @@ def test_a_narrow_terminal_gets_narrow_help(cli: Cli, monkeypatch: pytest.Monkey
     monkeypatch.setenv("COLUMNS", "60")
     shown = helped(cli, "replay")
     assert max(len(line) for line in shown.splitlines() if not line.startswith("    netwright")) <= 60
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("netwright tra", ["train", "translate"]),
+        ("netwright search dig", ["digits", "digits-table"]),
+        ("netwright search digits --strategy pp", ["ppo"]),
+        ("netwright train --mc", ["--mc-samples"]),
+    ],
+)
+def test_a_shell_completes_commands_options_and_names(typed: str, expected: list[str]) -> None:
+    words_before = len(typed.split()) - 1
+    asked = {"_NETWRIGHT_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(words_before)}
+    ran = subprocess.run(
+        [sys.executable, "-m", "netwright"], env={**os.environ, **asked}, capture_output=True, text=True, timeout=60
+    )
+    assert ran.stdout.split() == expected
