@@ -149,7 +149,8 @@ def test_output_is_plain_where_there_is_no_terminal(
     run = tmp_path / "run"
     result = done(cli, "search", f"{recipe_file}:config", "--workers", 1, "-o", run)
     assert all(line.isprintable() for line in result.output.splitlines())
-    lines = result.stderr.splitlines()
+    *lines, hint = result.stderr.splitlines()
+    assert hint == f"next: netwright confirm {run}"
     assert lines[0] == f"search recipe={recipe_file}:config strategy=reinforce seed=0 workers=1 trials=0/24"
     assert 3 <= len(lines) <= 11
     for line in lines[1:]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from netwright.cli import options
 from netwright.cli.app import command_in, interruption_explained
 from netwright.cli.help import COMPARE
+from netwright.cli.hints import opening, print_next
 from netwright.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -96,3 +97,4 @@ def _print(comparison: "Comparison", page: Path) -> None:
     for note in tables.notes(comparison):
         console.print(note, style="dim", highlight=False, soft_wrap=True, markup=False)
     console.print(f"Page: {page}", highlight=False, soft_wrap=True, markup=False)
+    print_next(opening(page))

@@ -7,6 +7,8 @@ import typer
 
 from netwright.cli.app import command_in
 from netwright.cli.help import FIND
+from netwright.cli.hints import print_next
+from netwright.errors import command
 from netwright.terminal import Terminal
 
 
@@ -37,6 +39,7 @@ def models(
         for each in entries
     ]
     print_table(console, headers, rows)
+    print_next(command("train", "resnet-20", "--task", "cifar10"), command("train", "lstm-small"))
 
 
 def _number(count: int | None) -> str:

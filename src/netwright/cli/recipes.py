@@ -9,8 +9,10 @@ import typer
 from netwright.cli import options
 from netwright.cli.app import command_in
 from netwright.cli.help import FIND
+from netwright.cli.hints import print_next
 from netwright.config import RunConfig, flattened
 from netwright.config.base import Settings
+from netwright.errors import command
 from netwright.terminal import Terminal
 
 FIXED = ("recipe", "evaluate.kind", "strategy.name")
@@ -57,6 +59,7 @@ def recipes(
         print(json.dumps([dict(zip(headers, row, strict=True)) for row in rows], indent=1))
     else:
         print_table(Terminal(), headers, rows)
+        print_next(command("recipes", "digits"), command("search", "digits"))
 
 
 def _print_settings(name: str, *, as_json: bool) -> None:
@@ -70,6 +73,7 @@ def _print_settings(name: str, *, as_json: bool) -> None:
     else:
         shown = [[key, value if isinstance(value, str) else json.dumps(value), meaning] for key, value, meaning in rows]
         print_table(Terminal(), ["--set KEY", "value", "meaning"], shown)
+        print_next(command("search", name))
 
 
 def _settings(config: RunConfig) -> Iterator[tuple[str, object, str]]:

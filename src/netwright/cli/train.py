@@ -8,6 +8,7 @@ from netwright.architectures.values import JsonObject
 from netwright.cli import options
 from netwright.cli.app import command_in, interruption_explained
 from netwright.cli.help import USE
+from netwright.cli.hints import print_next
 from netwright.cli.ngrams import count_named
 from netwright.cli.stages import Stages
 from netwright.cli.trainable import Trainable, of_equal_size, trainable
@@ -106,7 +107,8 @@ def train(
     kept = "Every finished training of the grid and every finished epoch is kept; go on by the same command"
     with interruption_explained(lambda: kept), Stages() as stages:
         model = finish(found, config, final, folder, placement, stages, what.run, accept_data=accept_data)
-    _print_model(evaluation_of(config.evaluate).model_lines(model), folder, complete, _use_of(folder))
+    _print_model(evaluation_of(config.evaluate).model_lines(model), folder, complete)
+    print_next(*_after_training(folder))
 
 
 def _placed(
@@ -144,20 +146,21 @@ def _assigned(
     return config.from_json(document), final
 
 
-def _print_model(lines: list[str], folder: Path, complete: bool, use: str = "") -> None:
-    lines.append(f"the model: {folder} (in Python nw.load({str(folder)!r}){use})")
+def _print_model(lines: list[str], folder: Path, complete: bool) -> None:
+    lines.append(f"the model: {folder} (in Python nw.load({str(folder)!r}))")
     if complete:
         lines.append(f"It was there already. To train it again, choose another --out or --seed, or remove {folder}.")
     for line in lines:
         Terminal().print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _use_of(folder: Path) -> str:
+def _after_training(folder: Path) -> list[str]:
+    """Return what can be done with a trained network."""
     from netwright.architectures.families import entry_of
     from netwright.models.export_code import EXPORTERS
     from netwright.models.folder import ARCHITECTURE, kind_of, read_architecture, read_description
 
     if kind_of(read_description(folder)) == "translation":
-        return f", on the command line: {command('translate', folder)}"
+        return [command("translate", folder)]
     is_spelled_out = entry_of(EXPORTERS, read_architecture(folder / ARCHITECTURE)) is not None
-    return f", as plain PyTorch: {command('export', folder, '--to', 'code')}" if is_spelled_out else ""
+    return [command("export", folder, "--to", "code")] if is_spelled_out else []
