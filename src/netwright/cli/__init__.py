@@ -4,6 +4,7 @@
 from netwright.cli.app import main as main
 from netwright.cli import search as search
 from netwright.cli import resume as resume
+from netwright.cli import runs as runs
 from netwright.cli import show as show
 from netwright.cli import report as report
 from netwright.cli import draw as draw
