@@ -120,7 +120,7 @@ def test_a_foreign_run_is_shown_reported_and_exported_without_its_code(
     assert cli("report", run).exit_code == 0
     text = (run / "report.html").read_text()
     assert "There are no option frequencies, since the space cannot be used: the run needs the Python file" in text
-    assert "Reward per trial" in text
+    assert "Value per trial" in text
     result = cli("export", run, "--to", "optuna")
     assert "The study has no parameters, since the space cannot be used: the run needs the Python file" in result.stderr
     study = optuna.load_study(study_name="run", storage=f"sqlite:///{run}/optuna.db")

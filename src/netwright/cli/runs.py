@@ -91,8 +91,8 @@ def _listed(folder: Path) -> Listed:
     except StoreError as error:
         return Listed(folder.name, f"unreadable: {error}", "", "", "", "", size, changed)
     ended, total = sum(trial.state.finished for trial in results.trials), results.config["num_trials"]
-    metric = results.score_name.replace("_", " ")
-    best = "" if results.best_score is None else f"{results.best_score:.4f} {metric}"
+    score, quality = results.best_score, results.quality
+    best = "" if score is None else f"{quality.short_name} {quality(score):.4f}"
     recipe, strategy = results.recipe, results.config["strategy"]["name"]
     return Listed(folder.name, results.state, recipe, strategy, f"{ended:,} of {total:,}", best, size, changed)
 

@@ -47,7 +47,7 @@ def print_results(console: Terminal, results: Results, top: int) -> None:
         for note in _mishaps(results):
             console.print(note, style="dim", highlight=False, soft_wrap=True, markup=False)
         return
-    metric = results.score_name.replace("_", " ")
+    metric = results.quality.name
     confirmed = bool(results.confirmed)
     headers = [
         "rank",
@@ -59,7 +59,7 @@ def print_results(console: Terminal, results: Results, top: int) -> None:
     ]
     rows = []
     for rank, trial in enumerate(ranking, 1):
-        retrained = results.confirmed.get(trial.fingerprint)
+        retrained = results.shown_confirmed(trial)
         if rank > top and retrained is None:
             continue
         parameters = trial.metrics.get("num_parameters")
@@ -68,7 +68,7 @@ def print_results(console: Terminal, results: Results, top: int) -> None:
                 str(rank),
                 str(trial.number),
                 *([str(retrained) if retrained else "-"] if confirmed else []),
-                f"{trial.metrics[results.score_name]:.4f}",
+                f"{results.shown(trial):.4f}",
                 f"{parameters:,}" if parameters else "-",
                 described(trial.proposal.architecture),
             ]
