@@ -95,7 +95,7 @@ def test_a_run_without_a_measured_trial_goes_on_as_proposed(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    too_small = ("--max-parameters", 1)
+    too_small = ("--max-parameters", 142)  # of the smallest network, which few random ones are
     assert cli("search", "digits", *QUICK, "-o", NAME, *too_small).exit_code == 1
     (proposal,) = proposals(cli("train", NAME).stderr)
     assert proposal == command("resume", NAME, "--trials", 6)

@@ -160,7 +160,9 @@ def _after_training(folder: Path) -> list[str]:
     from netwright.models.export_code import EXPORTERS
     from netwright.models.folder import ARCHITECTURE, kind_of, read_architecture, read_description
 
-    if kind_of(read_description(folder)) == "translation":
+    kind = kind_of(read_description(folder))
+    if kind == "translation":
         return [command("translate", folder)]
     is_spelled_out = entry_of(EXPORTERS, read_architecture(folder / ARCHITECTURE)) is not None
-    return [command("export", folder, "--to", "code")] if is_spelled_out else []
+    exports = [command("export", folder, "--to", "code")] if is_spelled_out else []
+    return [command("generate", folder), *exports] if kind == "text" else exports
