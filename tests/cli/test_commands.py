@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import select
+import statistics
 import subprocess
 import sys
 import time
@@ -149,14 +150,15 @@ def test_output_is_plain_where_there_is_no_terminal(
     run = tmp_path / "run"
     result = done(cli, "search", f"{recipe_file}:config", "--workers", 1, "-o", run)
     assert all(line.isprintable() for line in result.output.splitlines())
-    lines = result.stderr.splitlines()
-    assert lines[0] == f"search recipe={recipe_file}:config strategy=reinforce seed=0 workers=1 trials=0/24"
+    *lines, hint = result.stderr.splitlines()
+    assert hint == f"next: netwright confirm {run}"
+    assert lines[0] == f"search recipe={recipe_file}:config strategy=reinforce seed=0 workers=1 trials=0/24 score=value"
     assert 3 <= len(lines) <= 11
     for line in lines[1:]:
-        assert [word.partition("=")[0] for word in line.split()] == ["trials", "best", "mean", "seconds_left"]
+        assert [word.partition("=")[0] for word in line.split()] == ["trials", "best", "median", "seconds_left"]
     with Store.read(run) as store:
         rewards = [trial.reward or 0.0 for trial in store.trials()[:24] if trial.state is TrialState.DONE]
-    assert lines[-1].startswith(f"trials=24/24 best={max(rewards):.4g} mean={sum(rewards) / 24:.4g} ")
+    assert lines[-1].startswith(f"trials=24/24 best={max(rewards):.4g} median={statistics.median(rewards):.4g} ")
     table = result.stdout.splitlines()
     assert table[1].startswith("rank  trial  search's value")
     assert all(line.endswith("]") for line in table[2:12])
@@ -192,13 +194,13 @@ def test_progress_is_live_in_a_terminal(cli: Cli, recipe_file: Path, tmp_path: P
     assert code == 0
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen).replace("\r", "\n")
     assert "config: reinforce, seed 0, on " in text
-    assert re.search(r"trials .* \d+/24 +best [\d.]+ +mean [\d.]+ +left \d+:\d\d", text)
+    assert re.search(r"trials .* \d+/24 +best [\d.]+ +median [\d.]+ +left \d+:\d\d", text)
     with Store.read(tmp_path / "run") as store:
         trials = store.trials()[:24]
     for trial in trials:
         how = f"= {trial.reused_from}" if trial.reused_from is not None else r"\d\.\d s"
         widths = re.escape(str(trial.proposal.architecture["widths"]))
-        assert re.search(rf"(?m)^ +{trial.number}  reward {trial.reward:g} +{how}  widths={widths}", text)
+        assert re.search(rf"(?m)^ +{trial.number}  value {trial.reward:g} +{how}  widths={widths}", text)
     assert "┃ rank ┃ trial ┃" in text
     assert "optimistic" in text
     assert "\x1b[?25h" in screen, "the cursor is shown again"
@@ -206,7 +208,7 @@ def test_progress_is_live_in_a_terminal(cli: Cli, recipe_file: Path, tmp_path: P
 
 def test_ctrl_c_in_a_terminal(cli: Cli, recipe_file: Path, tmp_path: Path) -> None:
     search = ("search", f"{recipe_file}:config", "--trials", 200, "--set", "space.num_layers=6", "-o", "run")
-    code, screen = in_terminal(tmp_path, *search, keys=("reward", b"\x03"))
+    code, screen = in_terminal(tmp_path, *search, keys=("value", b"\x03"))
     assert code == 130
     assert "Interrupted. Every finished trial is kept; go on: netwright resume run" in screen
     assert "Traceback" not in screen

@@ -48,7 +48,7 @@ def test_what_a_search_and_a_run_propose_works(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     recipe = f"{recipe_file}:config"
-    found = proposals(cli("search", recipe, *QUICK, "-o", NAME).stdout)
+    found = proposals(cli("search", recipe, *QUICK, "-o", NAME).stderr)
     assert found == [command("confirm", NAME)]
     works(cli, found[0])
     found = proposals(cli("search", recipe, *QUICK, "-o", NAME).stdout)
@@ -69,7 +69,7 @@ def test_a_table_is_not_confirmed_and_its_best_network_is_drawn(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    found = proposals(cli("search", "digits-table", *QUICK, "-o", NAME).stdout)
+    found = proposals(cli("search", "digits-table", *QUICK, "-o", NAME).stderr)
     assert found == [command("draw", NAME)]
     works(cli, found[0])
     assert (tmp_path / NAME / "best.svg").exists()
@@ -82,8 +82,8 @@ def test_a_trained_network_is_exported_and_loaded_as_proposed(
     monkeypatch.chdir(tmp_path)
     small = ("--set", "space.num_layers=2", "--set", "evaluate.epochs=1", "--set", "confirm.at_end=false")
     assert cli("search", "digits", *QUICK, "-o", NAME, *small).exit_code == 0
-    said = cli("train", NAME, "--grid", "none", "--epochs", 1).stdout
-    found = proposals(said)
+    result = cli("train", NAME, "--grid", "none", "--epochs", 1)
+    said, found = result.stdout, proposals(result.stderr)
     assert found == [command("export", f"{NAME}/model", "--to", "code")]
     exported = works(cli, found[0])
     assert shlex.join(["python", f"{NAME}/model.py"]) + " IMAGE" in exported
@@ -95,7 +95,7 @@ def test_a_run_without_a_measured_trial_goes_on_as_proposed(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    too_small = ("--max-parameters", 1)
+    too_small = ("--max-parameters", 142)  # of the smallest network, which few random ones are
     assert cli("search", "digits", *QUICK, "-o", NAME, *too_small).exit_code == 1
     (proposal,) = proposals(cli("train", NAME).stderr)
     assert proposal == command("resume", NAME, "--trials", 6)
@@ -114,9 +114,9 @@ def test_a_run_of_a_program_proposes_no_command_that_cannot_load_it(
         return float(architecture)
 
     nw.search(widths, value, num_trials=2, strategy="random", out=tmp_path / NAME)
-    shown = cli("show", tmp_path / NAME).stdout
-    assert "picked for being high" in shown
-    assert proposals(shown) == []
+    shown = cli("show", tmp_path / NAME)
+    assert "picked for being high" in shown.stdout
+    assert proposals(shown.output) == []
     with pytest.raises(ConfigError, match="Go on with its own settings, or choose another --out"):
         nw.search(widths, value, num_trials=2, strategy="random", seed=1, out=tmp_path / NAME)
 

@@ -44,7 +44,7 @@ def test_a_folder_that_the_user_may_not_write(cli: Cli, tmp_path: Path) -> None:
 def test_a_folder_with_brackets_in_its_name(cli: Cli, recipe_file: Path, tmp_path: Path) -> None:
     folder = tmp_path / "[red]" / "[" / "]"
     search = ("search", f"{recipe_file}:config", "--trials", 2, "-o", folder)
-    assert f"netwright confirm '{folder}'" in cli(*search).stdout
+    assert f"netwright confirm '{folder}'" in cli(*search).stderr
     assert f"netwright resume '{folder}' --trials 4" in cli(*search).stdout
     assert f"{folder} holds a run of recipe" in refused(cli, "search", "digits", "-o", folder)
 

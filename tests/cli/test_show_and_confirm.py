@@ -123,7 +123,8 @@ def test_a_copy_of_the_file_alone_is_shown(cli: Cli, run: Path, tmp_path: Path) 
 
 
 def test_the_table_says_what_was_found_and_what_it_is_worth(cli: Cli, run: Path, recipe_file: Path) -> None:
-    lines = done(cli, "show", run, "--top", 3).stdout.splitlines()
+    result = done(cli, "show", run, "--top", 3)
+    lines = result.stdout.splitlines()
     found = document(cli, run)
     num_done = sum(trial["state"] == "done" for trial in found["trials"])
     num_reused = sum(trial["reused_from"] is not None for trial in found["trials"])
@@ -134,7 +135,7 @@ def test_the_table_says_what_was_found_and_what_it_is_worth(cli: Cli, run: Path,
     assert lines[1].split("  ")[0] == "rank"
     assert [line.split()[0] for line in lines[2:5]] == ["1", "2", "3"]
     assert "optimistic" in lines[5]
-    assert f"netwright confirm {run}" in lines[5]
+    assert result.stderr == f"next: netwright confirm {run}\n"
     assert lines[6].startswith("first failure, trial ")
     assert "LookupError: no such network" in lines[6]
     assert len(lines) == 7

@@ -210,7 +210,7 @@ def test_what_cannot_be_carried_is_explained(cli: Cli, cells: Path, tmp_path: Pa
 
 
 def test_a_run_without_measured_trials_has_nothing_to_carry(cli: Cli, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    assert cli("search", "pydoc", "--trials", 2, "-o", run, *SMALL, "--max-parameters", 1).exit_code == 1
+    run, too_short = tmp_path / "run", ("--set", "time_limit_seconds=0.01")
+    assert cli("search", "pydoc", "--trials", 2, "-o", run, *SMALL, *too_short).exit_code == 1
     message = refused(cli, "train", run, "--task", "ptb-characters", code=1)
     assert f"{run} has no measured trial, so there is nothing to train" in message

@@ -74,9 +74,8 @@ def test_the_command(tmp_path, cli):
     run = make_run(tmp_path / "run", num_trials=8)
     result = cli("export", run, "--to", "optuna", "--out", f"sqlite:///{tmp_path}/x.db")
     assert result.exit_code == 0, result.stderr
-    assert (
-        result.stdout == f"8 new trials in the study run. To look at it: optuna-dashboard sqlite:///{tmp_path}/x.db\n"
-    )
+    assert result.stdout == f"8 new trials in the study run of sqlite:///{tmp_path}/x.db\n"
+    assert result.stderr.endswith(f"next: optuna-dashboard sqlite:///{tmp_path}/x.db\n")
     assert cli("export", run, "--to", "optuna").exit_code == 0
     assert len(study_in(f"sqlite:///{run}/optuna.db").trials) == 8
 

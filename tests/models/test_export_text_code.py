@@ -183,7 +183,8 @@ def test_the_command(tmp_path: Path, cli) -> None:
     result = cli("export", tmp_path / "some-model", "--to", "code")
     assert result.exit_code == 0, result.stderr
     assert f"{tmp_path / 'some_model.py'} with its weights in {tmp_path / 'some_model.safetensors'}" in result.stdout
-    assert "some_model.py TEXT prints the perplexity of the text, and with --sample N a continuation." in result.stdout
+    assert "It prints the perplexity of a text, and with --sample N a continuation" in result.stdout
+    assert result.stderr.endswith("some_model.py TEXT\n")
 
 
 @pytest.mark.parametrize("form", ["code", "onnx"])

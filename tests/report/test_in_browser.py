@@ -98,12 +98,12 @@ def test_every_chart_is_drawn_with_all_its_traces(page):
 
 def test_the_table_sorts_by_numbers_and_by_words(page):
     as_written = column(page, "trial")
-    click(page, "reward")
-    rewards = [float(each) for each in column(page, "reward")]
+    click(page, "validation accuracy")
+    rewards = [float(each) for each in column(page, "validation accuracy")]
     assert rewards == sorted(rewards, reverse=True)
     assert len(set(rewards)) > 50
-    click(page, "reward")
-    assert [float(each) for each in column(page, "reward")] == rewards[::-1]
+    click(page, "validation accuracy")
+    assert [float(each) for each in column(page, "validation accuracy")] == rewards[::-1]
     click(page, "parameters")
     parameters = [each.replace(",", "") for each in column(page, "parameters")]
     counted = [int(each) for each in parameters if each]
@@ -129,7 +129,7 @@ def test_a_click_draws_and_another_one_puts_away(page):
     first = "document.querySelector('button[data-drawing]').click()"
     page.evaluate(first)
     assert num_drawn() == 1
-    click(page, "reward")
+    click(page, "validation accuracy")
     assert num_drawn() == 0
     page.evaluate(first)
     page.evaluate(first)

@@ -61,7 +61,7 @@ def run(tmp_path):
 def test_every_part_is_there(run):
     _, page = report_of(run)
     titles = set(figures_of(page))
-    assert {"Reward per trial", "filter_height", "filter_width", "inputs", "num_filters"} < titles
+    assert {"Validation accuracy per trial", "filter_height", "filter_width", "inputs", "num_filters"} < titles
     assert {"Policy entropy", "Mean reward of a batch and baseline", "Gradient norm"} < titles
     assert {"Sample diversity", "Training time per child", "Worker utilisation"} < titles
     assert len([a for a in page.all("div") if (a.get("id") or "").startswith("chart-")]) == len(titles)
@@ -86,12 +86,14 @@ def test_the_charts_say_what_the_store_holds(run):
     with Store.read(run) as store:
         trials = store.trials()
     figures = figures_of(report_of(run)[1])
-    reward = {trace["name"]: trace for trace in figures["Reward per trial"]["data"]}
+    reward = {trace["name"]: trace for trace in figures["Validation accuracy per trial"]["data"]}
     done = [trial for trial in trials if trial.state == "done"]
     assert reward["measured"]["x"] == [trial.number for trial in done]
-    assert reward["measured"]["y"] == pytest.approx([trial.reward for trial in done], rel=1e-4)
+    assert reward["measured"]["y"] == pytest.approx([trial.metrics["validation_accuracy"] for trial in done], rel=1e-4)
     assert reward["failed"]["x"] == [trial.number for trial in trials if trial.state == "failed"]
-    assert reward["best so far (optimistic)"]["y"][-1] == pytest.approx(max(t.reward for t in done), rel=1e-4)
+    assert reward["best so far (optimistic)"]["y"][-1] == pytest.approx(
+        max(t.metrics["validation_accuracy"] for t in done), rel=1e-4
+    )
     heights = figures["filter_height"]["data"]
     assert [trace["name"] for trace in heights] == ["1", "3", "5", "7"]
     assert sum(trace["y"][0] for trace in heights) == pytest.approx(1, abs=1e-4)
@@ -171,7 +173,7 @@ def test_a_space_that_is_gone_costs_its_section_only(tmp_path):
     run = make_run(tmp_path / "run", space=local(), num_trials=16)
     _, page = report_of(run)
     assert "There are no option frequencies" in page.text
-    assert {"Reward per trial", "Policy entropy"} < set(figures_of(page))
+    assert {"Validation accuracy per trial", "Policy entropy"} < set(figures_of(page))
     assert "width" not in figures_of(page)
     assert not page.all("template")
 
@@ -185,7 +187,7 @@ def test_a_space_that_has_changed_costs_its_section_only(tmp_path, monkeypatch):
     monkeypatch.setattr(found_again, "__wrapped__", broken)
     _, page = report_of(run)
     assert "the space cannot be used: ZeroDivisionError: changed since" in page.text
-    assert "Reward per trial" in figures_of(page)
+    assert "Validation accuracy per trial" in figures_of(page)
 
 
 def test_random_search_has_no_controller(tmp_path):

@@ -43,7 +43,7 @@ def test_a_recipe_file_that_is_gone_leaves_a_report(cli, recipe_file, tmp_path):
     text = (run / "report.html").read_text()
     assert "There are no option frequencies" in text
     assert f"there is no file {recipe_file}" in text
-    assert "Reward per trial" in text
+    assert "Value per trial" in text
 
 
 def test_a_report_that_cannot_be_written_does_not_spoil_the_search(cli, recipe_file, tmp_path):

@@ -19,7 +19,7 @@ from netwright.report.statistics import (
     preferences,
     quantile,
     records,
-    running_mean,
+    running_median,
     shapes,
     trained_seconds,
     uniqueness,
@@ -52,11 +52,11 @@ def drawn(space, count, seed=0):
     return trials
 
 
-def test_the_running_mean_is_that_of_the_last_values():
+def test_the_running_median_is_that_of_the_last_values():
     values = [random.Random(1).gauss(0, 1) for _ in range(200)]
-    expected = [float(np.mean(values[max(0, i - 49) : i + 1])) for i in range(200)]
-    assert running_mean(values, 50) == pytest.approx(expected)
-    assert running_mean([], 50) == []
+    expected = [float(np.median(values[max(0, i - 49) : i + 1])) for i in range(200)]
+    assert running_median(values, 50) == pytest.approx(expected)
+    assert running_median([], 50) == []
 
 
 def test_records_are_where_the_best_so_far_rises():

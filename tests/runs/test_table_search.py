@@ -46,7 +46,7 @@ def test_a_search(cli: Cli, table: Path, tmp_path: Path, recipe: str, part: floa
         rewards.append(trial["reward"])
     assert document["best"]["reward"] == max(rewards)
     assert f"the best one has the test accuracy {max(rewards) + 0.01:.4f}" in result.stdout
-    assert "netwright confirm" not in result.stdout
+    assert "netwright confirm" not in result.output
     assert "what nodes 1, 2 and 3 of the cell read" in result.stdout
     report = (run / "report.html").read_text(encoding="utf-8")
     assert string(tuple(document["best"]["architecture"]["operations"])) in report

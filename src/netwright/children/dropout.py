@@ -26,6 +26,7 @@ class Dropout:
     words: float = 0.0
     """Of a word of the vocabulary: in one window of one sequence, all its occurrences are dropped or none."""
     variational: bool = False
+    """Whether one mask serves all steps of a window."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

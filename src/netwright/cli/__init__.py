@@ -4,6 +4,7 @@
 from netwright.cli.app import main as main
 from netwright.cli import search as search
 from netwright.cli import resume as resume
+from netwright.cli import runs as runs
 from netwright.cli import show as show
 from netwright.cli import report as report
 from netwright.cli import draw as draw
@@ -11,6 +12,7 @@ from netwright.cli import confirm as confirm
 from netwright.cli import compare as compare
 from netwright.cli import train as train
 from netwright.cli import translate as translate
+from netwright.cli import generate as generate
 from netwright.cli import export as export
 from netwright.cli import recipes as recipes
 from netwright.cli import models as models

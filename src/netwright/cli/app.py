@@ -17,6 +17,7 @@ import typer
 from rich.markup import escape
 from typer.core import TyperGroup
 
+from netwright.cli.help import Command, print_commands, print_head, print_parameters
 from netwright.errors import NetwrightError, printable
 from netwright.execution.signals import interruptible
 from netwright.terminal import Terminal
@@ -37,6 +38,12 @@ class Commands(TyperGroup):
         with _printable_usage():
             return super().invoke(ctx)
 
+    def format_help(self, ctx: typer.Context, formatter: object) -> None:  # type: ignore[override]
+        """Print the way through the commands, and all commands by group."""
+        print_head(self, ctx)
+        print_commands(self)
+        print_parameters(self, ctx)
+
 
 @contextmanager
 def _printable_usage() -> Iterator[None]:
@@ -55,14 +62,24 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help=(
-        "Write neural networks with reinforcement learning: a controller writes architectures, they are trained, and "
-        "their accuracy is the reward that trains the controller.\n\nStart with [bold]netwright search digits[/] (a "
-        "minute, nothing to download)."
+        "netwright searches for neural networks that do a task well: for images, language models, translators, or "
+        "your own search space. `netwright COMMAND --help` explains a command."
     ),
 )
+
+
+def command_in(group: str) -> Callable[[Callable[Arguments, None]], Callable[Arguments, None]]:
+    """Return a decorator that adds a command of the same name to a group of the help; see `netwright.cli.help`.
+
+    netwright's errors and Ctrl-C in the command become a message and an exit code.
+    """
+
+    def added(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
+        return app.command(cls=Command, rich_help_panel=group)(reporting(command))
+
+    return added
 
 
 def reporting(command: Callable[Arguments, None]) -> Callable[Arguments, None]:

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netwright.cli import options
-from netwright.cli.app import app, interruption_explained, reporting
+from netwright.cli.app import command_in, interruption_explained
+from netwright.cli.help import COMPARE
+from netwright.cli.hints import opening, print_next
 from netwright.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -14,8 +16,7 @@ if TYPE_CHECKING:
     from netwright.searching.placement import Placement
 
 
-@app.command()
-@reporting
+@command_in(COMPARE)
 def compare(
     recipe: options.RecipeArgument,
     strategies: options.StrategiesOption,
@@ -37,8 +38,9 @@ def compare(
     same --out later; all other settings must stay the same.
 
     Examples:
-        netwright compare digits --strategies random,reinforce --num-seeds 3 --trials 96
-        netwright compare FILE.py:FUNCTION --strategies random,reinforce:learning_rate=0.01 --trials 200
+        netwright compare digits --strategies random,reinforce --trials 96
+        netwright compare digits-table --trials 80 --num-seeds 20 \\
+            --strategies random,evolution,reinforce:learning_rate=0.01
     """
     from netwright.compare.page import write_page
     from netwright.compare.plan import Repeats, continued_plan, default_folder, make_plan
@@ -95,3 +97,4 @@ def _print(comparison: "Comparison", page: Path) -> None:
     for note in tables.notes(comparison):
         console.print(note, style="dim", highlight=False, soft_wrap=True, markup=False)
     console.print(f"Page: {page}", highlight=False, soft_wrap=True, markup=False)
+    print_next(opening(page))

@@ -1,11 +1,11 @@
 """`netwright confirm`."""
 
 from netwright.cli import options
-from netwright.cli.app import app, interruption_explained, reporting
+from netwright.cli.app import command_in, interruption_explained
+from netwright.cli.help import SEARCH
 
 
-@app.command()
-@reporting
+@command_in(SEARCH)
 def confirm(
     run: options.RunArgument,
     top: options.ConfirmTopOption = None,
@@ -28,6 +28,7 @@ def confirm(
         netwright confirm runs/digits-reinforce-seed0 --top 3 --num-seeds 5
         netwright confirm runs/digits-reinforce-seed0 --trial 12
     """
+    from netwright.cli.hints import after_run, print_next
     from netwright.cli.running import placement_with, print_end
     from netwright.searching.progress import make_progress
     from netwright.searching.run import read_config, run_confirmation
@@ -50,3 +51,4 @@ def confirm(
             accept_data=accept_data,
         )  # fmt: skip
     print_end(results, max(top or 0, len(results.confirmed)), run)
+    print_next(*after_run(results, run))

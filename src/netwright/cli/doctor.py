@@ -11,16 +11,17 @@ from pathlib import Path
 from rich.markup import escape
 
 from netwright.cli import options
-from netwright.cli.app import app, reporting
-from netwright.errors import NetwrightError
+from netwright.cli.app import command_in
+from netwright.cli.help import MAINTAIN
+from netwright.cli.hints import print_next
+from netwright.errors import NetwrightError, command
 from netwright.execution.on_ray.cluster import probed_nodes, versions_here
 from netwright.terminal import Terminal
 
 PACKAGES = ("netwright", "torch", "numpy", "pydantic", "typer", "rich", "pebble", "loky", "cloudpickle", "safetensors")
 
 
-@app.command()
-@reporting
+@command_in(MAINTAIN)
 def doctor(data: options.DataOption = None, address: options.AddressOption = None) -> None:
     """Print what a bug report needs: versions, devices, threads, bfloat16, data found, write access.
 
@@ -33,6 +34,7 @@ def doctor(data: options.DataOption = None, address: options.AddressOption = Non
     console = Terminal(soft_wrap=True)
     for subject, finding in findings(data) if address is None else cluster_findings(address):
         console.print(f"[bold]{subject:14}[/] {escape(finding)}", highlight=False)
+    print_next(command("search", "digits"))
 
 
 def findings(data: Path | None) -> Iterator[tuple[str, str]]:

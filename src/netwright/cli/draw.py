@@ -6,7 +6,9 @@ from pathlib import Path
 
 from netwright.architectures.families import Architecture, equations_of
 from netwright.cli import options
-from netwright.cli.app import app, reporting
+from netwright.cli.app import command_in
+from netwright.cli.help import LOOK
+from netwright.cli.hints import opening, print_next
 from netwright.drawing.any import drawable
 from netwright.errors import ConfigError, RunError, command, unknown
 from netwright.files import LARGEST_JSON, read_whole, utf8, write_whole
@@ -25,8 +27,7 @@ class Subject:
     file: Path
 
 
-@app.command()
-@reporting
+@command_in(LOOK)
 def draw(what: options.DrawArgument, out: options.PictureOption = None, trial: options.DrawTrialOption = None) -> None:
     """Draw a network with its layers, filters and skip connections, or a recurrent cell with its equations.
 
@@ -42,6 +43,7 @@ def draw(what: options.DrawArgument, out: options.PictureOption = None, trial: o
     print_line(f"{subject.title}: {file}", highlight=False, markup=False)
     if equations := equations_of(subject.architecture, "text"):
         print_line(equations, highlight=False, markup=False)
+    print_next(opening(file))
 
 
 def _content(subject: Subject, file: Path) -> bytes:

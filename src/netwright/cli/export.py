@@ -9,7 +9,9 @@ from typing import Annotated, Literal
 import typer
 
 from netwright.cli import options
-from netwright.cli.app import app, print_note, reporting
+from netwright.cli.app import command_in, print_note
+from netwright.cli.help import USE
+from netwright.cli.hints import print_next
 from netwright.errors import ConfigError, install
 from netwright.files import check_own_file
 from netwright.terminal import Terminal
@@ -24,8 +26,7 @@ FormOption = Annotated[
 ]
 
 
-@app.command()
-@reporting
+@command_in(USE)
 def export(
     model: options.ModelArgument,
     form: FormOption,
@@ -39,23 +40,26 @@ def export(
         python digits.py photograph.png
         netwright export models/nas-cell --to code -o cell.py
         python cell.py "the company said" --sample 20
-        netwright export runs/digits-reinforce-seed0 --to optuna -o sqlite:///studies.db
+        netwright export RUN --to optuna -o sqlite:///studies.db
     """
     console = Terminal(soft_wrap=True)
     named = model if model.name not in ("", "..") else model.resolve()  # "." has no name of its own
     if form == "optuna":
-        console.print(_mirrored(model, target, trust_code=trust_code), highlight=False, markup=False)
+        num_new, url = _mirrored(model, target, trust_code=trust_code)
+        study = model.resolve().name
+        console.print(f"{num_new} new trials in the study {study} of {url}", highlight=False, markup=False)
+        print_next(shlex.join(["optuna-dashboard", url]))
     elif form == "code":
         from netwright.models.export_code import export_code
 
         name = re.sub(r"\W", "_", named.name)
         path, weights = export_code(model, Path(target) if target else named.parent / f"{name}.py")
         console.print(
-            f"{path} with its weights in {weights}: keep them together. It needs torch; "
-            f"{shlex.join(['python', str(path)])} {_use_of_code(model)}",
+            f"{path} with its weights in {weights}: keep them together. {_use_of_code(model)}",
             highlight=False,
             markup=False,
         )
+        print_next(f"{shlex.join(['python', str(path)])} {'IMAGE' if _reads_images(model) else 'TEXT'}")
     else:
         from netwright.models.export_onnx import export_onnx
 
@@ -65,8 +69,8 @@ def export(
 
 def _use_of_code(model: Path) -> str:
     if _reads_images(model):
-        return "IMAGE ... prints the class of each image and needs pillow too."
-    return "TEXT prints the perplexity of the text, and with --sample N a continuation."
+        return "It prints the class of each image that it is given, and needs torch and pillow."
+    return "It prints the perplexity of a text, and with --sample N a continuation, and needs torch."
 
 
 def _use_of_onnx(model: Path) -> str:
@@ -84,7 +88,8 @@ def _reads_images(model: Path) -> bool:
     return kind_of(read_description(model)) == "images"
 
 
-def _mirrored(run: Path, storage_url: str | None, *, trust_code: bool) -> str:
+def _mirrored(run: Path, storage_url: str | None, *, trust_code: bool) -> tuple[int, str]:
+    """Write a run into a storage of Optuna; return the number of new trials and the URL of the storage."""
     if importlib.util.find_spec("optuna") is None:
         raise ConfigError(f"--to optuna needs Optuna, not installed here: {install('optuna')}")
     from netwright.integrations.optuna.mirroring import mirror
@@ -93,6 +98,4 @@ def _mirrored(run: Path, storage_url: str | None, *, trust_code: bool) -> str:
         for suffix in ("", "-journal", "-wal", "-shm"):
             check_own_file(run / f"optuna.db{suffix}")
         storage_url = f"sqlite:///{run / 'optuna.db'}"
-    num_new = mirror(run, storage_url, trust_code=trust_code, on_note=print_note)
-    look = shlex.join(["optuna-dashboard", storage_url])
-    return f"{num_new} new trials in the study {run.resolve().name}. To look at it: {look}"
+    return mirror(run, storage_url, trust_code=trust_code, on_note=print_note), storage_url

@@ -5,12 +5,14 @@ from typing import Annotated
 
 import typer
 
-from netwright.cli.app import app, reporting
+from netwright.cli.app import command_in
+from netwright.cli.help import FIND
+from netwright.cli.hints import print_next
+from netwright.errors import command
 from netwright.terminal import Terminal
 
 
-@app.command()
-@reporting
+@command_in(FIND)
 def models(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list for other programs.")] = False,
 ) -> None:
@@ -37,6 +39,7 @@ def models(
         for each in entries
     ]
     print_table(console, headers, rows)
+    print_next(command("train", "resnet-20", "--task", "cifar10"), command("train", "lstm-small"))
 
 
 def _number(count: int | None) -> str:

@@ -17,9 +17,22 @@ else:
 
 # Arguments
 
+
+def recipe_names() -> list[str]:
+    """Return the names of all recipes, for the completion of a command in a shell."""
+    from netwright.recipes import RECIPES
+
+    return list(RECIPES)
+
+
 RecipeArgument = Annotated[
     str,
-    typer.Argument(metavar="RECIPE", help="A name from `netwright recipes`, or FILE.py:FUNCTION.", show_default=False),
+    typer.Argument(
+        metavar="RECIPE",
+        help="A name from `netwright recipes`, or FILE.py:FUNCTION.",
+        show_default=False,
+        autocompletion=recipe_names,
+    ),
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.", show_default=False)]
 DrawArgument = Annotated[
@@ -119,6 +132,7 @@ StrategyOption = Annotated[
         "--strategy",
         help=f"The search strategy: {', '.join(f'{name} ({entry.help})' for name, entry in STRATEGIES.items())}. "
         "[dim]Default: the recipe's[/]",
+        autocompletion=lambda: list(STRATEGIES),
     ),
 ]
 SettingsOption = Annotated[
@@ -240,7 +254,8 @@ RetrainingsOption = Annotated[
     int | None, typer.Option("--num-seeds", min=1, help="Retrainings of each. [dim]Default: the recipe's[/]")
 ]
 ConfirmTrialOption = Annotated[
-    list[int] | None, typer.Option("--trial", help="Retrain this trial instead of the best ones. Repeatable.")
+    list[int] | None,
+    typer.Option("--trial", metavar="N", help="Retrain this trial instead of the best ones. Repeatable."),
 ]
 DrawTrialOption = Annotated[
     int | None, typer.Option("--trial", min=0, help="Draw this trial of a run instead of its best one.")

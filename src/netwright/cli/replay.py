@@ -1,11 +1,13 @@
 """`netwright replay`."""
 
 from netwright.cli import options
-from netwright.cli.app import app, reporting
+from netwright.cli.app import command_in
+from netwright.cli.help import MAINTAIN
+from netwright.cli.hints import print_next
+from netwright.errors import command
 
 
-@app.command()
-@reporting
+@command_in(MAINTAIN)
 def replay(run: options.RunArgument, trust_code: options.TrustCodeOption = False) -> None:
     """Repeat a run's sampling and learning without training any child, and compare the result bit for bit.
 
@@ -28,3 +30,4 @@ def replay(run: options.RunArgument, trust_code: options.TrustCodeOption = False
         f"The replay equals the run: {found.num_drawn:,} architectures sampled, {found.num_updates:,} batches learned, "
         f"{parameters}"
     )
+    print_next(command("show", run))

@@ -1,12 +1,13 @@
 """`netwright report`."""
 
 from netwright.cli import options
-from netwright.cli.app import app, print_note, reporting
+from netwright.cli.app import command_in, print_note
+from netwright.cli.help import LOOK
+from netwright.cli.hints import opening, print_next
 from netwright.terminal import Terminal
 
 
-@app.command()
-@reporting
+@command_in(LOOK)
 def report(
     run: options.RunArgument, out: options.ReportOption = None, trust_code: options.TrustCodeOption = False
 ) -> None:
@@ -23,3 +24,4 @@ def report(
 
     written = write_report(run, out, trust_code=trust_code, on_note=print_note)
     Terminal(soft_wrap=True).print(f"Report: {written}", highlight=False, markup=False)
+    print_next(opening(written))

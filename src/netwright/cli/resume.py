@@ -1,11 +1,11 @@
 """`netwright resume`."""
 
 from netwright.cli import options
-from netwright.cli.app import app, reporting
+from netwright.cli.app import command_in
+from netwright.cli.help import SEARCH
 
 
-@app.command()
-@reporting
+@command_in(SEARCH)
 def resume(
     run: options.RunArgument,
     trials: options.TrialsOption = None,

@@ -8,11 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from netwright.cli.app import interruption_explained
+from netwright.cli.hints import after_run, print_next
 from netwright.cli.tables import print_results
 from netwright.config import RunConfig
-from netwright.drawing.any import drawable
 from netwright.errors import ConfigError, NetwrightError, RunError, command
-from netwright.final_training.factory import FINAL_TRAININGS
 from netwright.integrations.tensorboard import Curves
 from netwright.searching.callbacks import Callbacks
 from netwright.searching.placement import Placement, default_workers
@@ -105,22 +104,17 @@ def run_to_the_end(
             highlight=False,
             markup=False,
         )
+    print_next(*after_run(results, folder))
 
 
 def print_end(results: Results, top: int, folder: Path) -> None:
-    """Print the table of a run that has ended, write its report, and print where it is and what can be done next."""
+    """Print the table of a run that has ended, write its report, and print where it is."""
     from netwright.report.page import write_report  # plotly takes half a second to import, no need before the search
 
     console = Terminal()
-    print_results(console, results, top, folder)
+    print_results(console, results, top)
     try:
         line = f"Report: {write_report(folder)}"
     except NetwrightError as error:  # for example a full disk: the results of the search are kept all the same
         line = f"No report could be written: {error}"
-    lines = [line]
-    if any(drawable(trial.proposal.architecture) is not None for trial in results.top(1)):
-        lines.append(f"A picture of the best: {command('draw', folder)}")
-        if results.config["evaluate"]["kind"] in FINAL_TRAININGS:
-            lines.append(f"The best as a trained, tested network: {command('train', folder)}")
-    for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    console.print(line, highlight=False, markup=False, soft_wrap=True)

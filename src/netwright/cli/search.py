@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from netwright.cli import options
-from netwright.cli.app import app, print_note, reporting
+from netwright.cli.app import command_in, print_note
+from netwright.cli.help import SEARCH
 from netwright.config import RunConfig, strategy_settings
 from netwright.errors import ConfigError
 
@@ -16,8 +17,7 @@ PAPER: dict[str, tuple[int, dict[str, int]]] = {
 """Architectures per gradient and replica settings of the experiments that differ from CIFAR-10's, the defaults."""
 
 
-@app.command()
-@reporting
+@command_in(SEARCH)
 def search(
     recipe: options.RecipeArgument,
     trials: options.TrialsOption = None,
@@ -53,8 +53,10 @@ def search(
     Examples:
         netwright search digits
         netwright search digits --strategy random --trials 200
-        netwright search images --data FOLDER        (your own: one sub-folder of images for each class)
-        netwright search cifar10-quick --data FOLDER --set evaluate.epochs=5 -o runs/mine
+        netwright search images --data FOLDER
+        netwright search cifar10-quick --set evaluate.epochs=5 -o runs/mine
+
+    FOLDER has a sub-folder of images for each class.
     """
     from netwright.cli.running import placement_with, run_to_the_end
     from netwright.searching.placement import Placement

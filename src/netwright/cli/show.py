@@ -3,12 +3,12 @@
 import json
 
 from netwright.cli import options
-from netwright.cli.app import app, reporting
+from netwright.cli.app import command_in
+from netwright.cli.help import LOOK
 from netwright.terminal import Terminal
 
 
-@app.command()
-@reporting
+@command_in(LOOK)
 def show(run: options.RunArgument, top: options.TopOption = 10, as_json: options.JsonOption = False) -> None:
     """Show the best architectures of a run, even while it is running.
 
@@ -16,6 +16,7 @@ def show(run: options.RunArgument, top: options.TopOption = 10, as_json: options
         netwright show runs/digits-reinforce-seed0 --top 3
         netwright show runs/digits-reinforce-seed0 --json > run.json
     """
+    from netwright.cli.hints import after_run, print_next
     from netwright.cli.tables import print_results
     from netwright.searching.results import Results
     from netwright.searching.store import Store
@@ -25,4 +26,5 @@ def show(run: options.RunArgument, top: options.TopOption = 10, as_json: options
     if as_json:
         print(json.dumps(results.to_json()))
     else:
-        print_results(Terminal(), results, top, run)
+        print_results(Terminal(), results, top)
+        print_next(*after_run(results, run))

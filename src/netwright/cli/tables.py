@@ -6,8 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from netwright.architectures.families import architecture_from_json, legend_of
-from netwright.config.run import FROM_PYTHON
-from netwright.errors import command, printable
+from netwright.errors import printable
 from netwright.searching.results import Results, described
 from netwright.terminal import Terminal
 from netwright.trials import TrialState
@@ -28,7 +27,7 @@ def print_table(console: Terminal, headers: Sequence[str], rows: Sequence[Sequen
         console.print(line.rstrip(), soft_wrap=True, highlight=False, markup=False)
 
 
-def print_results(console: Terminal, results: Results, top: int, folder: object) -> None:
+def print_results(console: Terminal, results: Results, top: int) -> None:
     """Print the `top` best architectures of a run, all confirmed ones, and the first failures."""
     counts = {state: sum(trial.state is state for trial in results.trials) for state in TrialState}
     reused = sum(trial.reused_from is not None for trial in results.trials)
@@ -48,7 +47,7 @@ def print_results(console: Terminal, results: Results, top: int, folder: object)
         for note in _mishaps(results):
             console.print(note, style="dim", highlight=False, soft_wrap=True, markup=False)
         return
-    metric = results.score_name.replace("_", " ")
+    metric = results.quality.name
     confirmed = bool(results.confirmed)
     headers = [
         "rank",
@@ -60,7 +59,7 @@ def print_results(console: Terminal, results: Results, top: int, folder: object)
     ]
     rows = []
     for rank, trial in enumerate(ranking, 1):
-        retrained = results.confirmed.get(trial.fingerprint)
+        retrained = results.shown_confirmed(trial)
         if rank > top and retrained is None:
             continue
         parameters = trial.metrics.get("num_parameters")
@@ -69,41 +68,36 @@ def print_results(console: Terminal, results: Results, top: int, folder: object)
                 str(rank),
                 str(trial.number),
                 *([str(retrained) if retrained else "-"] if confirmed else []),
-                f"{trial.metrics[results.score_name]:.4f}",
+                f"{results.shown(trial):.4f}",
                 f"{parameters:,}" if parameters else "-",
                 described(trial.proposal.architecture),
             ]
         )
     print_table(console, headers, rows)
-    _print_notes(console, results, metric, folder)
+    _print_notes(console, results, metric)
 
 
-def _print_notes(console: Terminal, results: Results, metric: str, folder: object) -> None:
+def _print_notes(console: Terminal, results: Results, metric: str) -> None:
     notes = []
     if legend := legend_of(architecture_from_json(results.trials[0].proposal.architecture)):
         notes.append(legend)
     if results.confirmed:
         notes.append(f"confirmed: mean ± deviation of the {metric} over fresh seeds on the same split, to be quoted.")
         notes.append(
-            f"search's {metric}: of the search's one training, optimistic because it was picked for being high."
+            f"search's {metric}: of the search's one training, optimistic because it was picked for being "
+            f"{'high' if results.higher_is_better else 'low'}."
         )
     elif results.config["evaluate"]["kind"] == "table":
         test = results.best.metrics["test_accuracy"]
         notes.append(f"{metric}: as it stands in the table, where the best one has the test accuracy {test:.4f}")
     else:
-        notes.append(f"search's {metric}: picked for being high, so optimistic.{_advice(results, folder)}")
+        word = "high" if results.higher_is_better else "low"
+        notes.append(f"search's {metric}: picked for being {word}, so optimistic.")
     notes += _mishaps(results)
     notes += [f"data: {printable(note, one_line=True)}" for note in results.data_notes]
     notes += [f"changed: {change.in_words}" for change in results.changes]
     for note in notes:
         console.print(note, style="dim", highlight=False, soft_wrap=True, markup=False)
-
-
-def _advice(results: Results, folder: object) -> str:
-    """The command for honest means; none for a run whose function commands cannot load."""
-    if results.config["recipe"] == FROM_PYTHON:
-        return ""
-    return f" For honest means: {command('confirm', folder)}"
 
 
 def _mishaps(results: Results) -> list[str]:

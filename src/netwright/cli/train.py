@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from netwright.architectures.values import JsonObject
 from netwright.cli import options
-from netwright.cli.app import app, interruption_explained, reporting
+from netwright.cli.app import command_in, interruption_explained
+from netwright.cli.help import USE
+from netwright.cli.hints import print_next
 from netwright.cli.ngrams import count_named
 from netwright.cli.stages import Stages
 from netwright.cli.trainable import Trainable, of_equal_size, trainable
@@ -27,8 +29,7 @@ NOT_FOR_ALL = {
 """What an option is for that not all kinds of networks have, by the setting that it changes."""
 
 
-@app.command()
-@reporting
+@command_in(USE)
 def train(
     source: options.SourceArgument,
     task: options.TaskOption = None,
@@ -66,9 +67,9 @@ def train(
 
     Examples:
         netwright train runs/digits-reinforce-seed0 --top 3
-        netwright train runs/ptb-quick-reinforce-seed0 --task ptb-characters --like lstm-char
+        netwright train RUN --task ptb-characters --like lstm-char
         netwright train resnet-20 --task cifar10 --epochs 60
-        netwright train my_networks.py:make_network --task images --data photographs
+        netwright train FILE.py:FUNCTION --task images --data photographs
         netwright train nas-cell --task ptb --size 25M
         netwright train nas-cell --task ptb-characters --grid none
         netwright train nas-cell --task ptb --like lstm-small --grid none
@@ -106,7 +107,8 @@ def train(
     kept = "Every finished training of the grid and every finished epoch is kept; go on by the same command"
     with interruption_explained(lambda: kept), Stages() as stages:
         model = finish(found, config, final, folder, placement, stages, what.run, accept_data=accept_data)
-    _print_model(evaluation_of(config.evaluate).model_lines(model), folder, complete, _use_of(folder))
+    _print_model(evaluation_of(config.evaluate).model_lines(model), folder, complete)
+    print_next(*_after_training(folder))
 
 
 def _placed(
@@ -144,20 +146,23 @@ def _assigned(
     return config.from_json(document), final
 
 
-def _print_model(lines: list[str], folder: Path, complete: bool, use: str = "") -> None:
-    lines.append(f"the model: {folder} (in Python nw.load({str(folder)!r}){use})")
+def _print_model(lines: list[str], folder: Path, complete: bool) -> None:
+    lines.append(f"the model: {folder} (in Python nw.load({str(folder)!r}))")
     if complete:
         lines.append(f"It was there already. To train it again, choose another --out or --seed, or remove {folder}.")
     for line in lines:
         Terminal().print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _use_of(folder: Path) -> str:
+def _after_training(folder: Path) -> list[str]:
+    """Return what can be done with a trained network."""
     from netwright.architectures.families import entry_of
     from netwright.models.export_code import EXPORTERS
     from netwright.models.folder import ARCHITECTURE, kind_of, read_architecture, read_description
 
-    if kind_of(read_description(folder)) == "translation":
-        return f", on the command line: {command('translate', folder)}"
+    kind = kind_of(read_description(folder))
+    if kind == "translation":
+        return [command("translate", folder)]
     is_spelled_out = entry_of(EXPORTERS, read_architecture(folder / ARCHITECTURE)) is not None
-    return f", as plain PyTorch: {command('export', folder, '--to', 'code')}" if is_spelled_out else ""
+    exports = [command("export", folder, "--to", "code")] if is_spelled_out else []
+    return [command("generate", folder), *exports] if kind == "text" else exports

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from netwright.cli.app import app, interruption_explained, reporting
+from netwright.cli.app import command_in, interruption_explained
+from netwright.cli.help import USE
 from netwright.errors import ConfigError, DataError, command
 from netwright.files import write_whole
 from netwright.terminal import Terminal
@@ -16,8 +17,7 @@ TogetherOption = Annotated[
 ]
 
 
-@app.command()
-@reporting
+@command_in(USE)
 def translate(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="The folder of a translator.", show_default=False)],
     source: Annotated[

@@ -30,29 +30,29 @@ class ImageSettings(ChildSettings):
 
     trains: ClassVar = "images"
 
-    kind: Literal["images"] = "images"
-    task: str = "cifar10"
+    kind: Literal["images"] = "images"  # of children
+    task: str = "cifar10"  # the data set
     num_train: PositiveInt | None = None  # images; None is all that validation leaves
     num_validation: PositiveInt | Share = 5000  # images; paper. Below 1: that share of every class
-    split_seed: int = 0
-    epochs: PositiveInt = 50  # paper
-    batch_size: PositiveInt = 64  # DenseNet's; the paper names no other
-    learning_rate: Positive = 0.1  # paper
-    schedule: Literal["constant", "step", "cosine"] = "step"  # DenseNet's
+    split_seed: int = 0  # of the split into training and validation images
+    epochs: PositiveInt = 50  # passes over the training images; paper
+    batch_size: PositiveInt = 64  # images; DenseNet's; the paper names no other
+    learning_rate: Positive = 0.1  # of SGD, the first one; paper
+    schedule: Literal["constant", "step", "cosine"] = "step"  # of the learning rate; DenseNet's
     milestones: Values[Share] = (0.5, 0.75)  # shares of training at which "step" divides the rate; DenseNet's
     decay: Annotated[float, Field(ge=1)] = 10.0  # "step" divides the learning rate by it at every milestone; DenseNet's
     warm_up: Below1 = 0.0  # share of training at a tenth of the learning rate, before any schedule; none in the paper
-    momentum: Fraction = 0.9  # paper
+    momentum: Fraction = 0.9  # of SGD; paper
     nesterov: bool = True  # whether the momentum is Nesterov's; paper
-    weight_decay: NonNegative = 0.0001  # paper
+    weight_decay: NonNegative = 0.0001  # of all weights; paper
     upsample: PositiveInt | None = 40  # pixels of the longer side, then a crop; Zoph et al. 2018. None is none
     padding: PositiveInt | None = None  # pixels of zeros on each side, then a crop, in the place of upsample; He 2015
     flips: bool = True  # left and right, half of the time; paper
     last_epochs: PositiveInt = 5  # the score is the best validation accuracy of the last ones; paper
     exponent: Positive = 3.0  # reward = score ** exponent; paper. The slides say 2
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: a GPU where there is one
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the hardware has it
-    channels_last: bool = True
+    channels_last: bool = True  # the order of values in memory, which is faster on most hardware
 
     @model_validator(mode="after")
     def _one_enlargement(self) -> Self:
@@ -73,13 +73,13 @@ class TextSettings(ChildSettings):
     }
     trains: ClassVar = "text"
 
-    kind: Literal["text"] = "text"
-    task: str = "ptb"
+    kind: Literal["text"] = "text"  # of children
+    task: str = "ptb"  # the data set
     num_train_tokens: PositiveInt | None = None  # the first ones; None is all
-    num_validation_tokens: PositiveInt | None = None
+    num_validation_tokens: PositiveInt | None = None  # the first ones; None is all
     num_parameters: PositiveInt | None = 20_000_000  # of the whole model, which decides the hidden size; paper
     hidden_size: PositiveInt | None = None  # units of a layer, in the place of num_parameters
-    num_layers: PositiveInt = 2  # paper
+    num_layers: PositiveInt = 2  # recurrent layers; paper
     embedding_size: PositiveInt | None = None  # None is the hidden size
     tied: bool = False  # whether the softmax has the embedding's weights
     cell_bias: bool = False  # whether the leaves of a cell have a bias; none in the paper
@@ -87,11 +87,11 @@ class TextSettings(ChildSettings):
     output_layer: OutputLayer = "softmax"  # pointer-sentinel mixes in a pointer to the last 100 tokens; Merity
     init_range: Positive = 0.05  # matrices U(-0.05, 0.05); Zaremba
     orthogonal: bool = False  # whether the recurrent layers' matrices begin orthogonal instead; Ha
-    epochs: PositiveInt = 35  # paper
+    epochs: PositiveInt = 35  # passes over the training text; paper
     batch_size: PositiveInt = 20  # sequences side by side; Zaremba
     window: PositiveInt = 35  # steps through which gradients flow; Zaremba
-    optimizer: Literal["sgd", "adam"] = "sgd"  # Zaremba
-    learning_rate: Positive = 1.0  # Zaremba
+    optimizer: Literal["sgd", "adam"] = "sgd"  # how weights are updated; Zaremba
+    learning_rate: Positive = 1.0  # the first one; Zaremba
     constant_epochs: NonNegativeInt = 6  # epochs before the learning rate begins to fall; Zaremba
     decay: Annotated[float, Field(ge=1)] = 1.2  # the learning rate is divided by it at every further epoch; Zaremba
     least_gain: NonNegative | None = None  # perplexity; decay only after epochs that gain less on validation; Kim
@@ -99,12 +99,12 @@ class TextSettings(ChildSettings):
     keep: Literal["last", "best"] = "last"  # the epoch whose weights are kept; best: that of the best validation
     loss_over_time: Literal["sum", "mean"] = "sum"  # of a window's nats; Zaremba
     clip: Positive = 5.0  # largest norm of a gradient; Zaremba
-    weight_decay: NonNegative = 0.0
-    dropout: Dropout = Dropout(inputs=0.5, output=0.5, state=0.2, words=0.2, variational=True)  # Gal
+    weight_decay: NonNegative = 0.0  # of all weights; none in the paper
+    dropout: Dropout = Dropout(inputs=0.5, output=0.5, state=0.2, words=0.2, variational=True)  # probabilities; Gal
     augmented_weight: NonNegative = 0.0  # gamma, weight of the augmented loss; 0 is none. Inan et al. 2016
     augmented_temperature: Positive = 20.0  # of the augmented loss; Inan et al. 2016
     constant: Positive = 80.0  # reward = constant / (validation perplexity) ** 2; paper
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: a GPU where there is one
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the hardware has it
 
     @model_validator(mode="after")
@@ -125,8 +125,8 @@ class TranslationSettings(ChildSettings):
 
     trains: ClassVar = "text"
 
-    kind: Literal["translation"] = "translation"
-    task: str = "multi30k"
+    kind: Literal["translation"] = "translation"  # of children
+    task: str = "multi30k"  # the data set
     source: str | None = None  # the language to translate from; None is the task's own direction
     target: str | None = None  # the language to translate to
     vocabulary_size: Annotated[int, Field(ge=8, le=1_000_000)] = 4_000  # pieces of both languages together
@@ -135,22 +135,22 @@ class TranslationSettings(ChildSettings):
     num_parameters: PositiveInt | None = None  # of the whole model, which decide the hidden size
     hidden_size: PositiveInt | None = 256  # units of a layer, in the place of num_parameters
     num_encoder_layers: Annotated[int, Field(ge=2)] = 2  # the first one has two directions
-    num_decoder_layers: Annotated[int, Field(ge=2)] = 2
+    num_decoder_layers: Annotated[int, Field(ge=2)] = 2  # recurrent layers
     cell_bias: bool = False  # whether the leaves of a cell have a bias; none in the paper
     init_range: Positive = 0.1  # matrices U(-0.1, 0.1); GNMT 0.04 for 1024 units
-    epochs: PositiveInt = 12
+    epochs: PositiveInt = 12  # passes over the training pairs
     batch_size: PositiveInt = 128  # pairs; paper
     learning_rate: Positive = 0.004  # of Adam; paper 0.0002 for 1024 units
     warm_up: Below1 = 0.05  # share of training during which the learning rate rises linearly
     decay_from: Share = 0.5  # share of training after which the learning rate is halved four times; GNMT
     clip: Positive = 5.0  # largest norm of a gradient; GNMT
     dropout: Below1 = 0.3  # of the inputs of every layer and of the softmax; GNMT
-    label_smoothing: Below1 = 0.0  # none in GNMT
-    beam_size: Annotated[int, Field(ge=1, le=1_000)] = 5
+    label_smoothing: Below1 = 0.0  # share of the target that is spread over all pieces; none in GNMT
+    beam_size: Annotated[int, Field(ge=1, le=1_000)] = 5  # hypotheses kept at every step of a translation
     length_penalty: Annotated[float, Field(ge=0, le=2)] = 0.2  # exponent of the length normalisation; GNMT
-    coverage_penalty: Annotated[float, Field(ge=0, le=2)] = 0.2  # GNMT
+    coverage_penalty: Annotated[float, Field(ge=0, le=2)] = 0.2  # weight of attention to all words; GNMT
     constant: Positive = 80.0  # reward = constant / (validation perplexity of a piece) ** 2; as for language models
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: a GPU where there is one
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the hardware has it
 
     @model_validator(mode="after")
@@ -173,8 +173,8 @@ class FunctionSettings(ChildSettings):
     task: ClassVar[None] = None
     """The function has its own data."""
 
-    kind: Literal["function"] = "function"
-    function: FunctionField
+    kind: Literal["function"] = "function"  # of children
+    function: FunctionField  # MODULE:FUNCTION or FILE.py:FUNCTION
 
 
 class TableSettings(ChildSettings):
@@ -186,8 +186,8 @@ class TableSettings(ChildSettings):
     )
     cannot_confirm: ClassVar[str | None] = "what stands in a table stays what it is; there is nothing to confirm"
 
-    kind: Literal["table"] = "table"
-    task: str = "nasbench201-cifar10"
+    kind: Literal["table"] = "table"  # of children
+    task: str = "nasbench201-cifar10"  # the table
 
 
 EvaluateSettings = ImageSettings | TextSettings | TranslationSettings | FunctionSettings | TableSettings

@@ -17,7 +17,7 @@ class FinalTrainingSettings(Settings):
     """The settings that older models lack, with the values that describe what these did."""
 
     top: PositiveInt = 1  # architectures among which validation chooses; the paper takes the search's best one
-    seed: int = 0
+    seed: int = 0  # of the first weights and of the order of the data
 
     def as_stored_first(self) -> JsonObject:
         """Return JSON values without later settings whose values change nothing; see `config.children`."""
@@ -37,9 +37,11 @@ class FinalSettings(FinalTrainingSettings):
 
     grid: ClassVar = ("learning_rates", "weight_decays", "epsilons", "decays_at")
 
-    epochs: PositiveInt | None = None  # None: 6 times the search's, DenseNet's 300 for the paper's 50
-    schedule: Literal["constant", "step", "cosine"] | None = None  # None: the search's
-    label_smoothing: Below1 = 0.0  # none in the paper
+    epochs: PositiveInt | None = (
+        None  # passes over the data; None: 6 times the search's, DenseNet's 300 for the paper's 50
+    )
+    schedule: Literal["constant", "step", "cosine"] | None = None  # of the learning rate; None: the search's
+    label_smoothing: Below1 = 0.0  # share of each label spread over all classes; none in the paper
     learning_rates: Values[Positive] = (1.0, 0.5)  # times the search's
     weight_decays: Values[NonNegative] = (1.0, 5.0)  # times the search's
     epsilons: Values[Share] = (1e-5, 1e-3)  # of batch normalisation
@@ -56,7 +58,7 @@ class FinalTextSettings(FinalTrainingSettings):
     grid: ClassVar = ("learning_rates", "init_ranges", "dropouts", "constant_epochs", "warm_ups")
     later: ClassVar = {"mc_samples": 0, "warm_ups": [None]}
 
-    epochs: PositiveInt | None = None  # None: the search's
+    epochs: PositiveInt | None = None  # passes over the data; None: the search's
     mc_samples: NonNegativeInt = 0  # passes of Monte-Carlo evaluation beside the plain test; 0 is none. Gal
     learning_rates: Values[Positive] = (1.0, 0.5)  # times the search's
     init_ranges: Values[Positive] = (1.0, 0.5)  # times the search's
@@ -74,8 +76,8 @@ class FinalTranslationSettings(FinalTrainingSettings):
 
     grid: ClassVar = ("learning_rates", "init_ranges", "warm_ups")
 
-    epochs: PositiveInt | None = None  # None: the search's
+    epochs: PositiveInt | None = None  # passes over the data; None: the search's
     learning_rates: Values[Positive] = (1.0, 0.5)  # times the search's
     init_ranges: Values[Positive] = (1.0, 2.0)  # times the search's
     warm_ups: Values[Below1 | None] = (None, 0.2)  # shares of training; None: the search's
-    label_smoothing: Below1 | None = None  # None: the search's
+    label_smoothing: Below1 | None = None  # share of the target spread over all pieces; None: the search's

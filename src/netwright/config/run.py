@@ -20,11 +20,11 @@ class ConstraintSettings(Settings):
     """Limits on the costs of a child, counted before training: parameters, and multiply-adds for one image."""
 
     max_parameters: PositiveInt | None = None  # above it a child is rejected, and not trained
-    max_multiply_adds: PositiveInt | None = None
+    max_multiply_adds: PositiveInt | None = None  # for one image
     rejected_reward: Reward | None = None  # what a rejected child is worth; None is below every reward so far
     target_parameters: PositiveInt | None = None  # reward * (target / parameters) ** weight
-    target_multiply_adds: PositiveInt | None = None
-    weight: NonNegative = 0.07  # MnasNet (Tan et al. 2019)
+    target_multiply_adds: PositiveInt | None = None  # reward * (target / multiply-adds) ** weight
+    weight: NonNegative = 0.07  # of the targets; MnasNet (Tan et al. 2019)
 
     @property
     def limited(self) -> frozenset[str]:
@@ -44,8 +44,8 @@ class ConstraintSettings(Settings):
 class ConfirmSettings(Settings):
     """Retraining the best architectures with fresh seeds on the same split."""
 
-    top: PositiveInt = 5
-    num_seeds: PositiveInt = 3
+    top: PositiveInt = 5  # best architectures that are retrained
+    num_seeds: PositiveInt = 3  # retrainings of each
     at_end: bool = False  # do it at the end of `netwright search`
 
 
@@ -65,12 +65,12 @@ FROM_PYTHON = "python"
 class RunConfig(Settings):
     """All settings of one search."""
 
-    recipe: str = FROM_PYTHON
+    recipe: str = FROM_PYTHON  # its name, or FILE.py:FUNCTION
     space: SpaceField
     evaluate: Annotated[EvaluateSettings, Field(discriminator="kind")]
     strategy: StrategyField = ReinforceSettings()
-    num_trials: PositiveInt = 12_800  # paper, CIFAR-10
-    seed: int = 0
+    num_trials: PositiveInt = 12_800  # architectures to try; paper, CIFAR-10
+    seed: int = 0  # the same seed gives the same search
     batch_size: Count = 8  # the paper's m: architectures per update
     lag: Annotated[int, Field(ge=0, le=1000)] = (
         1  # updates by which a batch may be sampled early; 0 is textbook REINFORCE
@@ -78,7 +78,7 @@ class RunConfig(Settings):
     replicas: ReplicaSettings | None = None  # None: one controller, with which a seed determines the search
     reuse: bool = True  # a duplicate takes the measurement of the first trial with its architecture
     failure_reward: Reward | None = None  # what a child that failed is worth; None is below every reward so far
-    time_limit_seconds: Positive | None = None  # per child
+    time_limit_seconds: Positive | None = None  # per child; None is none
     constraints: ConstraintSettings = ConstraintSettings()
     confirm: ConfirmSettings = ConfirmSettings()
 

@@ -43,13 +43,13 @@ class ReinforceSettings(StrategySettings):
     """The controller and its learning (paper, sections 3.2 and 4.1)."""
 
     has_replicas: ClassVar[bool] = True
-    name: Literal["reinforce"] = "reinforce"
+    name: Literal["reinforce"] = "reinforce"  # of the strategy
     policy: Policy = "lstm"  # independent: logits for each decision and no network
     learning_rate: Positive = 0.0006  # Adam's; paper, CIFAR-10
     hidden_size: Units = 35  # units per layer; paper
-    num_layers: Layers = 2  # paper; the slides have 1 of 128 units
+    num_layers: Layers = 2  # LSTM layers of the controller; paper; the slides have 1 of 128 units
     init_range: Positive = 0.08  # weights U(-0.08, 0.08); paper
-    baseline_decay: Fraction = 0.95  # per batch; not in the paper, Zoph et al. 2018
+    baseline_decay: Fraction = 0.95  # of the moving average, per batch; not in the paper, Zoph et al. 2018
     entropy_weight: NonNegative = 0.0  # relative to the reward's scale; none in the paper
     temperature: Positive = 1.0  # above 1 adds noise to the samples; none in the paper
 
@@ -60,13 +60,13 @@ class PPOSettings(StrategySettings):
     NASNet's 20 architectures per update are the run's `batch_size`.
     """
 
-    name: Literal["ppo"] = "ppo"
+    name: Literal["ppo"] = "ppo"  # of the strategy
     policy: Policy = "lstm"  # independent: logits for each decision and no network
     learning_rate: Positive = 0.00035  # Adam's; NASNet
     hidden_size: Units = 100  # units per layer; NASNet
-    num_layers: Layers = 1  # NASNet
+    num_layers: Layers = 1  # LSTM layers of the controller; NASNet
     init_range: Positive = 0.1  # weights U(-0.1, 0.1); NASNet
-    baseline_decay: Fraction = 0.95  # per batch; NASNet
+    baseline_decay: Fraction = 0.95  # of the moving average, per batch; NASNet
     entropy_weight: NonNegative = 0.00001  # relative to the reward's scale; NASNet
     temperature: Positive = 1.0  # above 1 adds noise to the samples; none in NASNet
     clip: Share = 0.2  # how far a probability may move from its value at sampling; ours, as Schulman's
@@ -76,15 +76,15 @@ class PPOSettings(StrategySettings):
 class PQTSettings(StrategySettings):
     """Priority queue training (Abolafia et al. 2018) with the policy and Adam of Zoph & Le."""
 
-    name: Literal["pqt"] = "pqt"
+    name: Literal["pqt"] = "pqt"  # of the strategy
     policy_gradient: bool = False  # whether REINFORCE's gradient is added; set queue_weight to 50 / 64 then
     policy: Policy = "lstm"  # independent: logits for each decision and no network
     learning_rate: Positive = 0.0006  # Adam's; Zoph & Le. Abolafia: RMSProp's 0.0001
     hidden_size: Units = 35  # units per layer; Abolafia
-    num_layers: Layers = 2  # Abolafia
+    num_layers: Layers = 2  # LSTM layers of the controller; Abolafia
     init_range: Positive = 0.08  # weights U(-0.08, 0.08); Zoph & Le
     baseline_decay: Fraction = 0.99  # per batch, with policy_gradient; Abolafia
-    entropy_weight: NonNegative = 0.01  # Abolafia
+    entropy_weight: NonNegative = 0.01  # relative to the reward's scale; Abolafia
     temperature: Positive = 1.0  # above 1 adds noise to the samples; none in Abolafia
     queue_size: Count = 10  # best unique sequences; Abolafia
     queue_weight: Positive = 3.125  # of the queue's mean -log P; Abolafia: 200 / 64 alone, 50 / 64 with REINFORCE
@@ -93,13 +93,13 @@ class PQTSettings(StrategySettings):
 class RandomSettings(StrategySettings):
     """Random search; it has no settings."""
 
-    name: Literal["random"] = "random"
+    name: Literal["random"] = "random"  # of the strategy
 
 
 class ThompsonSettings(StrategySettings):
     """Thompson sampling near the best, with a surrogate model of decisions and pairs of decisions."""
 
-    name: Literal["thompson"] = "thompson"
+    name: Literal["thompson"] = "thompson"  # of the strategy
     num_random: Count = 10  # random trials at the start; ours
     num_best: Count = 10  # best architectures that are mutated; ours
     max_changes: Count = 3  # maximum number of decisions changed at once; ours
@@ -109,7 +109,7 @@ class ThompsonSettings(StrategySettings):
 class EvolutionSettings(StrategySettings):
     """Aging evolution (Real et al. 2019)."""
 
-    name: Literal["evolution"] = "evolution"
+    name: Literal["evolution"] = "evolution"  # of the strategy
     population: Count = 100  # individuals; Real. The first ones are random
     sample: Count = 25  # individuals, sampled with replacement, of which the best is the parent; Real
     aging: bool = True  # the oldest is removed; without, the worst of the sample
@@ -118,14 +118,14 @@ class EvolutionSettings(StrategySettings):
 class LargeScaleEvolutionSettings(StrategySettings):
     """Evolution by pairs (Real et al. 2017)."""
 
-    name: Literal["large-scale-evolution"] = "large-scale-evolution"
+    name: Literal["large-scale-evolution"] = "large-scale-evolution"  # of the strategy
     population: Count = 1000  # individuals; Real. The first ones are random
 
 
 class QLearningSettings(StrategySettings):
     """Q-learning with replay (MetaQNN, Baker et al. 2017)."""
 
-    name: Literal["q-learning"] = "q-learning"
+    name: Literal["q-learning"] = "q-learning"  # of the strategy
     learning_rate: Fraction = 0.01  # of a value towards its target; Baker
     discount: Fraction = 1.0  # of later rewards; Baker
     initial_value: float = 0.5  # of every state and action; Baker's code: about an average reward, better below
@@ -136,8 +136,8 @@ class QLearningSettings(StrategySettings):
 class OptunaSettings(StrategySettings):
     """Optuna's samplers, each with Optuna's own settings; needs the extra `optuna`."""
 
-    name: Literal["optuna"] = "optuna"
-    sampler: Literal["tpe", "gp", "random"] = "tpe"
+    name: Literal["optuna"] = "optuna"  # of the strategy
+    sampler: Literal["tpe", "gp", "random"] = "tpe"  # Optuna's
 
 
 PolicyGradientSettings = ReinforceSettings | PPOSettings | PQTSettings

@@ -4,7 +4,7 @@ Colours are CSS variables of the page, so that a chart follows it from light to 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from netwright.architectures.values import JsonObject
 from netwright.report.statistics import (
@@ -15,7 +15,7 @@ from netwright.report.statistics import (
     middles,
     quantile,
     records,
-    running_mean,
+    running_median,
     shapes,
     trained_seconds,
     uniqueness,
@@ -47,31 +47,31 @@ class Figure:
     layout: JsonObject
 
 
-def rewards(results: Results) -> Figure | None:
-    """Plot the reward of every trial, its moving average and the best so far; None before the first reward."""
-    rewarded = [trial for trial in results.trials if trial.reward is not None and trial.state is TrialState.DONE]
-    if not rewarded:
+def scores(results: Results) -> Figure | None:
+    """Plot the score of every trial, its moving median and the best so far; None before the first measured trial."""
+    measured = [trial for trial in results.trials if trial.state is TrialState.DONE]
+    if not measured:
         return None
-    values = [trial.reward or 0.0 for trial in rewarded]
-    failed = [
-        replace(trial, reward=min(values))  # a failure has no reward of its own
-        for trial in results.trials
-        if trial.state in (TrialState.FAILED, TrialState.REJECTED)
-    ]
-    numbers = [trial.number for trial in rewarded]
-    best = records(values)
-    kept = sorted({*evenly(len(rewarded), MAX_POINTS), *best})
-    shown = [rewarded[index] for index in kept]
-    means = running_mean(values, NUM_RECENT)
+    quality = results.quality
+    values = [results.shown(trial) for trial in measured]
+    worst = (min if quality.higher_is_better else max)(values)  # where failures, which have no score, are shown
+    failed = [trial for trial in results.trials if trial.state in (TrialState.FAILED, TrialState.REJECTED)]
+    numbers = [trial.number for trial in measured]
+    best = records(values if quality.higher_is_better else [-value for value in values])
+    kept = sorted({*evenly(len(measured), MAX_POINTS), *best})
+    shown = [measured[index] for index in kept]
+    medians = running_median(values, NUM_RECENT)
     thinned = evenly(len(values), MAX_POINTS // 2)
     data: list[JsonObject] = [
-        _points("measured", shown, results, "points", "circle"),
-        _points("failed", [failed[index] for index in evenly(len(failed), MAX_POINTS)], results, "warn", "x"),
+        _points("measured", shown, [values[index] for index in kept], "points", "circle"),
+        _points(
+            "failed", (some := [failed[i] for i in evenly(len(failed), MAX_POINTS)]), [worst] * len(some), "warn", "x"
+        ),
         {
-            "name": f"mean of the last {NUM_RECENT}",
+            "name": f"median of the last {NUM_RECENT}",
             "mode": "lines",
             "x": [numbers[index] for index in thinned],
-            "y": [short(means[index]) for index in thinned],
+            "y": [short(medians[index]) for index in thinned],
             "line": {"color": "var:accent", "width": 2.5},
         },
         {
@@ -83,23 +83,23 @@ def rewards(results: Results) -> Figure | None:
         },
     ]
     note = (
-        "The best reward so far is optimistic, since it is the maximum of many noisy measurements; the mean shows what "
-        "the strategy has learned."
+        f"The best {quality.short_name} so far is optimistic, since it is the best of many noisy measurements; the "
+        "median shows what the strategy has learned."
     )
-    if len(shown) < len(rewarded):
-        note += f" {len(shown):,} of {len(rewarded):,} trials are shown as points; both lines include all."
-    return framed("Reward per trial", [each for each in data if each["x"]], note, "trial", "reward", height=380)
+    if len(shown) < len(measured):
+        note += f" {len(shown):,} of {len(measured):,} trials are shown as points; both lines include all."
+    title = f"{quality.name.capitalize()} per trial"
+    return framed(title, [each for each in data if each["x"]], note, "trial", quality.name, height=380)
 
 
-def _points(name: str, trials: Sequence[Trial], results: Results, colour: str, symbol: str) -> JsonObject:
-    metric = results.score_name
+def _points(name: str, trials: Sequence[Trial], values: Sequence[float], colour: str, symbol: str) -> JsonObject:
     return {
         "name": name,
         "mode": "markers",
         "x": [trial.number for trial in trials],
-        "y": [short(trial.reward) for trial in trials],
-        "text": [f"{metric} {trial.metrics[metric]:.4f}" if metric in trial.metrics else "" for trial in trials],
-        "hovertemplate": "trial %{x}<br>reward %{y}<br>%{text}<extra></extra>",
+        "y": [short(value) for value in values],
+        "text": [str(trial.state) for trial in trials],
+        "hovertemplate": "trial %{x}<br>%{text} %{y}<extra></extra>",
         "marker": {"color": f"var:{colour}", "size": 5, "symbol": symbol},
     }
 

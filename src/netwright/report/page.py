@@ -88,7 +88,7 @@ def page(run: StoredRun, *, trust_code: bool = False, on_note: Callable[[str], N
     top = results.top(NUM_DRAWN_LARGE)
     top_drawings = [drawings[trial.number] for trial in top if trial.number in drawings]
     shown, ranks = sections.ranked(results)
-    rewards = _present(charts.rewards(results))
+    scores = _present(charts.scores(results))
     frequencies, note = _frequencies(results, trust_code=trust_code)
     if results.trials and not frequencies:
         on_note(note)
@@ -97,14 +97,14 @@ def page(run: StoredRun, *, trust_code: bool = False, on_note: Callable[[str], N
     made_by = f"netwright {version('netwright')}, {now.isoformat(timespec='seconds')}"
     return render(
         "report/report.html.jinja",
-        [*rewards, *frequencies, *learning, *sampling],
+        [*scores, *frequencies, *learning, *sampling],
         styles=stylesheet(adaptive=True),
         results=results,
         name=results.recipe.rpartition(":")[2],
         subtitle=_subtitle(results, now),
-        metric=results.score_name.replace("_", " "),
+        metric=results.quality.name,
         tiles=sections.tiles(results),
-        rewards=rewards,
+        scores=scores,
         top=top,
         drawings=drawings,
         are_small=all(each.num_columns <= SMALL for each in top_drawings),

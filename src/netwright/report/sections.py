@@ -24,7 +24,7 @@ def tiles(results: Results) -> list[tuple[str, str]]:
     """Return the key figures of a run, each with its meaning."""
     trials = results.trials
     done = [trial for trial in trials if trial.state is TrialState.DONE]
-    metric = results.score_name.replace("_", " ")
+    metric = results.quality.name
     shown: list[tuple[str, str]] = []
     top = results.top(1)
     if top and (found := confirmed(results, top[0])):
@@ -33,9 +33,10 @@ def tiles(results: Results) -> list[tuple[str, str]]:
         shown.append((f"{found.mean:.4f}", f"{spread}confirmed {metric} of the best, {seeds}"))
     if done:
         word = "highest" if results.higher_is_better else "lowest"
-        shown.append((f"{results.best_score:.4f}", f"{word} {metric} of the search, optimistic"))
-        recent = [trial.reward for trial in done if trial.reward is not None][-NUM_RECENT:]
-        shown.append((f"{statistics.fmean(recent):.4f}", f"mean reward of the last {len(recent)} trials"))
+        best = (max if results.higher_is_better else min)(map(results.shown, done))
+        shown.append((f"{best:.4f}", f"{word} {metric} of the search, optimistic"))
+        recent = [results.shown(trial) for trial in done[-NUM_RECENT:]]
+        shown.append((f"{statistics.median(recent):.4f}", f"median {metric} of the last {len(recent)} trials"))
     shown.append((f"{len(done):,}", f"of {results.config['num_trials']:,} trials measured"))
     shown.append((f"{num_reused(trials):,}", "trials reused (repeated architectures)"))
     shown.append((f"{sum(trial.state is TrialState.FAILED for trial in trials):,}", "trials failed"))
@@ -46,7 +47,7 @@ def tiles(results: Results) -> list[tuple[str, str]]:
 
 def confirmed(results: Results, trial: Trial) -> Confirmed | None:
     """Return the confirmation of a trial's architecture, unless every retraining failed."""
-    found = results.confirmed.get(trial.fingerprint)
+    found = results.shown_confirmed(trial)
     return found if found is not None and found.scores else None
 
 
@@ -88,8 +89,8 @@ def drawings(results: Results) -> dict[int, Drawing]:
 
 def quality(results: Results, trial: Trial) -> str:
     """Describe the scores of a trial's architecture: the confirmed mean, if any, and the score of the search."""
-    metric = results.score_name.replace("_", " ")
-    in_search = f"{trial.metrics[results.score_name]:.4f} in the search (optimistic)"
+    metric = results.quality.name
+    in_search = f"{results.shown(trial):.4f} in the search (optimistic)"
     if found := confirmed(results, trial):
         return f"confirmed {metric} {found}, {in_search}"
     return f"{metric} {in_search}, not confirmed"

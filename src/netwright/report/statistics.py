@@ -1,6 +1,5 @@
 """Statistics of a run's trials over time, as plain numbers."""
 
-import itertools
 import math
 import statistics
 from collections import Counter, defaultdict
@@ -56,10 +55,9 @@ def middles(bins: Sequence[range]) -> tuple[float, ...]:
     return tuple((each.start + each.stop - 1) / 2 for each in bins)
 
 
-def running_mean(values: Sequence[float], window: int) -> list[float]:
-    """Return the mean of each value and the `window` - 1 before it, fewer at the beginning."""
-    sums = [0.0, *itertools.accumulate(values)]
-    return [(sums[i + 1] - sums[max(0, i + 1 - window)]) / min(i + 1, window) for i in range(len(values))]
+def running_median(values: Sequence[float], window: int) -> list[float]:
+    """Return the median of each value and the `window` - 1 before it, fewer at the beginning."""
+    return [statistics.median(values[max(0, end - window) : end]) for end in range(1, len(values) + 1)]
 
 
 def records(values: Sequence[float]) -> list[int]:

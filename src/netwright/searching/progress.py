@@ -13,24 +13,27 @@ from rich.text import Text
 
 from netwright.config import RunConfig
 from netwright.errors import printable
+from netwright.evaluation.factory import evaluation_of
 from netwright.searching.callbacks import Callback
 from netwright.searching.core import SearchCore, Step
 from netwright.searching.placement import Placement
+from netwright.searching.quality import Quality
 from netwright.searching.results import NUM_RECENT, described
 from netwright.terminal import Terminal
 from netwright.trials import Trial, TrialState
 
 
 class Tally:
-    """The counts and rewards that every kind of progress shows."""
+    """The counts and scores that every kind of progress shows."""
 
     def __init__(self, core: SearchCore, config: RunConfig) -> None:
         self.total = config.num_trials
         trials = core.trials[: self.total]
         self.ended = sum(trial.state.finished for trial in trials)
         self.rejected = sum(trial.state is TrialState.REJECTED for trial in trials)
-        self.rewards = _rewards(trials)
-        self.best = max(self.rewards, default=None)
+        reward = evaluation_of(config.evaluate).reward
+        self.quality = Quality(reward.score_name, config.evaluate.task, reward.higher_is_better)
+        self.scores = self._scores(trials)
         self._begun, self._ended_before = time.monotonic(), self.ended
 
     def take(self, step: Step) -> list[Trial]:
@@ -41,14 +44,25 @@ class Tally:
         )
         self.ended += len(ended)
         self.rejected += sum(trial.state is TrialState.REJECTED for trial in ended)
-        self.rewards += _rewards(ended)
-        self.best = max(self.rewards, default=None)
+        self.scores += self._scores(ended)
         return ended
+
+    def shown(self, trial: Trial) -> float:
+        """Return what is shown for the score of a measured trial."""
+        return self.quality(trial.metrics[self.quality.score_name])
+
+    def _scores(self, trials: Sequence[Trial]) -> list[float]:
+        return [self.shown(trial) for trial in trials if trial.state is TrialState.DONE]
+
+    @property
+    def best(self) -> float | None:
+        """The best score; None before the first."""
+        return (max if self.quality.higher_is_better else min)(self.scores, default=None)
 
     @property
     def recent(self) -> float | None:
-        """The mean reward of the last `NUM_RECENT` trials; None before the first."""
-        return statistics.fmean(self.rewards[-NUM_RECENT:]) if self.rewards else None
+        """The median score of the last `NUM_RECENT` trials; None before the first."""
+        return statistics.median(self.scores[-NUM_RECENT:]) if self.scores else None
 
     @property
     def seconds_left(self) -> float | None:
@@ -80,11 +94,6 @@ def _idle(config: RunConfig, placement: Placement) -> str | None:
         f"at most {factors} = {in_flight} children are in flight, so {placement.workers - in_flight} of "
         f"{placement.workers} workers will idle; raise --set lag=... in a new run"
     )
-
-
-def _rewards(trials: Sequence[Trial]) -> list[float]:
-    """Return the rewards of the measured trials; that of a failed one is made when its batch is learned."""
-    return [trial.reward for trial in trials if trial.state is TrialState.DONE and trial.reward is not None]
 
 
 class LiveProgress(Callback):
@@ -133,13 +142,15 @@ class LiveProgress(Callback):
         """Print what has been trained and move the bar."""
         for trial in self._tally.take(step):
             if self._verbose:
-                self._console.print(_line(trial), overflow="ellipsis", no_wrap=True)
+                self._console.print(_line(trial, self._tally), overflow="ellipsis", no_wrap=True)
         self._refresh()
 
     def _refresh(self) -> None:
         tally = self._tally
         rejected = f"rejected {tally.rejected}  " if tally.rejected else ""
-        numbers = f"best {number(tally.best)}  mean {number(tally.recent)}  {rejected}left {clock(tally.seconds_left)}"
+        numbers = (
+            f"best {number(tally.best)}  median {number(tally.recent)}  {rejected}left {clock(tally.seconds_left)}"
+        )
         self._progress.update(self._task, completed=tally.ended, numbers=numbers)
 
     def confirming(self, ended: int, total: int) -> None:
@@ -149,11 +160,11 @@ class LiveProgress(Callback):
         self._progress.update(self._confirming, completed=ended)
 
 
-def _line(trial: Trial) -> Text:
-    """Format one trained network: number, reward, time or error, layers."""
+def _line(trial: Trial, tally: Tally) -> Text:
+    """Format one trained network: number, score, time or error, layers."""
     if trial.state is TrialState.DONE:
         how = f"= {trial.reused_from}" if trial.reused_from is not None else f"{trial.seconds or 0:.1f} s"
-        text = Text(f"{trial.number:6}  reward {number(trial.reward):7} {how:>8}  ")
+        text = Text(f"{trial.number:6}  {tally.quality.short_name} {number(tally.shown(trial)):7} {how:>8}  ")
     else:
         text = Text(f"{trial.number:6}  {trial.state} {printable((trial.error or '').splitlines()[0])}  ", style="red")
     return text.append(printable(described(trial.proposal.architecture), one_line=True), style="dim")
@@ -168,7 +179,8 @@ class PlainProgress(Callback):
         self._shown = self._tally.ended * 10 // self._tally.total
         self._say(
             f"search recipe={config.recipe} strategy={config.strategy.name} seed={config.seed} "
-            f"workers={placement.workers} trials={self._tally.ended}/{self._tally.total}"
+            f"workers={placement.workers} trials={self._tally.ended}/{self._tally.total} "
+            f"score={self._tally.quality.short_name.replace(' ', '_')}"
         )
         for note in data_notes:
             self._say(f"data: {note}")
@@ -183,7 +195,7 @@ class PlainProgress(Callback):
         if tenths > self._shown:
             self._shown = tenths
             self._say(
-                f"trials={tally.ended}/{tally.total} best={number(tally.best)} mean={number(tally.recent)} "
+                f"trials={tally.ended}/{tally.total} best={number(tally.best)} median={number(tally.recent)} "
                 + (f"rejected={tally.rejected} " if tally.rejected else "")
                 + f"seconds_left={number(tally.seconds_left)}"
             )

@@ -4,7 +4,7 @@ import math
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from netwright.architectures.families import architecture_from_json
@@ -13,12 +13,13 @@ from netwright.errors import RunError
 from netwright.files import is_being_written
 from netwright.searching.accepted_changes import AcceptedChange
 from netwright.searching.failure_values import learned
+from netwright.searching.quality import Quality
 from netwright.searching.store import Confirmation, Store
 from netwright.spaces.decisions import actions_to_json
 from netwright.trials import Trial, TrialState
 
 NUM_RECENT = 50
-"""The mean reward is over so many last trials, so that it shows the current policy."""
+"""The median score is over so many last trials, so that it shows the current policy."""
 
 NORMAL_QUANTILE = 1.959964
 """The 97.5% quantile of the standard normal distribution."""
@@ -105,6 +106,20 @@ class Results:
                 confirmed,
                 tuple(store.accepted_changes()),
             )
+
+    @property
+    def quality(self) -> Quality:
+        """How the scores are shown."""
+        return Quality(self.score_name, self.config["evaluate"].get("task"), self.higher_is_better)
+
+    def shown(self, trial: Trial) -> float:
+        """Return what is shown for the score of a measured trial."""
+        return self.quality(trial.metrics[self.score_name])
+
+    def shown_confirmed(self, trial: Trial) -> Confirmed | None:
+        """Return the scores of the retrainings of a trial's architecture as they are shown; None if there are none."""
+        found = self.confirmed.get(trial.fingerprint)
+        return found and replace(found, scores=tuple(map(self.quality, found.scores)))
 
     @property
     def best_score(self) -> float | None:

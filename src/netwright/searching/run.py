@@ -19,11 +19,12 @@ from netwright.searching import same_code
 from netwright.searching.callbacks import Callback
 from netwright.searching.confirmation import best_trials, confirm, trials_numbered
 from netwright.searching.core import SearchCore
-from netwright.searching.factory import make_core, make_strategy
+from netwright.searching.factory import make_constraints, make_core, make_strategy
 from netwright.searching.identity import Identity
 from netwright.searching.loop import drive
 from netwright.searching.placement import Placement, check_room, make_executor, make_shards
 from netwright.searching.provenance import provenance
+from netwright.searching.reachable import check_reachable
 from netwright.searching.results import Results
 from netwright.searching.same_data import checked, description, place_of_moved_data
 from netwright.searching.store import Store, exists
@@ -102,7 +103,8 @@ def run_search(
         overwrite: Whether to begin anew; a run in `folder` is renamed once nothing else can fail before the search.
 
     Raises:
-        ConfigError: The space or the user's code has changed since the run began.
+        ConfigError: The space or the user's code has changed since the run began, or no network of the space is within
+            the limits on costs.
     """
     if folder is not None and is_no_folder(folder):
         raise StoreError(f"{folder} is a file, not a folder; choose another --out")
@@ -114,6 +116,8 @@ def run_search(
         same_code.check_same_code(stored, identity)
     with place_of_moved_data("resume", stored, placement.data):
         dataset = open_data(config, placement)
+    if stored is None:
+        check_reachable(config.space.at(0), make_constraints(config, dataset.shape))
     executor = None
     if stored is None or not is_complete(config, stored):
         # Before the folder is made: a cluster that cannot be reached leaves none behind.

@@ -84,7 +84,8 @@ def convolutional(
 
     Args:
         num_layers: predicted layers.
-        filter_sizes: options for the height and the width of a filter; `num_filters` those for the number of filters.
+        filter_sizes: options for the height and the width of a filter.
+        num_filters: options for the number of filters.
         strides: one entry fixes both strides; several are options for the stride in height and in width.
         skip_connections: whether a layer selects its inputs among all earlier layers; otherwise layers form a chain.
         anchors: whether a layer's inputs are decided before or after its number of filters (figure 4 shows both).
