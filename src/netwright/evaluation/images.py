@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from netwright.evaluation.probe import Probe
 
 SPEED_SETTINGS = {"device", "precision", "channels_last"}
-NOT_OF_THE_LOOP = {"kind", "task", "num_train", "num_validation", "split_seed", "last_epochs", "exponent"}
+NOT_OF_THE_LOOP = {"kind", "task", "num_train", "num_validation", "split_seed", "score", "last_epochs", "exponent"}
 """All other settings but those of speed are keyword arguments of `train_classifier`."""
 
 
@@ -31,8 +31,8 @@ class ImageEvaluation(Evaluation):
 
     @property
     def reward(self) -> Reward:
-        """A power of the best late validation accuracy."""
-        return AccuracyReward(self.settings.last_epochs, self.settings.exponent)
+        """A power of the best late validation accuracy, or of the measure that `score` names."""
+        return AccuracyReward(self.settings.last_epochs, self.settings.exponent, self.settings.score)
 
     def open(self, path: Path | None, *, verify: bool) -> DatasetInfo:
         """Find and read the images of the task."""
