@@ -36,11 +36,13 @@ class ImageEvaluation(Evaluation):
 
     def open(self, path: Path | None, *, verify: bool) -> DatasetInfo:
         """Find and read the images of the task."""
+        from netwright.evaluation.imbalance import notes_on_imbalance
         from netwright.tasks.catalog import open_images, prepare_task
 
         folder = prepare_task(self.settings.task, path, verify=verify)
         data = open_images(self.settings.task, folder, verify=False)
-        return DatasetInfo(data.name, data.notes, folder, data.shape, identity=data.identity)
+        notes = (*data.notes, *notes_on_imbalance(data, self.settings))
+        return DatasetInfo(data.name, notes, folder, data.shape, identity=data.identity)
 
     def evaluate(self, folder: Path | None) -> "ImageChild":
         """Return what trains one network."""
@@ -80,15 +82,45 @@ class ImageEvaluation(Evaluation):
         return Probe(images, num_train, num_validation, child.training, child.speed, seconds)
 
     def model_lines(self, model: JsonObject) -> list[str]:
-        """Describe settings, choice and test accuracy."""
+        """Describe settings, choice and test."""
         metrics, settings = model["metrics"], model["settings"]
-        low, high = metrics["test_interval"]
         start = "the schedule's" if settings["decay_at"] is None else f"{settings['decay_at']:g} of training"
         return [
             f"{model['origin']}, {metrics['num_parameters']:,} parameters, {settings['epochs']} epochs on "
             f"{metrics['num_train_images']:,} images: learning rate {settings['learning_rate']:g}, weight decay "
             f"{settings['weight_decay']:g}, epsilon {settings['epsilon']:g}, start of the decay: {start}",
-            *grid_lines(model, "validation_accuracy"),
-            f"test accuracy {metrics['test_accuracy']:.4f} on {model['data']} (95% interval {low:.4f} to {high:.4f}, "
-            f"{metrics['num_test_images']:,} images, tested once)",
+            *grid_lines(model, self.reward.score_name),
+            *image_test_lines(metrics, model["data"], num_tests_of(model)),
         ]
+
+
+def num_tests_of(model: JsonObject) -> int:
+    """Return how often a model was tested on the test images of its own data, by its model.json."""
+    counted = model.get("tests", {}).get(model.get("test_sha256"), {})
+    return int(counted.get("count", 1))
+
+
+def image_test_lines(metrics: JsonObject, data: str, num_tests: int) -> list[str]:
+    """Describe the test of a network for images in lines for the terminal.
+
+    Args:
+        metrics: Those of model.json, or of another test; older ones have the accuracy alone.
+        data: The name of the data.
+        num_tests: How often the network was tested on these images.
+    """
+    low, high = metrics["test_interval"]
+    times = "once" if num_tests == 1 else f"{num_tests} times"
+    lines = [
+        f"test accuracy {metrics['test_accuracy']:.4f} on {data} (95% interval {low:.4f} to {high:.4f}, "
+        f"{metrics['num_test_images']:,} images, tested {times})"
+    ]
+    if "largest_class_share" not in metrics:
+        return lines
+    lines[0] += f"; always naming {metrics['largest_class']!r}, the largest class: {metrics['largest_class_share']:.4f}"
+    error, calibrated = metrics["test_calibration_error"], metrics["test_calibration_error_with_temperature"]
+    after = "" if calibrated is None else f", {calibrated:.4f} with temperature {metrics['temperature']:.3f}"
+    lines.append(
+        f"balanced accuracy {metrics['test_balanced_accuracy']:.4f}, macro F1 {metrics['test_macro_f1']:.4f}, "
+        f"calibration error {error:.4f}{after}"
+    )
+    return [*lines, f"note: {metrics['note']}"] if "note" in metrics else lines

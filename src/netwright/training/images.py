@@ -108,9 +108,10 @@ def train_classifier(
 
     `network` maps images [B, C, H, W] to logits [B, classes]. All randomness derives from `seed`. `label_smoothing`
     is the share of a label's probability that is spread over all classes; with balanced `class_weights` the loss of a
-    mini-batch is the mean that is weighted by `balanced_weights` of the training images. The training is stored in `checkpoint` after
-    every epoch and continues from it to the same weights. `on_epoch` is called with the number of every epoch, from 0,
-    and its accuracy. The other arguments are settings of `ImageSettings`, and `options` those of `learning_rate_at`.
+    mini-batch is the mean that is weighted by `balanced_weights` of the training images. The training is stored in
+    `checkpoint` after every epoch and continues from it to the same weights. `on_epoch` is called with the number of
+    every epoch, from 0, and its accuracy. The other arguments are settings of `ImageSettings`, and `options` those of
+    `learning_rate_at`.
 
     Returns the lists in `MEASURES` (0..1; empty without validation images) and `training_losses` (mean nats per image).
     Raises `ChildError` if the training loss is not finite.
