@@ -18,7 +18,7 @@ from netwright.evaluation.probe import Probe
 from netwright.evaluation.rewards import Reward
 from netwright.final_training.image_test import measured, worst_errors
 from netwright.final_training.interface import Candidate, Finished, Tested, once_each, sha256_of
-from netwright.models.folder import WORST_ERRORS
+from netwright.models.names import WORST_ERRORS
 from netwright.searching.placement import Placement
 from netwright.seeds import derive_seed
 from netwright.tasks.catalog import open_images, prepare_task

@@ -3,7 +3,8 @@
     model.safetensors   the weights, or the counts of an n-gram model; no pickle
     architecture.json   the architecture; an n-gram model has none
     model.json          what goes in, what comes out, how well it does, what made it
-    worst_errors.json   of a network for images: the test images that it names worst, for model.html
+    worst_errors.json   of a network for images: the test images that it names worst
+    model.html          of a network for images: the page that shows both, as `netwright train` writes it
 
 The keys of model.json that `load` needs are `kind` ("images" where it is missing) and those of `REQUIRED`; the rest is
 for people and programs.
@@ -38,14 +39,15 @@ from netwright.files import LARGEST_JSON, LARGEST_WEIGHTS, check_own_folder, rea
 from netwright.models import ngram
 from netwright.models.language import TrainedLanguageModel
 from netwright.models.members import IMAGES_OPTIONAL, OPTIONAL, REQUIRED, TEXT
+from netwright.models.names import ARCHITECTURE as ARCHITECTURE
+from netwright.models.names import DESCRIPTION as DESCRIPTION
+from netwright.models.names import WEIGHTS as WEIGHTS
 from netwright.models.ngram import TrainedNgram
 from netwright.models.trained import TrainedNetwork
 from netwright.models.translator import TrainedTranslator
 from netwright.spaces.named_functions import stored_function
 from netwright.subwords import Subwords
 
-WEIGHTS, ARCHITECTURE, DESCRIPTION = "model.safetensors", "architecture.json", "model.json"
-WORST_ERRORS = "worst_errors.json"
 Network = TypeVar("Network", bound=nn.Module)
 FORMAT = 1
 """Raised by one when an older netwright could not read what this one writes."""
