@@ -22,7 +22,7 @@ from netwright.architectures.families import entry_of
 from netwright.children.layers import construction_of, joined, padded_and_joined, pooled
 from netwright.errors import ConfigError
 from netwright.files import make_folder_of, utf8, write_whole
-from netwright.image_files import MODES, decoded, opened_image
+from netwright.image_files import MODES, decoded, fitted, opened_image
 from netwright.models.export_parts import LOADING, load_network
 from netwright.models.export_text_code import code_of_text
 from netwright.models.folder import ARCHITECTURE, WEIGHTS, content_of, read_architecture
@@ -98,10 +98,10 @@ UPSAMPLING = Template("""\
     pixels = pixels[:, :, $top:$bottom, $left:$right]
 """)
 
-DECODING = "".join(f"\n\n{getsource(function)}" for function in (opened_image, decoded))
-"""The source of the functions that decode image files; a return type of Pillow is omitted, which is optional there."""
+DECODING = "".join(f"\n\n{getsource(function)}" for function in (opened_image, decoded, fitted))
+"""The source of the functions that decode image files; types of Pillow are omitted, which is optional there."""
 SCRIPT = Template(
-    DECODING.replace(' -> "Image.Image"', "")
+    DECODING.replace(' -> "Image.Image"', "").replace('image: "Image.Image", ', "image, ")
     + '''
 
 def read_image(path: str) -> Tensor:
