@@ -25,19 +25,19 @@ def num_tests_of(model: JsonObject) -> int:
     return int(counted.get("count", 1))
 
 
-def image_test_lines(metrics: JsonObject, data: str, num_tests: int) -> list[str]:
+def image_test_lines(metrics: JsonObject, data: str, num_tests: int | None) -> list[str]:
     """Describe the test of a network for images in lines for the terminal.
 
     Args:
         metrics: Those of model.json, or of another test; older ones have the accuracy alone.
         data: The name of the data.
-        num_tests: How often the network was tested on these images.
+        num_tests: How often the network was tested on these images; None if that is not counted.
     """
     low, high = metrics["test_interval"]
-    times = "once" if num_tests == 1 else f"{num_tests} times"
+    times = {None: "not counted", 1: "tested once"}.get(num_tests, f"tested {num_tests} times")
     lines = [
         f"test accuracy {metrics['test_accuracy']:.4f} on {data} (95% interval {low:.4f} to {high:.4f}, "
-        f"{metrics['num_test_images']:,} images, tested {times})"
+        f"{metrics['num_test_images']:,} images, {times})"
     ]
     if "largest_class_share" not in metrics:
         return lines
