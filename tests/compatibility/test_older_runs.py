@@ -27,8 +27,17 @@ LATER_METRICS = {
     "validation_macro_f1s",
     "largest_class_share",
     "num_validation_images",
+    "largest_class",
+    "test_balanced_accuracy",
+    "test_macro_f1",
+    "test_calibration_error",
+    "test_calibration_error_with_temperature",
+    "temperature",
+    "calibration",
+    "per_class",
+    "confusion_matrix",
 }
-"""Measured in the trials that are added to an older run, and not in its own."""
+"""Measured in the trials that are added to an older run and in models that are trained from it; not in its own."""
 
 
 @pytest.fixture

@@ -11,10 +11,12 @@ from oracles.models_to_try import random_module, random_network
 TEMPERATURE = 1.7
 
 
-def written(folder: Path, temperature: object = TEMPERATURE) -> Path:
-    architecture = random_network("pools", 1)
-    module = random_module(architecture, num_classes=4, channels=3, epsilon=0.01, seed=1)
-    description = {"input_shape": [3, 13, 11], "upsample": None, "epsilon": 0.01, "class_names": list("abcd")}
+def written(
+    folder: Path, temperature: object = TEMPERATURE, shape: tuple[int, int, int] = (3, 13, 11), variant: str = "pools"
+) -> Path:
+    architecture = random_network(variant, 1)
+    module = random_module(architecture, num_classes=4, channels=shape[0], epsilon=0.01, seed=1)
+    description = {"input_shape": list(shape), "upsample": None, "epsilon": 0.01, "class_names": list("abcd")}
     write_model(folder, module, architecture, {**description, "metrics": {"temperature": temperature}})
     return folder
 

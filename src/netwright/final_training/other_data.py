@@ -1,5 +1,6 @@
 """`nw.evaluate`: the test of a trained network for images on other images with the same classes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -75,7 +76,7 @@ def evaluate(
         _check_arrays(found)
     else:
         found, part = _read(network, data, task, part, verify=verify)
-    labels = found.labels if isinstance(data, tuple) else _in_order_of(network, found)
+    labels = labels_in_order_of(network, found.labels, found.class_names, found.data)
     images, notes = as_read(network, found.images)
     speed = Speed(precision="float32")
     logits = logits_of(network.network, images, upsample=network.upsample, speed=speed)
@@ -94,9 +95,7 @@ def evaluate(
 def _read(
     network: TrainedNetwork, path: str | Path | None, task: str | None, part: Part | None, *, verify: bool
 ) -> tuple[LabelledImages, Part]:
-    trained_on = network.description.get("plan", {}).get("search_settings", {}).get("task")
-    task = task or (OWN_IMAGES if path is not None else trained_on) or OWN_IMAGES
-    data = open_images(task, prepare_task(task, None if path is None else Path(path), verify=verify), verify=False)
+    data = opened(network, path, task, verify=verify)
     if part is None:
         part = "test" if data.identity is None or _is_of_training(network, data) else "all"
     images, labels = data.test_images, data.test_labels
@@ -105,6 +104,13 @@ def _read(
     if not len(images):
         raise DataError(f"{data.name} has no test images; take all of them with --part all")
     return LabelledImages(images, labels, data.class_names, data.name), part
+
+
+def opened(network: TrainedNetwork, path: str | Path | None, task: str | None, *, verify: bool) -> ImageData:
+    """Open images for a network; `path` and `task` are those of `evaluate`."""
+    trained_on = network.description.get("plan", {}).get("search_settings", {}).get("task")
+    task = task or (OWN_IMAGES if path is not None else trained_on) or OWN_IMAGES
+    return open_images(task, prepare_task(task, None if path is None else Path(path), verify=verify), verify=False)
 
 
 def _is_of_training(network: TrainedNetwork, data: ImageData) -> bool:
@@ -123,9 +129,19 @@ def _check_arrays(found: LabelledImages) -> None:
         raise DataError(f"the labels must be 0 to {num_classes - 1}, of one image or more")
 
 
-def _in_order_of(network: TrainedNetwork, found: LabelledImages) -> Tensor:
-    """Return the labels by the network's order of the classes; raise `DataError` if the classes differ."""
-    ours, theirs = set(network.class_names), set(found.class_names)
+def labels_in_order_of(network: TrainedNetwork, labels: Tensor, class_names: Sequence[str], data: str) -> Tensor:
+    """Return the labels by the network's order of the classes.
+
+    Args:
+        network: The network.
+        labels: int64 [N], by the order of `class_names`.
+        class_names: The classes of the data.
+        data: The name of the data.
+
+    Raises:
+        DataError: The classes differ from the network's.
+    """
+    ours, theirs = set(network.class_names), set(class_names)
     if ours != theirs:
         differences = [
             f"{what} {', '.join(map(repr, sorted(names)[:5]))}{' and more' if len(names) > 5 else ''}"
@@ -133,11 +149,11 @@ def _in_order_of(network: TrainedNetwork, found: LabelledImages) -> Tensor:
             if names
         ]
         raise DataError(
-            f"the classes of {found.data} are not those of the network: {'; '.join(differences)}; expected the same "
+            f"the classes of {data} are not those of the network: {'; '.join(differences)}; expected the same "
             f"{len(ours)} names. Rename the folders, or train a network on these classes"
         )
-    order = torch.tensor([network.class_names.index(name) for name in found.class_names])
-    return order[found.labels]
+    order = torch.tensor([network.class_names.index(name) for name in class_names])
+    return order[labels]
 
 
 def as_read(network: TrainedNetwork, images: Tensor) -> tuple[Tensor, list[str]]:
