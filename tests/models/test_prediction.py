@@ -1,5 +1,6 @@
 """Class names of pictures: in every form in which they are given, and the same as the logits say."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,26 @@ def test_many_pictures_keep_their_order_and_few_are_in_memory(
     assert [each.named[0][0] for each in found if each.error is None] == [named[0][0] for named in alone]
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"metrics": []},
+        {"tests": {"a": 1}},
+        {"tests": {"a": {"count": "many"}}},
+        {"plan": {"search_settings": 1}},
+        {"data_id": "a"},
+    ],
+)
+def test_a_wrong_member_is_damage(tmp_path: Path, wrong: dict[str, object]) -> None:
+    path = written(tmp_path / "model") / "model.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **wrong}))
+    with pytest.raises(DataError, match=rf"model\.json cannot be used: its {next(iter(wrong))} is "):
+        nw.load(path.parent)
+
+
 @pytest.mark.parametrize("wrong", [0, -1.0, "1", True, [1.0], 1e9])
 def test_a_wrong_temperature_is_damage(tmp_path: Path, wrong: object) -> None:
-    with pytest.raises(DataError, match=r"model\.json cannot be used: its temperature is .* in place of a number"):
+    with pytest.raises(
+        DataError, match=r"model\.json cannot be used: its metrics is .* with a temperature above 0 or null"
+    ):
         nw.load(written(tmp_path / "model", wrong))

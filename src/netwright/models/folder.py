@@ -249,11 +249,9 @@ def read_description(folder: Path) -> JsonObject:
     for name, (wanted, fits) in REQUIRED[kind].items():
         if name not in document or not fits(document[name]):
             raise _damaged(path, f"its {name} is {document.get(name, 'missing')!r} in place of {wanted}", expected)
-    metrics = document.get("metrics")
-    if kind == "images" and isinstance(metrics, dict):
-        for name, (wanted, fits) in IMAGES_OPTIONAL.items():
-            if not fits(metrics.get(name)):
-                raise _damaged(path, f"its {name} is {metrics[name]!r} in place of {wanted}", expected)
+    for name, (wanted, fits) in (IMAGES_OPTIONAL if kind == "images" else {}).items():
+        if name in document and not fits(document[name]):
+            raise _damaged(path, f"its {name} is {document[name]!r} in place of {wanted}", expected)
     for name, (default, values) in OPTIONAL.items():
         if document.get(name, default) not in values:
             raise _damaged(path, f"its {name} is {document[name]!r} in place of one of {', '.join(values)}", expected)

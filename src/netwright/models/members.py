@@ -43,13 +43,31 @@ TEXT: Wanted = {
     "tied": ("true or false", lambda value: type(value) is bool),
     "cell_bias": ("true or false", lambda value: type(value) is bool),
 }
+
+
+def _is_temperature(value: object) -> bool:
+    return value is None or (type(value) in (int, float) and 0 < float(str(value)) < 1_000)
+
+
+def _are_tests(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(each, dict) and type(each.get("count")) is int and each["count"] > 0 for each in value.values()
+    )
+
+
 IMAGES_OPTIONAL: Wanted = {
-    "temperature": (
-        "a number above 0 or null",
-        lambda value: value is None or (type(value) in (int, float) and 0 < float(str(value)) < 1_000),
+    "metrics": (
+        "the figures of a test, with a temperature above 0 or null",
+        lambda value: isinstance(value, dict) and _is_temperature(value.get("temperature")),
     ),
+    "tests": ("the number of tests on each set of images", _are_tests),
+    "plan": (
+        "what was trained",
+        lambda value: isinstance(value, dict) and isinstance(value.get("search_settings", {}), dict),
+    ),
+    "data_id": ("what identifies the data", lambda value: value is None or isinstance(value, dict)),
 }
-"""The members of the metrics of a network for images that older ones lack."""
+"""The members of a network for images that older or other ones lack."""
 
 OPTIONAL: dict[str, tuple[object, tuple[str, ...]]] = {
     "input_layer": ("embedding", get_args(InputLayer)),

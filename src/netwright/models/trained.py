@@ -64,8 +64,7 @@ class TrainedNetwork(nn.Module):
     @property
     def temperature(self) -> float:
         """What `predict` divides the logits by; 1 if none was fitted."""
-        metrics = self.description.get("metrics")
-        return float(metrics.get("temperature") or 1.0) if isinstance(metrics, dict) else 1.0
+        return float(self.description.get("metrics", {}).get("temperature") or 1.0)
 
     @overload
     def predict(self, pictures: Picture, *, top: int | None = None) -> Named: ...  # type: ignore[overload-overlap]
