@@ -36,11 +36,13 @@ if TYPE_CHECKING:
     from netwright.config import ReplicaSettings as ReplicaSettings
     from netwright.config import RunConfig as RunConfig
     from netwright.config.strategies import *  # noqa: F403
+    from netwright.final_training.other_data import evaluate as evaluate
     from netwright.models.folder import load as load
 
 # Imported at first use, because they bring torch, which takes a second.
 _LATER = {
     "build": "netwright.children.building",
+    "evaluate": "netwright.final_training.other_data",
     "load": "netwright.models.folder",
     "search": "netwright.api",
     "ImageSettings": "netwright.config",

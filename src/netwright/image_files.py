@@ -47,19 +47,24 @@ def decoded(source: bytes | Path, size: tuple[int, int], mode: str) -> Tensor:
     Photographs are rotated as their EXIF orientation says, transparent images get a white background, and images of
     other sizes are resized.
     """
+    with opened_image(source) as opened:
+        opened.draft(None, (2 * max(size), 2 * max(size)))  # decodes a JPEG at a reduced size where possible
+        return fitted(opened, size, mode)
+
+
+def fitted(image: "Image.Image", size: tuple[int, int], mode: str) -> Tensor:
+    """Convert an image to uint8 [C, H, W], as `decoded` describes."""
     from PIL import Image, ImageOps
 
     height, width = size
-    with opened_image(source) as opened:
-        transparent = opened.has_transparency_data
-        opened.draft(None, (2 * max(size), 2 * max(size)))  # decodes a JPEG at a reduced size where possible
-        image = ImageOps.exif_transpose(opened)
-        if transparent:
-            canvas = Image.new("RGBA", image.size, "white")
-            canvas.alpha_composite(image.convert("RGBA"))
-            image = canvas
-        image = image.convert(mode)
-        if image.size != (width, height):
-            image = image.resize((width, height), Image.Resampling.BILINEAR)
-        pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
+    transparent = image.has_transparency_data
+    image = ImageOps.exif_transpose(image)
+    if transparent:
+        canvas = Image.new("RGBA", image.size, "white")
+        canvas.alpha_composite(image.convert("RGBA"))
+        image = canvas
+    image = image.convert(mode)
+    if image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+    pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
     return pixels.reshape(height, width, -1).permute(2, 0, 1)

@@ -68,8 +68,9 @@ def settings() -> Iterator[str]:
 
 def commands() -> Iterator[str]:
     """Every command with its arguments and options, in the order of the help."""
-    for command in sorted((each.callback for each in app.registered_commands), key=lambda each: each.__name__):
-        yield f"netwright {command.__name__}"
+    named = {each.name or each.callback.__name__: each.callback for each in app.registered_commands}
+    for name_of_command, command in sorted(named.items()):
+        yield f"netwright {name_of_command}"
         hints = get_type_hints(command, include_extras=True)
         for name, parameter in inspect.signature(command).parameters.items():
             kind, info = get_args(hints[name])

@@ -66,6 +66,7 @@ IMAGES: Table = {
     "evaluate.warm_up": 0.0, "evaluate.padding": None,  # none in the paper
     "evaluate.upsample": 40, "evaluate.flips": True,  # 4.1; 40: NASNet, appendix A
     "evaluate.last_epochs": 5, "evaluate.exponent": 3.0,  # 4.1
+    "evaluate.score": "accuracy", "evaluate.class_weights": "none",  # 4.1: accuracy; no weights
     "evaluate.device": "auto", "evaluate.precision": "auto", "evaluate.channels_last": True,
 }  # fmt: skip
 CELLS: Table = {

@@ -20,6 +20,7 @@ from netwright.final_training import images as finals
 from netwright.final_training.pipeline import finish, found_in
 from netwright.models.folder import read_description
 from netwright.searching.placement import Placement
+from netwright.searching.results import wilson_interval
 from netwright.tasks import catalog
 from netwright.training import images as loop
 from netwright.training.pixels import whiten
@@ -76,13 +77,13 @@ def test_no_image_leaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_validation_chooses_and_the_winner_alone_is_tested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tested: list[tuple[ConvNet, list[int]]] = []
-    measure = finals.measure_accuracy
+    measure = finals.logits_of
 
-    def watched(network: nn.Module, images: Tensor, labels: Tensor, **options: object) -> float:
+    def watched(network: nn.Module, images: Tensor, **options: object) -> Tensor:
         tested.append((network.architecture, images[:, 0, 0, 0].tolist()))  # type: ignore[arg-type]
-        return measure(network, images, labels, **options)  # type: ignore[arg-type]
+        return measure(network, images, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(finals, "measure_accuracy", watched)
+    monkeypatch.setattr(finals, "logits_of", watched)
     found = {"blind": small(1, size=1), "able": small(12)}
     model = run(tmp_path / "model", FINAL.model_copy(update={"epochs": 8}), found=found)
     by_origin = {
@@ -201,9 +202,9 @@ def test_two_at_once_do_not_mix(tmp_path: Path) -> None:
 
 def test_the_interval() -> None:
     """Wilson's for 8 of 10, as tables have it; and it stays within 0..1."""
-    assert finals.wilson_interval(0.8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
-    assert finals.wilson_interval(1.0, 300)[1] == pytest.approx(1.0)
-    assert 0.98 < finals.wilson_interval(1.0, 300)[0] < 1.0
+    assert wilson_interval(0.8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
+    assert wilson_interval(1.0, 300)[1] == pytest.approx(1.0)
+    assert 0.98 < wilson_interval(1.0, 300)[0] < 1.0
 
 
 # Going on -------------------------------------------------------------------------------------------------------------

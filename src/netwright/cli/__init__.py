@@ -12,6 +12,8 @@ from netwright.cli import confirm as confirm
 from netwright.cli import compare as compare
 from netwright.cli import train as train
 from netwright.cli import translate as translate
+from netwright.cli import test as test
+from netwright.cli import predict as predict
 from netwright.cli import generate as generate
 from netwright.cli import export as export
 from netwright.cli import recipes as recipes

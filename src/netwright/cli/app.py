@@ -70,14 +70,14 @@ app = typer.Typer(
 )
 
 
-def command_in(group: str) -> Callable[[Callable[Arguments, None]], Callable[Arguments, None]]:
-    """Return a decorator that adds a command of the same name to a group of the help; see `netwright.cli.help`.
+def command_in(group: str, name: str | None = None) -> Callable[[Callable[Arguments, None]], Callable[Arguments, None]]:
+    """Return a decorator that adds a command to a group of the help; its name is that of the function, or `name`.
 
     netwright's errors and Ctrl-C in the command become a message and an exit code.
     """
 
     def added(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
-        return app.command(cls=Command, rich_help_panel=group)(reporting(command))
+        return app.command(name, cls=Command, rich_help_panel=group)(reporting(command))
 
     return added
 

@@ -4,7 +4,7 @@ import importlib.util
 import re
 import shlex
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,6 +16,9 @@ from netwright.errors import ConfigError, install
 from netwright.files import check_own_file
 from netwright.terminal import Terminal
 
+if TYPE_CHECKING:
+    from netwright.final_training.quantised_export import QuantisedExport
+
 FormOption = Annotated[
     Literal["code", "onnx", "optuna"],
     typer.Option(
@@ -26,11 +29,26 @@ FormOption = Annotated[
 ]
 
 
+Int8Option = Annotated[
+    bool,
+    typer.Option("--int8", help="With --to onnx: compute in 8 bits, calibrated on the training images of --data."),
+]
+ImagesOption = Annotated[
+    Path | None, typer.Option("--data", help="With --int8: images with the classes of the network, or a task's files.")
+]
+ImagesTaskOption = Annotated[
+    str | None, typer.Option("--task", help="With --int8: an official task. [dim]Default: that of the training[/]")
+]
+
+
 @command_in(USE)
 def export(
     model: options.ModelArgument,
     form: FormOption,
     target: options.ExportOption = None,
+    int8: Int8Option = False,
+    data: ImagesOption = None,
+    task: ImagesTaskOption = None,
     trust_code: options.TrustCodeOption = False,
 ) -> None:
     """Write a trained network, or a whole run, in a form that works without netwright.
@@ -40,9 +58,14 @@ def export(
         python digits.py photograph.png
         netwright export models/nas-cell --to code -o cell.py
         python cell.py "the company said" --sample 20
+        netwright export RUN/model --to onnx --int8 --data photographs
         netwright export RUN --to optuna -o sqlite:///studies.db
     """
     console = Terminal(soft_wrap=True)
+    if form != "onnx" and int8:
+        raise ConfigError(f"--int8 is for --to onnx, and this is --to {form}; leave it out")
+    if not int8 and (data is not None or task is not None):
+        raise ConfigError("--data and --task name the images for --int8; give that too, or leave them out")
     named = model if model.name not in ("", "..") else model.resolve()  # "." has no name of its own
     if form == "optuna":
         num_new, url = _mirrored(model, target, trust_code=trust_code)
@@ -60,11 +83,27 @@ def export(
             markup=False,
         )
         print_next(f"{shlex.join(['python', str(path)])} {'IMAGE' if _reads_images(model) else 'TEXT'}")
+    elif int8:
+        from netwright.final_training.quantised_export import export_int8
+
+        path = Path(target) if target else named.parent / f"{named.name}-int8.onnx"
+        console.print(_int8_in_words(export_int8(model, path, data, task)), highlight=False, markup=False)
     else:
         from netwright.models.export_onnx import export_onnx
 
         path = export_onnx(model, Path(target) if target else named.parent / f"{named.name}.onnx")
         console.print(f"{path}: {_use_of_onnx(model)}", highlight=False, markup=False)
+
+
+def _int8_in_words(done: "QuantisedExport") -> str:
+    before, after = done.float32, done.int8
+    return (
+        f"{done.path}: uint8 images in, logits out, computed in int8\n"
+        f"accuracy {after.accuracy:.4f} in int8, {before.accuracy:.4f} in float32 on {done.num_images:,} test images "
+        f"of {done.data}: a loss of {before.accuracy - after.accuracy:.4f}\n"
+        f"{after.images_per_second:,.0f} images a second in int8, {before.images_per_second:,.0f} in float32 here; "
+        f"{done.int8_bytes:,} and {done.float32_bytes:,} bytes"
+    )
 
 
 def _use_of_code(model: Path) -> str:

@@ -20,6 +20,7 @@ def show(run: options.RunArgument, top: options.TopOption = 10, as_json: options
     from netwright.cli.tables import print_results
     from netwright.searching.results import Results
     from netwright.searching.store import Store
+    from netwright.searching.trained_model import trained_in
 
     with Store.read(run) as store:
         results = Results.of(store)
@@ -27,4 +28,7 @@ def show(run: options.RunArgument, top: options.TopOption = 10, as_json: options
         print(json.dumps(results.to_json()))
     else:
         print_results(Terminal(), results, top)
+        if model := trained_in(run):
+            for line in (f"trained and tested: {model.folder}, {model.origin}", *model.lines):
+                Terminal().print(line, highlight=False, markup=False, soft_wrap=True)
         print_next(*after_run(results, run))

@@ -82,7 +82,10 @@ def _print_notes(console: Terminal, results: Results, metric: str) -> None:
     if legend := legend_of(architecture_from_json(results.trials[0].proposal.architecture)):
         notes.append(legend)
     if results.confirmed:
-        notes.append(f"confirmed: mean ± deviation of the {metric} over fresh seeds on the same split, to be quoted.")
+        quoted = "to be quoted."
+        if results.explained_by_largest_class(results.best):
+            quoted = "not to be quoted, since the first one is no better than always naming the largest class."
+        notes.append(f"confirmed: mean ± deviation of the {metric} over fresh seeds on the same split, {quoted}")
         notes.append(
             f"search's {metric}: of the search's one training, optimistic because it was picked for being "
             f"{'high' if results.higher_is_better else 'low'}."
@@ -93,11 +96,22 @@ def _print_notes(console: Terminal, results: Results, metric: str) -> None:
     else:
         word = "high" if results.higher_is_better else "low"
         notes.append(f"search's {metric}: picked for being {word}, so optimistic.")
-    notes += _mishaps(results)
+    notes += [*_measures_of_best(results), *_mishaps(results)]
     notes += [f"data: {printable(note, one_line=True)}" for note in results.data_notes]
     notes += [f"changed: {change.in_words}" for change in results.changes]
     for note in notes:
         console.print(note, style="dim", highlight=False, soft_wrap=True, markup=False)
+
+
+def _measures_of_best(results: Results) -> list[str]:
+    """A line with what stands beside the accuracy of the best trial on images."""
+    share, metrics = results.largest_class_share, results.best.metrics
+    if share is None:
+        return []
+    others = {"balanced accuracy": "validation_balanced_accuracies", "macro F1": "validation_macro_f1s"}
+    measured = [f"{name} {metrics[values][-1]:.4f}" for name, values in others.items() if metrics.get(values)]
+    of_best = f"; the first one after its last epoch: {', '.join(measured)}" if measured else ""
+    return [f"always naming the largest class of the validation images has the accuracy {share:.4f}{of_best}"]
 
 
 def _mishaps(results: Results) -> list[str]:

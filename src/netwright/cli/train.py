@@ -13,7 +13,7 @@ from netwright.cli.ngrams import count_named
 from netwright.cli.stages import Stages
 from netwright.cli.trainable import Trainable, of_equal_size, trainable
 from netwright.config import RunConfig, assigned
-from netwright.errors import ConfigError, command
+from netwright.errors import ConfigError, NetwrightError, command
 from netwright.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -107,7 +107,8 @@ def train(
     kept = "Every finished training of the grid and every finished epoch is kept; go on by the same command"
     with interruption_explained(lambda: kept), Stages() as stages:
         model = finish(found, config, final, folder, placement, stages, what.run, accept_data=accept_data)
-    _print_model(evaluation_of(config.evaluate).model_lines(model), folder, complete)
+    lines = [*evaluation_of(config.evaluate).model_lines(model), *_page_of(folder)]
+    _print_model(lines, folder, complete)
     print_next(*_after_training(folder))
 
 
@@ -146,6 +147,17 @@ def _assigned(
     return config.from_json(document), final
 
 
+def _page_of(folder: Path) -> list[str]:
+    """Write model.html, and return a line that names it or says why there is none; the model is complete without."""
+    from netwright.report.model_page import write_model_page
+
+    try:
+        page = write_model_page(folder)
+    except NetwrightError as error:
+        return [f"no page could be written: {error}"]
+    return [f"what it does, as a page: {page}"] if page else []
+
+
 def _print_model(lines: list[str], folder: Path, complete: bool) -> None:
     lines.append(f"the model: {folder} (in Python nw.load({str(folder)!r}))")
     if complete:
@@ -165,4 +177,5 @@ def _after_training(folder: Path) -> list[str]:
         return [command("translate", folder)]
     is_spelled_out = entry_of(EXPORTERS, read_architecture(folder / ARCHITECTURE)) is not None
     exports = [command("export", folder, "--to", "code")] if is_spelled_out else []
-    return [command("generate", folder), *exports] if kind == "text" else exports
+    use = command("generate", folder) if kind == "text" else command("predict", folder, "FILE")
+    return [use, *exports]

@@ -48,7 +48,11 @@ class ImageSettings(ChildSettings):
     upsample: PositiveInt | None = 40  # pixels of the longer side, then a crop; Zoph et al. 2018. None is none
     padding: PositiveInt | None = None  # pixels of zeros on each side, then a crop, in the place of upsample; He 2015
     flips: bool = True  # left and right, half of the time; paper
-    last_epochs: PositiveInt = 5  # the score is the best validation accuracy of the last ones; paper
+    class_weights: Literal["none", "balanced"] = (
+        "none"  # balanced: all classes count alike in the loss; none in the paper
+    )
+    score: Literal["accuracy", "balanced-accuracy", "macro-f1"] = "accuracy"  # of the validation images; paper
+    last_epochs: PositiveInt = 5  # the score is the best one of the last epochs; paper
     exponent: Positive = 3.0  # reward = score ** exponent; paper. The slides say 2
     device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: a GPU where there is one
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the hardware has it
@@ -200,6 +204,8 @@ LATER_SETTINGS: Mapping[str, JsonObject] = {
         "warm_up": 0.0,
         "nesterov": True,
         "padding": None,
+        "class_weights": "none",
+        "score": "accuracy",
     },
     "text": {
         "augmented_weight": 0.0,

@@ -12,7 +12,8 @@ from netwright.architectures.values import JsonObject
 from netwright.children.building import build_with_weights
 from netwright.tasks.catalog import open_images
 from netwright.tasks.images.data import ImageSplit, split_images
-from netwright.training.images import train_classifier
+from netwright.training.classification import fitted_temperature, largest_class_of
+from netwright.training.images import logits_of, train_classifier
 from netwright.training.speed import Speed
 from netwright.trials import Job, Measurement
 
@@ -65,7 +66,9 @@ class ImageChild:
             epsilon=settings.pop("epsilon"),
         )  # fmt: skip
         metrics = train_classifier(network, self.split, seed=job.seed, speed=self.speed, **settings)
-        return network, Measurement(metrics)
+        labels = self.split.validation_labels
+        share = largest_class_of(labels)[1]
+        return network, Measurement({**metrics, "largest_class_share": share, "num_validation_images": len(labels)})
 
 
 @dataclass(frozen=True)
@@ -76,5 +79,9 @@ class Candidates:
     settings: tuple[Mapping[str, object], ...]
 
     def __call__(self, job: Job) -> Measurement:
-        """Train the job's architecture with the settings of its number."""
-        return self.child.trained_network(job, self.settings[job.number])[1]
+        """Train the job's architecture with the settings of its number, and fit a temperature on validation."""
+        network, measurement = self.child.trained_network(job, self.settings[job.number])
+        split, upsample = self.child.split, self.child.training["upsample"]
+        logits = logits_of(network, split.validation_images, upsample=upsample, speed=self.child.speed)
+        temperature = fitted_temperature(logits, split.validation_labels)
+        return Measurement({**measurement.metrics, "temperature": temperature})

@@ -10,6 +10,7 @@ from netwright.architectures.families import reads_images
 from netwright.architectures.values import JsonObject
 from netwright.config import FinalSettings, ImageSettings
 from netwright.evaluation.interface import DatasetInfo, Evaluation, grid_lines
+from netwright.evaluation.model_tests import image_test_lines, num_tests_of
 from netwright.evaluation.rewards import AccuracyReward, Reward
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from netwright.evaluation.probe import Probe
 
 SPEED_SETTINGS = {"device", "precision", "channels_last"}
-NOT_OF_THE_LOOP = {"kind", "task", "num_train", "num_validation", "split_seed", "last_epochs", "exponent"}
+NOT_OF_THE_LOOP = {"kind", "task", "num_train", "num_validation", "split_seed", "score", "last_epochs", "exponent"}
 """All other settings but those of speed are keyword arguments of `train_classifier`."""
 
 
@@ -31,16 +32,18 @@ class ImageEvaluation(Evaluation):
 
     @property
     def reward(self) -> Reward:
-        """A power of the best late validation accuracy."""
-        return AccuracyReward(self.settings.last_epochs, self.settings.exponent)
+        """A power of the best late validation accuracy, or of the measure that `score` names."""
+        return AccuracyReward(self.settings.last_epochs, self.settings.exponent, self.settings.score)
 
     def open(self, path: Path | None, *, verify: bool) -> DatasetInfo:
         """Find and read the images of the task."""
+        from netwright.evaluation.imbalance import notes_on_imbalance
         from netwright.tasks.catalog import open_images, prepare_task
 
         folder = prepare_task(self.settings.task, path, verify=verify)
         data = open_images(self.settings.task, folder, verify=False)
-        return DatasetInfo(data.name, data.notes, folder, data.shape, identity=data.identity)
+        notes = (*data.notes, *notes_on_imbalance(data, self.settings))
+        return DatasetInfo(data.name, notes, folder, data.shape, identity=data.identity)
 
     def evaluate(self, folder: Path | None) -> "ImageChild":
         """Return what trains one network."""
@@ -80,15 +83,13 @@ class ImageEvaluation(Evaluation):
         return Probe(images, num_train, num_validation, child.training, child.speed, seconds)
 
     def model_lines(self, model: JsonObject) -> list[str]:
-        """Describe settings, choice and test accuracy."""
+        """Describe settings, choice and test."""
         metrics, settings = model["metrics"], model["settings"]
-        low, high = metrics["test_interval"]
         start = "the schedule's" if settings["decay_at"] is None else f"{settings['decay_at']:g} of training"
         return [
             f"{model['origin']}, {metrics['num_parameters']:,} parameters, {settings['epochs']} epochs on "
             f"{metrics['num_train_images']:,} images: learning rate {settings['learning_rate']:g}, weight decay "
             f"{settings['weight_decay']:g}, epsilon {settings['epsilon']:g}, start of the decay: {start}",
-            *grid_lines(model, "validation_accuracy"),
-            f"test accuracy {metrics['test_accuracy']:.4f} on {model['data']} (95% interval {low:.4f} to {high:.4f}, "
-            f"{metrics['num_test_images']:,} images, tested once)",
+            *grid_lines(model, self.reward.score_name),
+            *image_test_lines(metrics, model["data"], num_tests_of(model)),
         ]

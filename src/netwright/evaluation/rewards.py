@@ -1,5 +1,6 @@
 """Rewards: from the measurement of a child to the number that the strategy maximises."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -24,18 +25,34 @@ class Reward(Protocol):
         """Return the reward of a score."""
 
 
+IMAGE_SCORES: Mapping[str, tuple[str, str]] = {
+    "accuracy": ("validation_accuracy", "validation_accuracies"),
+    "balanced-accuracy": ("validation_balanced_accuracy", "validation_balanced_accuracies"),
+    "macro-f1": ("validation_macro_f1", "validation_macro_f1s"),
+}
+"""By the setting `evaluate.score`: the name of the score, and that of its values after all epochs."""
+
+
 @dataclass(frozen=True)
 class AccuracyReward:
-    """(max validation accuracy over the last epochs) ** exponent. Paper: 5 epochs, cubed (section 4.1)."""
+    """(max validation accuracy over the last epochs) ** exponent. Paper: 5 epochs, cubed (section 4.1).
+
+    `kind` names another measure in the place of the accuracy, also in 0..1: a key of `IMAGE_SCORES`.
+    """
 
     last_epochs: int = 5
     exponent: float = 3.0
-    score_name: str = "validation_accuracy"
+    kind: str = "accuracy"
     higher_is_better: bool = True
 
+    @property
+    def score_name(self) -> str:
+        """The name of the measure."""
+        return IMAGE_SCORES[self.kind][0]
+
     def score(self, measurement: Measurement) -> float:
-        """Return the best of the last `last_epochs` validation accuracies, in 0..1."""
-        return float(max(measurement.metrics["validation_accuracies"][-self.last_epochs :]))
+        """Return the best of the last `last_epochs` values, in 0..1."""
+        return float(max(measurement.metrics[IMAGE_SCORES[self.kind][1]][-self.last_epochs :]))
 
     def __call__(self, score: float) -> float:
         """Return the reward, in 0..1."""

@@ -25,6 +25,10 @@ OnProgress = Callable[[str, int, int], None]
 """Called with the name of a stage, the number of its ended parts, and the number of all."""
 
 
+ALSO_STORED = ("temperature",)
+"""What is stored of a candidate's training beside its score, if its kind measures that."""
+
+
 def candidates_of(found: Mapping[str, Architecture], grid: Sequence[JsonObject]) -> tuple[Candidate, ...]:
     """Combine every architecture with every point of the grid, in their order.
 
@@ -77,7 +81,8 @@ class Measured:
         """
         result: JsonObject = {"error": str(outcome.failure)}
         if outcome.measurement is not None:
-            result = {self.reward.score_name: self.reward.score(outcome.measurement)}
+            kept = {name: value for name, value in outcome.measurement.metrics.items() if name in ALSO_STORED}
+            result = {self.reward.score_name: self.reward.score(outcome.measurement), **kept}
         entries = self._lost if outcome.lost else self._entries
         entries[self._key(candidate)] = {**result, "seconds": round(outcome.seconds, 2)}
         if not outcome.lost:

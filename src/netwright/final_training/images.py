@@ -12,17 +12,19 @@ from netwright.config import FinalSettings, ImageSettings
 from netwright.errors import DataError
 from netwright.evaluation.image_worker import Candidates, ImageChild
 from netwright.evaluation.images import ImageEvaluation
+from netwright.evaluation.imbalance import notes_on_imbalance
 from netwright.evaluation.interface import DatasetInfo
 from netwright.evaluation.probe import Probe
 from netwright.evaluation.rewards import Reward
-from netwright.final_training.interface import Candidate, Finished, once_each, sha256_of
+from netwright.final_training.image_test import measured, worst_errors
+from netwright.final_training.interface import Candidate, Finished, Tested, once_each, sha256_of
+from netwright.models.names import WORST_ERRORS
 from netwright.searching.placement import Placement
-from netwright.searching.results import wilson_interval
 from netwright.seeds import derive_seed
 from netwright.tasks.catalog import open_images, prepare_task
 from netwright.tasks.images.data import ImageData, everything_but_test
 from netwright.training.checkpoints import Checkpoint
-from netwright.training.images import measure_accuracy, train_classifier
+from netwright.training.images import logits_of, train_classifier
 from netwright.trials import Job
 
 EPOCHS_FACTOR = 6
@@ -55,7 +57,8 @@ class FinalImages:
     @property
     def dataset(self) -> DatasetInfo:
         """The name, the notes and the identity of the data."""
-        return DatasetInfo(self.data.name, self.data.notes, identity=self.data.identity)
+        notes = (*self.data.notes, *notes_on_imbalance(self.data, self.settings))
+        return DatasetInfo(self.data.name, notes, identity=self.data.identity)
 
     def checksum(self) -> str:
         """Return the checksum of the training images and labels."""
@@ -129,18 +132,22 @@ class FinalImages:
         probe = Probe(self.data.shape, len(images), num_validation=1, training=training, speed=self.child.speed)
         return float(probe(Job(0, candidate.architecture, self.final.seed)).metrics["child_seconds"])
 
-    def tested(self, network: nn.Module, winner: Candidate) -> JsonObject:
-        """Measure the test accuracy, in float32 as the network will be used, with its 95% interval."""
-        speed = replace(self.child.speed, precision="float32")
-        upsample, labels = self.child.training["upsample"], self.data.test_labels
-        accuracy = measure_accuracy(network, self.data.test_images, labels, upsample=upsample, speed=speed)
-        return {
-            "test_accuracy": accuracy,
-            "test_interval": list(wilson_interval(accuracy, len(labels))),
-            "num_test_images": len(labels),
+    def tested(self, network: nn.Module, winner: Candidate, in_grid: JsonObject) -> Tested:
+        """Measure on the test images, in float32 as the network will be used, and store the worst errors.
+
+        The temperature is that of the winner's training in the grid, fitted on the validation images, since the final
+        training leaves no image to fit one on. Without a grid there is none.
+        """
+        data, speed = self.data, replace(self.child.speed, precision="float32")
+        logits = logits_of(network, data.test_images, upsample=self.child.training["upsample"], speed=speed)
+        temperature = in_grid.get("temperature")
+        metrics = {
+            **measured(logits, data.test_labels, data.class_names, temperature),
             "num_parameters": num_parameters(network),
-            "num_train_images": len(self.data.train_images),
+            "num_train_images": len(data.train_images),
         }
+        worst = worst_errors(data.test_images, logits, data.test_labels, data.class_names, temperature)
+        return Tested(metrics, {WORST_ERRORS: worst})
 
     def description(self, winner: Candidate, finished: Finished) -> JsonObject:
         """Describe input, output and training."""

@@ -1,8 +1,8 @@
 """The interface of a final training: what differs between networks for images and language models."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from torch import Tensor, nn
@@ -38,6 +38,14 @@ class Finished:
     history: JsonObject
 
 
+@dataclass(frozen=True)
+class Tested:
+    """The metrics of a test for model.json, and further files of the model's folder: JSON values by name."""
+
+    metrics: JsonObject
+    files: Mapping[str, object] = field(default_factory=dict)
+
+
 def sha256_of(*tensors: Tensor) -> str:
     """Return the SHA-256 of the numbers of all tensors, one tensor after the other."""
     digest = hashlib.sha256()
@@ -60,7 +68,7 @@ class FinalTraining(Protocol):
 
     winner = best of grid(), by reward.score of what evaluate(...) measures on the search's split
     finished = train(winner, ...)
-    metrics = tested(finished.network)      # once
+    metrics = tested(finished.network, ...)    # once
     """
 
     @property
@@ -101,8 +109,14 @@ class FinalTraining(Protocol):
     def epoch_seconds(self, candidate: Candidate) -> float:
         """Return the seconds of one epoch of the final training here, from a few of its mini-batches."""
 
-    def tested(self, network: nn.Module, winner: Candidate) -> JsonObject:
-        """Measure the network of `winner` on the test part, which is used for nothing else."""
+    def tested(self, network: nn.Module, winner: Candidate, in_grid: JsonObject) -> Tested:
+        """Measure the network of `winner` on the test part, which is used for nothing else.
+
+        Args:
+            network: The trained network.
+            winner: The candidate that was trained.
+            in_grid: What the grid stored of the winner's training on the search's split; empty without a grid.
+        """
 
     def description(self, winner: Candidate, finished: Finished) -> JsonObject:
         """Return the part of model.json about inputs, outputs, data and training."""

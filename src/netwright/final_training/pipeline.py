@@ -131,17 +131,17 @@ def finish(
         winner, score = best_candidate(candidates, measured) if len(candidates) > 1 else (candidates[0], None)
         finished = _trained_to_the_end(winner, training, final.seed, unfinished, common, on_progress)
         with _explained(f"the test of {winner.origin} after its final training"):
-            tested = training.tested(finished.network, winner)
+            tested = training.tested(finished.network, winner, measured.of(winner) or {})
         model = {
             **training.description(winner, finished),
             **about_data,
             "origin": winner.origin,
-            "metrics": {**tested, training.reward.score_name: score},
+            "metrics": {**tested.metrics, training.reward.score_name: score},
             "grid": measured.table(candidates),
             **provenance(),
             "plan": plan,
         }
-        write_model(folder, finished.network, winner.architecture, model)
+        write_model(folder, finished.network, winner.architecture, model, tested.files)
     return read_description(folder)
 
 

@@ -18,7 +18,7 @@ from netwright.evaluation.interface import DatasetInfo
 from netwright.evaluation.rewards import Reward
 from netwright.evaluation.text import LANGUAGE_MODEL_SETTINGS, TextEvaluation
 from netwright.evaluation.text_worker import TextCandidates, TextChild
-from netwright.final_training.interface import Candidate, Finished, once_each, sha256_of
+from netwright.final_training.interface import Candidate, Finished, Tested, once_each, sha256_of
 from netwright.searching.placement import Placement
 from netwright.seeds import derive_seed
 from netwright.tasks.catalog import open_text, prepare_task
@@ -154,12 +154,12 @@ class FinalText:
         measure_nats_per_token(network, part, speed=child.speed, streams=VALIDATION_STREAMS)
         return training + (time.perf_counter() - begun) / len(part) * len(self.data.validation)
 
-    def tested(self, network: nn.Module, winner: Candidate) -> JsonObject:
+    def tested(self, network: nn.Module, winner: Candidate, in_grid: JsonObject) -> Tested:
         """Measure perplexity and bits for each token of the test text, read in one piece, in float32."""
         assert isinstance(network, LanguageModel)
         speed = replace(self.child.speed, precision="float32")
         nats = measure_nats_per_token(network, self.data.test, speed=speed, streams=1)
-        return {
+        metrics = {
             "test_perplexity": perplexity_of(nats),
             f"test_bits_per_{self.data.unit}": bits_of(nats),
             "num_test_tokens": len(self.data.test),
@@ -167,6 +167,7 @@ class FinalText:
             "num_train_tokens": len(self.data.train),
             **self._tested_with_dropout(network, winner, speed),
         }
+        return Tested(metrics)
 
     def _tested_with_dropout(self, network: LanguageModel, winner: Candidate, speed: Speed) -> JsonObject:
         """Measure the test perplexity by Monte-Carlo evaluation, with the window and the dropout of the training."""

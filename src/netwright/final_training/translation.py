@@ -19,7 +19,7 @@ from netwright.evaluation.interface import DatasetInfo
 from netwright.evaluation.rewards import Reward
 from netwright.evaluation.translation import TRANSLATOR_SETTINGS, TranslationEvaluation
 from netwright.evaluation.translation_worker import TranslationCandidates, TranslationChild, TranslationData
-from netwright.final_training.interface import Candidate, Finished, once_each, sha256_of
+from netwright.final_training.interface import Candidate, Finished, Tested, once_each, sha256_of
 from netwright.models.translator import TrainedTranslator
 from netwright.searching.placement import Placement
 from netwright.seeds import derive_seed
@@ -150,7 +150,7 @@ class FinalTranslation:
         measure_nats_per_piece(network, few, speed=child.speed, batch_size=child.training["batch_size"])
         return training + (time.perf_counter() - begun) / few.num_predicted * data.validation.num_predicted
 
-    def tested(self, network: nn.Module, winner: Candidate) -> JsonObject:
+    def tested(self, network: nn.Module, winner: Candidate, in_grid: JsonObject) -> Tested:
         """Translate the test part in float32 and measure BLEU."""
         assert isinstance(network, Translator)
         data = self.data
@@ -166,7 +166,7 @@ class FinalTranslation:
         pairs = Pairs.of(data.subwords, source, target)
         speed = replace(self.child.speed, precision="float32")
         costs = TranslationEvaluation(self.settings).costs(winner.architecture, len(data.subwords))
-        return {
+        metrics = {
             "test_bleu": score,
             "bleu_signature": signature,
             "test_perplexity": perplexity_of(
@@ -178,6 +178,7 @@ class FinalTranslation:
             "num_parameters": num_parameters(network),
             "multiply_adds": costs["multiply_adds"],
         }
+        return Tested(metrics)
 
     def _beam(self) -> BeamSettings:
         settings = self.settings

@@ -22,8 +22,8 @@ from netwright.architectures.families import entry_of
 from netwright.children.layers import construction_of, joined, padded_and_joined, pooled
 from netwright.errors import ConfigError
 from netwright.files import make_folder_of, utf8, write_whole
-from netwright.image_files import MODES, decoded, opened_image
-from netwright.models.export_parts import LOADING, load_network
+from netwright.image_files import MODES, decoded, fitted, opened_image
+from netwright.models.export_parts import LOADING, load_network, tested_figures
 from netwright.models.export_text_code import code_of_text
 from netwright.models.folder import ARCHITECTURE, WEIGHTS, content_of, read_architecture
 from netwright.models.trained import TrainedNetwork
@@ -50,6 +50,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 ABOUT = $about
+TESTED = $tested
+TEMPERATURE = $temperature  # divides the logits before the softmax, so that probabilities are calibrated
 CLASS_NAMES = $class_names
 INPUT_SHAPE = $input_shape  # channels, height, width
 WEIGHTS = Path(__file__).with_suffix(".safetensors")
@@ -98,10 +100,10 @@ UPSAMPLING = Template("""\
     pixels = pixels[:, :, $top:$bottom, $left:$right]
 """)
 
-DECODING = "".join(f"\n\n{getsource(function)}" for function in (opened_image, decoded))
-"""The source of the functions that decode image files; a return type of Pillow is omitted, which is optional there."""
+DECODING = "".join(f"\n\n{getsource(function)}" for function in (opened_image, decoded, fitted))
+"""The source of the functions that decode image files; types of Pillow are omitted, which is optional there."""
 SCRIPT = Template(
-    DECODING.replace(' -> "Image.Image"', "")
+    DECODING.replace(' -> "Image.Image"', "").replace('image: "Image.Image", ', "image, ")
     + '''
 
 def read_image(path: str) -> Tensor:
@@ -126,7 +128,7 @@ def main(paths: list[str]) -> int:
             print(f"{path}: {error}", file=sys.stderr)
             code = 1
             continue
-        probabilities = network(image[None]).softmax(dim=1)[0]
+        probabilities = (network(image[None]).double() / TEMPERATURE).softmax(dim=1)[0]
         best = int(probabilities.argmax())
         print(f"{path}: {CLASS_NAMES[best]} ({float(probabilities[best]):.3f})")
     return code
@@ -215,6 +217,8 @@ def code_of(model: TrainedNetwork, architecture: ConvNet, name: str) -> str:
     return FILE.substitute(
         name=name,
         about=repr(f"{about} on {model.description.get('data')}"),
+        tested=_figures(model),
+        temperature=repr(model.temperature),
         class_names=_names(model.class_names),
         input_shape=model.input_shape,
         weights_sha256=model.description["weights_sha256"],
@@ -234,6 +238,11 @@ def code_of(model: TrainedNetwork, architecture: ConvNet, name: str) -> str:
 
 def _names(names: tuple[str, ...]) -> str:
     return "(\n" + "".join(f"    {name!r},\n" for name in names) + ")"
+
+
+def _figures(model: TrainedNetwork) -> str:
+    lines = (f"    {name!r}: {value!r},\n" for name, value in tested_figures(model.description).items())
+    return "{\n" + "".join(lines) + "}"
 
 
 def _layer_classes(architecture: ConvNet, epsilon: float) -> list[str]:

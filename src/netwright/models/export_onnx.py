@@ -6,6 +6,7 @@ model is exported as one step, see `onnx_step`.
 
 import contextlib
 import importlib.util
+import json
 import logging
 import os
 import warnings
@@ -16,7 +17,7 @@ import torch
 
 from netwright.errors import ConfigError, install
 from netwright.files import make_folder_of, write_whole
-from netwright.models.export_parts import load_network
+from netwright.models.export_parts import load_network, tested_figures
 from netwright.models.language import TrainedLanguageModel
 from netwright.models.onnx_step import step_of
 from netwright.models.trained import TrainedNetwork
@@ -35,16 +36,22 @@ def export_onnx(folder: Path, target: Path) -> Path:
         raise ConfigError(f"--to onnx needs {' and '.join(missing)}, not installed here: {install('onnx')}")
     if os.path.lexists(target):
         raise ConfigError(f"{target} is there already; choose another -o, or remove it")
-    model = load_network(folder)
+    content = onnx_of(load_network(folder))
     make_folder_of(target)
-    with _silent_exporter():
-        program = _step_program(model) if isinstance(model, TrainedLanguageModel) else _image_program(model)
-    write_whole(target, program.model_proto.SerializeToString())
+    write_whole(target, content)
     return target
 
 
+def onnx_of(model: TrainedNetwork | TrainedLanguageModel) -> bytes:
+    """Return the content of the .onnx file of a model."""
+    with silent_exporter():
+        program = _step_program(model) if isinstance(model, TrainedLanguageModel) else _image_program(model)
+    content: bytes = program.model_proto.SerializeToString()
+    return content
+
+
 @contextlib.contextmanager
-def _silent_exporter() -> Iterator[None]:
+def silent_exporter() -> Iterator[None]:
     """Suppress what the exporter says about its own internals, in warnings and in logs."""
     logged_before = logging.root.manager.disable
     logging.disable(logging.WARNING)
@@ -69,7 +76,26 @@ def _image_program(network: TrainedNetwork) -> torch.onnx.ONNXProgram:
         verbose=False,
     )
     assert program is not None
+    program.model.metadata_props.update(metadata_of(network))
     return program
+
+
+def metadata_of(network: TrainedNetwork) -> dict[str, str]:
+    """Return what an .onnx file of a network for images says of it: JSON values by name.
+
+    The preprocessing is part of the graph; `normalisation` describes it. The probabilities are
+    softmax(logits / temperature).
+    """
+    description = network.description
+    values = {
+        "class_names": list(network.class_names),
+        "input_shape": list(network.input_shape),
+        "normalisation": description.get("normalisation", "every image by itself: mean 0, standard deviation 1"),
+        "temperature": network.temperature,
+        "tested": tested_figures(description),
+        "weights_sha256": description["weights_sha256"],
+    }
+    return {name: json.dumps(value) for name, value in values.items()}
 
 
 def _step_program(model: TrainedLanguageModel) -> torch.onnx.ONNXProgram:

@@ -54,6 +54,27 @@ def load_network(folder: Path) -> TrainedNetwork | TrainedLanguageModel:
     return model
 
 
+TESTED = (
+    "test_accuracy",
+    "test_interval",
+    "num_test_images",
+    "test_balanced_accuracy",
+    "test_macro_f1",
+    "largest_class",
+    "largest_class_share",
+    "test_calibration_error",
+    "test_calibration_error_with_temperature",
+    "note",
+)
+"""The figures of the test that go with an exported network for images, where its model.json has them."""
+
+
+def tested_figures(description: JsonObject) -> JsonObject:
+    """Return the figures of the test by name, and the name of the data that they were measured on."""
+    metrics = description.get("metrics", {})
+    return {"data": description.get("data"), **{name: metrics[name] for name in TESTED if name in metrics}}
+
+
 def unit_of(description: JsonObject) -> Literal["word", "character"]:
     """Return what the tokens of a language model are, by its model.json."""
     return "character" if description.get("unit") == "character" else "word"

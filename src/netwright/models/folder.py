@@ -1,8 +1,10 @@
-"""The folder of a trained network: three files, written as a whole and read as untrusted input.
+"""The folder of a trained network: its files, written as a whole and read as untrusted input.
 
     model.safetensors   the weights, or the counts of an n-gram model; no pickle
     architecture.json   the architecture; an n-gram model has none
     model.json          what goes in, what comes out, how well it does, what made it
+    worst_errors.json   of a network for images: the test images that it names worst
+    model.html          of a network for images: the page that shows both, as `netwright train` writes it
 
 The keys of model.json that `load` needs are `kind` ("images" where it is missing) and those of `REQUIRED`; the rest is
 for people and programs.
@@ -14,7 +16,8 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar, get_args
+from types import MappingProxyType
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -26,7 +29,6 @@ from netwright.architectures.convolutional import ConvNet
 from netwright.architectures.families import Architecture, architecture_from_json, reads_images, reads_text
 from netwright.architectures.named import OwnNetwork
 from netwright.architectures.values import JsonObject, to_json
-from netwright.architectures.word_inputs import InputLayer, OutputLayer
 from netwright.children.building import build
 from netwright.children.language_model import LanguageModel
 from netwright.children.ngram import Cache, KneserNey
@@ -36,86 +38,28 @@ from netwright.errors import ConfigError, DataError, SpaceError, disk_failure
 from netwright.files import LARGEST_JSON, LARGEST_WEIGHTS, check_own_folder, read_whole
 from netwright.models import ngram
 from netwright.models.language import TrainedLanguageModel
+from netwright.models.members import IMAGES_OPTIONAL, OPTIONAL, REQUIRED, TEXT
+from netwright.models.names import ARCHITECTURE as ARCHITECTURE
+from netwright.models.names import DESCRIPTION as DESCRIPTION
+from netwright.models.names import WEIGHTS as WEIGHTS
 from netwright.models.ngram import TrainedNgram
 from netwright.models.trained import TrainedNetwork
 from netwright.models.translator import TrainedTranslator
 from netwright.spaces.named_functions import stored_function
 from netwright.subwords import Subwords
 
-WEIGHTS, ARCHITECTURE, DESCRIPTION = "model.safetensors", "architecture.json", "model.json"
 Network = TypeVar("Network", bound=nn.Module)
 FORMAT = 1
 """Raised by one when an older netwright could not read what this one writes."""
 
 
-def _is_size(value: object) -> bool:
-    return type(value) is int and 0 < value < 100_000
-
-
-def _is_depth(value: object) -> bool:
-    return _is_size(value) and value != 1
-
-
-Wanted = dict[str, tuple[str, Callable[[object], bool]]]
-COMMON: Wanted = {
-    "format": ("a number", lambda value: type(value) is int),
-    "weights_sha256": ("a checksum", lambda value: isinstance(value, str) and value.isalnum()),
-}
-IMAGES: Wanted = {
-    "input_shape": (
-        "[channels, height, width]",
-        lambda value: isinstance(value, list) and len(value) == 3 and all(map(_is_size, value)),
-    ),
-    "upsample": ("a number of pixels or null", lambda value: value is None or _is_size(value)),
-    "epsilon": ("a number between 0 and 1", lambda value: type(value) is float and 0 < value < 1),
-    "class_names": (
-        "a list of names",
-        lambda value: isinstance(value, list) and len(value) > 0 and all(isinstance(name, str) for name in value),
-    ),
-}
-TEXT: Wanted = {
-    "vocabulary": (
-        "a list of tokens",
-        lambda value: isinstance(value, list) and len(value) > 0 and all(isinstance(token, str) for token in value),
-    ),
-    "hidden_size": ("a number of units", _is_size),
-    "num_layers": ("a number of layers", _is_size),
-    "embedding_size": ("a number of units or null", lambda value: value is None or _is_size(value)),
-    "tied": ("true or false", lambda value: type(value) is bool),
-    "cell_bias": ("true or false", lambda value: type(value) is bool),
-}
-OPTIONAL: dict[str, tuple[object, tuple[str, ...]]] = {
-    "input_layer": ("embedding", get_args(InputLayer)),
-    "output_layer": ("softmax", get_args(OutputLayer)),
-}
-"""The members of a language model's model.json that older ones lack: the default, and the possible values."""
-TRANSLATION: Wanted = {
-    "subwords": ("a model of sentencepiece in base64", lambda value: isinstance(value, str)),
-    "hidden_size": TEXT["hidden_size"],
-    "max_length": ("a number of pieces", _is_size),
-    "num_encoder_layers": ("a number of layers, 2 or more", _is_depth),
-    "num_decoder_layers": ("a number of layers, 2 or more", _is_depth),
-    "cell_bias": TEXT["cell_bias"],
-    "beam": (
-        "the settings of a beam",
-        lambda value: isinstance(value, dict) and value.keys() == BeamSettings.__dataclass_fields__.keys(),
-    ),
-}
-NGRAM: Wanted = {
-    "vocabulary": TEXT["vocabulary"],
-    "cache_size": ("a number of tokens", lambda value: type(value) is int and value >= 0),
-    "cache_weight": ("a number from 0 to 1", lambda value: type(value) in (int, float) and 0 <= float(str(value)) <= 1),
-}
-REQUIRED: dict[str, Wanted] = {
-    "images": {**COMMON, **IMAGES},
-    "text": {**COMMON, **TEXT},
-    "translation": {**COMMON, **TRANSLATION},
-    "ngram": {**COMMON, **NGRAM},
-}
-"""The members of model.json that are needed to rebuild each kind of network: in words, and as a check."""
-
-
-def write_model(folder: Path, network: nn.Module, architecture: Architecture, description: JsonObject) -> None:
+def write_model(
+    folder: Path,
+    network: nn.Module,
+    architecture: Architecture,
+    description: JsonObject,
+    others: Mapping[str, object] = MappingProxyType({}),
+) -> None:
     """Write a trained network to a new folder, which afterwards is complete or does not exist.
 
     Args:
@@ -123,13 +67,14 @@ def write_model(folder: Path, network: nn.Module, architecture: Architecture, de
         network: Its weights are stored.
         architecture: What `network` was built from.
         description: The content of model.json but for the format and the checksum of the weights.
+        others: JSON values of further files, by name.
 
     Raises:
         RunError: The disk is full.
         StoreError: `folder` is a link.
     """
     weights = save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()})
-    _write_folder(folder, weights, description, {ARCHITECTURE: to_json(architecture)})
+    _write_folder(folder, weights, description, {**others, ARCHITECTURE: to_json(architecture)})
 
 
 def write_ngram(folder: Path, model: KneserNey, description: JsonObject) -> None:
@@ -304,6 +249,9 @@ def read_description(folder: Path) -> JsonObject:
     for name, (wanted, fits) in REQUIRED[kind].items():
         if name not in document or not fits(document[name]):
             raise _damaged(path, f"its {name} is {document.get(name, 'missing')!r} in place of {wanted}", expected)
+    for name, (wanted, fits) in (IMAGES_OPTIONAL if kind == "images" else {}).items():
+        if name in document and not fits(document[name]):
+            raise _damaged(path, f"its {name} is {document[name]!r} in place of {wanted}", expected)
     for name, (default, values) in OPTIONAL.items():
         if document.get(name, default) not in values:
             raise _damaged(path, f"its {name} is {document[name]!r} in place of one of {', '.join(values)}", expected)

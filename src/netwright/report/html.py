@@ -33,6 +33,6 @@ def render(template: str, figures: Sequence[Figure], *, styles: str = "", **valu
         charts={f"chart-{number}": asdict(figure) for number, figure in enumerate(figures)},
         css=resources.joinpath("page.css").read_text(encoding="utf-8") + styles,
         script=resources.joinpath("page.js").read_text(encoding="utf-8"),
-        plotly=get_plotlyjs(),
+        plotly=get_plotlyjs() if figures else "",
         **values,
     )

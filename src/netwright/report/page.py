@@ -18,6 +18,7 @@ from netwright.report.html import render
 from netwright.report.statistics import failures, preferences
 from netwright.searching.results import Results, described
 from netwright.searching.store import Session, Store
+from netwright.searching.trained_model import TrainedModel, trained_in
 from netwright.spaces.references import stored_space
 from netwright.trials import Update
 
@@ -38,13 +39,18 @@ class StoredRun:
     sessions: list[Session]
     about: JsonObject
     placement: JsonObject
+    model: TrainedModel | None = None
+    """What was trained to the end of what the search found."""
 
     @classmethod
     def of(cls, store: Store) -> "StoredRun":
         """Read the run in `store`, which a search may still be extending."""
         # Updates first: a search in progress may add trials meanwhile, but never removes updates.
         updates = store.updates()
-        return cls(Results.of(store), updates, store.sessions(), store.document("about"), store.document("place"))
+        model = None if store.folder is None else trained_in(store.folder)
+        return cls(
+            Results.of(store), updates, store.sessions(), store.document("about"), store.document("place"), model
+        )
 
 
 def write_report(
@@ -122,6 +128,8 @@ def page(run: StoredRun, *, trust_code: bool = False, on_note: Callable[[str], N
         described=described,
         quality=sections.quality,
         confirmed=sections.confirmed,
+        model=run.model,
+        largest_share=sections.largest_share(results),
     )
 
 

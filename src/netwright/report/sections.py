@@ -59,6 +59,17 @@ def duration(seconds: float) -> str:
     return f"{seconds:.1f} s"
 
 
+def largest_share(results: Results) -> str:
+    """Return the sentence that accompanies the accuracies of a run; empty where nothing is classified."""
+    share = results.largest_class_share
+    if share is None:
+        return ""
+    return (
+        f"Every validation accuracy is to be compared with {share:.4f}, that of always naming the largest class of the "
+        "validation images."
+    )
+
+
 @dataclass(frozen=True)
 class Drawing:
     """An architecture as SVG, styled by the page."""

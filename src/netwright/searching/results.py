@@ -127,6 +127,23 @@ class Results:
         scores = [trial.metrics[self.score_name] for trial in self.trials if trial.state is TrialState.DONE]
         return (max if self.higher_is_better else min)(scores, default=None)
 
+    @property
+    def largest_class_share(self) -> float | None:
+        """The validation accuracy of always naming the largest class; None where older or other trials lack it."""
+        shares = (trial.metrics.get("largest_class_share") for trial in self.trials)
+        return next((share for share in shares if share is not None), None)
+
+    def explained_by_largest_class(self, trial: Trial) -> bool:
+        """Return whether the confirmed accuracy of a trial is no better than always naming the largest class.
+
+        It is not if its 95% interval, for the number of the validation images, reaches the share of that class.
+        """
+        confirmed, share = self.confirmed.get(trial.fingerprint), self.largest_class_share
+        count = trial.metrics.get("num_validation_images")
+        if share is None or not count or confirmed is None or not confirmed.scores:
+            return False
+        return self.score_name == "validation_accuracy" and wilson_interval(confirmed.mean, count)[0] <= share
+
     def ranking(self) -> list[Trial]:
         """Return the first measured trial of every architecture by reward, the confirmed ones at the top by mean.
 

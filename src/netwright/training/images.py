@@ -19,10 +19,24 @@ from netwright.nn.optimizers import SGD
 from netwright.seeds import derive_seed
 from netwright.tasks.images.data import ImageSplit
 from netwright.training.checkpoints import Checkpoint
+from netwright.training.classification import (
+    accuracy_of,
+    balanced_accuracy_of,
+    balanced_weights,
+    confusion_matrix,
+    macro_f1_of,
+)
 from netwright.training.pixels import evaluation_view, training_view
 from netwright.training.speed import Speed
 
 LearningRateSchedule = Literal["constant", "step", "cosine"]
+ClassWeights = Literal["none", "balanced"]
+MEASURES: dict[str, Callable[[Tensor], float]] = {
+    "validation_accuracies": accuracy_of,
+    "validation_balanced_accuracies": balanced_accuracy_of,
+    "validation_macro_f1s": macro_f1_of,
+}
+"""What is measured after every epoch, from the confusion matrix of the validation images, by its name in a history."""
 
 
 class ScheduleOptions(TypedDict, total=False):
@@ -85,6 +99,7 @@ def train_classifier(
     nesterov: bool = True,
     padding: int | None = None,
     label_smoothing: float = 0.0,
+    class_weights: ClassWeights = "none",
     checkpoint: Checkpoint | None = None,
     on_epoch: Callable[[int, float | None], None] = lambda epoch, accuracy: None,
     **options: Unpack[ScheduleOptions],
@@ -92,11 +107,13 @@ def train_classifier(
     """Train `network` in place by SGD with momentum and measure its validation accuracy after every epoch.
 
     `network` maps images [B, C, H, W] to logits [B, classes]. All randomness derives from `seed`. `label_smoothing`
-    is the share of a label's probability that is spread over all classes. The training is stored in `checkpoint` after
-    every epoch and continues from it to the same weights. `on_epoch` is called with the number of every epoch, from 0,
-    and its accuracy. The other arguments are settings of `ImageSettings`, and `options` those of `learning_rate_at`.
+    is the share of a label's probability that is spread over all classes; with balanced `class_weights` the loss of a
+    mini-batch is the mean that is weighted by `balanced_weights` of the training images. The training is stored in
+    `checkpoint` after every epoch and continues from it to the same weights. `on_epoch` is called with the number of
+    every epoch, from 0, and its accuracy. The other arguments are settings of `ImageSettings`, and `options` those of
+    `learning_rate_at`.
 
-    Returns `validation_accuracies` (0..1; empty without validation images) and `training_losses` (mean nats per image).
+    Returns the lists in `MEASURES` (0..1; empty without validation images) and `training_losses` (mean nats per image).
     Raises `ChildError` if the training loss is not finite.
     """
     network.to(device := speed.torch_device, memory_format=speed.memory_format)  # type: ignore[call-overload]
@@ -106,7 +123,8 @@ def train_classifier(
     learning_rate_in = partial(learning_rate_at, peak=learning_rate, **options)
     view = partial(training_view, upsample=upsample, padding=padding, flips=flips, generator=generator)
     history = checkpoint.restore(network, update, generator) if checkpoint else None
-    history = history or {"validation_accuracies": [], "training_losses": []}
+    history = history or {name: [] for name in (*MEASURES, "training_losses")}
+    weights = balanced_weights(labels, split.num_classes) if class_weights == "balanced" else None
     for epoch in range(len(history["training_losses"]), epochs):
         network.train()
         order = torch.randperm(len(images), generator=generator).to(device)
@@ -117,17 +135,20 @@ def train_classifier(
                 batch = view(images[indices])
                 with speed.arithmetic():
                     logits = network(batch.contiguous(memory_format=speed.memory_format))
-                loss = functional.cross_entropy(logits.float(), labels[indices], label_smoothing=label_smoothing)
+                loss = functional.cross_entropy(
+                    logits.float(), labels[indices], weight=weights, label_smoothing=label_smoothing
+                )
                 update.zero_grad()
                 loss.backward()
                 update.step()
                 summed_loss += loss.detach() * len(indices)
         history["training_losses"].append(_finite_mean(summed_loss, len(images), epoch))
-        accuracy = _validation_accuracy(network, split, upsample, speed)
-        history["validation_accuracies"] += [] if accuracy is None else [accuracy]
+        measured = _validated(network, split, upsample, speed)
+        for name, value in measured.items():
+            history[name].append(value)
         if checkpoint is not None:
             checkpoint.save(network, update, generator, history)
-        on_epoch(epoch, accuracy)
+        on_epoch(epoch, measured.get("validation_accuracies"))
     return dict(history)
 
 
@@ -138,9 +159,13 @@ def _finite_mean(summed_loss: Tensor, num_images: int, epoch: int) -> float:
     return mean
 
 
-def _validation_accuracy(network: nn.Module, split: ImageSplit, upsample: int | None, speed: Speed) -> float | None:
-    images, labels = split.validation_images, split.validation_labels
-    return measure_accuracy(network, images, labels, upsample=upsample, speed=speed) if len(images) else None
+def _validated(network: nn.Module, split: ImageSplit, upsample: int | None, speed: Speed) -> dict[str, float]:
+    """Return what `MEASURES` gives for the validation images; empty without any."""
+    if not len(split.validation_images):
+        return {}
+    logits = logits_of(network, split.validation_images, upsample=upsample, speed=speed)
+    confusion = confusion_matrix(split.validation_labels, logits.argmax(dim=1), split.num_classes)
+    return {name: measure(confusion) for name, measure in MEASURES.items()}
 
 
 def mini_batches(order: Tensor, batch_size: int) -> list[Tensor]:
@@ -163,28 +188,35 @@ def _seeded_rng(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
-@torch.no_grad()
 def measure_accuracy(
     network: nn.Module, images: Tensor, labels: Tensor, *, upsample: int | None, speed: Speed, batch_size: int = 500
 ) -> float:
-    """Measure the accuracy of a network, without augmentation.
+    """Return the fraction of images classified correctly, in 0..1; `labels` is int64 [N], the rest as `logits_of`."""
+    logits = logits_of(network, images, upsample=upsample, speed=speed, batch_size=batch_size)
+    return int((logits.argmax(dim=1) == labels).sum()) / len(images)
+
+
+@torch.no_grad()
+def logits_of(
+    network: nn.Module, images: Tensor, *, upsample: int | None, speed: Speed, batch_size: int = 500
+) -> Tensor:
+    """Compute the logits of a network, without augmentation.
 
     Args:
         network: maps images [B, C, H, W] to logits [B, classes]; it is set to evaluation mode.
         images: uint8 [N, C, H, W].
-        labels: int64 [N].
         upsample: as in training.
         speed: device, precision and memory format.
         batch_size: images of one forward pass.
 
     Returns:
-        The fraction of images classified correctly, in 0..1.
+        float32 [N, classes], on the CPU.
     """
     network.eval()
-    correct = 0
-    for batch, expected in zip(images.split(batch_size), labels.split(batch_size), strict=True):
+    found = []
+    for batch in images.split(batch_size):
         pixels = evaluation_view(batch.to(speed.torch_device), upsample=upsample)
         with speed.arithmetic():
             logits = network(pixels.contiguous(memory_format=speed.memory_format))
-        correct += int((logits.argmax(dim=1).cpu() == expected).sum())
-    return correct / len(images)
+        found.append(logits.float().cpu())
+    return torch.cat(found)

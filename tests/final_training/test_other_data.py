@@ -1,0 +1,144 @@
+"""`nw.evaluate` and `netwright test`: the same measures on other images, and the count of the tests."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from sklearn import metrics
+
+import netwright as nw
+from netwright.errors import ConfigError, DataError
+from netwright.final_training.other_data import as_read
+from netwright.models.trained import TrainedNetwork
+from oracles.pictures import written
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A network for 13 x 11 coloured pictures of the classes a, b, c and d."""
+    return written(tmp_path / "model")
+
+
+def pictures(folder: Path, names: str = "abcd", size: tuple[int, int] = (13, 11), seed: int = 0) -> Path:
+    """A folder of classes with 3, 4, 5, ... pictures of noise."""
+    generator = np.random.default_rng(seed)
+    for number, name in enumerate(names):
+        (folder / name).mkdir(parents=True)
+        for index in range(number + 3):
+            pixels = generator.integers(0, 256, (*size, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{index}.png")
+    return folder
+
+
+def test_other_images_have_the_measures_of_scikit_learn(tmp_path: Path, model: Path) -> None:
+    folder = pictures(tmp_path / "new")
+    found = nw.evaluate(model, folder)
+    network = nw.load(model)
+    assert isinstance(network, TrainedNetwork)
+    files = sorted(folder.rglob("*.png"))
+    named = [predicted[0][0] for predicted in network.predict(files)]
+    true = [file.parent.name for file in files]
+    assert (found["part"], found["num_test_images"], found["notes"]) == ("all", 18, [])
+    assert found["test_accuracy"] == metrics.accuracy_score(true, named)
+    assert found["test_balanced_accuracy"] == pytest.approx(metrics.balanced_accuracy_score(true, named))
+    assert found["test_macro_f1"] == pytest.approx(metrics.f1_score(true, named, average="macro"))
+    assert found["confusion_matrix"] == metrics.confusion_matrix(true, named, labels=list("abcd")).tolist()
+    assert (found["largest_class"], found["largest_class_share"]) == ("d", 6 / 18)
+    assert "do not quote it" in found["note"], "a network of random weights"
+
+
+def test_tests_are_counted_for_each_set_of_images(tmp_path: Path, model: Path) -> None:
+    first, second = pictures(tmp_path / "first"), pictures(tmp_path / "second", seed=1)
+    before = json.loads((model / "model.json").read_text())
+    counts = [nw.evaluate(model, folder)["num_tests"] for folder in (first, second, first, first)]
+    assert counts == [1, 1, 2, 3]
+    after = json.loads((model / "model.json").read_text())
+    assert sorted(each["count"] for each in after.pop("tests").values()) == [1, 3]
+    assert after == before
+    assert nw.evaluate(nw.load(model), first)["num_tests"] is None  # type: ignore[arg-type]
+
+
+def test_the_test_of_the_training_counts(tmp_path: Path, model: Path) -> None:
+    folder = pictures(tmp_path / "new")
+    nw.evaluate(model, folder)
+    description = json.loads((model / "model.json").read_text())
+    (checksum,) = description.pop("tests")
+    (model / "model.json").write_text(json.dumps({**description, "test_sha256": checksum}))
+    assert nw.evaluate(model, folder)["num_tests"] == 2
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [("abce", "the network has no class 'e'; the data has no class 'd'"), ("abc", "the data has no class 'd'")],
+)
+def test_other_classes_are_refused(tmp_path: Path, model: Path, names: str, told: str) -> None:
+    with pytest.raises(DataError, match=told):
+        nw.evaluate(model, pictures(tmp_path / "new", names))
+    assert "tests" not in json.loads((model / "model.json").read_text()), "a test that did not take place"
+
+
+def test_the_order_of_the_classes_does_not_matter(tmp_path: Path, model: Path) -> None:
+    expected = nw.evaluate(model, pictures(tmp_path / "new"))
+    description = json.loads((model / "model.json").read_text())
+    (model / "model.json").write_text(json.dumps({**description, "class_names": list("dcba")}))
+    renamed = {**dict(zip("abcd", "dcba", strict=True))}
+    for name in "abcd":
+        (tmp_path / "new" / name).rename(tmp_path / f"new-{name}")
+    for name in "abcd":
+        (tmp_path / f"new-{name}").rename(tmp_path / "new" / renamed[name])
+    assert nw.evaluate(model, tmp_path / "new")["test_accuracy"] == expected["test_accuracy"]
+
+
+def test_other_sizes_are_resized_nearly_as_files_are(tmp_path: Path, model: Path) -> None:
+    found = nw.evaluate(model, pictures(tmp_path / "new", size=(26, 22)))
+    assert found["notes"] == ["images of 26 x 22 were resized to 13 x 11"]
+    network = nw.load(model)
+    assert isinstance(network, TrainedNetwork)
+    file = tmp_path / "new" / "a" / "0.png"
+    image = torch.from_numpy(np.asarray(Image.open(file)).copy()).permute(2, 0, 1)[None]
+    difference = as_read(network, image)[0][0].int() - network.read_image(file).int()
+    assert difference.abs().max() <= 1
+
+
+def test_arrays(model: Path) -> None:
+    images = torch.randint(0, 256, (40, 3, 13, 11), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    network = nw.load(model)
+    assert isinstance(network, TrainedNetwork)
+    labels = network(images).argmax(dim=1)
+    assert nw.evaluate(network, (images, labels))["test_accuracy"] == 1.0
+    grey = nw.evaluate(network, (images[:, :1], labels))
+    assert grey["notes"] == ["grey images were read as colour"]
+    for wrong in ((images.float(), labels), (images, labels[1:]), (images, labels + 4), (images[0], labels)):
+        with pytest.raises(DataError, match=r"expected|must be"):
+            nw.evaluate(network, wrong)
+
+
+def test_the_command(cli, tmp_path: Path, model: Path) -> None:
+    folder = pictures(tmp_path / "new")
+    found = cli("test", model, "--data", folder)
+    assert found.exit_code == 0, found.stderr
+    assert "18 images, tested once); always naming 'd', the largest class: 0.3333" in found.stdout
+    assert "note: the accuracy is no better than always naming 'd' (0.3333), so do not quote it" in found.stdout
+    assert "tested 2 times" in cli("test", model, "--data", folder).stdout
+    assert json.loads(cli("test", model, "--data", folder, "--json").stdout)["num_tests"] == 3
+    part = json.loads(cli("test", model, "--data", folder, "--json", "--part", "test").stdout)
+    assert (part["part"], part["num_tests"], part["num_test_images"]) == ("test", 1, 4)
+    refused = cli("test", model)
+    assert refused.exit_code == 2
+    assert "--data PATH" in refused.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_tested_uncounted(tmp_path: Path, model: Path) -> None:
+    (model / "run.lock").symlink_to(tmp_path / "elsewhere")
+    found = nw.evaluate(model, pictures(tmp_path / "new"))
+    assert found["num_tests"] is None
+    assert found["notes"][0].startswith("the test is not counted: ")
+
+
+def test_other_models_are_refused(tmp_path: Path) -> None:
+    older = Path(__file__).parents[1] / "fixtures" / "older" / "language_model"
+    with pytest.raises(ConfigError, match="is no network for images"):
+        nw.evaluate(next(path.parent for path in older.rglob("model.json")), tmp_path)
