@@ -23,7 +23,7 @@ from netwright.files import LARGEST_JSON, locked, read_whole, replace_whole, wri
 from netwright.final_training.grid import Measured
 from netwright.searching import store_file
 from netwright.searching.store import FILE_NAME, Store
-from netwright.tasks.images.npz import read_arrays
+from netwright.tasks.images.readers.npz import read_arrays
 from netwright.terminal import Terminal
 from netwright.training.checkpoints import Checkpoint
 from oracles.refusals import Cli, one_line, refused

@@ -12,8 +12,8 @@ from PIL import Image
 
 from netwright.errors import DataError
 from netwright.tasks.catalog import open_task, prepare_task
-from netwright.tasks.images import npz as arrays
 from netwright.tasks.images.data import ImageData, share_of_every_class, split_images
+from netwright.tasks.images.readers import npz as arrays
 from netwright.tasks.images.user_images import load_images
 
 

@@ -4,7 +4,7 @@ Decisions that the data leaves open are made here and reported in `ImageData.not
 
 - Without test images, a fifth of every class is set aside for testing, with a fixed seed.
 - Images are reduced so that no side has more than `MAX_EDGE` pixels.
-- Unreadable files, other sizes, grey among colour images, transparency: see `tasks/images/folder.py`.
+- Unreadable files, other sizes, grey among colour images, transparency: see `tasks/images/decoding.py`.
 - Copies of an image are kept and counted: see `tasks/images/copies.py`.
 
 A class too small to be divided, a single class, and labels without a class are errors.
@@ -23,9 +23,9 @@ from netwright.tasks.files import check_there
 from netwright.tasks.identity import DataIdentity
 from netwright.tasks.images.copies import notes_on_copies
 from netwright.tasks.images.data import ImageData, share_of_every_class
-from netwright.tasks.images.folder import read_folder
-from netwright.tasks.images.npz import read_arrays
+from netwright.tasks.images.decoding import read_folder
 from netwright.tasks.images.raw import Labelled, RawDataset
+from netwright.tasks.images.readers.npz import read_arrays
 
 READER_VERSION = 2
 """Increment it when a change of the reader gives other images, sizes, parts or another order for the same files."""

@@ -1,4 +1,4 @@
-"""A user's own images in a folder; see `tasks/images/layout.py` for its arrangement.
+"""A user's own images in a folder; see `tasks/images/readers/class_folders.py` for its arrangement.
 
 All images get the same size and number of channels. The notes count the changes that this needs:
 
@@ -19,8 +19,16 @@ from netwright.errors import DataError
 from netwright.files import check_readable, read_whole
 from netwright.image_files import LARGEST_FILE, MODES, decoded, opened_image
 from netwright.tasks.identity import ContentDigest
-from netwright.tasks.images.layout import EXPECTED, Entry, Layout, SkippedFiles, find_layout, folders, images_of
 from netwright.tasks.images.raw import MAX_EDGE, Labelled, RawDataset, shrunk
+from netwright.tasks.images.readers.class_folders import (
+    EXPECTED,
+    Entry,
+    Layout,
+    SkippedFiles,
+    find_layout,
+    folders,
+    images_of,
+)
 
 GREY_MODES = ("1", "L", "LA", "La")
 ORIENTATION, SIDEWAYS = 0x0112, (5, 6, 7, 8)
