@@ -182,9 +182,9 @@ def test_no_data_is_an_error_that_says_what_to_give(tmp_path: Path) -> None:
         prepare_task("images", None, verify=True)
     with pytest.raises(DataError, match="does not exist"):
         prepare_task("images", tmp_path / "nothing", verify=True)
-    (tmp_path / "list.csv").write_text("a,b")
+    (tmp_path / "list.txt").write_text("a,b")
     with pytest.raises(DataError, match=r"neither a folder nor an \.npz file"):
-        prepare_task("images", tmp_path / "list.csv", verify=True)
+        prepare_task("images", tmp_path / "list.txt", verify=True)
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ class ImageSettings(ChildSettings):
     num_train: PositiveInt | None = None  # images; None is all that validation leaves
     num_validation: PositiveInt | Share = 5000  # images; paper. Below 1: that share of every class
     split_seed: int = 0
+    image_size: Annotated[int, Field(ge=1, le=224)] | None = None  # largest side of own images in pixels; None is 64
     epochs: PositiveInt = 50  # paper
     batch_size: PositiveInt = 64  # DenseNet's; the paper names no other
     learning_rate: Positive = 0.1  # paper

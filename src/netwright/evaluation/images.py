@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from netwright.evaluation.probe import Probe
 
 SPEED_SETTINGS = {"device", "precision", "channels_last"}
-NOT_OF_THE_LOOP = {"kind", "task", "num_train", "num_validation", "split_seed", "last_epochs", "exponent"}
+NOT_OF_THE_LOOP = {"kind", "task", "num_train", "num_validation", "split_seed", "image_size", "last_epochs", "exponent"}
 """All other settings but those of speed are keyword arguments of `train_classifier`."""
 
 
@@ -39,7 +39,7 @@ class ImageEvaluation(Evaluation):
         from netwright.tasks.catalog import open_images, prepare_task
 
         folder = prepare_task(self.settings.task, path, verify=verify)
-        data = open_images(self.settings.task, folder, verify=False)
+        data = open_images(self.settings.task, folder, verify=False, image_size=self.settings.image_size)
         return DatasetInfo(data.name, data.notes, folder, data.shape, identity=data.identity)
 
     def evaluate(self, folder: Path | None) -> "ImageChild":
@@ -54,6 +54,7 @@ class ImageEvaluation(Evaluation):
             num_train=settings.num_train,
             num_validation=settings.num_validation,
             split_seed=settings.split_seed,
+            image_size=settings.image_size,
             training=settings.model_dump(exclude=NOT_OF_THE_LOOP | SPEED_SETTINGS),
             speed=Speed(**settings.model_dump(include=SPEED_SETTINGS)),
         )

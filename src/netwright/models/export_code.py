@@ -101,7 +101,7 @@ UPSAMPLING = Template("""\
 DECODING = "".join(f"\n\n{getsource(function)}" for function in (opened_image, decoded))
 """The source of the functions that decode image files; a return type of Pillow is omitted, which is optional there."""
 SCRIPT = Template(
-    DECODING.replace(' -> "Image.Image"', "")
+    DECODING.replace(' -> "Image.Image"', "").replace("with OPENING, ", "with ")
     + '''
 
 def read_image(path: str) -> Tensor:

@@ -1,96 +1,106 @@
-"""The arrangement of a user's image files: which folders are classes, which are parts, and what is left out.
+"""Folders whose sub-folders are the classes.
 
     FOLDER/CLASS/IMAGE                                                one part
     FOLDER/train/CLASS/IMAGE, FOLDER/val/..., FOLDER/test/...         up to three parts
+    FOLDER/GROUP/CLASS/IMAGE                                          nested classes, named GROUP/CLASS
 
-The names of parts are read in any case, and `valid` and `validation` mean `val`. A class's folder may have sub-folders.
+The names of parts are read in any case, and `valid` and `validation` mean `val`. A class's folder may have sub-folders;
+`_are_nested` decides whether these are classes themselves.
 """
 
-import errno
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from netwright.errors import DataError
+from netwright.tasks.images.readers.listing import (
+    PARTS,
+    SUFFIXES,
+    Divided,
+    Entry,
+    Listing,
+    SkippedFiles,
+    divided,
+    some,
+)
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-"""The parts by the names of their folders in small letters."""
-EXPECTED = "expected FOLDER/CLASS/IMAGE, or FOLDER/train/CLASS/IMAGE and FOLDER/test/CLASS/IMAGE (or FOLDER/val)"
-SKIPPED = {
-    "1 file outside the classes' folders": "files outside the classes' folders",
-    "1 file with no image's name": "files with no image's name",
-    "1 link to a folder that contains it or is read already": "links to folders that contain them or are read already",
-    "1 broken link": "broken links",
-    "1 file that cannot be read": "files that cannot be read",
-}
-"""What is left out: one, and several."""
-BROKEN_LINK = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+EXPECTED = (
+    "expected FOLDER/CLASS/IMAGE, or FOLDER/train/CLASS/IMAGE and FOLDER/test/CLASS/IMAGE (or FOLDER/val), or a table "
+    "of labels beside the images"
+)
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A file with an image's name; `nested` if it lies in a sub-folder of its class's folder."""
+class _Found:
+    """A file with an image's name, and the folder of the first level below the part in which it lies."""
 
     path: Path
-    label: int
-    nested: bool
+    group: Path
 
 
-@dataclass(frozen=True)
-class Layout:
-    """The folders whose sub-folders are the classes: of the training part, and of the test part if there is one."""
-
-    train: tuple[Path, ...]
-    test: Path | None = None
-    notes: tuple[str, ...] = ()
-
-
-class SkippedFiles:
-    """Everything that is left out, with reasons."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._found: dict[str, list[str]] = {one: [] for one in SKIPPED}
-
-    def foreign(self, path: Path) -> None:
-        """Add a file whose name is not that of an image."""
-        self._add("1 file with no image's name", path)
-
-    def outside(self, path: Path) -> None:
-        """Add a file that lies beside the folders of the classes or parts."""
-        self._add("1 file outside the classes' folders", path)
-
-    def circular(self, path: Path) -> None:
-        """Add a link to a folder that contains the link, or that is read anyway."""
-        self._add("1 link to a folder that contains it or is read already", path)
-
-    def unreadable(self, path: Path, error: Exception) -> None:
-        """Add an entry that cannot be read or decoded; a link that leads nowhere is called that."""
-        if isinstance(error, OSError) and error.errno in BROKEN_LINK and path.is_symlink():
-            self._add("1 broken link", path, f" (leads to {path.readlink()})")
-            return
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        reason = reason.replace(f"{str(path)!r}", path.name)
-        self._add("1 file that cannot be read", path, f" ({reason})")
-
-    def notes(self) -> Iterator[str]:
-        """Yield one line for each reason."""
-        for one, found in self._found.items():
-            if found:
-                what = one if len(found) == 1 else f"{len(found):,} {SKIPPED[one]}"
-                yield f"{what} left out, the first: {found[0]}"
-
-    def _add(self, one: str, path: Path, details: str = "") -> None:
-        self._found[one].append(f"{path.relative_to(self._root)}{details}")
+def read_class_folders(root: Path) -> Listing:
+    """List the images in the folder `root`; raise `DataError` if it is not arranged as described above."""
+    skipped = SkippedFiles(root)
+    layout = _find_layout(root, skipped)
+    groups = folders(layout.train[0])
+    if not groups:
+        raise DataError(f"{layout.train[0]} has no sub-folder; {EXPECTED}")
+    names = tuple(group.name for group in groups)
+    train = [(part, _images_of(part, names, skipped)) for part in layout.train]
+    test = None if layout.test is None else (layout.test, _images_of(layout.test, names, skipped))
+    notes, nested = list(layout.notes), _are_nested([found for _, images in train for found in images])
+    if nested:
+        part, images = train[0]
+        names = tuple(sorted({_path_of(part, found) for found in images}))
+        notes.append(
+            f"every folder with images is a class, named by its path, such as {names[0]}; to make {groups[0].name} the "
+            "class, move its images up into it"
+        )
+    return Listing(
+        arrangement="nested folders of classes" if nested else "a folder for each class",
+        class_names=names,
+        train=[entry for part, images in train for entry in _entries_of(part, images, names, nested=nested)],
+        test=None if test is None else _entries_of(*test, names, nested=nested),
+        skipped=skipped,
+        notes=tuple(notes),
+        expected=EXPECTED,
+        test_place=layout.test,
+    )
 
 
-def find_layout(root: Path, skipped: SkippedFiles) -> Layout:
-    """Find the parts in the folder `root`; raise `DataError` if it is not arranged as described above."""
+def _are_nested(images: Sequence[_Found]) -> bool:
+    """Return whether the sub-folders of a group are classes.
+
+    They are if no image lies directly in a group, and no two groups have a sub-folder of the same name: those would
+    rather be the sessions or persons of each class.
+    """
+    leaves = {found.path.parent for found in images}
+    groups = {found.group for found in images}
+    if not leaves or leaves & groups or len(leaves) == len(groups):
+        return False
+    return len({leaf.name for leaf in leaves}) == len(leaves)
+
+
+def _path_of(part: Path, found: _Found) -> str:
+    return found.path.parent.relative_to(part).as_posix()
+
+
+def _entries_of(part: Path, images: Sequence[_Found], names: Sequence[str], *, nested: bool) -> list[Entry]:
+    labels = {name: label for label, name in enumerate(names)}
+    if not nested:
+        return [Entry(each.path, labels[each.group.name], each.path.parent != each.group) for each in images]
+    for each in images:
+        if _path_of(part, each) not in labels:
+            raise DataError(f"{each.path.parent} is no class of the training images; expected {some(names)}")
+    return [Entry(each.path, labels[_path_of(part, each)]) for each in images]
+
+
+def _find_layout(root: Path, skipped: SkippedFiles) -> Divided[Path]:
+    """Find the folders whose sub-folders are the classes: those of the training parts and that of the test part."""
     groups = folders(root)
     if not groups:
-        files = [path.name for path in _entries(root) if not path.name.startswith(".")]
+        files = [path.name for path in entries(root) if not path.name.startswith(".")]
         held = f" and {len(files):,} other entries, the first: {files[0]}" if files else ""
         raise DataError(f"{root} has no sub-folder{held}; {EXPECTED}")
     named = [group for group in groups if group.name.casefold() in PARTS]
@@ -101,32 +111,25 @@ def find_layout(root: Path, skipped: SkippedFiles) -> Layout:
                 f"{root} has a single sub-folder, {groups[0].name}, and that has {inner[0].name} and {len(inner) - 1} "
                 f"more; if those are the classes or parts, give --data {groups[0]}"
             )
-        return Layout((root,))
+        return Divided((root,), None)
     if others:
         raise DataError(
             f"{root} has {_names(named)} for parts of the data, and beside them {_names(others)}; expected train, val "
             f"and test alone: move {others[0].name} away, or rename {named[0].name} if it is a class"
         )
-    return _divided(root, folders(root, skipped))
+    return _in_parts(root, folders(root, skipped))
 
 
-def _divided(root: Path, named: Sequence[Path]) -> Layout:
+def _in_parts(root: Path, named: Sequence[Path]) -> Divided[Path]:
     parts: dict[str, Path] = {}
     for group in named:
         part = PARTS[group.name.casefold()]
         if part in parts:
             raise DataError(f"{root} has both {parts[part].name} and {group.name}; rename or remove one of them")
         parts[part] = group
-    if "train" not in parts:
-        raise DataError(f"{root} has {_names(named)} and no train; the training part has to be called train")
-    train, validation, test = parts["train"], parts.get("val"), parts.get("test")
+    found = divided(root, parts)
     notes = [f"{group.name} was read as {part}" for part, group in parts.items() if group.name != part]
-    if validation is None:
-        return Layout((train,), test, tuple(notes))
-    if test is None:
-        return Layout((train,), validation, (*notes, "val is the test set, and no search uses it"))
-    note = "the images of val were added to train; validation images are chosen at random from both"
-    return Layout((train, validation), test, (*notes, note))
+    return Divided(found.train, found.test, (*notes, *found.notes))
 
 
 def folders(parent: Path, skipped: SkippedFiles | None = None) -> list[Path]:
@@ -138,7 +141,7 @@ def folders(parent: Path, skipped: SkippedFiles | None = None) -> list[Path]:
     """
     found = []
     skipped = skipped or SkippedFiles(parent)
-    for path in _entries(parent):
+    for path in entries(parent):
         if _is_hidden(path):
             continue
         try:
@@ -155,31 +158,28 @@ def folders(parent: Path, skipped: SkippedFiles | None = None) -> list[Path]:
     return found
 
 
-def images_of(part: Path, class_names: Sequence[str], skipped: SkippedFiles) -> Iterator[Entry]:
-    """Yield the files with an image's name in a part, ordered by class and name.
-
-    Args:
-        part: The folder whose sub-folders are classes.
-        class_names: The classes in the order of their labels.
-        skipped: Receives all other entries.
+def _images_of(part: Path, class_names: Sequence[str], skipped: SkippedFiles) -> list[_Found]:
+    """Return the files with an image's name in a part, ordered by the folder of the first level and name.
 
     Raises:
-        DataError: A sub-folder is no class, or cannot be read.
+        DataError: A sub-folder has no counterpart in the training part, or cannot be read.
     """
+    found = []
     for folder in folders(part, skipped):
         if folder.name not in class_names:
             raise DataError(f"{folder} is no class of the training images; expected {', '.join(class_names)}")
-        for path in _files(folder, skipped):
+        for path in files_below(folder, skipped):
             if path.suffix.lower() in SUFFIXES:
-                yield Entry(path, class_names.index(folder.name), nested=path.parent != folder)
+                found.append(_Found(path, folder))
             else:
                 skipped.foreign(path)
+    return found
 
 
-def _files(folder: Path, skipped: SkippedFiles) -> Iterator[Path]:
+def files_below(folder: Path, skipped: SkippedFiles) -> Iterator[Path]:
     """Yield all files below `folder`; each folder is read once, so that links cannot lead in a circle."""
     above = folder.resolve()
-    read, pending = {above}, _entries(folder)[::-1]
+    read, pending = {above}, entries(folder)[::-1]
     while pending:
         path = pending.pop()
         try:
@@ -195,7 +195,7 @@ def _files(folder: Path, skipped: SkippedFiles) -> Iterator[Path]:
                 skipped.circular(path)
                 continue
             read.add(leads_to)
-            pending += _entries(path)[::-1]
+            pending += entries(path)[::-1]
 
 
 def _is_folder(path: Path) -> bool:
@@ -206,7 +206,7 @@ def _is_hidden(path: Path) -> bool:
     return path.name.startswith((".", "__"))
 
 
-def _entries(folder: Path) -> list[Path]:
+def entries(folder: Path) -> list[Path]:
     """Return what is in a folder, sorted by name; raise `DataError` if it may not be read."""
     try:
         return sorted(folder.iterdir())
@@ -215,5 +215,4 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _names(folders: Sequence[Path]) -> str:
-    shown = [folder.name for folder in folders[:5]]
-    return ", ".join(shown) + (f" and {len(folders) - 5} more" if len(folders) > 5 else "")
+    return some(folder.name for folder in folders)
