@@ -11,17 +11,17 @@ from netwright.terminal import Terminal
 
 
 @contextmanager
-def reading_shown(said: set[str], stages: Callable[[str, int, int], None] | None = None) -> Iterator[None]:
+def reading_shown(said: set[str] | None, stages: Callable[[str, int, int], None] | None = None) -> Iterator[None]:
     """Show the reading of images inside the block, on standard error.
 
     Args:
-        said: The names of data that were described already; that of newly described data is added.
+        said: The names of data that were described already; that of newly described data is added. None describes none.
         stages: The bars of a command that has some; None makes one for the block.
     """
     console = Terminal(stderr=True, soft_wrap=True)
 
     def say(understood: Understood) -> None:
-        if understood.name not in said:
+        if said is not None and understood.name not in said:
             said.add(understood.name)
             for line in understood.short():
                 console.print(f"data: {printable(line, one_line=True)}", highlight=False, markup=False)

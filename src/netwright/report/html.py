@@ -15,7 +15,7 @@ def render(template: str, figures: Sequence[Figure], *, styles: str = "", **valu
 
     Args:
         template: The template's path inside the package; it extends report/page.html.jinja.
-        figures: All charts of the page. The template shows one of them with the macro `chart`.
+        figures: All charts of the page; without any, the page has no library of charts. The template shows one of them with the macro `chart`.
         styles: CSS to add to page.css.
         values: What the template refers to; strings are escaped.
     """
@@ -33,6 +33,6 @@ def render(template: str, figures: Sequence[Figure], *, styles: str = "", **valu
         charts={f"chart-{number}": asdict(figure) for number, figure in enumerate(figures)},
         css=resources.joinpath("page.css").read_text(encoding="utf-8") + styles,
         script=resources.joinpath("page.js").read_text(encoding="utf-8"),
-        plotly=get_plotlyjs(),
+        plotly=get_plotlyjs() if figures else "",
         **values,
     )

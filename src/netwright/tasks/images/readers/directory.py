@@ -1,5 +1,6 @@
 """A folder of images whose arrangement has to be found: classes as folders, or a table of labels beside the images."""
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,11 @@ from netwright.tasks.images.readers.table import TABLES, read_table
 
 DUMMIES = ("sample_submission", "samplesubmission")
 """Tables of Kaggle whose labels are placeholders, by the start of their names in small letters."""
+POOLS = {
+    *PARTS, "training", "testing", "image", "images", "img", "imgs", "photo", "photos", "picture", "pictures", "jpg",
+    "jpeg", "png", "data", "all", "resized",
+}  # fmt: skip
+"""Words in the names of folders whose images a table labels."""
 
 
 def read_directory(root: Path) -> Listing:
@@ -32,7 +38,7 @@ def read_directory(root: Path) -> Listing:
     if not tables:
         assert by_folders is not None
         return by_folders
-    has_folders = by_folders is not None and len(by_folders.class_names) > 1 and len(by_folders.train) > 0
+    has_folders = by_folders is not None and len(by_folders.class_names) > 1 and not _are_pools(by_folders)
     skipped = SkippedFiles(root)
     images = Images(root, skipped)
     usable, reasons = _understood(tables, images)
@@ -48,6 +54,11 @@ def read_directory(root: Path) -> Listing:
     for path in reasons:
         skipped.unread_table(path, "it has no labels of images")
     return listed(root, usable, images, skipped)
+
+
+def _are_pools(listing: Listing) -> bool:
+    """Return whether the names of the folders say that they are no classes, such as images and test_images."""
+    return all(not set(re.split(r"[\W_]+", name.casefold())) - POOLS for name in listing.class_names)
 
 
 def _is_table(path: Path) -> bool:

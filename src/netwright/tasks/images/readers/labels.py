@@ -9,6 +9,7 @@ the folder is refused. The parts come from a column such as `split`, from the na
 called like parts.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -293,7 +294,8 @@ def _add_rows(
         if not label.strip():
             continue
         first = path.relative_to(root).parts[0].casefold()
-        part = PARTS.get(given.strip().casefold()) or PARTS.get(stem) or PARTS.get(first, "train")
+        word = re.split(r"[\W_]+", first)[0]  # that of test_images is test
+        part = PARTS.get(given.strip().casefold()) or PARTS.get(stem) or PARTS.get(word, "train")
         if table.path.suffix.lower() == ".jsonl" and label.startswith(("[", "{")):
             raise DataError(f"{table.path}: line {line:,} has {label[:100]} as label; expected a single one")
         before = labelled.setdefault(path, (label.strip(), part))
