@@ -75,7 +75,7 @@ def _print_understood(understood: "Understood") -> None:
         f"original sizes: {understood.described_sizes()}",
         f"prepared as {understood.described_format()}",
         f"always answering with the largest class is right for {understood.largest_share:.1%}",
-        *(f"left out: {reason}" for reason in understood.left_out),
+        *understood.left_out,
         *(f"note: {note}" for note in understood.notes),
     ]
     for line in lines:
