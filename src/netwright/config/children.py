@@ -199,6 +199,7 @@ LATER_SETTINGS: Mapping[str, JsonObject] = {
         "milestones": [0.5, 0.75],
         "decay": 10.0,
         "warm_up": 0.0,
+        "image_size": None,
         "nesterov": True,
         "padding": None,
     },
