@@ -4,6 +4,7 @@ Exported code contains the source of these functions, so they use no other part 
 Pillow themselves.
 """
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 MODES = {1: "L", 3: "RGB"}
 """Pillow's names for images of so many channels."""
+OPENING = threading.Lock()
+"""Held while filters of warnings are changed, which all threads share; exported code has one thread and no lock."""
 LARGEST_FILE = 512 << 20
 """Bytes of one image file."""
 
@@ -29,7 +32,7 @@ def opened_image(source: bytes | Path) -> "Image.Image":
 
     from PIL import Image
 
-    with warnings.catch_warnings():
+    with OPENING, warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         image = Image.open(
             io.BytesIO(source) if isinstance(source, bytes) else source,

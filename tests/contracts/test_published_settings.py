@@ -59,6 +59,7 @@ GROWING: Table = {"space.num_layers": {"schedule": {"start": 6, "step": 2, "inte
 IMAGES: Table = {
     "evaluate.kind": "images", "evaluate.task": "cifar10",
     "evaluate.num_train": None, "evaluate.num_validation": 5000, "evaluate.split_seed": 0,  # 4.1: 45,000 and 5,000
+    "evaluate.image_size": None,  # for a user's own images alone
     "evaluate.epochs": 50, "evaluate.learning_rate": 0.1, "evaluate.momentum": 0.9,  # 4.1
     "evaluate.weight_decay": 0.0001,  # 4.1
     "evaluate.batch_size": 64, "evaluate.schedule": "step",  # DenseNet

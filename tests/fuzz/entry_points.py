@@ -250,6 +250,34 @@ def image_folder(folder: Path, rng: random.Random, material: Material, is_contro
     return _opened("images", data, folder, is_control=is_control)
 
 
+def label_table(folder: Path, rng: random.Random, material: Material, is_control: bool) -> Case:
+    """Images with a table of labels, also as metadata of the Hub, read by `netwright data`."""
+    data, kind = folder / "data", rng.choice(["labels.csv", "labels.tsv", "metadata.csv", "metadata.jsonl"])
+    data.mkdir()
+    rows: list[dict[str, object]] = []
+    for number in range(16):
+        pixels = np.random.default_rng(number).integers(0, 255, (10, 10, 3), np.uint8)
+        Image.fromarray(pixels).save(data / f"{number}.png")
+        rows.append({"file_name": f"{number}.png", "label": ("cat", "dog")[number % 2]})
+    if not is_control:
+        row = rng.choice(rows)
+        odd_name = rng.choice(
+            ["../x.png", "/etc/passwd", "C:\\x", "..", ".", "", "a\0b", "\x1b[31m", "1.png", "x" * 5000]
+        )
+        row[rng.choice(list(row))] = rng.choice([odd(rng), odd_name, "=1+1", "<script>", '"', "\n", "\t,;"])
+        if rng.random() < 0.3:
+            for each in rows:
+                each[rng.choice(["label", "class", "id", "split", "x"])] = odd(rng)
+    separator = "\t" if kind.endswith("tsv") else ","
+    columns = list({name: None for row in rows for name in row})
+    lines = [separator.join(columns), *(separator.join(str(row.get(name, "")) for name in columns) for row in rows)]
+    text = "\n".join(map(json.dumps, rows) if kind.endswith("jsonl") else lines)
+    content = text.encode("utf-8", "surrogatepass")
+    (data / kind).write_bytes(content if is_control or rng.random() < 0.6 else damaged(content, rng))
+    page = folder / "page.html"
+    return Case(["data", data, "-o", page], is_control, may_change=("page.html",))
+
+
 def csv(folder: Path, rng: random.Random, material: Material, is_control: bool) -> Case:
     path = write_table(folder / "nasbench201-cifar.csv", all_cells())
     if not is_control:
@@ -335,7 +363,7 @@ def environment(folder: Path, rng: random.Random, material: Material, is_control
 ENTRY_POINTS: dict[str, Maker] = {
     each.__name__: each
     for each in (
-        arguments, settings, store_bytes, store_values, model_folder, architecture_json, npz, image_folder, csv, text,
-        special_files, environment,
+        arguments, settings, store_bytes, store_values, model_folder, architecture_json, npz, image_folder,
+        label_table, csv, text, special_files, environment,
     )
 }  # fmt: skip

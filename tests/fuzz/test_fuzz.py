@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from netwright.cli.app import app
 
 NUM_QUICK, NUM_SLOW = 9, 93
-"""Cases for each of the 12 entry points: 108 in `make test`, 1,008 in `make test-slow`."""
+"""Cases for each of the 13 entry points: 117 in `make test`, 1,092 in `make test-slow`."""
 LONGEST_SECONDS, MOST_BYTES = 20, 2**30
 
 

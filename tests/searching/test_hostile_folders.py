@@ -23,7 +23,7 @@ from netwright.files import LARGEST_JSON, locked, read_whole, replace_whole, wri
 from netwright.final_training.grid import Measured
 from netwright.searching import store_file
 from netwright.searching.store import FILE_NAME, Store
-from netwright.tasks.images.npz import read_arrays
+from netwright.tasks.images.readers.npz import read_npz
 from netwright.terminal import Terminal
 from netwright.training.checkpoints import Checkpoint
 from oracles.refusals import Cli, one_line, refused
@@ -297,7 +297,7 @@ def test_only_regular_files_are_read(cli: Cli, run: Path, tmp_path: Path, kind: 
         assert expected in refused(cli, "search", "text", "--data", tmp_path / data, "-o", tmp_path / "new")
     refused(cli, "search", "images", "--data", tmp_path / "images.npz", "-o", tmp_path / "new")
     with pytest.raises(DataError, match=expected):
-        read_arrays(tmp_path / "images.npz")
+        read_npz(tmp_path / "images.npz", 64)
     assert expected in refused(cli, "draw", tmp_path / "network.json")
     assert expected in refused(cli, "train", tmp_path / "network.json", "--task", "digits")
     for read in (Record.read, lambda path: Measured(path, {}, None)):

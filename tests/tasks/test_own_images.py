@@ -12,8 +12,8 @@ from PIL import Image
 
 from netwright.errors import DataError
 from netwright.tasks.catalog import open_task, prepare_task
-from netwright.tasks.images import npz as arrays
 from netwright.tasks.images.data import ImageData, share_of_every_class, split_images
+from netwright.tasks.images.readers import npz as arrays
 from netwright.tasks.images.user_images import load_images
 
 
@@ -182,9 +182,9 @@ def test_no_data_is_an_error_that_says_what_to_give(tmp_path: Path) -> None:
         prepare_task("images", None, verify=True)
     with pytest.raises(DataError, match="does not exist"):
         prepare_task("images", tmp_path / "nothing", verify=True)
-    (tmp_path / "list.csv").write_text("a,b")
+    (tmp_path / "list.txt").write_text("a,b")
     with pytest.raises(DataError, match=r"neither a folder nor an \.npz file"):
-        prepare_task("images", tmp_path / "list.csv", verify=True)
+        prepare_task("images", tmp_path / "list.txt", verify=True)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 # isort: off
 from netwright.cli.app import main as main
+from netwright.cli import data as data
 from netwright.cli import search as search
 from netwright.cli import resume as resume
 from netwright.cli import runs as runs

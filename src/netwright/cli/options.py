@@ -234,6 +234,16 @@ DataOption = Annotated[
         help="The data set's official files, a table's CSV, your own images (a folder of classes or an .npz) or text.",
     ),
 ]
+ImageSizeOption = Annotated[
+    int | None,
+    typer.Option(
+        "--image-size",
+        min=1,
+        max=224,
+        metavar="N",
+        help="Pixels of the longer side of your own images at most, up to 224. [dim]Default: 64[/]",
+    ),
+]
 AcceptDataOption = Annotated[
     bool,
     typer.Option(

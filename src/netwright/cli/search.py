@@ -29,6 +29,7 @@ def search(
     strategy: options.StrategyOption = None,
     out: options.OutOption = None,
     data: options.DataOption = None,
+    image_size: options.ImageSizeOption = None,
     verify: options.VerifyOption = True,
     accept_data: options.AcceptDataOption = False,
     max_parameters: options.MaxParametersOption = None,
@@ -56,16 +57,20 @@ def search(
         netwright search images --data FOLDER
         netwright search cifar10-quick --set evaluate.epochs=5 -o runs/mine
 
-    FOLDER has a sub-folder of images for each class.
+    `netwright data FOLDER` shows how the images of FOLDER are read.
     """
+    from netwright.cli.reading import reading_shown
     from netwright.cli.running import placement_with, run_to_the_end
+    from netwright.recipes import config_of
     from netwright.searching.placement import Placement
     from netwright.searching.run import continued
     from netwright.searching.same_code import previous_of
     from netwright.searching.store import exists
 
     data = data.absolute() if data else None
-    config = _configured(recipe, data, seed, strategy, max_parameters=max_parameters, max_multiply_adds=max_flops)
+    with reading_shown(set()):
+        config = config_of(recipe, data, image_size).changed(seed=seed)
+    config = _configured(config, strategy, max_parameters=max_parameters, max_multiply_adds=max_flops)
     config = with_replicas(config, replicas, batch, servers=servers, accumulate=accumulate, max_staleness=max_staleness)
     config = config.with_settings(settings or [])
     placement = placement_with(
@@ -96,11 +101,8 @@ def search(
     )
 
 
-def _configured(recipe: str, data: Path | None, seed: int, strategy: str | None, **limits: int | None) -> RunConfig:
-    """The recipe's config after the options; `limits` are constraints, None for one that was not given."""
-    from netwright.recipes import config_of
-
-    config = config_of(recipe, data).changed(seed=seed)
+def _configured(config: RunConfig, strategy: str | None, **limits: int | None) -> RunConfig:
+    """`config` after the options; `limits` are constraints, None for one that was not given."""
     if strategy is not None and strategy != config.strategy.name:
         config = config.changed(strategy=strategy_settings(strategy))
     given = {name: limit for name, limit in limits.items() if limit is not None}

@@ -47,6 +47,7 @@ def train(
     workers: options.WorkersOption = None,
     address: options.AddressOption = None,
     data: options.DataOption = None,
+    image_size: options.ImageSizeOption = None,
     verify: options.VerifyOption = True,
     accept_data: options.AcceptDataOption = False,
     target: options.ModelOption = None,
@@ -77,6 +78,7 @@ def train(
         netwright train RUN --task multi30k
         netwright train lstm-medium --estimate
     """
+    from netwright.cli.reading import reading_shown
     from netwright.evaluation.factory import evaluation_of
     from netwright.final_training.pipeline import finish
     from netwright.recipes.ngram_models import NGRAM_MODELS
@@ -90,7 +92,9 @@ def train(
         )  # fmt: skip
         _print_model(*counted)
         return
-    what = trainable(source, task, data, cell=cell, trust_code=trust_code)
+    said: set[str] = set()
+    with reading_shown(said):
+        what = trainable(source, task, data, cell=cell, image_size=image_size, trust_code=trust_code)
     placement = _placed(what, address, workers, data, verify=verify)
     given = {**of_networks, "epochs": epochs or what.epochs, "top": top, "seed": seed}
     config, final = _assigned(what.sized(size, hidden, like), given, settings or [])
@@ -105,7 +109,7 @@ def train(
         return
     complete = folder.exists()
     kept = "Every finished training of the grid and every finished epoch is kept; go on by the same command"
-    with interruption_explained(lambda: kept), Stages() as stages:
+    with interruption_explained(lambda: kept), Stages() as stages, reading_shown(said, stages):
         model = finish(found, config, final, folder, placement, stages, what.run, accept_data=accept_data)
     lines = [*evaluation_of(config.evaluate).model_lines(model), *_page_of(folder)]
     _print_model(lines, folder, complete)

@@ -88,7 +88,13 @@ class Trainable:
 
 
 def trainable(
-    source: str, task: str | None, data: Path | None, *, cell: str | None = None, trust_code: bool
+    source: str,
+    task: str | None,
+    data: Path | None,
+    *,
+    cell: str | None = None,
+    image_size: int | None = None,
+    trust_code: bool,
 ) -> Trainable:
     """Find what `source` names.
 
@@ -97,6 +103,7 @@ def trainable(
         task: The value of --task. It takes what a run found to another task, with the settings of that task's recipe.
         data: The value of --data, to which a recipe may be fitted.
         cell: The value of --cell, for a translator alone.
+        image_size: The value of --image-size, for a user's own images alone.
         trust_code: Whether the user trusts the recipe's file of a run.
 
     Raises:
@@ -109,35 +116,38 @@ def trainable(
     if source == GNMT:
         cell, task = cell or GNMT_CELL, task or GNMT_TASK
         if exists(Path(cell)):
-            of_cell = _carried(cell, read_config(Path(cell), trust_code=trust_code)[1], task, data)
+            of_cell = _carried(cell, read_config(Path(cell), trust_code=trust_code)[1], task, data, image_size)
         else:
-            of_cell = _named(cell, task, data)
+            of_cell = _named(cell, task, data, image_size)
         return of_cell.in_translator(source, cell)
     if cell is not None:
         raise ConfigError(f"--cell {cell} is for {GNMT}, and {source} has a cell of its own; leave --cell out")
     run = Path(source)
     if not exists(run):
-        return _named(source, task, data)
+        return _named(source, task, data, image_size)
     config, placement = read_config(run, trust_code=trust_code)
     if task is None:
+        if image_size is not None:
+            raise ConfigError(f"--image-size {image_size}: {source} has the size of its images; leave the option out")
         return Trainable(source, config, placement, run / "model", partial(found_in, run), run)
     if task == config.evaluate.task and data is None:
         raise ConfigError(
             f"--task {task}: {source} was searched on this task; leave --task out to train with the run's settings on "
             "its data, or name other data of this task with --data"
         )
-    return _carried(source, placement, task, data)
+    return _carried(source, placement, task, data, image_size)
 
 
-def _carried(run: str, placement: "Placement", task: str, data: Path | None) -> Trainable:
+def _carried(run: str, placement: "Placement", task: str, data: Path | None, image_size: int | None) -> Trainable:
     """Return what a run found, with the settings of a task's first recipe and without the data of the run."""
     from netwright.final_training.pipeline import config_for, found_in
 
     elsewhere = replace(placement, data=None, verify=True)
-    return Trainable(run, config_for(task, data), elsewhere, Path(run) / f"model-{task}", partial(found_in, Path(run)))
+    config = config_for(task, data, image_size)
+    return Trainable(run, config, elsewhere, Path(run) / f"model-{task}", partial(found_in, Path(run)))
 
 
-def _named(source: str, task: str | None, data: Path | None) -> Trainable:
+def _named(source: str, task: str | None, data: Path | None, image_size: int | None) -> Trainable:
     """Return an architecture without a run: with its published settings, or those of the task's first recipe."""
     from netwright.final_training.pipeline import config_for
     from netwright.searching.placement import Placement, default_workers
@@ -147,7 +157,7 @@ def _named(source: str, task: str | None, data: Path | None) -> Trainable:
         task = REFERENCE_MODELS[source]().settings.task
     if task is None:
         raise ConfigError(f"{source} does not say what to train on; add --task cifar10 or --task ptb, for example")
-    config, epochs = config_for(task, data), None
+    config, epochs = config_for(task, data, image_size), None
     if source in REFERENCE_NETWORKS and isinstance(config.evaluate, ImageSettings):
         settings = settings_on(source, config.evaluate)
         config, epochs = config.changed(evaluate=settings), settings.epochs

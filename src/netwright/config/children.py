@@ -35,6 +35,7 @@ class ImageSettings(ChildSettings):
     num_train: PositiveInt | None = None  # images; None is all that validation leaves
     num_validation: PositiveInt | Share = 5000  # images; paper. Below 1: that share of every class
     split_seed: int = 0  # of the split into training and validation images
+    image_size: Annotated[int, Field(ge=1, le=224)] | None = None  # largest side of own images in pixels; None is 64
     epochs: PositiveInt = 50  # passes over the training images; paper
     batch_size: PositiveInt = 64  # images; DenseNet's; the paper names no other
     learning_rate: Positive = 0.1  # of SGD, the first one; paper
@@ -202,6 +203,7 @@ LATER_SETTINGS: Mapping[str, JsonObject] = {
         "milestones": [0.5, 0.75],
         "decay": 10.0,
         "warm_up": 0.0,
+        "image_size": None,
         "nesterov": True,
         "padding": None,
         "class_weights": "none",

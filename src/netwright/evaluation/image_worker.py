@@ -30,6 +30,7 @@ class ImageChild:
         split_seed: Of the division into training and validation.
         training: The keyword arguments of `train_classifier` except network, split, seed and speed.
         speed: Device, precision and memory format.
+        image_size: The largest side of a user's own images in pixels; None is the task's.
     """
 
     task: str
@@ -39,11 +40,12 @@ class ImageChild:
     split_seed: int
     training: JsonObject
     speed: Speed = field(default_factory=Speed)
+    image_size: int | None = None
 
     @cached_property
     def split(self) -> ImageSplit:
         """The images, divided into training and validation; read at the first use."""
-        data = open_images(self.task, self.folder, verify=False)
+        data = open_images(self.task, self.folder, verify=False, image_size=self.image_size)
         return split_images(data, num_validation=self.num_validation, num_train=self.num_train, seed=self.split_seed)
 
     def __call__(self, job: Job) -> Measurement:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from netwright.evaluation.probe import Probe
 
 SPEED_SETTINGS = {"device", "precision", "channels_last"}
-NOT_OF_THE_LOOP = {"kind", "task", "num_train", "num_validation", "split_seed", "score", "last_epochs", "exponent"}
+NOT_OF_THE_LOOP = {
+    "kind", "task", "num_train", "num_validation", "split_seed", "image_size", "score", "last_epochs", "exponent",
+}  # fmt: skip
 """All other settings but those of speed are keyword arguments of `train_classifier`."""
 
 
@@ -41,7 +43,7 @@ class ImageEvaluation(Evaluation):
         from netwright.tasks.catalog import open_images, prepare_task
 
         folder = prepare_task(self.settings.task, path, verify=verify)
-        data = open_images(self.settings.task, folder, verify=False)
+        data = open_images(self.settings.task, folder, verify=False, image_size=self.settings.image_size)
         notes = (*data.notes, *notes_on_imbalance(data, self.settings))
         return DatasetInfo(data.name, notes, folder, data.shape, identity=data.identity)
 
@@ -57,6 +59,7 @@ class ImageEvaluation(Evaluation):
             num_train=settings.num_train,
             num_validation=settings.num_validation,
             split_seed=settings.split_seed,
+            image_size=settings.image_size,
             training=settings.model_dump(exclude=NOT_OF_THE_LOOP | SPEED_SETTINGS),
             speed=Speed(**settings.model_dump(include=SPEED_SETTINGS)),
         )

@@ -44,7 +44,7 @@ class FinalImages:
     def open(cls, settings: ImageSettings, final: FinalSettings, placement: Placement) -> "FinalImages":
         """Read the data; `DataError` if it has no test part."""
         folder = prepare_task(settings.task, placement.data, verify=placement.verify)
-        data = open_images(settings.task, folder, verify=False)
+        data = open_images(settings.task, folder, verify=False, image_size=settings.image_size)
         if not len(data.test_images):
             raise DataError(f"{data.name} has no test images, so a final network could not be tested on it")
         return cls(settings, final, data, ImageEvaluation(settings).evaluate(folder))

@@ -59,7 +59,7 @@ def found_in(run: Path, top: int) -> dict[str, Architecture]:
     return found
 
 
-def config_for(task: str, data: Path | None = None) -> RunConfig:
+def config_for(task: str, data: Path | None = None, image_size: int | None = None) -> RunConfig:
     """Return the settings that an architecture is trained with on a task: those of the task's first recipe.
 
     `RECIPES_OF_TASKS` names the recipes for tasks on which none searches.
@@ -67,6 +67,7 @@ def config_for(task: str, data: Path | None = None) -> RunConfig:
     Args:
         task: The task's name.
         data: A user's own data, to which the recipe is fitted.
+        image_size: The largest side of a user's own images in pixels; None is that of the task.
 
     Raises:
         ConfigError: No recipe trains networks on this task.
@@ -78,7 +79,7 @@ def config_for(task: str, data: Path | None = None) -> RunConfig:
             recipes.setdefault(settings.task, name)
     if task not in recipes:
         raise ConfigError(unknown("task", task, recipes))
-    config = config_of(recipes[task], data)
+    config = config_of(recipes[task], data, image_size)
     return config.changed(evaluate=config.evaluate.model_copy(update={"task": task}))
 
 

@@ -103,7 +103,9 @@ UPSAMPLING = Template("""\
 DECODING = "".join(f"\n\n{getsource(function)}" for function in (opened_image, decoded, fitted))
 """The source of the functions that decode image files; types of Pillow are omitted, which is optional there."""
 SCRIPT = Template(
-    DECODING.replace(' -> "Image.Image"', "").replace('image: "Image.Image", ', "image, ")
+    DECODING.replace(' -> "Image.Image"', "")
+    .replace('image: "Image.Image", ', "image, ")
+    .replace("with OPENING, ", "with ")
     + '''
 
 def read_image(path: str) -> Tensor:

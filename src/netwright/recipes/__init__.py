@@ -51,16 +51,23 @@ RECIPES_OF_TASKS = {"wikitext2": "ptb", "text-characters": "text", "parallel": "
 """The recipes with whose settings models are trained on the tasks that no recipe searches on."""
 
 
-def config_of(recipe: str, data: Path | None = None) -> RunConfig:
+def config_of(recipe: str, data: Path | None = None, image_size: int | None = None) -> RunConfig:
     """Return the config of a recipe.
 
     Args:
         recipe: A name in `RECIPES`, or FILE.py:FUNCTION.
         data: A user's own images, to which the recipe `images` fits its settings.
+        image_size: Their largest side in pixels; None is that of the task.
 
     Raises:
-        ConfigError: There is no such recipe, or the user's function failed or returned no `RunConfig`.
+        ConfigError: There is no such recipe, or its images have one size, or the user's function failed or returned no
+            `RunConfig`.
     """
+    if image_size is not None and recipe != "images":
+        raise ConfigError(
+            f"--image-size is for the recipe images, your own images, and not for {recipe}; leave it out, or in a "
+            "recipe of your own set evaluate.image_size"
+        )
     if ".py:" in recipe:
         try:
             made = load_function(recipe)()
@@ -79,4 +86,4 @@ def config_of(recipe: str, data: Path | None = None) -> RunConfig:
         return made.changed(recipe=f"{Path(path).resolve()}:{function}")
     if recipe not in RECIPES:
         raise ConfigError(unknown("recipe", recipe, RECIPES) + " (or FILE.py:FUNCTION for your own)")
-    return images(data) if recipe == "images" else RECIPES[recipe]()
+    return images(data, image_size) if recipe == "images" else RECIPES[recipe]()

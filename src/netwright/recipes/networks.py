@@ -102,8 +102,8 @@ def cifar10_quick() -> RunConfig:
     )
 
 
-def images(data: Path | None = None) -> RunConfig:
-    """Your own images (--data FOLDER or FILE.npz): 4 or 5 layers with skip connections, fitted to their size.
+def images(data: Path | None = None, image_size: int | None = None) -> RunConfig:
+    """Your own images (--data FOLDER or FILE): 4 or 5 layers with skip connections, fitted to their size.
 
     A few minutes for thousands of small images on 2 cores, an hour where they have 64 x 64 pixels.
     """
@@ -112,7 +112,7 @@ def images(data: Path | None = None) -> RunConfig:
     if data is not None:
         from netwright.tasks.images.user_images import load_images
 
-        num_images, channels, height, width = load_images(data).train_images.shape
+        num_images, channels, height, width = load_images(data, image_size=image_size, keep=True).train_images.shape
     edge = max(height, width)
     num_train = min(8000, round(0.8 * num_images))
     pool_after = () if edge <= 12 else (1, 3) if edge <= 40 else (1, 2, 4)
@@ -125,6 +125,7 @@ def images(data: Path | None = None) -> RunConfig:
             task="images",
             num_train=num_train if num_train == 8000 else None,
             num_validation=0.2,
+            image_size=image_size,
             epochs=min(30, 32_000 // num_train),
             batch_size=64 if num_train > 2000 else 32,
             learning_rate=0.05,

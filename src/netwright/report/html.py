@@ -15,7 +15,8 @@ def render(template: str, figures: Sequence[Figure], *, styles: str = "", **valu
 
     Args:
         template: The template's path inside the package; it extends report/page.html.jinja.
-        figures: All charts of the page. The template shows one of them with the macro `chart`.
+        figures: All charts of the page; without any, the page has no library of charts. The template shows one of
+            them with the macro `chart`.
         styles: CSS to add to page.css.
         values: What the template refers to; strings are escaped.
     """

@@ -100,8 +100,22 @@ def open_task(name: str, folder: Path | None, *, verify: bool) -> Data:
     return _task(name).load(folder, verify)
 
 
-def open_images(name: str, folder: Path | None, *, verify: bool) -> ImageData:
-    """Read a task with images; raise `ConfigError` if it has none. See `open_task`."""
+def open_images(name: str, folder: Path | None, *, verify: bool, image_size: int | None = None) -> ImageData:
+    """Read a task with images; see `open_task`.
+
+    Args:
+        name: a key of `TASKS`.
+        folder: the path that `prepare_task` returned.
+        verify: whether published files must have their official checksums.
+        image_size: pixels of the longer side at most; None is the task's own size.
+
+    Raises:
+        ConfigError: the task has no images, or they have one size.
+        DataError: as for `open_task`.
+    """
+    if image_size is not None:
+        check_has_sizes(name)
+        return load_images(folder, image_size=image_size)
     data = open_task(name, folder, verify=verify)
     if not isinstance(data, ImageData):
         raise _other_kind(
@@ -111,6 +125,15 @@ def open_images(name: str, folder: Path | None, *, verify: bool) -> ImageData:
             "'images'",
         )
     return data
+
+
+def check_has_sizes(name: str) -> None:
+    """Raise `ConfigError` if the images of a task have one size."""
+    if name != "images":
+        raise ConfigError(
+            f"--image-size (evaluate.image_size) is for the task 'images', your own images; the data of {name!r} has "
+            "one size; leave it out"
+        )
 
 
 def open_text(name: str, folder: Path | None, *, verify: bool) -> TextData:

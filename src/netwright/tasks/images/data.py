@@ -8,6 +8,7 @@ from torch import Tensor
 from netwright.architectures.costs import ImageShape
 from netwright.errors import DataError
 from netwright.tasks.identity import DataIdentity
+from netwright.tasks.images.understood import Understood
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,8 @@ class ImageData:
     notes: tuple[str, ...] = ()
     identity: DataIdentity | None = None
     """Of a user's own images."""
+    understood: Understood | None = None
+    """What was understood of a user's own images."""
 
     @property
     def shape(self) -> ImageShape:

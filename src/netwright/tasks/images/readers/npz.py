@@ -9,7 +9,7 @@ memory are not decompressed.
 """
 
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -22,24 +22,48 @@ from netwright.errors import DataError
 from netwright.files import open_regular
 from netwright.tasks.files import physical_memory
 from netwright.tasks.identity import ContentDigest
-from netwright.tasks.images.raw import MAX_EDGE, Labelled, RawDataset, shrunk
+from netwright.tasks.images.raw import MEMORY_PER_BYTE, Labelled, RawDataset, shrinking_note, shrunk
+from netwright.tasks.images.readers.listing import some
+from netwright.tasks.images.understood import Sizes
 
 KNOWN = ("images", "labels", "test_images", "test_labels", "class_names")
-MEMORY_PER_BYTE = 4
-"""Bytes of memory for each byte of an array: as it was read, in torch's order, and divided into parts."""
 
 
-def read_arrays(path: Path) -> RawDataset:
+def read_npz(path: Path, edge: int) -> RawDataset:
     """Read the images in the file `path`; raise `DataError` if an array is not as described above."""
     digest = ContentDigest()
     arrays, unknown = _arrays(path, digest)
+    left_out = (f"arrays with other names left out: {some(unknown)}",) if unknown else ()
+    return dataset_of(path, arrays, edge, digest.hexdigest(), "an .npz file", left_out)
+
+
+def dataset_of(
+    path: Path | str,
+    arrays: Mapping[str, NDArray[np.generic]],
+    edge: int,
+    sha256: str,
+    arrangement: str,
+    left_out: tuple[str, ...] = (),
+) -> RawDataset:
+    """Check arrays as described above, and make a data set of them.
+
+    Args:
+        path: What messages call the data.
+        arrays: With the names above.
+        edge: Images are reduced to at most so many pixels a side.
+        sha256: The checksum of the arrays.
+        arrangement: How the data is arranged, in words.
+        left_out: What was not read.
+
+    Raises:
+        DataError: An array is not as described above.
+    """
     images = _images(path, "images", arrays["images"])
-    notes = [f"arrays with other names left out: {_some(unknown)}"] if unknown else []
     height, width = images.shape[2:]
-    if (height, width) != shrunk(height, width):
-        small = "{} x {}".format(*shrunk(height, width))
-        notes.append(f"images of {height} x {width} were shrunk to {small}, at most {MAX_EDGE} pixels a side")
-    train = Labelled(_small(images), _labels(path, "labels", arrays["labels"], len(images)))
+    notes = left_out
+    if (height, width) != shrunk(height, width, edge):
+        notes += (shrinking_note((height, width), shrunk(height, width, edge), edge),)
+    train = Labelled(_small(images, edge), _labels(path, "labels", arrays["labels"], len(images)))
     test = None
     if "test_images" in arrays:
         test_images = _images(path, "test_images", arrays["test_images"])
@@ -49,8 +73,9 @@ def read_arrays(path: Path) -> RawDataset:
                 f"{tuple(images.shape[1:])}; expected the same"
             )
         test_labels = _labels(path, "test_labels", arrays["test_labels"], len(test_images))
-        test = Labelled(_small(test_images), test_labels)
-    return RawDataset(train, test, _class_names(path, arrays, train, test), digest.hexdigest(), tuple(notes))
+        test = Labelled(_small(test_images, edge), test_labels)
+    names = _class_names(path, arrays, train, test)
+    return RawDataset(train, test, names, sha256, notes, arrangement, Sizes.of([(height, width)]), left_out)
 
 
 def _arrays(path: Path, digest: ContentDigest) -> tuple[dict[str, NDArray[np.generic]], list[str]]:
@@ -66,7 +91,7 @@ def _arrays(path: Path, digest: ContentDigest) -> tuple[dict[str, NDArray[np.gen
             with zipfile.ZipFile(opened) as file:
                 named = {member.filename.removesuffix(".npy"): member for member in file.infolist()}
                 members = {name: named[name] for name in KNOWN if name in named}
-                _check_names(path, list(named))
+                check_names(path, list(named))
                 _check_sizes(path, members.values())
                 arrays = {}
                 for reading, member in members.items():
@@ -81,17 +106,14 @@ def _arrays(path: Path, digest: ContentDigest) -> tuple[dict[str, NDArray[np.gen
         raise DataError(f"{path} cannot be read as an .npz file ({what}); write it with numpy.savez") from error
 
 
-def _check_names(path: Path, names: Sequence[str]) -> None:
+def check_names(path: Path | str, names: Sequence[str]) -> None:
+    """Raise `DataError` if one of the required arrays is missing."""
     found = set(names)
     for name in ("images", "labels"):
         if name not in found:
-            raise DataError(f"{path} has no array {name!r}; it has {_some(names)}")
+            raise DataError(f"{path} has no array {name!r}; it has {some(names)}")
     if ("test_images" in found) != ("test_labels" in found):
         raise DataError(f"{path} has one of test_images and test_labels; expected both or none")
-
-
-def _some(names: Sequence[str]) -> str:
-    return (", ".join(names[:5]) or "none") + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
 
 
 def _check_sizes(path: Path, members: Iterable[zipfile.ZipInfo]) -> None:
@@ -127,7 +149,7 @@ def _array(file: zipfile.ZipFile, member: zipfile.ZipInfo, digest: ContentDigest
     return array
 
 
-def _images(path: Path, name: str, array: NDArray[np.generic]) -> torch.Tensor:
+def _images(path: Path | str, name: str, array: NDArray[np.generic]) -> torch.Tensor:
     """Return images as uint8 [N, C, H, W]."""
     if array.dtype != np.uint8:
         raise DataError(f"{path}: {name} has type {array.dtype}; expected uint8, brightness in 0..255")
@@ -143,9 +165,10 @@ def _images(path: Path, name: str, array: NDArray[np.generic]) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(array))
 
 
-def _small(images: torch.Tensor) -> torch.Tensor:
-    size = shrunk(*images.shape[2:])
-    if size == tuple(images.shape[2:]):
+def _small(images: torch.Tensor, edge: int) -> torch.Tensor:
+    height, width = images.shape[2:]
+    size = shrunk(height, width, edge)
+    if size == (height, width):
         return images
     parts = [
         functional.interpolate(part.float(), size=size, mode="bilinear", antialias=True).round().clamp(0, 255).byte()
@@ -154,7 +177,7 @@ def _small(images: torch.Tensor) -> torch.Tensor:
     return torch.cat(parts)
 
 
-def _labels(path: Path, name: str, array: NDArray[np.generic], num_images: int) -> torch.Tensor:
+def _labels(path: Path | str, name: str, array: NDArray[np.generic], num_images: int) -> torch.Tensor:
     if not np.issubdtype(array.dtype, np.integer):
         raise DataError(f"{path}: {name} has type {array.dtype}; expected integers in 0..classes-1")
     if array.size != num_images or array.ndim == 0 or array.shape[0] != num_images:
@@ -165,7 +188,7 @@ def _labels(path: Path, name: str, array: NDArray[np.generic], num_images: int) 
 
 
 def _class_names(
-    path: Path, arrays: dict[str, NDArray[np.generic]], train: Labelled, test: Labelled | None
+    path: Path | str, arrays: Mapping[str, NDArray[np.generic]], train: Labelled, test: Labelled | None
 ) -> tuple[str, ...]:
     """Return the given names or the labels as strings; raise `DataError` if a label has no class."""
     highest = int(train.labels.max())
