@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from netwright.cli import options
-from netwright.cli.app import print_note
+from netwright.cli.app import command_in, print_note
+from netwright.cli.help import FIND
 from netwright.errors import command, printable
 from netwright.terminal import Terminal
 

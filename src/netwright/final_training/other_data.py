@@ -110,7 +110,9 @@ def opened(network: TrainedNetwork, path: str | Path | None, task: str | None, *
     """Open images for a network; `path` and `task` are those of `evaluate`."""
     trained_on = network.description.get("plan", {}).get("search_settings", {}).get("task")
     task = task or (OWN_IMAGES if path is not None else trained_on) or OWN_IMAGES
-    return open_images(task, prepare_task(task, None if path is None else Path(path), verify=verify), verify=False)
+    folder = prepare_task(task, None if path is None else Path(path), verify=verify)
+    size = max(network.input_shape[1:]) if task == OWN_IMAGES else None
+    return open_images(task, folder, verify=False, image_size=size)
 
 
 def _is_of_training(network: TrainedNetwork, data: ImageData) -> bool:
