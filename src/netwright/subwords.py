@@ -94,7 +94,7 @@ class Subwords:
         return cls(content)
 
     def to_bytes(self) -> bytes:
-        """Return the vocabulary as a model file of sentencepiece."""
+        """Return the content of a sentencepiece model file."""
         return self._content
 
     def __reduce__(self) -> tuple[Callable[[bytes], "Subwords"], tuple[bytes]]:

@@ -16,6 +16,7 @@ from netwright.evaluation import text_worker as text_child
 from netwright.evaluation.text import TextEvaluation
 from netwright.evaluation.text_worker import TextChild
 from netwright.recipes.reference_models import REFERENCE_MODELS
+from netwright.tasks import catalog
 from netwright.tasks.text.data import TextData
 from netwright.trials import Job
 from oracles.rhymes import FLOAT32, SETTINGS, SMALL_CELL, rhyming_text, train
@@ -28,11 +29,11 @@ def dataset(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path | None]]:
     """The tasks that were opened; each is the rhyming text."""
     calls: list[tuple[str, Path | None]] = []
 
-    def open_task(name: str, folder: Path | None, *, verify: bool) -> TextData:
+    def open_text(name: str, folder: Path | None, *, verify: bool) -> TextData:
         calls.append((name, folder))
         return rhyming_text()
 
-    monkeypatch.setattr(text_child, "open_task", open_task)
+    monkeypatch.setattr(text_child, "open_text", open_text)
     return calls
 
 
@@ -119,6 +120,6 @@ def test_one_of_width_and_parameters(sizes: tuple[int | None, int | None]) -> No
 
 
 def test_images_are_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_child, "open_task", lambda name, folder, verify: object())
-    with pytest.raises(ConfigError, match="task 'digits' is no text"):
+    monkeypatch.setattr(text_child, "open_text", catalog.open_text)
+    with pytest.raises(ConfigError, match="the task 'digits' has images, and language models are trained on a text"):
         child(task="digits")(Job(1, Lstm(), seed=3))

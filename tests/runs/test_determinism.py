@@ -98,7 +98,7 @@ def test_no_finished_child_is_trained_twice(start: Start, cli: Cli, recipe_file:
         with Store.read(run) as store:
             finished = {name(trial) for trial in store.trials() if trial.state is TrialState.DONE}
         num_calls = Counter(calls.read_text().split())
-        assert len(num_calls.keys() - finished) <= 8  # what was handed out: two batches of four at a lag of one
+        assert len(num_calls.keys() - finished) <= 4  # two in workers, two whose answer was on its way
         seen.append((finished, num_calls))
     assert cli(*search).exit_code == 0
 
@@ -108,7 +108,7 @@ def test_no_finished_child_is_trained_twice(start: Start, cli: Cli, recipe_file:
     with Store.read(run) as store:
         tried = {name(trial) for trial in store.trials()[:40]}
     assert set(at_last) == tried
-    assert at_last.total() <= len(tried) + 2 * 8
+    assert at_last.total() <= len(tried) + 2 * 4
     assert cli(*search).exit_code == 0
     assert Counter(calls.read_text().split()) == at_last
 

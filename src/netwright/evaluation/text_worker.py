@@ -12,7 +12,7 @@ from netwright.architectures.word_inputs import num_characters_of
 from netwright.children.dropout import Dropout
 from netwright.children.language_model import LanguageModel
 from netwright.errors import ConfigError
-from netwright.tasks.catalog import open_task
+from netwright.tasks.catalog import open_text
 from netwright.tasks.text.data import TextData
 from netwright.training.speed import Speed
 from netwright.training.text import train_language_model
@@ -63,12 +63,7 @@ class TextChild:
     @cached_property
     def data(self) -> TextData:
         """The text; read at the first use."""
-        data = open_task(self.task, self.folder, verify=False)
-        if not isinstance(data, TextData):
-            raise ConfigError(
-                f"task {self.task!r} is no text in one language; recurrent cells are trained on such texts"
-            )
-        return data
+        return open_text(self.task, self.folder, verify=False)
 
     @property
     def arguments(self) -> JsonObject:
@@ -104,14 +99,3 @@ class TextChild:
             **self.arguments,
         )
         return Measurement(metrics)
-
-
-@dataclass(frozen=True)
-class TextCandidates:
-    """An `Evaluate` for jobs that differ in their settings: job n is trained as `children[n]` does."""
-
-    children: tuple[TextChild, ...]
-
-    def __call__(self, job: Job) -> Measurement:
-        """Train the job's architecture with the settings of its number."""
-        return self.children[job.number](job)

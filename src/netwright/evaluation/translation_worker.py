@@ -27,7 +27,7 @@ class TranslationData:
     """Source and target."""
     subwords: Subwords
     train: Pairs
-    """Those whose two sides are short enough."""
+    """The training pairs with at most `max_length` pieces on both sides."""
     validation: Pairs
     num_left_out: int
     """Training pairs that are too long."""
@@ -137,14 +137,3 @@ class TranslationChild:
             **self.training,
         )
         return Measurement(metrics)
-
-
-@dataclass(frozen=True)
-class TranslationCandidates:
-    """An `Evaluate` for jobs that differ in their settings: job n is trained as `children[n]` does."""
-
-    children: tuple[TranslationChild, ...]
-
-    def __call__(self, job: Job) -> Measurement:
-        """Train the job's architecture with the settings of its number."""
-        return self.children[job.number](job)

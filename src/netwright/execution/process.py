@@ -125,6 +125,8 @@ def _wait_for(workers: Collection[WorkerProcess]) -> None:
 
 _evaluate: Evaluate | None = None
 """In a worker: trains one child; received once."""
+_parent = 0
+"""In a worker: the parent's process number."""
 
 
 def keep_freed_memory() -> None:
@@ -159,14 +161,15 @@ def start_worker(pickled: bytes, parent: int, threads: int, start_method: str | 
         start_method: The parent's start method of multiprocessing; None is the default. loky replaces it by its own,
             whose processes are neither a DataLoader's nor a pool's.
     """
-    global _evaluate
+    global _evaluate, _parent
+    _parent = parent
     os.setsid()  # Ctrl-C in the terminal no longer comes here
     # Neither ignored nor blocked, which programs that a child starts would inherit: `send_signal(SIGINT)` would not
     # end them.
     signal.signal(signal.SIGINT, lambda number, frame: None)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     multiprocessing.set_start_method(start_method, force=True)
-    threading.Thread(target=_exit_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     _evaluate = load_evaluate(pickled, threads)
 
 
@@ -181,14 +184,20 @@ def load_evaluate(pickled: bytes, threads: int) -> Evaluate:
     return evaluate
 
 
-def _exit_with(parent: int) -> None:
+def _exit_with_parent() -> None:
     """Exit when the parent was killed; the worker would otherwise finish a child whose result nobody takes."""
-    while os.getppid() == parent:
+    while True:
+        _exit_without_parent()
         time.sleep(0.5)
-    os._exit(1)
+
+
+def _exit_without_parent() -> None:
+    if os.getppid() != _parent:
+        os._exit(1)
 
 
 def work(pickled: bytes) -> Outcome:
     """Train one child in a prepared worker."""
     assert _evaluate is not None
+    _exit_without_parent()  # the pool sends each worker its next child before it has ended one
     return attempt(_evaluate, cloudpickle.loads(pickled), in_worker=True)

@@ -14,10 +14,11 @@ from netwright.children.dropout import Dropout
 from netwright.children.language_model import LanguageModel
 from netwright.config import FinalTextSettings, TextSettings
 from netwright.errors import ConfigError
+from netwright.evaluation.candidates import Candidates
 from netwright.evaluation.interface import DatasetInfo
 from netwright.evaluation.rewards import Reward
 from netwright.evaluation.text import LANGUAGE_MODEL_SETTINGS, TextEvaluation
-from netwright.evaluation.text_worker import TextCandidates, TextChild
+from netwright.evaluation.text_worker import TextChild
 from netwright.final_training.interface import Candidate, Finished, Tested, once_each, sha256_of
 from netwright.searching.placement import Placement
 from netwright.seeds import derive_seed
@@ -97,9 +98,9 @@ class FinalText:
             )
         )
 
-    def evaluate(self, candidates: Sequence[Candidate]) -> TextCandidates:
+    def evaluate(self, candidates: Sequence[Candidate]) -> Candidates:
         """Return what trains on as much of the text as the search did."""
-        return TextCandidates(tuple(self._child(candidate) for candidate in candidates))
+        return Candidates(tuple(self._child(candidate) for candidate in candidates))
 
     def _child(self, candidate: Candidate) -> TextChild:
         settings = dict(candidate.settings)

@@ -15,10 +15,11 @@ from netwright.children.building import num_parameters
 from netwright.children.translation.beam import BeamSettings
 from netwright.children.translation.translator import Translator
 from netwright.config import FinalTranslationSettings, TranslationSettings
+from netwright.evaluation.candidates import Candidates
 from netwright.evaluation.interface import DatasetInfo
 from netwright.evaluation.rewards import Reward
 from netwright.evaluation.translation import TRANSLATOR_SETTINGS, TranslationEvaluation
-from netwright.evaluation.translation_worker import TranslationCandidates, TranslationChild, TranslationData
+from netwright.evaluation.translation_worker import TranslationChild, TranslationData
 from netwright.final_training.interface import Candidate, Finished, Tested, once_each, sha256_of
 from netwright.models.translator import TrainedTranslator
 from netwright.searching.placement import Placement
@@ -46,7 +47,7 @@ class FinalTranslation:
     def open(
         cls, settings: TranslationSettings, final: FinalTranslationSettings, placement: Placement
     ) -> "FinalTranslation":
-        """Read the parallel text and learn its subwords; check that sacreBLEU is there before the long training.
+        """Check that sacreBLEU is installed, read the parallel text, and learn its subwords.
 
         Raises:
             ConfigError: A package is missing, or the text has no vocabulary of this size.
@@ -106,9 +107,9 @@ class FinalTranslation:
             )
         )
 
-    def evaluate(self, candidates: Sequence[Candidate]) -> TranslationCandidates:
+    def evaluate(self, candidates: Sequence[Candidate]) -> Candidates:
         """Return what trains on as many pairs as the search did."""
-        return TranslationCandidates(tuple(self._child(candidate) for candidate in candidates))
+        return Candidates(tuple(self._child(candidate) for candidate in candidates))
 
     def _child(self, candidate: Candidate) -> TranslationChild:
         settings = dict(candidate.settings)
@@ -135,7 +136,7 @@ class FinalTranslation:
         return Finished(network, history)
 
     def epoch_seconds(self, candidate: Candidate) -> float:
-        """Time a few mini-batches of training pairs, and some of the validation pairs."""
+        """Estimate it from the times of a few mini-batches, in training and in evaluation."""
         child, data, seed = self._child(candidate), self.data, self.final.seed
         assert reads_text(candidate.architecture)
         network = child.build(candidate.architecture, seed)

@@ -13,6 +13,7 @@ with the resulting folder.
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from netwright.errors import ConfigError, unknown
 from netwright.tasks.images.cifar10 import find_cifar10, load_cifar10
@@ -30,6 +31,9 @@ from netwright.tasks.text.user_text import find_text, load_text
 from netwright.tasks.text.wikitext2 import find_wikitext2, load_wikitext2
 
 Data = ImageData | TextData | ParallelText
+Kind = TypeVar("Kind", ImageData, TextData, ParallelText)
+KINDS = {ImageData: "has images", TextData: "is a text", ParallelText: "is a parallel text, in two languages"}
+"""What a task is or has, in words."""
 
 
 @dataclass(frozen=True)
@@ -116,15 +120,13 @@ def open_images(name: str, folder: Path | None, *, verify: bool, image_size: int
     if image_size is not None:
         check_has_sizes(name)
         return load_images(folder, image_size=image_size)
-    data = open_task(name, folder, verify=verify)
-    if not isinstance(data, ImageData):
-        raise _other_kind(
-            name,
-            data,
-            "convolutional networks are trained on images; choose a task with images, such as 'digits', 'cifar10' or "
-            "'images'",
-        )
-    return data
+    return _of_kind(
+        ImageData,
+        name,
+        open_task(name, folder, verify=verify),
+        "convolutional networks are trained on images; choose a task with images, such as 'digits', 'cifar10' or "
+        "'images'",
+    )
 
 
 def check_has_sizes(name: str) -> None:
@@ -138,34 +140,31 @@ def check_has_sizes(name: str) -> None:
 
 def open_text(name: str, folder: Path | None, *, verify: bool) -> TextData:
     """Read a task with a text in one language; raise `ConfigError` if it has none. See `open_task`."""
-    data = open_task(name, folder, verify=verify)
-    if not isinstance(data, TextData):
-        raise _other_kind(
-            name,
-            data,
-            "language models are trained on a text in one language; choose a task with a text, such as 'pydoc', 'ptb' "
-            "or 'text'",
-        )
-    return data
+    return _of_kind(
+        TextData,
+        name,
+        open_task(name, folder, verify=verify),
+        "language models are trained on a text in one language; choose a task with a text, such as 'pydoc', 'ptb' or "
+        "'text'",
+    )
 
 
 def open_parallel(name: str, folder: Path | None, *, verify: bool) -> ParallelText:
     """Read a task with a parallel text; raise `ConfigError` if it has none. See `open_task`."""
-    data = open_task(name, folder, verify=verify)
-    if not isinstance(data, ParallelText):
-        raise _other_kind(
-            name,
-            data,
-            "translation models are trained on parallel texts; choose a task with a parallel text: 'multi30k' or "
-            "'parallel'",
-        )
+    return _of_kind(
+        ParallelText,
+        name,
+        open_task(name, folder, verify=verify),
+        "translation models are trained on parallel texts; choose a task with a parallel text: 'multi30k' or "
+        "'parallel'",
+    )
+
+
+def _of_kind(kind: type[Kind], name: str, data: Data, expected: str) -> Kind:
+    """Return the `data` of the task `name`; raise `ConfigError` with what is `expected` if it is of another kind."""
+    if not isinstance(data, kind):
+        raise ConfigError(f"the task {name!r} {KINDS[type(data)]}, and {expected}")
     return data
-
-
-def _other_kind(name: str, data: Data, expected: str) -> ConfigError:
-    """Return the error for a task whose `data` are of another kind than is `expected`."""
-    kinds = {ImageData: "has images", TextData: "is a text", ParallelText: "is a parallel text, in two languages"}
-    return ConfigError(f"the task {name!r} {kinds[type(data)]}, and {expected}")
 
 
 def _task(name: str) -> Task:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from netwright.errors import DataError
 from netwright.files import open_regular
+from netwright.tasks.identity import ContentDigest
 
 MEMORY_PER_BYTE = 32
 """Bytes of memory for each byte of text: token numbers of 8 bytes, words and their counts, intermediate copies."""
@@ -71,6 +72,13 @@ def decoded(path: Path, content: bytes) -> str:
     if not text.strip():
         raise DataError(f"{path} is empty: no word in {len(content):,} bytes; expected a text in UTF-8")
     return text if text.endswith("\n") else text + "\n"
+
+
+def read_text(path: Path, digest: ContentDigest) -> str:
+    """Read and decode a file as `read_bytes` and `decoded` do, and add its bytes to `digest`."""
+    content = read_bytes(path)
+    digest.add(content)
+    return decoded(path, content)
 
 
 def physical_memory() -> int:

@@ -117,7 +117,7 @@ class Translator(nn.Module):
         return self.decode(target_TB, memory, self.initial_states(len(lengths_B)), drop)[0]
 
     def encode(self, source_SB: Tensor, lengths_B: Tensor, drop: Drop = keeping) -> Memory:
-        """Read the source sentences; arguments as for `forward`."""
+        """Encode the source sentences; the arguments are those of `forward`."""
         steps = torch.arange(len(source_SB), device=source_SB.device)[:, None]
         is_padding_SB = steps >= lengths_B
         # Each sentence is reversed within its own length, so that the padding stays last.

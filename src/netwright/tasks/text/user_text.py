@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from netwright.errors import DataError
-from netwright.tasks.files import check_there, decoded, read_bytes
+from netwright.tasks.files import check_there, read_text
 from netwright.tasks.identity import ContentDigest, DataIdentity
 from netwright.tasks.text.data import TextData
 from netwright.tasks.text.tokens import Unit, checksum, numbered
@@ -53,7 +53,7 @@ def load_text(path: Path | None, unit: Unit, *, max_vocabulary: int = MAX_VOCABU
     notes: tuple[str, ...] = ()
     digest = ContentDigest()
     files = _files_of(path) if path.is_dir() else [path]
-    parts = [_text_of(file, digest) for file in files]
+    parts = [read_text(file, digest) for file in files]
     if not path.is_dir():
         parts = _divided(path, parts[0])
         notes = ("divided by position: the first 80% to train on, then 10% to validate and 10% to test",)
@@ -66,13 +66,6 @@ def load_text(path: Path | None, unit: Unit, *, max_vocabulary: int = MAX_VOCABU
         older=checksum(data),
     )
     return replace(data, name=identity.named(path.resolve().name), identity=identity)
-
-
-def _text_of(file: Path, digest: ContentDigest) -> str:
-    """Read and decode a file, and add its bytes to `digest`."""
-    content = read_bytes(file)
-    digest.add(content)
-    return decoded(file, content)
 
 
 def _files_of(folder: Path) -> list[Path]:

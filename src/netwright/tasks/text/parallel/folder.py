@@ -13,7 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from netwright.errors import DataError
-from netwright.tasks.files import check_there, decoded, read_bytes
+from netwright.tasks.files import check_there, read_text
 from netwright.tasks.identity import ContentDigest, DataIdentity
 from netwright.tasks.text.parallel.data import ParallelText, paired
 
@@ -54,7 +54,7 @@ def load_parallel(folder: Path | None) -> ParallelText:
     source, target = sorted({language for _, language in files})
     digest = ContentDigest((source, target))
     train, validation, test = (
-        paired({language: (path := files[part, language], _text_of(path, digest)) for language in (source, target)})
+        paired({language: (path := files[part, language], read_text(path, digest)) for language in (source, target)})
         for part in ("train", "valid", "test")
     )
     sizes = " + ".join(f"{len(part[source]):,}" for part in (train, validation, test))
@@ -67,13 +67,6 @@ def load_parallel(folder: Path | None) -> ParallelText:
     return ParallelText(
         identity.named(folder.resolve().name), (source, target), train, validation, test, (note,), identity
     )
-
-
-def _text_of(file: Path, digest: ContentDigest) -> str:
-    """Read and decode a file, and add its bytes to `digest`."""
-    content = read_bytes(file)
-    digest.add(content)
-    return decoded(file, content)
 
 
 def _files_of(folder: Path) -> Files:

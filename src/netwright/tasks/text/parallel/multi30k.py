@@ -34,7 +34,7 @@ MULTI30K = OfficialText(
 
 
 def find_multi30k(folder: Path | None, *, verify: bool) -> Path:
-    """Return the folder with train, val and test_2016_flickr in .en and .de; see `find_official`."""
+    """Return the folder that holds train, val and test_2016_flickr, each as .en and .de; see `find_official`."""
     return find_official(MULTI30K, folder, verify=verify)
 
 
