@@ -8,6 +8,9 @@ from netwright.spaces.decisions import Actions, actions_from_json, actions_to_js
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 Result = TypeVar("Result")
+OlderStored = tuple[int, list[int | list[int]], float]
+Stored = tuple[int, list[int | list[int]], float, int]
+"""The JSON of an `Observation`."""
 
 
 class Strategy(Protocol):
@@ -64,19 +67,29 @@ class Observation:
     """What a strategy keeps of an observed trial."""
 
     number: int
-    """The trial's number, which determines the space's parameters."""
+    """The trial's number."""
+    sample_number: int
+    """For `Space.at`, which gives the parameters that the trial was sampled with."""
     actions: Actions
     reward: float
 
+    @classmethod
+    def of(cls, ticket: Ticket, trial: Trial) -> Self:
+        """Return the observation of a trial with a reward."""
+        assert trial.reward is not None
+        sample_number = ticket.sample_number(trial.number - ticket.first)
+        return cls(trial.number, sample_number, trial.proposal.actions, trial.reward)
+
     def to_json(self) -> list[object]:
         """Return JSON values from which `from_json` makes an equal observation."""
-        return [self.number, actions_to_json(self.actions), self.reward]
+        return [self.number, actions_to_json(self.actions), self.reward, self.sample_number]
 
     @classmethod
-    def from_json(cls, document: tuple[int, list[int | list[int]], float]) -> Self:
-        """Return the observation that `to_json` wrote."""
-        number, actions, reward = document
-        return cls(number, actions_from_json(actions), reward)
+    def from_json(cls, document: Stored | OlderStored) -> Self:
+        """Return the observation that `to_json` wrote, perhaps before samples were redrawn: both numbers were equal."""
+        number, actions, reward = document[:3]
+        sample_number = document[3] if len(document) == 4 else number
+        return cls(number, sample_number, actions_from_json(actions), reward)
 
 
 def batch_metrics(rewards: Sequence[float]) -> dict[str, float]:
