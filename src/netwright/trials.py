@@ -21,10 +21,17 @@ class TrialState(StrEnum):
     RUNNING = "running"
     """Submitted to an executor."""
     DONE = "done"
+    STOPPED = "stopped"
+    """Training was stopped early, since the child was worse than others after as many epochs."""
     FAILED = "failed"
     """Training gave no result; `error` holds the reason."""
     REJECTED = "rejected"
     """Not trained, because its costs are above a limit of the run."""
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is a score: after the whole training, or where it was stopped."""
+        return self in (TrialState.DONE, TrialState.STOPPED)
 
     @property
     def finished(self) -> bool:
@@ -91,6 +98,11 @@ class Proposal:
         )
 
 
+def never(metrics: JsonObject) -> bool:
+    """Return False: a child without thresholds is trained to the end."""
+    return False
+
+
 @dataclass(frozen=True)
 class Job:
     """One architecture to train from `seed`. `number` is the trial's, or any other that identifies the job."""
@@ -98,6 +110,8 @@ class Job:
     number: int
     architecture: object
     seed: int
+    is_over: Callable[[JsonObject], bool] = never
+    """Called after every epoch with the metrics so far: whether the child is to be stopped; picklable."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from netwright.config.run import ConfirmSettings as ConfirmSettings
 from netwright.config.run import ConstraintSettings as ConstraintSettings
 from netwright.config.run import ReplicaSettings as ReplicaSettings
 from netwright.config.run import RunConfig as RunConfig
+from netwright.config.run import StoppingSettings as StoppingSettings
 from netwright.config.run import assigned as assigned
 from netwright.config.run import differences as differences
 from netwright.config.run import flattened as flattened

@@ -21,6 +21,8 @@ class ChildSettings(Settings):
     """The costs that cannot be limited ("parameters", "multiply_adds"), each with the reason."""
     cannot_confirm: ClassVar[str | None] = None
     """Why architectures cannot be confirmed by training them again; None where they can."""
+    cannot_stop: ClassVar[str | None] = None
+    """Why children cannot be stopped early; None where they can."""
     trains: ClassVar[Literal["images", "text"] | None] = None
     """The families of architectures that are trained, by `Family.trained_on`; None where none is trained."""
 
@@ -190,6 +192,9 @@ class TableSettings(ChildSettings):
         "costs are counted for networks that are trained; a table is searched without limits",
     )
     cannot_confirm: ClassVar[str | None] = "what stands in a table stays what it is; there is nothing to confirm"
+    cannot_stop: ClassVar[str | None] = (
+        "a table has the results at the end alone, so that no child can be stopped early"
+    )
 
     kind: Literal["table"] = "table"  # of children
     task: str = "nasbench201-cifar10"  # the table

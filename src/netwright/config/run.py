@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Annotated, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator
@@ -52,6 +53,25 @@ class ConfirmSettings(Settings):
     at_end: bool = False  # do it at the end of `netwright search`
 
 
+Rung = tuple[PositiveInt, Annotated[float, Field(gt=0, le=1)]]
+"""Epochs, and the share of children that are trained further."""
+
+
+class StoppingSettings(Settings):
+    """Stopping children that are worse than earlier ones were after as many epochs."""
+
+    rungs: tuple[Rung, ...] = ()  # epochs, each with the share of children that go on; none is the paper's
+    least: Count = 8  # children that have reached a rung before any is stopped there
+
+    @field_validator("rungs")
+    @classmethod
+    def _ascending(cls, rungs: tuple[tuple[int, float], ...]) -> tuple[tuple[int, float], ...]:
+        for (before, _), (after, _) in pairwise(rungs):
+            if after <= before:
+                raise ValueError(f"rungs are numbers of epochs in ascending order; {after} follows {before}")
+        return rungs
+
+
 class ReplicaSettings(Settings):
     """The paper's asynchronous scheme: replicas of the controller and a parameter server of several shards."""
 
@@ -84,6 +104,7 @@ class RunConfig(Settings):
     time_limit_seconds: Positive | None = None  # per child; None is none
     constraints: ConstraintSettings = ConstraintSettings()
     confirm: ConfirmSettings = ConfirmSettings()
+    stopping: StoppingSettings = StoppingSettings()
 
     @property
     def most_in_flight(self) -> int:
@@ -113,6 +134,19 @@ class RunConfig(Settings):
         evaluate: EvaluateSettings | None = info.data.get("evaluate")
         if settings.at_end and evaluate and evaluate.cannot_confirm:
             raise ValueError(evaluate.cannot_confirm)
+        return settings
+
+    @field_validator("stopping")
+    @classmethod
+    def _rungs_are_in_the_training(cls, settings: StoppingSettings, info: ValidationInfo) -> StoppingSettings:
+        evaluate: EvaluateSettings | None = info.data.get("evaluate")
+        if not settings.rungs or evaluate is None:
+            return settings
+        if evaluate.cannot_stop:
+            raise ValueError(evaluate.cannot_stop)
+        last, epochs = settings.rungs[-1][0], getattr(evaluate, "epochs", None)
+        if epochs is not None and last >= epochs:
+            raise ValueError(f"a rung after {last} epochs stops nothing, since children are trained for {epochs}")
         return settings
 
     def changed(self, **changes: object) -> Self:
@@ -198,7 +232,8 @@ def max_redraws(stored: JsonObject) -> int:
 def with_later_settings(stored: JsonObject) -> JsonObject:
     """Return the JSON of a run's settings with those that did not exist when it was stored."""
     constraints = {"max_redraws": FORMER_MAX_REDRAWS, **stored.get("constraints", {})}
-    return {**stored, "evaluate": completed(stored["evaluate"]), "constraints": constraints}
+    stopping = StoppingSettings().to_json()
+    return {"stopping": stopping, **stored, "evaluate": completed(stored["evaluate"]), "constraints": constraints}
 
 
 def differences(stored: JsonObject, wanted: JsonObject) -> list[str]:

@@ -67,7 +67,9 @@ class ImageChild:
             job.architecture, self.split.num_classes, channels, (height, width), seed=job.seed,
             epsilon=settings.pop("epsilon"),
         )  # fmt: skip
-        metrics = train_classifier(network, self.split, seed=job.seed, speed=self.speed, **settings)
+        metrics = train_classifier(
+            network, self.split, seed=job.seed, speed=self.speed, is_over=job.is_over, **settings
+        )
         labels = self.split.validation_labels
         share = largest_class_of(labels)[1]
         return network, Measurement({**metrics, "largest_class_share": share, "num_validation_images": len(labels)})

@@ -18,6 +18,10 @@ class Reward(Protocol):
     def higher_is_better(self) -> bool:
         """Whether a high score is good (an accuracy) or a low one (a perplexity)."""
 
+    @property
+    def curve(self) -> str | None:
+        """The metric with one value for each epoch, from which the score follows; None where there is no such."""
+
     def score(self, measurement: Measurement) -> float:
         """Return the measured quality in its own unit."""
 
@@ -50,9 +54,14 @@ class AccuracyReward:
         """The name of the measure."""
         return IMAGE_SCORES[self.kind][0]
 
+    @property
+    def curve(self) -> str:
+        """The name of its values after all epochs."""
+        return IMAGE_SCORES[self.kind][1]
+
     def score(self, measurement: Measurement) -> float:
         """Return the best of the last `last_epochs` values, in 0..1."""
-        return float(max(measurement.metrics[IMAGE_SCORES[self.kind][1]][-self.last_epochs :]))
+        return float(max(measurement.metrics[self.curve][-self.last_epochs :]))
 
     def __call__(self, score: float) -> float:
         """Return the reward, in 0..1."""
@@ -69,11 +78,12 @@ class PerplexityReward:
     constant: float = 80.0
     keep: Literal["last", "best"] = "last"
     score_name: str = "validation_perplexity"
+    curve: str = "validation_perplexities"
     higher_is_better: bool = False
 
     def score(self, measurement: Measurement) -> float:
         """Return the validation perplexity of the epoch whose weights are kept."""
-        perplexities = measurement.metrics["validation_perplexities"]
+        perplexities = measurement.metrics[self.curve]
         return float(min(perplexities) if self.keep == "best" else perplexities[-1])
 
     def __call__(self, score: float) -> float:
@@ -86,6 +96,7 @@ class ValueReward:
     """One measured number unchanged: the value of a user's own function, or a table's accuracy."""
 
     score_name: str = "value"
+    curve: str | None = None
     higher_is_better: bool = True
 
     def score(self, measurement: Measurement) -> float:

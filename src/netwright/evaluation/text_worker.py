@@ -96,6 +96,7 @@ class TextChild:
             self.data.validation[: self.num_validation_tokens],
             seed=job.seed,
             speed=self.speed,
+            is_over=job.is_over,
             **self.arguments,
         )
         return Measurement(metrics)

@@ -134,6 +134,7 @@ class TranslationChild:
             self.data.validation,
             seed=job.seed,
             speed=self.speed,
+            is_over=job.is_over,
             **self.training,
         )
         return Measurement(metrics)

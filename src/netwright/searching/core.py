@@ -22,9 +22,11 @@ from types import MappingProxyType
 from netwright.errors import RunError, SpaceError
 from netwright.evaluation.constraints import Constraints
 from netwright.evaluation.rewards import Reward
+from netwright.evaluation.stopping import StoppingRule, first_epochs
 from netwright.searching.batches import Batches
 from netwright.searching.failure_values import FailureValues
 from netwright.searching.redraws import TrialCount
+from netwright.searching.rungs import Rungs
 from netwright.seeds import derive_seed
 from netwright.spaces.programs import Space
 from netwright.strategies.interface import Strategy
@@ -33,6 +35,7 @@ from netwright.trials import (
     Failure,
     FailureKind,
     Job,
+    Measurement,
     Outcome,
     Proposal,
     RemoteTask,
@@ -47,7 +50,7 @@ from netwright.trials import (
 CONTRACT = (
     "netwright.testing.contracts.strategy_contract(make_strategy, space) finds such mistakes before a search does"
 )
-ENDED_IN_TRAINING = (TrialState.DONE, TrialState.FAILED)
+ENDED_IN_TRAINING = (TrialState.DONE, TrialState.STOPPED, TrialState.FAILED)
 LEARNED = "learned"
 """Key in a strategy's state: the number of batches learned before."""
 
@@ -86,6 +89,8 @@ class SearchCore:
         failure_reward: The reward of a child that failed; None computes it from the rewards of the others.
         reuse: Whether a duplicate takes over the measurement of the first trial with its architecture, so that every
             architecture is trained once.
+        rungs: Numbers of epochs with the share of children that are trained further; none trains all to the end.
+        least_reached: A rung has no threshold before so many children have reached it.
         constraints: Limits on costs. A child above a limit is not trained; the costs of every other child are among its
             metrics.
         space: If given, every proposal is rebuilt in it, and `RunError` names the first that does not belong there.
@@ -103,6 +108,8 @@ class SearchCore:
         replicas: int = 1,
         failure_reward: float | None = None,
         reuse: bool = True,
+        rungs: Sequence[tuple[int, float]] = (),
+        least_reached: int = 8,
         constraints: Constraints = Constraints(),  # noqa: B008, a frozen value
         space: Space | None = None,
     ) -> None:
@@ -111,6 +118,9 @@ class SearchCore:
         self.count = TrialCount(constraints.max_redraws)
         """Of the trials for which the limits on costs were checked."""
         self._seed, self._reuse, self._constraints = seed, reuse, constraints
+        self._rungs = Rungs(rungs, reward, least=least_reached)
+        self._thresholds: dict[int, tuple[tuple[int, float], ...]] = {}
+        """Number of a batch -> the thresholds of its children."""
         self._failure_values = FailureValues(failure_reward, constraints.rejected_reward)
         self.trials: list[Trial] = []
         """Every sampled trial, by number; those from `end` on wait for a higher limit."""
@@ -157,8 +167,17 @@ class SearchCore:
             self._close(update.batch)
             self._reissue(sample=again)
 
+    def _issue(self) -> list[Ticket]:
+        """Return a ticket for every batch that there is room for; the thresholds of its children are settled here."""
+        tickets = self._batches.issue()
+        if tickets:
+            self._thresholds |= dict.fromkeys(
+                (self._batch_of(each.first) for each in tickets), self._rungs.thresholds()
+            )
+        return tickets
+
     def _reissue(self, *, sample: bool) -> None:
-        for ticket in self._batches.issue():
+        for ticket in self._issue():
             for trial in self._trials_of(ticket):
                 if trial.state.finished:
                     self._batches.ended(trial.number)
@@ -218,7 +237,7 @@ class SearchCore:
 
     def _sample_batches(self) -> bool:
         """Sample every batch that there is room for; return whether there was one."""
-        tickets = self._batches.issue()
+        tickets = self._issue()
         for ticket in tickets:
             self._take_proposals(ticket, self._strategy.propose(ticket))
         self._settle()
@@ -228,6 +247,7 @@ class SearchCore:
         """Record that a batch is learned."""
         ticket = self._batches[number]
         self._batches.close(number, redrawn=self.count.num_redrawn(ticket.first, ticket.first + ticket.size))
+        self._rungs.add((trial, self._factor(trial)) for trial in self._to_learn(ticket))
 
     def _learn(self, number: int) -> Update:
         ticket, values = self._batches[number], self._assign_rewards(number)
@@ -268,11 +288,20 @@ class SearchCore:
         """Return the trial with its measurement and reward, or with the reason why there is none."""
         failure, costs = outcome.failure, self._constraints.count(trial.proposal.architecture)
         if outcome.measurement is not None:
-            score = self._reward.score(outcome.measurement)
-            if is_finite_number(score) and is_finite_number(reward := self._reward(score)):
-                reward *= self._constraints.factor(costs)
-                metrics = {**costs, **outcome.measurement.metrics, self._reward.score_name: score}
-                return replace(trial, state=TrialState.DONE, reward=reward, metrics=metrics, seconds=outcome.seconds)
+            # The child may have gone on after it missed a threshold; its curve would change later thresholds.
+            rule, metrics = self._rule(trial), outcome.measurement.metrics
+            stopped_after = rule.stopped_after(metrics)
+            if stopped_after is not None:
+                metrics = first_epochs(metrics, stopped_after)
+            score = self._reward.score(Measurement(metrics))
+            if is_finite_number(score) and is_finite_number(self._reward(score)):
+                return replace(
+                    trial,
+                    state=TrialState.DONE if stopped_after is None else TrialState.STOPPED,
+                    reward=rule.value(metrics, score),
+                    metrics={**costs, **metrics, self._reward.score_name: score},
+                    seconds=outcome.seconds,
+                )
             failure = Failure(FailureKind.NOT_FINITE, f"the {self._reward.score_name} is {score}")
         assert failure is not None
         return replace(
@@ -356,6 +385,18 @@ class SearchCore:
                 self._change(replace(trial, state=TrialState.RUNNING))
                 yield self._job(trial)  # this object has its fingerprint computed already
 
+    def _batch_of(self, number: int) -> int:
+        return number // self.batch_size
+
+    def _factor(self, trial: Trial) -> float:
+        """Return what the reward of a trial is multiplied by because of its costs."""
+        return self._constraints.factor(self._constraints.count(trial.proposal.architecture))
+
+    def _rule(self, trial: Trial) -> StoppingRule:
+        """Return the thresholds of a child, with what compares its curve with them."""
+        return StoppingRule(self._reward, self._factor(trial), self._thresholds[self._batch_of(trial.number)])
+
     def _job(self, trial: Trial) -> Job:
-        what = trial.fingerprint if self._reuse else trial.number
-        return Job(trial.number, trial.proposal.architecture, derive_seed(self._seed, "child", what))
+        what, rule = trial.fingerprint if self._reuse else trial.number, self._rule(trial)
+        job = Job(trial.number, trial.proposal.architecture, derive_seed(self._seed, "child", what))
+        return replace(job, is_over=rule.is_over) if rule.thresholds else job

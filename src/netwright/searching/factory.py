@@ -75,6 +75,8 @@ def make_core(
         replicas=replicas,
         failure_reward=config.failure_reward,
         reuse=config.reuse,
+        rungs=config.stopping.rungs,
+        least_reached=config.stopping.least,
         constraints=make_constraints(config, shape),
         space=config.space,
     )

@@ -52,7 +52,7 @@ class FailureValues:
             The trials, and the values as metrics of the batch's update.
         """
         for trial in trials:
-            if trial.state is TrialState.DONE and trial.reward is not None and not trial.foreign:
+            if trial.state.measured and trial.reward is not None and not trial.foreign:
                 bisect.insort(self._rewards, trial.reward)
         values: dict[str, float] = {}
         for state in sorted({trial.state for trial in trials if _lacks_reward(trial)}):

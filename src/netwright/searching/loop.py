@@ -56,7 +56,7 @@ def drive(
 
 
 def _was_trained(trial: Trial) -> bool:
-    return trial.state in (TrialState.DONE, TrialState.FAILED) and trial.reused_from is None
+    return (trial.state.measured or trial.state is TrialState.FAILED) and trial.reused_from is None
 
 
 def _stop_if_hopeless(ended: Sequence[Trial], *, kept: bool) -> None:

@@ -102,7 +102,7 @@ class ReplicatedCore(SearchCore):
         If the strategy's state is due, no update begins before the pending ones have ended.
         """
         while not (self._pending and self._state_is_due):
-            pending_update = PendingUpdate(len(self.learned), self._batches.issue())
+            pending_update = PendingUpdate(len(self.learned), self._issue())
             if not pending_update.tickets:
                 number = pending_update.number = self._batches.next_complete()
                 if number is None:
@@ -113,7 +113,7 @@ class ReplicatedCore(SearchCore):
                     task = self._delegating.gradient_task(ticket, self._to_learn(ticket))
                     pending_update.result = self._remote_tasks.request(task)
                 self._close(number)
-                pending_update.tickets = self._batches.issue()
+                pending_update.tickets = self._issue()
             self._pending.append(pending_update)
         return bool(self._pending)
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from netwright.architectures.values import JsonObject
 from netwright.errors import ChildError
 from netwright.nn.optimizers import SGD
 from netwright.seeds import derive_seed
@@ -28,6 +29,7 @@ from netwright.training.classification import (
 )
 from netwright.training.pixels import evaluation_view, training_view
 from netwright.training.speed import Speed
+from netwright.trials import never
 
 LearningRateSchedule = Literal["constant", "step", "cosine"]
 ClassWeights = Literal["none", "balanced"]
@@ -102,6 +104,7 @@ def train_classifier(
     class_weights: ClassWeights = "none",
     checkpoint: Checkpoint | None = None,
     on_epoch: Callable[[int, float | None], None] = lambda epoch, accuracy: None,
+    is_over: Callable[[JsonObject], bool] = never,
     **options: Unpack[ScheduleOptions],
 ) -> dict[str, list[float]]:
     """Train `network` in place by SGD with momentum and measure its validation accuracy after every epoch.
@@ -110,8 +113,8 @@ def train_classifier(
     is the share of a label's probability that is spread over all classes; with balanced `class_weights` the loss of a
     mini-batch is the mean that is weighted by `balanced_weights` of the training images. The training is stored in
     `checkpoint` after every epoch and continues from it to the same weights. `on_epoch` is called with the number of
-    every epoch, from 0, and its accuracy. The other arguments are settings of `ImageSettings`, and `options` those of
-    `learning_rate_at`.
+    every epoch, from 0, and its accuracy; `is_over` with the history so far, where True ends the training. The other
+    arguments are settings of `ImageSettings`, and `options` those of `learning_rate_at`.
 
     Returns the lists in `MEASURES` (0..1; empty without validation images) and `training_losses` (mean nats per image).
     Raises `ChildError` if the training loss is not finite.
@@ -149,6 +152,8 @@ def train_classifier(
         if checkpoint is not None:
             checkpoint.save(network, update, generator, history)
         on_epoch(epoch, measured.get("validation_accuracies"))
+        if is_over(history):
+            break
     return dict(history)
 
 

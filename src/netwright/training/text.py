@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from netwright.architectures.values import JsonObject
 from netwright.children.dropout import Dropout
 from netwright.children.language_model import LanguageModel
 from netwright.errors import ChildError, DataError
@@ -29,6 +30,7 @@ from netwright.nn.optimizers import SGD, Adam, Optimizer
 from netwright.training.checkpoints import Checkpoint
 from netwright.training.perplexity import measure_nats_per_token, perplexity_of
 from netwright.training.speed import Speed
+from netwright.trials import never
 
 TextOptimizer = Literal["sgd", "adam"]
 LossOverTime = Literal["sum", "mean"]
@@ -199,13 +201,15 @@ def train_language_model(
     validation_streams: int = VALIDATION_STREAMS,
     checkpoint: Checkpoint | None = None,
     on_epoch: Callable[[int, float | None], None] = lambda epoch, perplexity: None,
+    is_over: Callable[[JsonObject], bool] = never,
 ) -> dict[str, list[float]]:
     """Train `model` in place and measure its validation perplexity after every epoch.
 
     `train` and `validation` are int64 token numbers [N]. All randomness derives from `seed`. `checkpoint` stores the
     training after every epoch; from it training continues to the same weights. `on_epoch` is called with the number of
-    every epoch, from 0, and its perplexity. The other arguments are settings of `TextSettings`; if `validation` is
-    empty, the last epoch's weights are kept also with `keep = "best"`.
+    every epoch, from 0, and its perplexity; `is_over` with the history so far, where True ends the training. The other
+    arguments are settings of `TextSettings`; if `validation` is empty, the last epoch's weights are kept also with
+    `keep = "best"`.
 
     Returns `validation_perplexities` (empty if `validation` is) and `training_losses` (nats per token, with dropout).
     Raises `ChildError` if the loss is not finite or far above that of uniform guessing.
@@ -229,6 +233,8 @@ def train_language_model(
         if checkpoint is not None:
             checkpoint.save(model, update, generator, history, best.weights)
         on_epoch(epoch, perplexity)
+        if is_over(history):
+            break
     best.restore()
     return dict(history)
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from netwright.architectures.values import JsonObject
 from netwright.children.translation.sentences import Sentences
 from netwright.children.translation.translator import Drop, Translator, dropping, keeping
 from netwright.errors import DataError
@@ -27,6 +28,7 @@ from netwright.training.checkpoints import Checkpoint
 from netwright.training.perplexity import perplexity_of
 from netwright.training.speed import Speed
 from netwright.training.text import LossWatch
+from netwright.trials import never
 
 SORTED_TOGETHER = 50
 """Mini-batches whose pairs are sorted by length together."""
@@ -142,12 +144,13 @@ def train_translator(
     speed: Speed,
     checkpoint: Checkpoint | None = None,
     on_epoch: Callable[[int, float], None] = lambda epoch, perplexity: None,
+    is_over: Callable[[JsonObject], bool] = never,
 ) -> dict[str, list[float]]:
     """Train `model` in place and measure its validation perplexity after every epoch.
 
     All randomness derives from `seed`. `checkpoint` stores the training after every epoch; from it training continues
-    to the same weights. `on_epoch` is called with the number of every epoch, from 0, and its perplexity. The other
-    arguments are settings of `TranslationSettings`.
+    to the same weights. `on_epoch` is called with the number of every epoch, from 0, and its perplexity; `is_over` with
+    the history so far, where True ends the training. The other arguments are settings of `TranslationSettings`.
 
     Returns `validation_perplexities` of a piece, and `training_losses` in nats per piece, with dropout and smoothing.
     Raises `ChildError` if the loss is not finite or far above that of uniform guessing, `DataError` without pairs.
@@ -180,6 +183,8 @@ def train_translator(
         if checkpoint is not None:
             checkpoint.save(model, update, generator, history)
         on_epoch(epoch, perplexity)
+        if is_over(history):
+            break
     return dict(history)
 
 

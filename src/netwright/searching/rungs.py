@@ -1,0 +1,52 @@
+"""The rungs at which children are stopped, and their thresholds, which follow from the batches that were learned.
+
+A rung is a number of epochs with the share of children that are trained further. Its threshold is the smallest reward
+of that share of the children which reached the rung, among those of learned batches. The thresholds of a batch are
+those at the moment when it is issued, right after another batch was learned. So they are a function of the seed and of
+the learned batches, and the same on any number of workers, after restarts and with lost workers, other than in
+asynchronous successive halving (Li et al. 2020), where they depend on which children have ended.
+"""
+
+import bisect
+import math
+from collections.abc import Iterable, Sequence
+
+from netwright.evaluation.rewards import Reward
+from netwright.evaluation.stopping import num_epochs, worth
+from netwright.trials import Trial
+
+
+class Rungs:
+    """Keeps the rewards of the children that reached each rung.
+
+    Args:
+        rungs: Numbers of epochs, ascending, with the share of children that are trained further.
+        reward: The reward of the search.
+        least: A rung has no threshold before so many children have reached it.
+    """
+
+    def __init__(self, rungs: Sequence[tuple[int, float]], reward: Reward, *, least: int) -> None:
+        self._rungs, self._reward, self._least = tuple(rungs), reward, least
+        self._reached: list[list[float]] = [[] for _ in self._rungs]
+        """For each rung the rewards of the children that reached it, ascending."""
+
+    def thresholds(self) -> tuple[tuple[int, float], ...]:
+        """Return the epochs and the threshold of every rung that has one now."""
+        return tuple(
+            (epochs, rewards[-math.ceil(share * len(rewards))])
+            for (epochs, share), rewards in zip(self._rungs, self._reached, strict=True)
+            if len(rewards) >= self._least
+        )
+
+    def add(self, trials: Iterable[tuple[Trial, float]]) -> None:
+        """Add the children of a batch that was learned, each with the factor of its costs.
+
+        Children that finished or were stopped count, each training once; failures and duplicates do not.
+        """
+        for trial, factor in trials:
+            if not trial.state.measured or trial.reused_from is not None:
+                continue
+            ended = num_epochs(self._reward, trial.metrics)
+            for (epochs, _), rewards in zip(self._rungs, self._reached, strict=True):
+                if epochs <= ended and math.isfinite(reached := worth(self._reward, factor, trial.metrics, epochs)):
+                    bisect.insort(rewards, reached)
