@@ -17,8 +17,8 @@ from netwright.errors import StoreError, disk_failure
 from netwright.files import check_own_file
 
 FILE_NAME = "run.sqlite"
-FORMAT = 1
-"""Incremented when older versions cannot read the new format."""
+FORMAT = 2
+"""Incremented when older versions cannot read the new format; since 2 trials may be stopped early."""
 APPLICATION_ID = 0x6E77_7274
 """Marks the file as netwright's ("nwrt")."""
 

@@ -122,7 +122,7 @@ def _number(row: sqlite3.Row, column: str) -> Any:
 
 def row_of(trial: Trial) -> tuple[object, ...]:
     """Return the values of a trial's row. The reward that a failed trial is learned with belongs to its update."""
-    proposal, is_own = trial.proposal, trial.state is TrialState.DONE
+    proposal, is_own = trial.proposal, trial.state.measured
     return (
         trial.number,
         trial.state,
