@@ -26,7 +26,10 @@ class Strategy(Protocol):
     """
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
-        """Propose a batch: `ticket.size` proposals, of which number i belongs to trial `ticket.first + i`."""
+        """Propose a batch: `ticket.size` proposals, of which number i belongs to trial `ticket.first + i`.
+
+        If the space may have a `Schedule`, proposal i is sampled from `space.at(ticket.sample_number(i))`.
+        """
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
         """Learn from the finished trials of one batch. A trial whose reward is None carries no information."""
