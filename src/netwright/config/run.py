@@ -25,7 +25,7 @@ class ConstraintSettings(Settings):
     max_parameters: PositiveInt | None = None  # above it a child is rejected, and not trained
     max_multiply_adds: PositiveInt | None = None  # for one image
     rejected_reward: Reward | None = None  # what a rejected child is worth; None is below every reward so far
-    max_redraws: NonNegativeInt = 200  # samples above a limit in a row that are no trials, but are sampled anew; ours
+    max_redraws: NonNegativeInt = 200  # samples above a limit in a row that are no trials; 0: every sample is one
     target_parameters: PositiveInt | None = None  # reward * (target / parameters) ** weight
     target_multiply_adds: PositiveInt | None = None  # reward * (target / multiply-adds) ** weight
     weight: NonNegative = 0.07  # of the targets; MnasNet (Tan et al. 2019)
@@ -92,7 +92,7 @@ class RunConfig(Settings):
     space: SpaceField
     evaluate: Annotated[EvaluateSettings, Field(discriminator="kind")]
     strategy: StrategyField = ReinforceSettings()
-    num_trials: PositiveInt = 12_800  # architectures to try, besides those above a limit; paper, CIFAR-10
+    num_trials: PositiveInt = 12_800  # architectures to try, without redrawn ones (constraints); paper, CIFAR-10
     seed: int = 0  # the same seed gives the same search
     batch_size: Count = 8  # the paper's m: architectures per update
     lag: Annotated[int, Field(ge=0, le=1000)] = (

@@ -109,9 +109,10 @@ def _estimate(config: RunConfig, probe: Probe, placement: Placement, *, num_prob
 
     in_flight = config.most_in_flight
     share_rejected = 1 - len(sample.architectures) / sample.num_sampled
-    # A trial is rejected if all of its samples, the redrawn ones included, are above a limit.
-    num_kept = config.num_trials * (1 - share_rejected ** (1 + config.constraints.max_redraws))
-    num_trained, num_samples = num_kept * sample.share_unique, num_kept / (1 - share_rejected)
+    # Of each trial: the first sample, and for each redraw one more if all samples before it are above a limit.
+    samples_each = (1 - share_rejected ** (1 + config.constraints.max_redraws)) / (1 - share_rejected)
+    num_samples = config.num_trials * samples_each
+    num_trained = num_samples * len(sample.architectures) / sample.num_sampled * sample.share_unique
     child, start = float(predicted.mean()), opening + starting
     # The last children of each phase leave workers idle for half a child.
     searching = child * (num_trained / min(workers, in_flight) + 0.5) + sample.sampling_seconds * num_samples

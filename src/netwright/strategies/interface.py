@@ -8,9 +8,9 @@ from netwright.spaces.decisions import Actions, actions_from_json, actions_to_js
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 Result = TypeVar("Result")
-OlderStored = tuple[int, list[int | list[int]], float]
-Stored = tuple[int, list[int | list[int]], float, int]
-"""The JSON of an `Observation`."""
+Stored = tuple[int, list[int | list[int]], float]
+StoredRedrawn = tuple[int, list[int | list[int]], float, int]
+"""The JSON of an `Observation`, and of one whose sample number is not its trial's number."""
 
 
 class Strategy(Protocol):
@@ -26,7 +26,10 @@ class Strategy(Protocol):
     """
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
-        """Propose a batch: `ticket.size` proposals, of which number i belongs to trial `ticket.first + i`."""
+        """Propose a batch: `ticket.size` proposals, of which number i belongs to trial `ticket.first + i`.
+
+        If the space may have a `Schedule`, proposal i is sampled from `space.at(ticket.sample_number(i))`.
+        """
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
         """Learn from the finished trials of one batch. A trial whose reward is None carries no information."""
@@ -82,11 +85,12 @@ class Observation:
 
     def to_json(self) -> list[object]:
         """Return JSON values from which `from_json` makes an equal observation."""
-        return [self.number, actions_to_json(self.actions), self.reward, self.sample_number]
+        redrawn = [self.sample_number] if self.sample_number != self.number else []
+        return [self.number, actions_to_json(self.actions), self.reward, *redrawn]
 
     @classmethod
-    def from_json(cls, document: Stored | OlderStored) -> Self:
-        """Return the observation that `to_json` wrote, perhaps before samples were redrawn: both numbers were equal."""
+    def from_json(cls, document: Stored | StoredRedrawn) -> Self:
+        """Return the observation that `to_json` wrote; without a fourth value both numbers are equal."""
         number, actions, reward = document[:3]
         sample_number = document[3] if len(document) == 4 else number
         return cls(number, sample_number, actions_from_json(actions), reward)
