@@ -92,13 +92,22 @@ def test_the_order_of_the_classes_does_not_matter(tmp_path: Path, model: Path) -
     assert nw.evaluate(model, tmp_path / "new")["test_accuracy"] == expected["test_accuracy"]
 
 
-def test_other_sizes_are_resized_nearly_as_files_are(tmp_path: Path, model: Path) -> None:
-    found = nw.evaluate(model, pictures(tmp_path / "new", size=(26, 22)))
-    assert found["notes"] == ["images of 26 x 22 were resized to 13 x 11"]
-    network = nw.load(model)
+def test_files_of_another_size_are_read_as_predict_reads_them(tmp_path: Path, model: Path) -> None:
+    folder = pictures(tmp_path / "new", size=(26, 22))
+    found, network = nw.evaluate(model, folder), nw.load(model)
     assert isinstance(network, TrainedNetwork)
-    file = tmp_path / "new" / "a" / "0.png"
+    files = sorted(folder.rglob("*.png"))
+    named = [predicted[0][0] for predicted in network.predict(files)]
+    true = [file.parent.name for file in files]
+    assert found["confusion_matrix"] == metrics.confusion_matrix(true, named, labels=list("abcd")).tolist()
+
+
+def test_arrays_of_another_size_are_resized_nearly_as_files_are(tmp_path: Path, model: Path) -> None:
+    file = pictures(tmp_path / "new", size=(26, 22)) / "a" / "0.png"
     image = torch.from_numpy(np.asarray(Image.open(file)).copy()).permute(2, 0, 1)[None]
+    found, network = nw.evaluate(model, (image, torch.tensor([0]))), nw.load(model)
+    assert found["notes"] == ["images of 26 x 22 were resized to 13 x 11"]
+    assert isinstance(network, TrainedNetwork)
     difference = as_read(network, image)[0][0].int() - network.read_image(file).int()
     assert difference.abs().max() <= 1
 
