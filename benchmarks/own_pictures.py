@@ -5,8 +5,8 @@
 
 Two data sets are made from CIFAR-10 (JPEG), whose files are in FOLDER, as folders of picture files:
 
-equal     5 classes of 300 training pictures of 24, 32, 40 or 48 pixels a side, one in ten of them grey, one file damaged;
-          200 test pictures of each class
+equal     5 classes of 300 training pictures of 24, 32, 40 or 48 pixels a side, one in ten of them grey, one file
+          damaged; 200 test pictures of each class
 unequal   the same with 600, 200, 60, 20 and 8 training pictures
 
 equal: a search for half of the time and the training of its best network for the other half; resnet-20, and the network
