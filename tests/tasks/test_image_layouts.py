@@ -234,6 +234,7 @@ def test_odd_metadata_is_refused(tmp_path: Path, line: str, message: str) -> Non
         load_images(tmp_path)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # datasets leaves files open
 @pytest.mark.parametrize("layout", ["folders", "metadata.csv", "metadata.jsonl"])
 def test_the_hubs_own_reader_gives_the_same_images_and_labels(tmp_path: Path, layout: str) -> None:
     datasets = pytest.importorskip("datasets", reason="the Hub's reader, datasets, is not installed")
