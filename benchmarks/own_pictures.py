@@ -76,16 +76,16 @@ def write_pictures(source: Path, folder: Path, num_train: tuple[int, ...]) -> No
 
 
 def netwright(*words: object, seconds: float | None = None) -> None:
-    """Run a command on one core; after `seconds` it is interrupted as by Ctrl-C."""
+    """Run a command; after `seconds` it is ended by SIGTERM, which keeps every finished trial as Ctrl-C does."""
     command = [sys.executable, "-m", "netwright", *map(str, words)]
     print(shlex.join(command[2:]), flush=True)
     running = subprocess.Popen(command)
     try:
         code = running.wait(seconds)
     except subprocess.TimeoutExpired:
-        running.send_signal(signal.SIGINT)
+        running.terminate()
         code = running.wait()
-    if code not in (0, 130):
+    if code not in (0, 128 + signal.SIGTERM):
         raise SystemExit(f"the command failed with exit code {code}")
 
 
