@@ -126,7 +126,7 @@ def _run(
         except NetwrightError as error:  # for example a full disk: the results are kept all the same
             warnings.warn(f"no report could be written: {error}", stacklevel=3)
     if results.state == "interrupted":
-        ended = sum(trial.state.finished for trial in results.trials)
+        ended = sum(trial.state.finished for trial in results.counted)
         warnings.warn(f"interrupted: {ended} of {config.num_trials} trials have ended", stacklevel=3)
     failed = [trial for trial in results.trials if trial.state is TrialState.FAILED]
     if failed:

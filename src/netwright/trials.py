@@ -166,6 +166,11 @@ class Trial:
         """The architecture's fingerprint."""
         return self.proposal.fingerprint
 
+    @property
+    def above_limit(self) -> bool:
+        """Whether it was rejected for its costs, which are its metrics; a trial that a changed space lost has none."""
+        return self.state is TrialState.REJECTED and bool(self.metrics)
+
     def reusing(self, other: "Trial") -> "Trial":
         """Return this trial with the result of `other`, a finished trial of the same architecture."""
         return replace(
@@ -188,6 +193,16 @@ class Ticket:
     first: int
     size: int
     replica: int = 0
+    redrawn: int = 0
+    """How many trials of the batches learned before do not count towards the number of trials (limits on costs)."""
+
+    def sample_number(self, index: int) -> int:
+        """Return the sample number of trial `first + index` for the schedules of a space (`Space.at`).
+
+        Samples that were redrawn do not advance a schedule. Only those of the batches that were learned before are
+        known when the batch is sampled, with any number of replicas.
+        """
+        return self.first - self.redrawn + index
 
 
 @dataclass(frozen=True)

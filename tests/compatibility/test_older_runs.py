@@ -38,6 +38,8 @@ LATER_METRICS = {
     "confusion_matrix",
 }
 """Measured in the trials that are added to an older run and in models that are trained from it; not in its own."""
+LATER_COUNTS = {"max_redraws": 0, "num_redrawn": 0}
+"""Settings and numbers that are shown of older runs and comparisons since they exist, with what these did."""
 
 
 @pytest.fixture
@@ -60,7 +62,8 @@ def same(found: Any, expected: Any, path: str = "", relative: float = 1e-6) -> N
     """The same JSON, numbers to a relative tolerance; the first difference is named by its path."""
     if isinstance(expected, dict):
         assert isinstance(found, dict), path
-        assert {*found} - LATER_METRICS == {*expected}, path
+        assert {*found} - LATER_METRICS - {*LATER_COUNTS} == {*expected}, path
+        assert all(found.get(name, value) == value for name, value in LATER_COUNTS.items()), path
         for name in expected:
             same(found[name], expected[name], f"{path}.{name}", relative)
     elif isinstance(expected, list | tuple):
@@ -181,6 +184,17 @@ def test_an_older_run_goes_on_with_the_settings_that_it_had(copy: Callable[[str]
     changed = config.changed(evaluate=config.evaluate.model_copy(update={"nesterov": False, "warm_up": 0.1}))
     with pytest.raises(ConfigError, match=r"evaluate\.warm_up: 0\.0 in the run, now 0\.1; evaluate\.nesterov: True in"):
         continued(changed, run, num_trials=None)
+
+
+def test_samples_above_a_limit_remain_trials_of_an_older_run(copy: Callable[[str], Path]) -> None:
+    run = copy("interrupted")
+    config = read_config(run)[0]
+    assert config.constraints.max_redraws == 0
+    as_now = config.changed(constraints=config.constraints.model_copy(update={"max_redraws": 200}))
+    assert continued(as_now, run, num_trials=None) == config
+    other = config.changed(constraints=config.constraints.model_copy(update={"max_redraws": 7}))
+    with pytest.raises(ConfigError, match=r"constraints\.max_redraws: 0 in the run, now 7"):
+        continued(other, run, num_trials=None)
 
 
 def test_trained_on_text(netwright: older_runs.Netwright, tmp_path: Path) -> None:

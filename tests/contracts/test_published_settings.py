@@ -38,8 +38,8 @@ RUN: Table = {
     "seed": 0, "batch_size": 8, "lag": 1, "replicas": None, "reuse": True, "failure_reward": None,
     "time_limit_seconds": None, "constraints.max_parameters": None, "constraints.max_multiply_adds": None,
     "constraints.rejected_reward": None, "constraints.target_parameters": None,
-    "constraints.target_multiply_adds": None, "constraints.weight": 0.07, "confirm.top": 5, "confirm.num_seeds": 3,
-    "confirm.at_end": False,
+    "constraints.target_multiply_adds": None, "constraints.weight": 0.07, "constraints.max_redraws": 200,  # ours
+    "confirm.top": 5, "confirm.num_seeds": 3, "confirm.at_end": False,
 }  # fmt: skip
 REWARD_0_OF_FAILURES: Table = {"failure_reward": 0.0, "constraints.rejected_reward": 0.0}  # ours, below every reward
 CONTROLLER: Table = {

@@ -71,7 +71,7 @@ def test_the_time_is_that_of_all_children_shared_by_the_workers(made_up_machine)
 def test_rejected_children_cost_nothing(made_up_machine):
     limit = 50_000
     kept = [c for c in whole_search(digits()) if multiply_adds(c) <= limit]
-    estimate = estimated(digits().changed(constraints=ConstraintSettings(max_multiply_adds=limit)))
+    estimate = estimated(digits().changed(constraints=ConstraintSettings(max_multiply_adds=limit, max_redraws=0)))
     assert 0 < len(kept) < 96
     assert estimate.num_trained == len(kept)
     assert estimate.share_rejected == pytest.approx(1 - len(kept) / 96)
@@ -80,6 +80,19 @@ def test_rejected_children_cost_nothing(made_up_machine):
     )
     with pytest.raises(RunError, match="all of 96 architectures that were sampled are above a limit"):
         estimated(digits().changed(constraints=ConstraintSettings(max_multiply_adds=1)))
+
+
+def test_redrawn_samples_cost_the_time_of_the_strategy_alone(made_up_machine, monkeypatch):
+    limits = {n: ConstraintSettings(max_multiply_adds=50_000, max_redraws=n) for n in (0, 1, 200)}
+    share = estimated(digits().changed(constraints=limits[0])).share_rejected
+    expected = {0: 96 * (1 - share), 1: 96 * (1 - share**2), 200: 96}
+    for n, constraints in limits.items():
+        assert estimated(digits().changed(constraints=constraints)).num_trained == pytest.approx(expected[n])
+    free = estimated(digits().changed(constraints=limits[200])).seconds
+    sampled = estimating._sampled
+    monkeypatch.setattr(estimating, "_sampled", lambda config: (sampled(config)[0], 0.25))
+    costly = estimated(digits().changed(constraints=limits[200])).seconds
+    assert costly - free == pytest.approx(0.25 * 96 / (1 - share))
 
 
 def test_duplicates_are_trained_once(made_up_machine):

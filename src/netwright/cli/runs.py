@@ -90,7 +90,7 @@ def _listed(folder: Path) -> Listed:
             results = Results.of(store)
     except StoreError as error:
         return Listed(folder.name, f"unreadable: {error}", "", "", "", "", size, changed)
-    ended, total = sum(trial.state.finished for trial in results.trials), results.config["num_trials"]
+    ended, total = sum(trial.state.finished for trial in results.counted), results.config["num_trials"]
     score, quality = results.best_score, results.quality
     best = "" if score is None else f"{quality.short_name} {quality(score):.4f}"
     recipe, strategy = results.recipe, results.config["strategy"]["name"]

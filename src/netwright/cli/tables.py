@@ -29,14 +29,15 @@ def print_table(console: Terminal, headers: Sequence[str], rows: Sequence[Sequen
 
 def print_results(console: Terminal, results: Results, top: int) -> None:
     """Print the `top` best architectures of a run, all confirmed ones, and the first failures."""
-    counts = {state: sum(trial.state is state for trial in results.trials) for state in TrialState}
+    counts = {state: sum(trial.state is state for trial in results.counted) for state in TrialState}
     reused = sum(trial.reused_from is not None for trial in results.trials)
     data = f" on {results.data_name}" if results.data_name else ""
     console.print(
         f"{results.recipe}{data}, seed {results.seed}: {results.state}, {counts[TrialState.DONE]} of "
         f"{results.config['num_trials']} trials measured"
         + (f" ({reused} reused, having the architecture of an earlier one)" if reused else "")
-        + "".join(f", {counts[state]} {state}" for state in (TrialState.FAILED, TrialState.REJECTED) if counts[state]),
+        + "".join(f", {counts[state]} {state}" for state in (TrialState.FAILED, TrialState.REJECTED) if counts[state])
+        + (f"; {results.redrawn}" if results.num_redrawn else ""),
         highlight=False,
         markup=False,
         soft_wrap=True,

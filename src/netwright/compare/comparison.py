@@ -44,6 +44,8 @@ class RunSummary:
     """The best possible reward minus the best one found; None if the former is unknown."""
     num_trials: int
     num_distinct: int
+    num_redrawn: int
+    """Samples above a limit on costs, which are no trials."""
     cost: float
 
 
@@ -226,6 +228,7 @@ def _run_summary(record: Record, budget: Budget, best: float | None) -> RunSumma
         regret=None if best is None else best - reward,
         num_trials=len(record.rewards),
         num_distinct=len(set(record.firsts)),
+        num_redrawn=record.num_redrawn,
         cost=float(costs_of(record, budget)[-1]),
     )
 

@@ -10,12 +10,13 @@ from netwright.compare.plan import Plan
 from netwright.errors import StoreError
 from netwright.files import LARGEST_JSON, read_whole, replace_whole
 from netwright.searching.core import SearchCore
+from netwright.searching.redraws import TrialCount
 from netwright.trials import Trial, TrialState
 
 
 @dataclass(frozen=True)
 class Record:
-    """One run; every list has one entry per trial, in their order."""
+    """One run; every list has one entry per trial that counts, in their order."""
 
     strategy: str
     seed: int
@@ -27,31 +28,36 @@ class Record:
     test_accuracies: tuple[float | None, ...]
     """Usually None: most tasks do not measure it during a search."""
     firsts: tuple[int, ...]
-    """The number of the first trial with the same architecture."""
+    """The place in these lists of the first trial with the same architecture."""
     error: str | None = None
     """The error of the first failed trial."""
+    num_redrawn: int = 0
+    """Samples above a limit on costs that do not count as trials."""
 
     @classmethod
     def of(cls, plan: Plan, strategy: str, seed: int, trials: Sequence[Trial]) -> Self:
         """Make the record of a run's finished trials."""
-        done = [trial.state is TrialState.DONE for trial in trials]
+        count = TrialCount(plan.config.constraints.max_redraws, trials)
+        counted = [trial for trial in trials if count.counts(trial.number)]
+        done = [trial.state is TrialState.DONE for trial in counted]
         score_name = plan.evaluation.reward.score_name
         first: dict[str, int] = {}
         return cls(
             strategy,
             seed,
-            tuple(trial.reward if ended else None for trial, ended in zip(trials, done, strict=True)),
-            tuple(trial.metrics[score_name] if ended else None for trial, ended in zip(trials, done, strict=True)),
-            tuple(plan.seconds(trials, number) for number in range(len(trials))),
-            tuple(trial.metrics.get("test_accuracy") for trial in trials),
-            tuple(first.setdefault(trial.fingerprint, trial.number) for trial in trials),
+            tuple(trial.reward if ended else None for trial, ended in zip(counted, done, strict=True)),
+            tuple(trial.metrics[score_name] if ended else None for trial, ended in zip(counted, done, strict=True)),
+            tuple(plan.seconds(trials, trial.number) for trial in counted),
+            tuple(trial.metrics.get("test_accuracy") for trial in counted),
+            tuple(first.setdefault(trial.fingerprint, place) for place, trial in enumerate(counted)),
             next((trial.error for trial in trials if trial.error), None),
+            count.num_redrawn(0, len(trials)),
         )
 
     @property
     def repeated(self) -> list[bool]:
         """For each trial, whether an earlier one had the same architecture."""
-        return [first < number for number, first in enumerate(self.firsts)]
+        return [first < place for place, first in enumerate(self.firsts)]
 
     def write(self, path: Path) -> None:
         """Write the record as JSON, atomically."""
@@ -77,26 +83,35 @@ class Ledger:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self.spent = 0.0
-        self.num_trials = 0
-        """Trials that belong to the run so far."""
+        self._count = TrialCount(plan.config.constraints.max_redraws)
+        """Of the trials that belong to the run so far."""
         self._seen: set[str] = set()
+
+    @property
+    def num_trials(self) -> int:
+        """How many trials belong to the run so far, without the samples that were redrawn."""
+        return self._count.num_counted
+
+    def of_run(self, core: SearchCore) -> Sequence[Trial]:
+        """Return the trials that belong to the run so far, with the samples that were redrawn."""
+        return core.trials[: self._count.num_taken]
 
     def follow(self, core: SearchCore) -> None:
         """Count finished trials; at the end of the budget, finish `core` by limiting it to them."""
-        while not self.ended and self.num_trials < len(core.trials):
-            trial = core.trials[self.num_trials]
+        while not self.ended and self._count.num_taken < len(core.trials):
+            trial = core.trials[self._count.num_taken]
             if not trial.state.finished:
                 return
-            seconds = self._plan.seconds(core.trials, trial.number)
-            price = self._plan.budget.price(seconds, repeated=trial.fingerprint in self._seen)
-            self._seen.add(trial.fingerprint)
-            self.spent += price
-            self.num_trials += 1
+            self._count.take(trial)
+            if self._count.counts(trial.number):
+                seconds = self._plan.seconds(core.trials, trial.number)
+                self.spent += self._plan.budget.price(seconds, repeated=trial.fingerprint in self._seen)
+                self._seen.add(trial.fingerprint)
         if self.ended:
             core.num_trials = self.num_trials
 
     @property
     def ended(self) -> bool:
-        """Whether the budget is spent or the limit of proposals reached."""
+        """Whether the budget is spent or the limit of proposals, without those that were redrawn, is reached."""
         budget = self._plan.budget
         return self.spent >= budget.amount or self.num_trials >= budget.max_proposals

@@ -108,7 +108,7 @@ class WholeRun:
         ledger = Ledger(self.plan)
         executor = InProcessExecutor(self.plan.evaluation.evaluate(self.dataset.folder))
         drive(core, executor, None, lambda step: ledger.follow(core))
-        return Record.of(self.plan, strategy, seed, core.trials[: ledger.num_trials])
+        return Record.of(self.plan, strategy, seed, ledger.of_run(core))
 
 
 def _side_by_side(
@@ -185,7 +185,7 @@ def _trained(
     placement = replace(placement, workers=placement.workers or default_workers(config))
     with Bookkeeping(ledger, on_spent) as callback:
         run_search(config, folder, placement, callback)
-        trials = callback.core.trials[: ledger.num_trials]
+        trials = ledger.of_run(callback.core)
         if not plan.budget.is_certain:  # store the final number of trials in the folder
             run_search(config.changed(num_trials=ledger.num_trials), folder, placement, callback)
     return Record.of(plan, strategy, seed, trials)

@@ -71,6 +71,12 @@ def notes(comparison: Comparison) -> list[str]:
         for each in comparison.summaries
         if each.num_unspent
     ]
+    found += [
+        f"{each.strategy}: {num_redrawn:,} samples above the limits on costs were redrawn; they cost nothing and count "
+        "as no trials"
+        for each in comparison.summaries
+        if (num_redrawn := sum(run.num_redrawn for run in each.runs))
+    ]
     return found + [f"data: {note}" for note in comparison.data_notes]
 
 

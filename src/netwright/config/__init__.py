@@ -21,5 +21,7 @@ from netwright.config.run import RunConfig as RunConfig
 from netwright.config.run import assigned as assigned
 from netwright.config.run import differences as differences
 from netwright.config.run import flattened as flattened
+from netwright.config.run import max_redraws as max_redraws
 from netwright.config.run import with_former_defaults as with_former_defaults
+from netwright.config.run import with_later_settings as with_later_settings
 from netwright.config.strategies import *  # noqa: F403, the settings of all strategies

@@ -14,6 +14,8 @@ from netwright.errors import ConfigError, unknown
 
 FORMER_FAILURE_REWARD = 0.0
 """The default of `failure_reward` and `rejected_reward` in runs that older versions of netwright began."""
+FORMER_MAX_REDRAWS = 0
+"""What runs did that lack `max_redraws`: every sample above a limit was one of their trials."""
 
 
 class ConstraintSettings(Settings):
@@ -22,6 +24,7 @@ class ConstraintSettings(Settings):
     max_parameters: PositiveInt | None = None  # above it a child is rejected, and not trained
     max_multiply_adds: PositiveInt | None = None  # for one image
     rejected_reward: Reward | None = None  # what a rejected child is worth; None is below every reward so far
+    max_redraws: NonNegativeInt = 200  # samples above a limit in a row that are no trials; 0: every sample is one
     target_parameters: PositiveInt | None = None  # reward * (target / parameters) ** weight
     target_multiply_adds: PositiveInt | None = None  # reward * (target / multiply-adds) ** weight
     weight: NonNegative = 0.07  # of the targets; MnasNet (Tan et al. 2019)
@@ -69,7 +72,7 @@ class RunConfig(Settings):
     space: SpaceField
     evaluate: Annotated[EvaluateSettings, Field(discriminator="kind")]
     strategy: StrategyField = ReinforceSettings()
-    num_trials: PositiveInt = 12_800  # architectures to try; paper, CIFAR-10
+    num_trials: PositiveInt = 12_800  # architectures to try, without redrawn ones (constraints); paper, CIFAR-10
     seed: int = 0  # the same seed gives the same search
     batch_size: Count = 8  # the paper's m: architectures per update
     lag: Annotated[int, Field(ge=0, le=1000)] = (
@@ -176,15 +179,31 @@ def with_former_defaults(config: RunConfig, stored: JsonObject) -> RunConfig:
     if config.failure_reward is None and stored.get("failure_reward") == FORMER_FAILURE_REWARD:
         config = config.changed(failure_reward=FORMER_FAILURE_REWARD)
     limits = stored.get("constraints", {})
+    changes: JsonObject = {}
     if config.constraints.rejected_reward is None and limits.get("rejected_reward") == FORMER_FAILURE_REWARD:
-        changes = {"rejected_reward": FORMER_FAILURE_REWARD}
-        config = config.changed(constraints=config.constraints.model_copy(update=changes))
-    return config
+        changes["rejected_reward"] = FORMER_FAILURE_REWARD
+    if config.constraints.max_redraws == ConstraintSettings().max_redraws and max_redraws(stored) == FORMER_MAX_REDRAWS:
+        changes["max_redraws"] = FORMER_MAX_REDRAWS
+    return config.changed(constraints=config.constraints.model_copy(update=changes)) if changes else config
+
+
+def max_redraws(stored: JsonObject) -> int:
+    """Return `constraints.max_redraws` from the JSON of a run's settings; `ValueError` if it is no such number."""
+    found = stored.get("constraints", {}).get("max_redraws", FORMER_MAX_REDRAWS)
+    if type(found) is not int or found < 0:
+        raise ValueError(f"max_redraws is {found!r}")
+    return found
+
+
+def with_later_settings(stored: JsonObject) -> JsonObject:
+    """Return the JSON of a run's settings with those that did not exist when it was stored."""
+    constraints = {"max_redraws": FORMER_MAX_REDRAWS, **stored.get("constraints", {})}
+    return {**stored, "evaluate": completed(stored["evaluate"]), "constraints": constraints}
 
 
 def differences(stored: JsonObject, wanted: JsonObject) -> list[str]:
     """Describe every setting in which the JSON of two configs differs, with both values; not the trial limit."""
-    ours, theirs = (dict(flattened({**each, "evaluate": completed(each["evaluate"])})) for each in (stored, wanted))
+    ours, theirs = (dict(flattened(with_later_settings(each))) for each in (stored, wanted))
     ours["space"], theirs["space"] = stored["space"]["program"], wanted["space"]["program"]
     names = [name for name in {**ours, **theirs} if name != "num_trials" and ours.get(name) != theirs.get(name)]
     return [f"{name}: {ours.get(name)!r} in the run, now {theirs.get(name)!r}" for name in names]

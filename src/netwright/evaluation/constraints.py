@@ -25,6 +25,7 @@ class Constraints:
         targets: The desired value of a cost, by its name.
         weight: The exponent of the soft form; MnasNet's is 0.07.
         rejected_reward: The reward of a child above a limit; None computes it as that of a failed child.
+        max_redraws: How many children above a limit in a row do not count towards the number of trials.
     """
 
     count: CountCosts = no_costs
@@ -32,6 +33,7 @@ class Constraints:
     targets: Mapping[str, int] = field(default_factory=dict)
     weight: float = 0.07
     rejected_reward: float | None = None
+    max_redraws: int = 0
 
     def violation(self, costs: Mapping[str, int]) -> str | None:
         """Describe every limit that `costs` exceed; None if they exceed none."""

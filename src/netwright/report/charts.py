@@ -55,7 +55,7 @@ def scores(results: Results) -> Figure | None:
     quality = results.quality
     values = [results.shown(trial) for trial in measured]
     worst = (min if quality.higher_is_better else max)(values)  # where failures, which have no score, are shown
-    failed = [trial for trial in results.trials if trial.state in (TrialState.FAILED, TrialState.REJECTED)]
+    failed = [trial for trial in results.counted if trial.state in (TrialState.FAILED, TrialState.REJECTED)]
     numbers = [trial.number for trial in measured]
     best = records(values if quality.higher_is_better else [-value for value in values])
     kept = sorted({*evenly(len(measured), MAX_POINTS), *best})

@@ -40,6 +40,8 @@ def tiles(results: Results) -> list[tuple[str, str]]:
     shown.append((f"{len(done):,}", f"of {results.config['num_trials']:,} trials measured"))
     shown.append((f"{num_reused(trials):,}", "trials reused (repeated architectures)"))
     shown.append((f"{sum(trial.state is TrialState.FAILED for trial in trials):,}", "trials failed"))
+    if results.num_redrawn:
+        shown.append((f"{results.num_redrawn:,}", "samples above the limits on costs, redrawn"))
     if seconds := trained_seconds(trials):
         shown.append((duration(sum(seconds)), "training time, summed over children"))
     return shown
@@ -108,9 +110,9 @@ def quality(results: Results, trial: Trial) -> str:
 
 
 def ranked(results: Results) -> tuple[list[Trial], dict[int, int]]:
-    """Return the best `MAX_ROWS` trials in order, and the ranks of measured trials by trial number."""
+    """Return the best `MAX_ROWS` trials that count, in order, and the ranks of measured trials by trial number."""
     ranks = {trial.number: rank for rank, trial in enumerate(results.ranking(), 1)}
-    ordered = sorted(results.trials, key=lambda t: (ranks.get(t.number, len(ranks) + 1), -(t.reward or 0), t.number))
+    ordered = sorted(results.counted, key=lambda t: (ranks.get(t.number, len(ranks) + 1), -(t.reward or 0), t.number))
     return ordered[:MAX_ROWS], ranks
 
 

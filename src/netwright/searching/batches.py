@@ -14,7 +14,7 @@ class Batches:
         batches.ended(trial.number)                   # a trial of a batch in flight
         while (number := batches.next_complete()) is not None:
             ...
-            batches.close(number)                     # it is learned, which makes room for the replica's next one
+            batches.close(number, redrawn=0)          # it is learned, which makes room for the replica's next one
 
     Batches are numbered in the order in which they are issued. A replica's batches are learned in order.
     """
@@ -23,6 +23,8 @@ class Batches:
         self.learned: list[int] = []
         """The numbers of the learned batches, in the order of learning."""
         self._size, self._lag = size, lag
+        self._redrawn = 0
+        """How many trials of the learned batches do not count towards the number of trials."""
         self._tickets: list[Ticket] = []
         self._rounds = [0] * replicas
         self._with_room = set(range(replicas))
@@ -48,7 +50,7 @@ class Batches:
         for replica in with_room:
             while len(self._of_replica[replica]) <= self._lag:
                 number = len(self._tickets)
-                ticket = Ticket(self._rounds[replica], number * self._size, self._size, replica)
+                ticket = Ticket(self._rounds[replica], number * self._size, self._size, replica, self._redrawn)
                 self._rounds[replica] += 1
                 self._of_replica[replica].append(number)
                 self._tickets.append(ticket)
@@ -69,8 +71,9 @@ class Batches:
             (number for number in self._complete if self._of_replica[self._tickets[number].replica][0] == number), None
         )
 
-    def close(self, number: int) -> None:
-        """Record that a complete batch, the first of its replica, is learned."""
+    def close(self, number: int, *, redrawn: int) -> None:
+        """Record that a complete batch, the first of its replica, is learned; `redrawn` of its trials do not count."""
+        self._redrawn += redrawn
         replica = self._tickets[number].replica
         self._of_replica[replica].popleft()
         self._with_room.add(replica)

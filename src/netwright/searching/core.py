@@ -24,6 +24,7 @@ from netwright.evaluation.constraints import Constraints
 from netwright.evaluation.rewards import Reward
 from netwright.searching.batches import Batches
 from netwright.searching.failure_values import FailureValues
+from netwright.searching.redraws import TrialCount
 from netwright.seeds import derive_seed
 from netwright.spaces.programs import Space
 from netwright.strategies.interface import Strategy
@@ -46,6 +47,7 @@ from netwright.trials import (
 CONTRACT = (
     "netwright.testing.contracts.strategy_contract(make_strategy, space) finds such mistakes before a search does"
 )
+ENDED_IN_TRAINING = (TrialState.DONE, TrialState.FAILED)
 LEARNED = "learned"
 """Key in a strategy's state: the number of batches learned before."""
 
@@ -106,10 +108,12 @@ class SearchCore:
     ) -> None:
         self._strategy, self._reward, self._space = strategy, reward, space
         self.num_trials, self.batch_size, self.replicas = num_trials, batch_size, replicas
+        self.count = TrialCount(constraints.max_redraws)
+        """Of the trials for which the limits on costs were checked."""
         self._seed, self._reuse, self._constraints = seed, reuse, constraints
         self._failure_values = FailureValues(failure_reward, constraints.rejected_reward)
         self.trials: list[Trial] = []
-        """Every sampled trial, by number; those from `num_trials` on wait for a higher limit."""
+        """Every sampled trial, by number; those from `end` on wait for a higher limit."""
         self._batches = Batches(size=batch_size, lag=lag, replicas=replicas)
         self._queued: list[int] = []
         """The numbers of the queued trials, in order."""
@@ -136,6 +140,10 @@ class SearchCore:
             self._append(trial)
         if not self.trials:
             return
+        # Limits are checked in the order of the trials, so they were checked for all before a trial that has ended.
+        checked = [each.number for each in self.trials if each.state in ENDED_IN_TRAINING or each.above_limit]
+        for trial in self.trials[: max(checked, default=-1) + 1]:
+            self.count.take(trial)
         known = None
         if state is not None:
             self._strategy.restore(state)
@@ -146,7 +154,7 @@ class SearchCore:
             self._assign_rewards(update.batch, update.metrics)
             if again:
                 self._observe(self._batches[update.batch])
-            self._batches.close(update.batch)
+            self._close(update.batch)
             self._reissue(sample=again)
 
     def _reissue(self, *, sample: bool) -> None:
@@ -163,13 +171,19 @@ class SearchCore:
         return self._batches.learned
 
     @property
+    def end(self) -> int:
+        """The number after the last trial below the limit: of the last one of `num_trials` trials that count."""
+        return self.count.end(self.num_trials)
+
+    @property
     def finished(self) -> bool:
         """Whether every trial below the limit has ended and every complete batch has been learned."""
-        return len(self.trials) >= self.num_trials and all(
+        end = self.end
+        return self.count.num_counted >= self.num_trials and all(
             trial.state.finished
             for ticket in self._batches.in_flight
             for trial in self._trials_of(ticket)
-            if trial.number < self.num_trials
+            if trial.number < end
         )
 
     def start(self) -> Step:
@@ -197,7 +211,7 @@ class SearchCore:
         self._settle()
         sampled, updates = self._sample_batches(), []
         while (number := self._batches.next_complete()) is not None:
-            self._batches.close(number)
+            self._close(number)
             updates.append(self._learn(number))
             sampled |= self._sample_batches()
         return self._step(updates, self._state if sampled or updates else unchanged)
@@ -209,6 +223,11 @@ class SearchCore:
             self._take_proposals(ticket, self._strategy.propose(ticket))
         self._settle()
         return bool(tickets)
+
+    def _close(self, number: int) -> None:
+        """Record that a batch is learned."""
+        ticket = self._batches[number]
+        self._batches.close(number, redrawn=self.count.num_redrawn(ticket.first, ticket.first + ticket.size))
 
     def _learn(self, number: int) -> Update:
         ticket, values = self._batches[number], self._assign_rewards(number)
@@ -306,7 +325,8 @@ class SearchCore:
     def _waiting(self) -> list[Trial]:
         """Return the queued trials below the limit."""
         self._queued = [number for number in self._queued if self.trials[number].state is TrialState.QUEUED]
-        return [self.trials[number] for number in self._queued if number < self.num_trials]
+        end = self.end
+        return [self.trials[number] for number in self._queued if number < end]
 
     def _original(self, trial: Trial) -> Trial:
         """Return the first trial with the same architecture; if nothing is reused, the trial itself."""
@@ -314,13 +334,20 @@ class SearchCore:
 
     def _settle(self) -> None:
         """End every queued trial that needs no training: one above a limit, or a duplicate of one that has ended."""
+        while self.count.num_counted < self.num_trials and self.count.num_taken < len(self.trials):
+            self.count.take(self._within_limits(self.trials[self.count.num_taken]))
         for trial in self._waiting():
             original = self._original(trial)
+            if original is not trial and original.state.finished:
+                self._change(trial.reusing(original))
+
+    def _within_limits(self, trial: Trial) -> Trial:
+        """Return the trial, rejected if it is queued and its costs are above a limit."""
+        if trial.state is TrialState.QUEUED:
             costs = dict(self._constraints.count(trial.proposal.architecture))
             if broken := self._constraints.violation(costs):
                 self._change(replace(trial, state=TrialState.REJECTED, metrics=costs, error=broken))
-            elif original is not trial and original.state.finished:
-                self._change(trial.reusing(original))
+        return self.trials[trial.number]
 
     def _launch(self) -> Iterable[Job]:
         """Yield a job for every queued trial except duplicates, which wait for their original."""

@@ -55,6 +55,7 @@ class Estimate:
     start_seconds: float
     share_duplicate: float
     share_rejected: float
+    """Of the samples."""
 
     @property
     def device_hours(self) -> float:
@@ -73,8 +74,8 @@ class _Sample:
     """Of each of these."""
     share_unique: float
     """Of these; 1 where duplicates are trained too."""
-    controller_seconds: float
-    """Of the whole run."""
+    sampling_seconds: float
+    """The time in which the strategy samples one architecture and learns from it."""
 
 
 def estimate_search(config: RunConfig, placement: Placement) -> Estimate:
@@ -107,11 +108,14 @@ def _estimate(config: RunConfig, probe: Probe, placement: Placement, *, num_prob
     predicted, error = _line(sample.multiply_adds, measured)
 
     in_flight = config.most_in_flight
-    num_kept = len(sample.architectures)
-    num_trained = config.num_trials * num_kept / sample.num_sampled * sample.share_unique
+    share_rejected = 1 - len(sample.architectures) / sample.num_sampled
+    # Of each trial: the first sample, and for each redraw one more if all samples before it are above a limit.
+    samples_each = (1 - share_rejected ** (1 + config.constraints.max_redraws)) / (1 - share_rejected)
+    num_samples = config.num_trials * samples_each
+    num_trained = num_samples * len(sample.architectures) / sample.num_sampled * sample.share_unique
     child, start = float(predicted.mean()), opening + starting
     # The last children of each phase leave workers idle for half a child.
-    searching = child * (num_trained / min(workers, in_flight) + 0.5) + sample.controller_seconds
+    searching = child * (num_trained / min(workers, in_flight) + 0.5) + sample.sampling_seconds * num_samples
     confirm = config.confirm
     num_confirmations = round(min(confirm.top, num_trained)) * confirm.num_seeds if confirm.at_end else 0
     # The best are rarely the cheapest.
@@ -130,19 +134,19 @@ def _estimate(config: RunConfig, probe: Probe, placement: Placement, *, num_prob
         child_seconds=child,
         start_seconds=start,
         share_duplicate=1 - sample.share_unique,
-        share_rejected=1 - num_kept / sample.num_sampled,
+        share_rejected=share_rejected,
     )
 
 
 def _sample(config: RunConfig, images: ImageShape) -> _Sample:
     """Sample architectures as the search would, and count their costs."""
-    sampled, controller_seconds = _sampled(config)
+    sampled, sampling_seconds = _sampled(config)
     constraints = make_constraints(config, images)
     counted = [(each, constraints.count(each.architecture)) for each in sampled]
     kept = [(each, costs) for each, costs in counted if constraints.violation(costs) is None]
     if not kept:
         raise RunError(
-            f"all of {len(sampled)} architectures that were sampled are above a limit: nothing would be trained"
+            f"all of {len(sampled)} architectures that were sampled are above a limit, so that none can be timed"
         )
     num_different = len({repr(each.architecture) for each, _ in kept})
     return _Sample(
@@ -150,7 +154,7 @@ def _sample(config: RunConfig, images: ImageShape) -> _Sample:
         architectures=[each.architecture for each, _ in kept],
         multiply_adds=np.array([costs.get("multiply_adds", 1) for _, costs in kept], dtype=float),
         share_unique=num_different / len(kept) if config.reuse else 1.0,
-        controller_seconds=controller_seconds,
+        sampling_seconds=sampling_seconds,
     )
 
 
@@ -162,7 +166,7 @@ def _probed(sample: _Sample, num_probes: int, seed: int) -> list[Job]:
 
 
 def _sampled(config: RunConfig) -> tuple[list[Proposal], float]:
-    """Sample batches from the whole run with the initial strategy; return them and the seconds of all its steps."""
+    """Sample batches from the whole run with the initial strategy; return them and the seconds of its step for one."""
     strategy = make_strategy(config)
     num_rounds = -(-config.num_trials // config.batch_size)
     num_sampled = min(num_rounds, max(1, NUM_SAMPLED // config.batch_size))
@@ -172,7 +176,7 @@ def _sampled(config: RunConfig) -> tuple[list[Proposal], float]:
         number = int((n + 0.5) * num_rounds / num_sampled)
         sampled += strategy.propose(Ticket(number, number * config.batch_size, config.batch_size))
     # Learning a batch costs about as much as sampling it.
-    return sampled[: config.num_trials], 2 * (time.monotonic() - begun) / num_sampled * num_rounds
+    return sampled[: config.num_trials], 2 * (time.monotonic() - begun) / len(sampled)
 
 
 def _timed(probe: Probe, jobs: Sequence[Job], workers: int, seed: int) -> tuple[Mapping[int, float], float]:

@@ -111,6 +111,7 @@ def make_constraints(config: RunConfig, shape: object) -> Constraints:
         targets=_given(num_parameters=settings.target_parameters, multiply_adds=settings.target_multiply_adds),
         weight=settings.weight,
         rejected_reward=settings.rejected_reward,
+        max_redraws=settings.max_redraws,
     )
 
 

@@ -27,25 +27,27 @@ class Tally:
     """The counts and scores that every kind of progress shows."""
 
     def __init__(self, core: SearchCore, config: RunConfig) -> None:
-        self.total = config.num_trials
-        trials = core.trials[: self.total]
-        self.ended = sum(trial.state.finished for trial in trials)
-        self.rejected = sum(trial.state is TrialState.REJECTED for trial in trials)
+        self.total, self._core = config.num_trials, core
+        trials = core.trials[: core.end]
+        self.ended = sum(trial.state.finished and self.counts(trial) for trial in trials)
+        self.above_limit = sum(trial.above_limit for trial in trials)
         reward = evaluation_of(config.evaluate).reward
         self.quality = Quality(reward.score_name, config.evaluate.task, reward.higher_is_better)
         self.scores = self._scores(trials)
         self._begun, self._ended_before = time.monotonic(), self.ended
 
     def take(self, step: Step) -> list[Trial]:
-        """Count the trials of a step that have ended, and return them in the order of their numbers."""
-        ended = sorted(
-            (trial for trial in step.trials if trial.state.finished and trial.number < self.total),
-            key=lambda trial: trial.number,
-        )
-        self.ended += len(ended)
-        self.rejected += sum(trial.state is TrialState.REJECTED for trial in ended)
-        self.scores += self._scores(ended)
-        return ended
+        """Count the trials of a step that have ended; return those that count, in the order of their numbers."""
+        ended = sorted((trial for trial in step.trials if trial.state.finished), key=lambda trial: trial.number)
+        counted = [trial for trial in ended if self.counts(trial)]
+        self.ended += len(counted)
+        self.above_limit += sum(trial.above_limit for trial in ended)
+        self.scores += self._scores(counted)
+        return counted
+
+    def counts(self, trial: Trial) -> bool:
+        """Return whether a trial that has ended counts towards the trial limit."""
+        return self._core.count.counts(trial.number)
 
     def shown(self, trial: Trial) -> float:
         """Return what is shown for the score of a measured trial."""
@@ -147,10 +149,8 @@ class LiveProgress(Callback):
 
     def _refresh(self) -> None:
         tally = self._tally
-        rejected = f"rejected {tally.rejected}  " if tally.rejected else ""
-        numbers = (
-            f"best {number(tally.best)}  median {number(tally.recent)}  {rejected}left {clock(tally.seconds_left)}"
-        )
+        above = f"above limit {tally.above_limit}  " if tally.above_limit else ""
+        numbers = f"best {number(tally.best)}  median {number(tally.recent)}  {above}left {clock(tally.seconds_left)}"
         self._progress.update(self._task, completed=tally.ended, numbers=numbers)
 
     def confirming(self, ended: int, total: int) -> None:
@@ -196,7 +196,7 @@ class PlainProgress(Callback):
             self._shown = tenths
             self._say(
                 f"trials={tally.ended}/{tally.total} best={number(tally.best)} median={number(tally.recent)} "
-                + (f"rejected={tally.rejected} " if tally.rejected else "")
+                + (f"above_limit={tally.above_limit} " if tally.above_limit else "")
                 + f"seconds_left={number(tally.seconds_left)}"
             )
 

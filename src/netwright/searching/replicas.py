@@ -112,7 +112,7 @@ class ReplicatedCore(SearchCore):
                     ticket = self._batches[number]
                     task = self._delegating.gradient_task(ticket, self._to_learn(ticket))
                     pending_update.result = self._remote_tasks.request(task)
-                self._batches.close(number)
+                self._close(number)
                 pending_update.tickets = self._batches.issue()
             self._pending.append(pending_update)
         return bool(self._pending)

@@ -9,11 +9,13 @@ from itertools import takewhile
 
 from netwright.architectures.families import architecture_from_json
 from netwright.architectures.values import JsonObject, to_json
+from netwright.config import max_redraws
 from netwright.errors import RunError
 from netwright.files import is_being_written
 from netwright.searching.accepted_changes import AcceptedChange
 from netwright.searching.failure_values import learned
 from netwright.searching.quality import Quality
+from netwright.searching.redraws import TrialCount
 from netwright.searching.store import Confirmation, Store
 from netwright.spaces.decisions import actions_to_json
 from netwright.trials import Trial, TrialState
@@ -64,7 +66,7 @@ class Results:
     """Whether a high score is a good one."""
     config: JsonObject
     trials: tuple[Trial, ...]
-    """Those below the trial limit."""
+    """Those below the trial limit, in the order of sampling, with the samples that were redrawn."""
     confirmed: dict[str, Confirmed]
     """By fingerprint."""
     changes: tuple[AcceptedChange, ...] = ()
@@ -84,10 +86,11 @@ class Results:
         updates = store.updates()
         with store.understood():
             all_trials = learned(all_trials, updates, config["batch_size"])
-            trials, score_name = tuple(all_trials[: config["num_trials"]]), about["score_name"]
+            count = TrialCount(max_redraws(config), all_trials)
+            finished = count.all_ended(all_trials, config["num_trials"])
+            trials, score_name = tuple(all_trials[: count.end(config["num_trials"])]), about["score_name"]
             if any(trial.state is TrialState.DONE and score_name not in trial.metrics for trial in trials):
                 raise KeyError(score_name)
-            finished = len(trials) == config["num_trials"] and all(trial.state.finished for trial in trials)
             if running is None:
                 running = store.folder is not None and not finished and is_being_written(store.folder)
             state = "finished" if finished else "running" if running else "interrupted"
@@ -106,6 +109,23 @@ class Results:
                 confirmed,
                 tuple(store.accepted_changes()),
             )
+
+    @property
+    def counted(self) -> list[Trial]:
+        """The trials that count towards the trial limit: all but the samples above a limit that were redrawn."""
+        count = TrialCount(max_redraws(self.config), self.trials)
+        return [trial for trial in self.trials if count.counts(trial.number)]
+
+    @property
+    def num_redrawn(self) -> int:
+        """How many samples above a limit on costs were redrawn, and count as no trials."""
+        return len(self.trials) - len(self.counted)
+
+    @property
+    def redrawn(self) -> str:
+        """The number of samples that were redrawn, in words."""
+        number = self.num_redrawn
+        return f"{number:,} {'sample' if number == 1 else 'samples'} above the limits on costs, redrawn"
 
     @property
     def quality(self) -> Quality:
@@ -194,6 +214,7 @@ class Results:
             "data": self.data_name,
             "data_notes": list(self.data_notes),
             "config": self.config,
+            "num_redrawn": self.num_redrawn,
             "trials": [trial_to_json(trial, self.state) for trial in self.trials],
             "best": best,
             **({"accepted_changes": [list(each.changed) for each in self.changes]} if self.changes else {}),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from netwright.architectures.values import JsonObject
-from netwright.config import RunConfig, differences, with_former_defaults
+from netwright.config import RunConfig, differences, with_former_defaults, with_later_settings
 from netwright.config.run import FROM_PYTHON
 from netwright.errors import ConfigError, StoreError, command
 from netwright.evaluation.factory import evaluation_of
@@ -25,10 +25,12 @@ from netwright.searching.loop import drive
 from netwright.searching.placement import Placement, check_room, make_executor, make_shards
 from netwright.searching.provenance import provenance
 from netwright.searching.reachable import check_reachable
+from netwright.searching.redraws import TrialCount
 from netwright.searching.results import Results
 from netwright.searching.same_data import checked, description, place_of_moved_data
 from netwright.searching.store import Store, exists
 from netwright.spaces.references import check_function, load_stored_recipe
+from netwright.trials import Trial
 
 
 def read_config(folder: Path, *, trust_code: bool = False) -> tuple[RunConfig, Placement]:
@@ -42,7 +44,8 @@ def read_config(folder: Path, *, trust_code: bool = False) -> tuple[RunConfig, P
         ConfigError: The file is not trusted or cannot be loaded.
     """
     with Store.read(folder) as store, store.understood():
-        config, placement = store.document("config"), Placement.from_json(store.document("place"))
+        config = with_later_settings(store.document("config"))
+        placement = Placement.from_json(store.document("place"))
         recipe, evaluate = str(config["recipe"]), dict(config["evaluate"])
     module = load_stored_recipe(recipe, trust_code=trust_code)
     if "function" in evaluate:
@@ -200,7 +203,11 @@ def is_complete(config: RunConfig, folder: Path) -> bool:
     if not exists(folder):
         return False
     with Store.read(folder) as store:
-        return store.num_finished(config.num_trials) == config.num_trials and not _confirmations_missing(config, store)
+        trials = store.trials()
+        count = TrialCount(config.constraints.max_redraws, trials)
+        if not count.all_ended(trials, config.num_trials):
+            return False
+        return not _confirmations_missing(config, store, trials[: count.end(config.num_trials)])
 
 
 def open_data(config: RunConfig, placement: Placement) -> DatasetInfo:
@@ -216,7 +223,7 @@ def _confirm(
     callback: Callback,
     numbers: Sequence[int] = (),
 ) -> None:
-    trials = core.trials[: config.num_trials]
+    trials = core.trials[: core.end]
     confirm(
         trials_numbered(trials, numbers, store.folder) if numbers else best_trials(trials, config.confirm.top),
         config=config,
@@ -228,11 +235,11 @@ def _confirm(
     )
 
 
-def _confirmations_missing(config: RunConfig, store: Store) -> bool:
+def _confirmations_missing(config: RunConfig, store: Store, trials: Sequence[Trial]) -> bool:
     if not config.confirm.at_end:
         return False
     stored = {(each.fingerprint, each.repeat) for each in store.confirmations()}
-    best = best_trials(store.trials()[: config.num_trials], config.confirm.top)
+    best = best_trials(trials, config.confirm.top)
     return any((trial.fingerprint, n) not in stored for trial in best for n in range(config.confirm.num_seeds))
 
 

@@ -40,7 +40,7 @@ from netwright.searching.store_file import (
 from netwright.searching.store_file import FILE_NAME as FILE_NAME
 from netwright.searching.stored_trials import row_of, trial_of
 from netwright.spaces.programs import Space
-from netwright.trials import Outcome, StrategyState, Trial, TrialState, Update
+from netwright.trials import Outcome, StrategyState, Trial, Update
 
 
 @dataclass(frozen=True)
@@ -287,12 +287,6 @@ class Store:
             trials = [trial_of(row, space, self.understood) for row in rows]
         accepted = self.accepted_changes()
         return marked(trials, accepted) if accepted else trials
-
-    def num_finished(self, num_trials: int) -> int:
-        """Return how many of the first `num_trials` trials have ended."""
-        states = [state for state in TrialState if state.finished]
-        query = f"SELECT count(*) FROM trials WHERE number < ? AND state IN ({', '.join('?' * len(states))})"
-        return int(self._rows(query, (num_trials, *states))[0][0])
 
     def updates(self) -> list[Update]:
         """Return the record of each learned batch, in order."""

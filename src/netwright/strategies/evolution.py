@@ -33,13 +33,12 @@ class Evolution:
         """Propose random trials at first, then mutations of the best of a sample each."""
         proposals = []
         for index in range(ticket.size):
-            number = ticket.first + index
-            space, rng = self._space.at(number), self._rng("child", ticket, index)
-            if number < self._population_size or not self._population:
+            space, rng = self._space.at(ticket.sample_number(index)), self._rng("child", ticket, index)
+            if ticket.first + index < self._population_size or not self._population:
                 episode = sample(space, rng)
             else:
                 parent = max(self._sample(ticket, index), key=lambda individual: individual.reward)
-                old = self._space.at(parent.number).replay(parent.actions)
+                old = self._space.at(parent.sample_number).replay(parent.actions)
                 episode = self._mutated(carried_over(old, space, rng), rng)
             actions = tuple(episode.actions)
             proposals.append(Proposal(space.parameters, actions, episode.architecture, self._num_updates))
@@ -53,7 +52,7 @@ class Evolution:
                 continue
             if len(self._population) >= self._population_size:
                 self._remove(ticket, index)
-            self._population.append(Observation(trial.number, trial.proposal.actions, trial.reward))
+            self._population.append(Observation.of(ticket, trial))
             rewards.append(trial.reward)
         self._num_updates += 1
         metrics = batch_metrics(rewards)

@@ -8,6 +8,9 @@ from netwright.spaces.decisions import Actions, actions_from_json, actions_to_js
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 Result = TypeVar("Result")
+Stored = tuple[int, list[int | list[int]], float]
+StoredRedrawn = tuple[int, list[int | list[int]], float, int]
+"""The JSON of an `Observation`, and of one whose sample number is not its trial's number."""
 
 
 class Strategy(Protocol):
@@ -23,7 +26,10 @@ class Strategy(Protocol):
     """
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
-        """Propose a batch: `ticket.size` proposals, of which number i belongs to trial `ticket.first + i`."""
+        """Propose a batch: `ticket.size` proposals, of which number i belongs to trial `ticket.first + i`.
+
+        If the space may have a `Schedule`, proposal i is sampled from `space.at(ticket.sample_number(i))`.
+        """
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
         """Learn from the finished trials of one batch. A trial whose reward is None carries no information."""
@@ -64,19 +70,30 @@ class Observation:
     """What a strategy keeps of an observed trial."""
 
     number: int
-    """The trial's number, which determines the space's parameters."""
+    """The trial's number."""
+    sample_number: int
+    """For `Space.at`, which gives the parameters that the trial was sampled with."""
     actions: Actions
     reward: float
 
+    @classmethod
+    def of(cls, ticket: Ticket, trial: Trial) -> Self:
+        """Return the observation of a trial with a reward."""
+        assert trial.reward is not None
+        sample_number = ticket.sample_number(trial.number - ticket.first)
+        return cls(trial.number, sample_number, trial.proposal.actions, trial.reward)
+
     def to_json(self) -> list[object]:
         """Return JSON values from which `from_json` makes an equal observation."""
-        return [self.number, actions_to_json(self.actions), self.reward]
+        redrawn = [self.sample_number] if self.sample_number != self.number else []
+        return [self.number, actions_to_json(self.actions), self.reward, *redrawn]
 
     @classmethod
-    def from_json(cls, document: tuple[int, list[int | list[int]], float]) -> Self:
-        """Return the observation that `to_json` wrote."""
-        number, actions, reward = document
-        return cls(number, actions_from_json(actions), reward)
+    def from_json(cls, document: Stored | StoredRedrawn) -> Self:
+        """Return the observation that `to_json` wrote; without a fourth value both numbers are equal."""
+        number, actions, reward = document[:3]
+        sample_number = document[3] if len(document) == 4 else number
+        return cls(number, sample_number, actions_from_json(actions), reward)
 
 
 def batch_metrics(rewards: Sequence[float]) -> dict[str, float]:

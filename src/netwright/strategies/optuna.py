@@ -62,8 +62,10 @@ class OptunaStrategy:
         """Trial number -> number in the study."""
         self._actions: dict[int, list[Action]] = {}
         """The actions of the running trials."""
+        self._sample_numbers: dict[int, int] = {}
+        """For `Space.at`, of the running trials."""
         self._told = bytearray()
-        """One line of JSON per observed trial: [number, actions, reward]; append-only."""
+        """One line of JSON per observed trial: [sample number, actions, reward]; append-only."""
         self._num_updates = 0
 
     def propose(self, ticket: Ticket) -> list[Proposal]:
@@ -71,8 +73,8 @@ class OptunaStrategy:
         return [self._proposal(ticket, index) for index in range(ticket.size)]
 
     def _proposal(self, ticket: Ticket, index: int) -> Proposal:
-        number = ticket.first + index
-        space = self._space.at(number)
+        number, sample_number = ticket.first + index, ticket.sample_number(index)
+        space = self._space.at(sample_number)
         seed = derive_seed(self._seed, "optuna", ticket.replica, ticket.round, index)
         self._study.sampler = self._sampler(seed=seed % 2**32)  # type: ignore[call-arg]
         if isinstance(self._study.sampler, _Common):
@@ -81,27 +83,32 @@ class OptunaStrategy:
         episode = space.start()
         while (decision := episode.decision) is not None:
             episode.act(_suggested(trial, decision, episode.occurrence))
-        self._running[number], self._actions[number] = trial.number, episode.actions
+        self._begin(number, sample_number, trial.number, episode.actions)
         return Proposal(space.parameters, tuple(episode.actions), episode.architecture, self._num_updates)
+
+    def _begin(self, number: int, sample_number: int, number_in_study: int, actions: list[Action]) -> None:
+        self._running[number], self._sample_numbers[number] = number_in_study, sample_number
+        self._actions[number] = actions
 
     def observe(self, ticket: Ticket, trials: Sequence[Trial]) -> Update:
         """Report the rewards to the study; a trial without one is a failed trial."""
         for trial in trials:
             number, actions = self._running.pop(trial.number), self._actions.pop(trial.number)
+            sample_number = self._sample_numbers.pop(trial.number)
             if trial.reward is not None and trial.proposal.actions != tuple(actions):
                 # The space has changed since, so that another proposal was made in its place.
-                self._report(trial.number, number, actions, None)
-                episode = self._replayed(trial.number, actions_to_json(trial.proposal.actions))
+                self._report(sample_number, number, actions, None)
+                episode = self._replayed(sample_number, actions_to_json(trial.proposal.actions))
                 number, actions = self._add(episode, {}), episode.actions
-            self._report(trial.number, number, actions, trial.reward)
+            self._report(sample_number, number, actions, trial.reward)
         self._num_updates += 1
         rewards = [trial.reward for trial in trials if trial.reward is not None]
         return Update(ticket.round, batch_metrics(rewards))
 
-    def _report(self, trial: int, number: int, actions: Sequence[Action], reward: float | None) -> None:
+    def _report(self, sample_number: int, number: int, actions: Sequence[Action], reward: float | None) -> None:
         """Tell the study, where the trial has its own `number`, and keep a line of it."""
         self._tell(number, reward)
-        self._told += json.dumps([trial, actions, reward]).encode() + b"\n"
+        self._told += json.dumps([sample_number, actions, reward]).encode() + b"\n"
 
     def _tell(self, number: int, reward: float | None) -> None:
         if reward is None:
@@ -116,6 +123,7 @@ class OptunaStrategy:
         running = [
             {
                 "number": number,
+                "sample_number": self._sample_numbers[number],
                 "actions": actions_to_json(self._actions[number]),
                 "attributes": dict(attributes[known_as]),
             }
@@ -129,15 +137,15 @@ class OptunaStrategy:
         self._num_updates = state.values["num_updates"]
         self._told = bytearray(safetensors.numpy.load(state.tensors)["told"].tobytes())
         for line in self._told.splitlines():
-            number, actions, reward = json.loads(line)
-            self._tell(self._add(self._replayed(number, actions), {}), reward)
+            sample_number, actions, reward = json.loads(line)
+            self._tell(self._add(self._replayed(sample_number, actions), {}), reward)
         for each in state.values["running"]:
-            episode = self._replayed(each["number"], each["actions"])
-            self._running[each["number"]] = self._add(episode, each["attributes"])
-            self._actions[each["number"]] = episode.actions
+            sample_number = each.get("sample_number", each["number"])  # equal before samples were redrawn
+            episode = self._replayed(sample_number, each["actions"])
+            self._begin(each["number"], sample_number, self._add(episode, each["attributes"]), episode.actions)
 
-    def _replayed(self, number: int, actions: Sequence[int | list[int]]) -> Episode:
-        return self._space.at(number).replay(actions_from_json(actions))
+    def _replayed(self, sample_number: int, actions: Sequence[int | list[int]]) -> Episode:
+        return self._space.at(sample_number).replay(actions_from_json(actions))
 
     def _add(self, episode: Episode, attributes: JsonObject) -> int:
         """Add a running trial as `ask` and the suggestions created it; return its number in the study."""

@@ -60,7 +60,7 @@ class SamplingTask:
     def __call__(self) -> list[Proposal]:
         """Return one proposal for each trial of the ticket."""
         ticket = self.ticket
-        spaces = [self.space.at(ticket.first + index) for index in range(ticket.size)]
+        spaces = [self.space.at(ticket.sample_number(index)) for index in range(ticket.size)]
         episodes = [space.start() for space in spaces]
         seeds = (derive_seed(self.seed, "propose", ticket.replica, ticket.round, i) for i in range(ticket.size))
         with one_thread():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from netwright.config.strategies import QLearningSettings
 from netwright.seeds import derive_seed
-from netwright.spaces.decisions import Action, Actions, Answer, Choice
+from netwright.spaces.decisions import Action, Answer, Choice
 from netwright.spaces.programs import Episode, Space
 from netwright.strategies.interface import Observation
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
@@ -90,7 +90,7 @@ class QLearning:
             def choose(state: str, possible: tuple[int, ...], rng: random.Random = rng) -> int:
                 return rng.choice(possible if rng.random() < epsilon else self._best(state, possible))
 
-            episode = self._space.at(ticket.first + index).start()
+            episode = self._space.at(ticket.sample_number(index)).start()
             _walk(episode, choose)
             actions = tuple(episode.actions)
             proposals.append(Proposal(episode.space.parameters, actions, episode.architecture, self._num_updates))
@@ -103,12 +103,13 @@ class QLearning:
             if trial.reward is None:
                 continue
             rewards.append(trial.reward)
-            self._update(self._trajectory(trial.number, trial.proposal.actions), trial.reward)
+            observation = Observation.of(ticket, trial)
+            self._update(self._trajectory(observation), trial.reward)
             if self._memory:
                 for steps, reward in self._rng("replay", ticket, index).choices(self._memory, k=self._replay):
                     self._update(steps, reward)
             if trial.fingerprint not in self._known:
-                self._remember(Observation(trial.number, trial.proposal.actions, trial.reward))
+                self._remember(observation)
                 self._known.add(trial.fingerprint)
         self._num_updates += 1
         return Update(ticket.round, {"mean_reward": sum(rewards) / len(rewards), "epsilon": epsilon} if rewards else {})
@@ -127,16 +128,17 @@ class QLearning:
         return [action for action in possible if values.get(action, self._initial_value) == highest]
 
     def _remember(self, observation: Observation) -> None:
-        self._memory.append((self._trajectory(observation.number, observation.actions), observation.reward))
+        self._memory.append((self._trajectory(observation), observation.reward))
         self._remembered.append(observation)
 
-    def _trajectory(self, number: int, actions: Actions) -> list[QStep]:
+    def _trajectory(self, observation: Observation) -> list[QStep]:
+        space, actions = self._space.at(observation.sample_number), observation.actions
         recorded = (
             int(step)
-            for decision, action in zip(self._space.at(number).replay(actions).decisions, actions, strict=True)
+            for decision, action in zip(space.replay(actions).decisions, actions, strict=True)
             for step in ([action] if isinstance(action, int) else [j in action for j in range(decision.of)])  # type: ignore[union-attr]
         )
-        return _walk(self._space.at(number).start(), lambda state, possible: next(recorded))
+        return _walk(space.start(), lambda state, possible: next(recorded))
 
     def _rng(self, what: str, ticket: Ticket, index: int) -> random.Random:
         return random.Random(derive_seed(self._seed, what, ticket.replica, ticket.round, index))

@@ -21,7 +21,7 @@ class RandomSearch:
         """Propose independent uniform samples, each from its own generator."""
         proposals = []
         for index in range(ticket.size):
-            space = self._space.at(ticket.first + index)
+            space = self._space.at(ticket.sample_number(index))
             rng = random.Random(derive_seed(self._seed, "random", ticket.replica, ticket.round, index))
             episode = sample(space, rng)
             proposals.append(Proposal(space.parameters, tuple(episode.actions), episode.architecture))

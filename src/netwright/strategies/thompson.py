@@ -56,7 +56,7 @@ class ThompsonSampling:
     def _proposal(self, ticket: Ticket, index: int) -> Proposal:
         number = ticket.first + index
         seed = derive_seed(self._seed, "propose", ticket.replica, ticket.round, index)
-        space, rng = self._space.at(number), random.Random(seed)
+        space, rng = self._space.at(ticket.sample_number(index)), random.Random(seed)
         preferred: Iterable[Episode] = ()
         if number >= self._num_random and self._known:
             preferred = self._by_preference(self.candidates(space, rng), np.random.default_rng(seed))
@@ -98,13 +98,13 @@ class ThompsonSampling:
         for trial in trials:
             self._tried.add(trial.fingerprint)  # another one than was proposed if the space has changed since
             if trial.reward is not None:
-                self._learn(Observation(trial.number, trial.proposal.actions, trial.reward))
+                self._learn(Observation.of(ticket, trial))
                 rewards.append(trial.reward)
         self._num_updates += 1
         return Update(ticket.round, batch_metrics(rewards))
 
     def _learn(self, observation: Observation) -> None:
-        episode = self._space.at(observation.number).replay(observation.actions)
+        episode = self._space.at(observation.sample_number).replay(observation.actions)
         self._known[observation.number] = observation, episode, self.surrogate.features(episode)
         if len(self._known) > MAX_KNOWN:
             older = list(self._known.values())[: MAX_KNOWN // 2]

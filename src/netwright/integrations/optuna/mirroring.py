@@ -13,6 +13,7 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState as OptunaState
 
 from netwright.architectures.values import JsonObject, to_json
+from netwright.config import differences
 from netwright.errors import ConfigError
 from netwright.searching.results import Results, described
 from netwright.searching.store import Store
@@ -83,7 +84,8 @@ def _study(name: str, storage_url: str, results: Results, *, has_parameters: boo
     except ValueError as error:  # a port that is no number, a kind of storage that Optuna once had
         raise _unusable(storage_url, error) from error
     shown = {key: value for key, value in results.config.items() if key != "num_trials"}
-    if (study.user_attrs or study.get_trials(deepcopy=False)) and study.user_attrs.get(CONFIG) != shown:
+    before = study.user_attrs.get(CONFIG)
+    if (study.user_attrs or study.get_trials(deepcopy=False)) and (before is None or differences(before, shown)):
         raise ConfigError(f"{storage_url} has a study {name!r} of another search; choose another --out")
     if study.get_trials(deepcopy=False) and study.user_attrs.get(PARAMETERS, True) != has_parameters:
         found = "without" if has_parameters else "with"
