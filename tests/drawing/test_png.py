@@ -60,7 +60,12 @@ NETWORKS = {
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_less_than_a_quarter_of_a_picture_is_blank_around_its_content(name):
-    svg = draw(NETWORKS[name], title="digits, trial 32", note="search's validation accuracy 0.9613", style=Style(adaptive=False))
+    svg = draw(
+        NETWORKS[name],
+        title="digits, trial 32",
+        note="search's validation accuracy 0.9613",
+        style=Style(adaptive=False),
+    )
     image = image_of(svg)
     left, top, right, bottom = ImageChops.difference(image, Image.new("RGB", image.size, "white")).getbbox()
     content, whole = (right - left) * (bottom - top), image.width * image.height

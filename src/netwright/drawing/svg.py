@@ -86,7 +86,7 @@ class Heading:
 
     @classmethod
     def of(cls, title: str, counts: str, note: str, room: float) -> "Heading":
-        """Return a heading with `counts` and `note` on one line, or on two where one is wider than `room`, in pixels."""
+        """Return a heading with `counts` and `note` on one line, or on two if one is wider than `room` pixels."""
         one = cls(title, (f"{counts}; {note}" if note else counts,))
         return one if one.width <= room or not note else cls(title, (counts, note))
 
