@@ -24,14 +24,6 @@ pytestmark = pytest.mark.skipif(
 EVIL = "<script>window.hacked=1</script><img src=x onerror=window.hacked=1>"
 
 
-DRAWN = """new Promise((done) => {
-    const places = [...document.querySelectorAll(".chart > div")];
-    const check = () => places.every((each) => each.querySelector("svg.main-svg")) ? done(1) : setTimeout(check, 20);
-    check();
-})"""
-"""Settled once all charts are drawn, after their library was unpacked."""
-
-
 @nw.space
 def evil():
     chosen = yield nw.Choice(EVIL, (EVIL, "b"))
@@ -56,7 +48,7 @@ def opened(browser, file):
     browser.requests.clear()
     browser.prefer("light")
     browser.open(file)
-    browser.evaluate(DRAWN)
+    browser.wait_for_charts()
     return browser
 
 
@@ -243,7 +235,7 @@ def test_pages_fit_a_phone_and_fetch_nothing(browser, tmp_path, scheme):
             browser.requests.clear()
             browser.prefer(scheme)
             browser.open(file)
-            browser.evaluate(DRAWN)
+            browser.wait_for_charts()
             assert browser.evaluate("document.documentElement.scrollWidth") <= 375, name
             cut = """[...document.querySelectorAll("main *")].filter((each) =>
                 each.getBoundingClientRect().right > 376 && !each.closest(".scroll, .drawing, pre, svg, details"))
