@@ -124,6 +124,7 @@ def train(
     with interruption_explained(lambda: kept), Stages() as stages, reading_shown(said, stages):
         model = finish(found, config, final, folder, placement, stages, what.run, accept_data=accept_data)
     lines = [*evaluation_of(config.evaluate).model_lines(model), *_page_of(folder)]
+    lines += _report_of(what.run, folder, trust_code=trust_code)
     _print_model(lines, folder, complete)
     print_next(*_after_training(folder))
 
@@ -172,6 +173,19 @@ def _page_of(folder: Path) -> list[str]:
     except NetwrightError as error:
         return [f"no page could be written: {error}"]
     return [f"what it does, as a page: {page}"] if page else []
+
+
+def _report_of(run: Path | None, folder: Path, *, trust_code: bool) -> list[str]:
+    """Write the report of a run anew that shows the model in `folder`, and return a line that names it."""
+    from netwright.report.page import write_report
+    from netwright.searching.trained_model import FOLDER
+
+    if run is None or folder != run / FOLDER:
+        return []
+    try:
+        return [f"the run's report, with the test: {write_report(run, trust_code=trust_code)}"]
+    except NetwrightError as error:
+        return [f"no report could be written: {error}"]
 
 
 def _print_model(lines: list[str], folder: Path, complete: bool) -> None:
