@@ -38,7 +38,7 @@ def lead(results: Results, model: JsonObject | None, seconds: float | None) -> L
         model: The model.json of the network that was trained to the end; None if there is none.
         seconds: How long the search took; None if that is unknown.
     """
-    ended = sum(trial.state.finished for trial in results.trials)
+    ended = sum(trial.state.finished for trial in results.counted)
     state = f"{ended:,} of {results.config['num_trials']:,} trials have ended"
     progress = {"running": f"The search is still running: {state}.", "interrupted": f"The search was stopped: {state}."}
     ranking = results.ranking()
