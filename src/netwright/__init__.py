@@ -38,12 +38,14 @@ if TYPE_CHECKING:
     from netwright.config.strategies import *  # noqa: F403
     from netwright.final_training.other_data import evaluate as evaluate
     from netwright.models.folder import load as load
+    from netwright.tasks.images.readers.objects import save_images as save_images
 
 # Imported at first use, because they bring torch, which takes a second.
 _LATER = {
     "build": "netwright.children.building",
     "evaluate": "netwright.final_training.other_data",
     "load": "netwright.models.folder",
+    "save_images": "netwright.tasks.images.readers.objects",
     "search": "netwright.api",
     "ImageSettings": "netwright.config",
     "ReplicaSettings": "netwright.config",

@@ -119,7 +119,7 @@ def _run(
     with interruptible(), make_progress(live=progress, verbose=False) as callback:
         results = run_search(config, folder, placement, callback, accept_changes=accept_changes, overwrite=overwrite)
     if folder is not None:
-        from netwright.report.page import write_report  # plotly takes half a second to import
+        from netwright.report.page import write_report
 
         try:
             write_report(folder)

@@ -32,8 +32,10 @@ def test_two_strategies_end_to_end_the_same_on_one_worker_and_on_two(
     assert [line.split()[0] for line in lines[1:3]] == ["random", "reinforce:learning_rate=0.05"]
     assert lines[4].startswith("better than ")
     assert any(line.startswith("20 trials a run, repeats charged: ") for line in lines)
-    assert result.stderr.splitlines()[-1] == "trials=120/120"
     folder = tmp_path / "comparisons" / "config-random-reinforce-learning_rate=0.05"
+    progress, following = result.stderr.splitlines()[-2:]
+    assert progress == "trials=120/120"
+    assert following.endswith(str(folder.relative_to(tmp_path) / "comparison.html"))
     page = (folder / "comparison.html").read_text()
     assert "Probability of improvement" in page
     assert "repeats charged" in page

@@ -32,7 +32,11 @@ def test_a_folder_is_searched_shown_confirmed_and_resumed(cli, tmp_path: Path, f
     for text in (searched.stderr, searched.stdout):
         assert "data: 1 file that cannot be read left out, the first: digit 3/broken.png" in text
         assert "data: 1 of 301 images had other sizes than the most frequent one, 8 x 8" in text
+    assert searched.stderr.count("cannot be read left out") == 1
     assert "images on my digits (" in searched.stdout
+    report = (run / "report.html").read_text()
+    assert report.count('<img src="data:image/png;base64,') == 10 * 8
+    assert "1 file that cannot be read left out, the first: digit 3/broken.png" in report
 
     document = json.loads(cli("show", run, "--json").stdout)
     assert document["state"] == "finished"

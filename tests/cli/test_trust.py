@@ -145,7 +145,7 @@ def test_a_foreign_comparison_executes_nothing(cli: Cli, evil: Path, become: Bec
 def test_a_file_that_the_user_has_named_is_executed_until_it_changes(
     cli: Cli, run: Path, evil: Path, become: Become, tmp_path: Path, name: str
 ) -> None:
-    naming = ("search", f"{evil}:config", "--trials", 8, "-o", tmp_path / "other")
+    naming = ("search", f"{evil}:config", "--trials", 24, "-o", tmp_path / "other")
     if name == "compare":
         naming = (
             "compare",
@@ -207,7 +207,7 @@ def test_without_a_state_folder_a_named_file_is_searched_and_must_be_trusted_lat
 ) -> None:
     (tmp_path / "nobody").write_text("a file, where the state folder would be")
     become("nobody")
-    assert cli("search", f"{evil}:config", "--trials", 8, "-o", tmp_path / "other").exit_code == 0
+    assert cli("search", f"{evil}:config", "--trials", 24, "-o", tmp_path / "other").exit_code == 0
     assert '"title":"width"' in (tmp_path / "other" / "report.html").read_text()
     become("nobody")
     assert cli("resume", tmp_path / "other").exit_code == 2

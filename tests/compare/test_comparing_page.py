@@ -60,6 +60,7 @@ def test_a_browser_draws_it(file: Path, tmp_path: Path) -> None:
     browser = Chromium(tmp_path / "profile")
     try:
         browser.open(file)
+        browser.wait_for_charts()
         assert browser.complaints == []
         assert [each for each in browser.requests if not each.startswith(("file:", "data:", "blob:"))] == []
         traces = browser.evaluate("[...document.querySelectorAll('.chart > div')].map(each => each.data.length)")

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from netwright.compare.comparison import Comparison, costs_of
+from netwright.compare.page import page
 from netwright.compare.plan import Budget, Repeats, default_folder, make_plan
 from netwright.compare.records import Record
 from netwright.compare.runs import WholeRun
-from netwright.config import FunctionSettings, RunConfig
+from netwright.compare.tables import strategies
+from netwright.config import FunctionSettings, RunConfig, TextSettings
 from netwright.errors import ConfigError, RunError, StoreError
 from netwright.evaluation.function import FunctionEvaluation
 from netwright.evaluation.interface import DatasetInfo
@@ -193,6 +195,23 @@ def test_where_low_scores_are_good_the_papers_comparison_is_turned_round() -> No
     found = Comparison.of(plan, records, DatasetInfo())
     assert found.by_models[0].curve.mean == (20.0,)
     assert found.better["reinforce", "random"].mean == 1.0
+
+
+def test_characters_are_compared_in_bits_for_people_and_in_perplexity_for_programs() -> None:
+    settings = TextSettings(task="text-characters", num_validation_tokens=100)
+    plan = make_plan(pydoc().changed(evaluate=settings), "random,reinforce", num_seeds=1, trials=1)
+    runs = (("random", 8.0), ("reinforce", 4.0))
+    records = [Record(name, 0, (80 / score**2,), (score,), (1.0,), (None,), (0,)) for name, score in runs]
+    shown = Comparison.of(plan, records, DatasetInfo(), for_people=True)
+    assert [each.best_score.mean for each in shown.summaries] == [3.0, 2.0]
+    headers, rows = strategies(shown)
+    assert headers[2] == "best validation bits per character"
+    assert [row[2] for row in rows] == ["3", "2"]
+    assert "Best validation bits per character so far" in page(shown)
+    assert "perplexity" not in page(shown).partition("<h2>Settings")[0]
+    document = Comparison.of(plan, records, DatasetInfo()).to_json()
+    assert document["score_name"] == "validation_perplexity"
+    assert [each["best_score"]["mean"] for each in document["strategies"]] == [8.0, 4.0]
 
 
 def test_what_overruns_the_budget_counts_where_it_ends() -> None:

@@ -100,7 +100,9 @@ def test_reported_and_drawn(
     netwright("report", run, "-o", tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
     best = EXPECTED["shown"][name]["best"]["number"]
-    assert f"{EXPECTED['shown'][name]['trials'][best]['reward']:.4f}" in page
+    metrics = EXPECTED["shown"][name]["trials"][best]["metrics"]
+    (score,) = (metrics[each] for each in ("validation_accuracy", "validation_perplexity", "value") if each in metrics)
+    assert f'data-value="{score}"' in page
     if name not in ("function_run", "metaqnn", "nasbench201"):  # their architectures have no drawing
         netwright("draw", run, "-o", tmp_path / "best.svg")
         assert (tmp_path / "best.svg").read_text().startswith("<svg")

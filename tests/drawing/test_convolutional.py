@@ -40,7 +40,7 @@ def texts(svg: str) -> list[tuple[float, float, str]]:
 
 def links_drawn(svg: str, network: ConvNet) -> set[tuple[int, int]]:
     """(source, target) of every arc and arrow, found by where their lines begin and end."""
-    layout = lay_out(network, title="", summary="")
+    layout = lay_out(network, title="", counts="", note="")
 
     def nearest(x: float) -> int:
         return min(layout.centres, key=lambda index: abs(layout.centres[index] - x))
@@ -77,7 +77,7 @@ def test_bars_are_as_high_as_the_layers_are_wide(network):
 
 
 def test_the_numbers_below_a_layer_are_its_own(network):
-    layout = lay_out(network, title="", summary="")
+    layout = lay_out(network, title="", counts="", note="")
     written = texts(draw_convnet(network))
     for index, layer in enumerate(network.layers):
         column = [words for x, _, words in sorted(written, key=lambda t: t[1]) if abs(x - layout.centres[index]) < 1]
@@ -89,7 +89,7 @@ def test_the_numbers_below_a_layer_are_its_own(network):
 
 def test_poolings_stand_behind_the_layers_that_pool():
     network = NETWORKS["39 layers"]
-    layout = lay_out(network, title="", summary="")
+    layout = lay_out(network, title="", counts="", note="")
     lines = [float(e.get("d")[1:].split()[0]) for e in with_class(draw_convnet(network), "nw-pool")]
     assert len(lines) == 2
     assert layout.centres[12] < lines[0] < layout.centres[13]

@@ -126,7 +126,7 @@ def test_a_cell_is_drawn_and_its_equations_are_printed(cli, tmp_path, monkeypatc
 
 
 def test_a_run_of_cells_is_drawn_shown_and_reported(cli, tmp_path):
-    run = make_run(tmp_path / "run", space=recurrent_cell(3), num_trials=16)
+    run = make_run(tmp_path / "run", space=recurrent_cell(3), num_trials=24)
     assert cli("draw", run).exit_code == 0
     assert "base 3: 5 nodes, 6 matrices" in (run / "best.svg").read_text()
     assert "inject add,tanh@8: so the old cell state is joined to node 8" in cli("show", run).stdout

@@ -3,10 +3,12 @@
 import io
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
 from netwright import zoo
+from netwright.architectures.convolutional import ConvLayer, ConvNet
 from netwright.drawing import png
+from netwright.drawing.any import draw
 from netwright.drawing.convolutional import draw_convnet
 from netwright.drawing.svg import Style
 
@@ -46,3 +48,25 @@ def png_style() -> str:
     from netwright.drawing.svg import stylesheet
 
     return stylesheet(adaptive=False)
+
+
+NETWORKS = {
+    "one layer": ConvNet((ConvLayer(filter_height=3, filter_width=3, num_filters=8),)),
+    "two layers": ConvNet(tuple(ConvLayer(filter_height=5, filter_width=5, num_filters=24, pool=2) for _ in range(2))),
+    "the published network": zoo.nas_cnn_15(),
+    "the published cell": zoo.nas_cell(),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_less_than_a_quarter_of_a_picture_is_blank_around_its_content(name):
+    svg = draw(
+        NETWORKS[name],
+        title="digits, trial 32",
+        note="search's validation accuracy 0.9613",
+        style=Style(adaptive=False),
+    )
+    image = image_of(svg)
+    left, top, right, bottom = ImageChops.difference(image, Image.new("RGB", image.size, "white")).getbbox()
+    content, whole = (right - left) * (bottom - top), image.width * image.height
+    assert content > 0.75 * whole, f"{1 - content / whole:.0%} of {image.width} x {image.height} is blank"

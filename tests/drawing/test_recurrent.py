@@ -77,7 +77,7 @@ def texts(svg: str) -> list[tuple[float, float, float, str]]:
 
 def test_every_node_is_joined_by_its_parent_and_by_no_other(cell):
     svg = draw_cell(cell)
-    tree = lay_out_tree(cell, title="", summary="")
+    tree = lay_out_tree(cell, title="", counts="", note="")
     expected = []
     for index in range(cell.base, len(cell.nodes)):
         for side, child in zip((-1, 1), cell.children(index), strict=True):
@@ -89,7 +89,7 @@ def test_every_node_is_joined_by_its_parent_and_by_no_other(cell):
 
 def test_the_orange_lines_are_the_way_of_the_state(cell):
     svg = draw_cell(cell)
-    tree = lay_out_tree(cell, title="", summary="")
+    tree = lay_out_tree(cell, title="", counts="", note="")
     starts = {(x, y) for x, y, *_ in lines(svg, "nw-state")}
     expected = {(tree.centres[index], tree.exits[index]) for index in path_of_state(cell)[:-1]}
     assert sorted(starts) == [pytest.approx(each, abs=0.06) for each in sorted(expected)]
@@ -180,7 +180,7 @@ def test_lines_do_not_cross():
     """Each node lies between the two that it joins, and the leaves below different nodes do not mingle."""
     for base in range(2, 17):
         cell = random_cell(base, 1)
-        tree = lay_out_tree(cell, title="", summary="")
+        tree = lay_out_tree(cell, title="", counts="", note="")
         below = [{tree.centres[index]} for index in range(base)]
         for index in range(base, len(cell.nodes)):
             left, right = cell.children(index)

@@ -105,5 +105,8 @@ def test_a_majority_vote_is_not_to_be_quoted(cli, tmp_path: Path) -> None:
     shown = cli("show", run).stdout
     assert f"trained and tested: {run / 'model'}" in shown
     assert "so do not quote it" in shown
-    cli("report", run)
-    assert "Trained and tested network" in (run / "report.html").read_text()
+    assert f"the run's report, with the test: {run / 'report.html'}" in trained.stdout
+    report = (run / "report.html").read_text()
+    assert "Trained and tested network" in report
+    assert "Trained to the end, trial " in report
+    assert "The accuracy is no better than always naming &#39;cat&#39;" in report

@@ -99,4 +99,5 @@ def test_the_command_says_it_and_completes(cli, tmp_path: Path, monkeypatch: pyt
     assert result.stderr.splitlines()[-1].startswith(f"Error: the disk that holds {tmp_path}/model.unfinished is full")
     again = cli(*train)
     assert (again.exit_code, "tested once" in again.stdout) == (0, True)
-    assert again.stderr.splitlines() == [f"final_training={ended}/3" for ended in (0, 2, 3)]
+    progress = [line for line in again.stderr.splitlines() if line.startswith("final_training=")]
+    assert progress == [f"final_training={ended}/3" for ended in (0, 2, 3)]

@@ -1,6 +1,7 @@
 """`nw.evaluate` and `netwright test`: the same measures on other images, and the count of the tests."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,15 @@ import pytest
 import torch
 from PIL import Image
 from sklearn import metrics
+from torch.utils.data import Dataset
 
 import netwright as nw
+from netwright.architectures.recurrent import Lstm
 from netwright.errors import ConfigError, DataError
 from netwright.final_training.other_data import as_read
+from netwright.models.language import TrainedLanguageModel
 from netwright.models.trained import TrainedNetwork
+from oracles.language_models_to_try import write_language_model
 from oracles.pictures import written
 
 
@@ -92,15 +97,69 @@ def test_the_order_of_the_classes_does_not_matter(tmp_path: Path, model: Path) -
     assert nw.evaluate(model, tmp_path / "new")["test_accuracy"] == expected["test_accuracy"]
 
 
-def test_other_sizes_are_resized_nearly_as_files_are(tmp_path: Path, model: Path) -> None:
-    found = nw.evaluate(model, pictures(tmp_path / "new", size=(26, 22)))
-    assert found["notes"] == ["images of 26 x 22 were resized to 13 x 11"]
-    network = nw.load(model)
+def test_files_of_another_size_are_read_as_predict_reads_them(tmp_path: Path, model: Path) -> None:
+    folder = pictures(tmp_path / "new", size=(26, 22))
+    found, network = nw.evaluate(model, folder), nw.load(model)
     assert isinstance(network, TrainedNetwork)
-    file = tmp_path / "new" / "a" / "0.png"
+    files = sorted(folder.rglob("*.png"))
+    named = [predicted[0][0] for predicted in network.predict(files)]
+    true = [file.parent.name for file in files]
+    assert found["confusion_matrix"] == metrics.confusion_matrix(true, named, labels=list("abcd")).tolist()
+
+
+def test_arrays_of_another_size_are_resized_nearly_as_files_are(tmp_path: Path, model: Path) -> None:
+    file = pictures(tmp_path / "new", size=(26, 22)) / "a" / "0.png"
     image = torch.from_numpy(np.asarray(Image.open(file)).copy()).permute(2, 0, 1)[None]
+    found, network = nw.evaluate(model, (image, torch.tensor([0]))), nw.load(model)
+    assert found["notes"] == ["images of 26 x 22 were resized to 13 x 11"]
+    assert isinstance(network, TrainedNetwork)
     difference = as_read(network, image)[0][0].int() - network.read_image(file).int()
     assert difference.abs().max() <= 1
+
+
+class OfFiles(Dataset):  # type: ignore[type-arg]
+    """The pictures of a folder of classes, as torchvision's ImageFolder has them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.files, self.classes = sorted(folder.rglob("*.png")), list("abcd")
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> tuple[Image.Image, int]:
+        file = self.files[index]
+        return Image.open(file), self.classes.index(file.parent.name)
+
+
+def test_a_dataset_is_tested_as_its_files_are(tmp_path: Path, model: Path) -> None:
+    folder = pictures(tmp_path / "new", size=(26, 22))
+    of_files, of_dataset = nw.evaluate(model, folder), nw.evaluate(model, OfFiles(folder))
+    assert of_dataset["confusion_matrix"] == of_files["confusion_matrix"]
+    assert of_dataset["part"] == "all"
+
+
+def test_a_language_model_is_tested_on_a_text(cli, tmp_path: Path) -> None:
+    write_language_model(tmp_path / "words", Lstm(), described={"unit": "word"})
+    text = tmp_path / "novel.txt"
+    text.write_text("the newt sat\nthe zebra sat still\n")
+    found, again = (nw.evaluate(tmp_path / "words", text) for _ in range(2))
+    tokens = ["the", "newt", "sat", "<eos>", "the", "<unk>", "sat", "still", "<eos>"]
+    model = nw.load(tmp_path / "words")
+    assert isinstance(model, TrainedLanguageModel)
+    nats = float(model.nats(tokens).mean())
+    assert found["test_perplexity"] == pytest.approx(math.exp(nats), rel=1e-5)
+    assert found["test_bits_per_word"] == pytest.approx(nats / math.log(2), rel=1e-5)
+    assert (found["num_test_tokens"], found["unknown_share"]) == (9, pytest.approx(1 / 9))
+    assert (found["num_tests"], again["num_tests"]) == (1, 2)
+    printed = cli("test", tmp_path / "words", "--data", text).stdout
+    assert printed == (
+        f"perplexity {found['test_perplexity']:.2f}, {found['test_bits_per_word']:.3f} bits per word, on novel.txt "
+        "(9 words, 11.1% of them unknown; tested 3 times)\n"
+    )
+    for options, told in (((), "add --data FILE.txt"), (("--data", text, "--part", "all"), "--part is for networks")):
+        refused = cli("test", tmp_path / "words", *options)
+        assert (refused.exit_code, told in refused.stderr) == (2, True)
+    assert "tested 4 times" in cli("test", tmp_path / "words", "--data", text).stdout, "refused tests are not counted"
 
 
 def test_arrays(model: Path) -> None:
@@ -138,7 +197,11 @@ def test_a_folder_that_cannot_be_written_is_tested_uncounted(tmp_path: Path, mod
     assert found["notes"][0].startswith("the test is not counted: ")
 
 
-def test_other_models_are_refused(tmp_path: Path) -> None:
-    older = Path(__file__).parents[1] / "fixtures" / "older" / "language_model"
-    with pytest.raises(ConfigError, match="is no network for images"):
-        nw.evaluate(next(path.parent for path in older.rglob("model.json")), tmp_path)
+def test_data_of_another_kind_is_refused(tmp_path: Path, model: Path) -> None:
+    write_language_model(tmp_path / "words", Lstm(), described={"unit": "word"})
+    with pytest.raises(DataError, match="it is a folder, not a regular file; expected a text file"):
+        nw.evaluate(tmp_path / "words", pictures(tmp_path / "new"))
+    with pytest.raises(ConfigError, match=r"a language model is tested on a text file, and none is named"):
+        nw.evaluate(nw.load(tmp_path / "words"), (torch.zeros(1), torch.zeros(1)))  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="got a tuple of ndarray, ndarray; expected two tensors"):
+        nw.evaluate(model, (np.zeros(1), np.zeros(1)))

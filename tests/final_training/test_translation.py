@@ -156,8 +156,9 @@ def test_a_second_call_finds_the_model_and_prints_it(cli: Cli, data: Path, tmp_p
         assert f"test BLEU {bleu:.2f} on toy (" in result.stdout
         assert "from an to ki" in result.stdout
         assert "beam of 5, tested once" in result.stdout
-        assert f"netwright translate {tmp_path / 'model'}" in result.stdout
+        assert f"next: netwright translate {tmp_path / 'model'}\n" in result.stderr
     assert ("It was there already" in first.stdout, "It was there already" in second.stdout) == (False, True)
+    assert "translates; `nw.evaluate`" in refused(cli, "test", tmp_path / "model", "--data", data)
     other = refused(cli, *command, "--seed", 1)
     assert "holds a network that was trained from other architectures, settings or data" in other
 

@@ -109,6 +109,17 @@ class Chromium:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
+    def wait_for_charts(self) -> None:
+        """Return once all charts of the page are drawn, after their library was unpacked."""
+        self.evaluate(
+            """new Promise((done) => {
+                const places = [...document.querySelectorAll(".chart > div")];
+                const drawn = () => places.every((each) => each.querySelector("svg.main-svg"));
+                const check = () => drawn() ? done(1) : setTimeout(check, 20);
+                check();
+            })"""
+        )
+
     def prefer(self, scheme: str) -> None:
         """Ask pages for `light` or `dark`."""
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])

@@ -56,7 +56,9 @@ def make_run(
     rng = random.Random(0)
     trials = _trials(_proposals(space, count, num_distinct, rng), count, fails, error, metrics or {}, rng)
     updates = [
-        Update(n, {"mean_reward": 0.3, "baseline": 0.29, "entropy": 40 - n / 10, "gradient_norm": rng.random()})
+        Update(
+            n, {"mean_reward": 0.3 + n / 100, "baseline": 0.29, "entropy": 40 - n / 10, "gradient_norm": rng.random()}
+        )
         for n in range(count // 8)
     ]
     with Store.create(folder, {"config": config.to_json(), "place": placement, "about": about}) as store:

@@ -60,7 +60,7 @@ def test_the_page_has_the_figures_of_model_json(trained: Path) -> None:
     assert len(images) == len(errors)
     assert all(image.startswith("data:image/png;base64,iVBOR") for image in images)
     for figure in ("test_accuracy", "largest_class_share", "test_balanced_accuracy", "test_macro_f1"):
-        assert f"<b>{metrics[figure]:.4f}</b>" in page
+        assert f"<b>{metrics[figure]:.1%}</b>" in page
     assert "prefers-color-scheme: dark" in page
     assert len(page) < 200_000, "no library for charts"
 

@@ -1,7 +1,11 @@
 """The report as a file: complete, self-contained, escaped, small, and honest about what is optimistic."""
 
+import base64
+import gzip
+import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -11,6 +15,8 @@ from netwright.report.page import write_report
 from netwright.searching.store import Store
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.programs import Schedule
+from netwright.tasks.images.understood import ClassCount, Sizes, Understood
+from netwright.trials import StrategyState, TrialState
 from oracles.made_up_runs import make_run
 
 EVIL = "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=1>\"'&\u2028"
@@ -63,7 +69,7 @@ def test_every_part_is_there(run):
     titles = set(figures_of(page))
     assert {"Validation accuracy per trial", "filter_height", "filter_width", "inputs", "num_filters"} < titles
     assert {"Policy entropy", "Mean reward of a batch and baseline", "Gradient norm"} < titles
-    assert {"Sample diversity", "Training time per child", "Worker utilisation"} < titles
+    assert {"Sample diversity", "Training time per network", "Worker utilisation"} < titles
     assert len([a for a in page.all("div") if (a.get("id") or "").startswith("chart-")]) == len(titles)
     for expected in (
         "netwright search made-up",
@@ -90,22 +96,20 @@ def test_the_charts_say_what_the_store_holds(run):
     done = [trial for trial in trials if trial.state == "done"]
     assert reward["measured"]["x"] == [trial.number for trial in done]
     assert reward["measured"]["y"] == pytest.approx([trial.metrics["validation_accuracy"] for trial in done], rel=1e-4)
-    assert reward["failed"]["x"] == [trial.number for trial in trials if trial.state == "failed"]
+    assert reward["failed (no score)"]["x"] == [trial.number for trial in trials if trial.state == "failed"]
     assert reward["best so far (optimistic)"]["y"][-1] == pytest.approx(
         max(t.metrics["validation_accuracy"] for t in done), rel=1e-4
     )
     heights = figures["filter_height"]["data"]
     assert [trace["name"] for trace in heights] == ["1", "3", "5", "7"]
     assert sum(trace["y"][0] for trace in heights) == pytest.approx(1, abs=1e-4)
-    assert sum(figures["Training time per child"]["data"][0]["y"]) == len(trials)
+    assert sum(figures["Training time per network"]["data"][0]["y"]) == len(trials)
 
 
 def test_confirmed_means_and_maxima_are_labelled(run):
     _, page = report_of(run)
     assert "1. Trial " in page.text
-    assert re.search(
-        r"confirmed validation accuracy 0\.7500 ± 0\.0707 \(n=2\), 0\.8\d+ in the search \(optimistic\)", page.text
-    )
+    assert re.search(r"confirmed accuracy 75\.00% ± 7\.07% \(n=2\), 8\d\.\d\d% in the search \(optimistic\)", page.text)
     assert "highest validation accuracy of the search, optimistic" in page.text
     assert "best so far (optimistic)" in page.scripts[0]
 
@@ -113,7 +117,7 @@ def test_confirmed_means_and_maxima_are_labelled(run):
 def test_without_confirmations_nothing_is_called_confirmed(tmp_path):
     _, page = report_of(make_run(tmp_path / "run", num_confirmed=0))
     assert "not confirmed" in page.text
-    assert "confirmed validation accuracy" not in page.text
+    assert "confirmed accuracy" not in page.text
 
 
 def test_the_file_needs_nothing_else(run):
@@ -127,6 +131,13 @@ def test_the_file_needs_nothing_else(run):
     assert not re.findall(r"(?:src|href)=|url\(|@import|https?://(?!www\.w3\.org/)", own)
     assert len(page.scripts) == 3
     assert [path.name for path in run.iterdir() if "report" in path.name] == ["report.html"]
+
+
+def test_the_library_of_charts_is_the_published_one(run):
+    """Basic bundle of Plotly 4.1.1, as npm distributes it in plotly.js-basic-dist-min."""
+    library = gzip.decompress(base64.b64decode(report_of(run)[1].scripts[1]))
+    assert hashlib.sha256(library).hexdigest() == "99784e3abfb07b142a15e521a439e6d9addceadb3f79553fd24c72774f0649ba"
+    assert b"Licensed under the MIT license" in library[:300]
 
 
 def test_what_comes_from_the_store_is_escaped(tmp_path):
@@ -170,7 +181,7 @@ def test_a_space_that_is_gone_costs_its_section_only(tmp_path):
     def local():
         return [(yield nw.Choice("width", (1, 2)))]
 
-    run = make_run(tmp_path / "run", space=local(), num_trials=16)
+    run = make_run(tmp_path / "run", space=local(), num_trials=32)
     _, page = report_of(run)
     assert "There are no option frequencies" in page.text
     assert {"Validation accuracy per trial", "Policy entropy"} < set(figures_of(page))
@@ -188,6 +199,74 @@ def test_a_space_that_has_changed_costs_its_section_only(tmp_path, monkeypatch):
     _, page = report_of(run)
     assert "the space cannot be used: ZeroDivisionError: changed since" in page.text
     assert "Validation accuracy per trial" in figures_of(page)
+
+
+def test_charts_with_too_little_to_show_are_left_out(tmp_path):
+    one = figures_of(report_of(make_run(tmp_path / "one", num_trials=1, num_confirmed=0))[1])
+    assert one == {}
+    few, page = report_of(make_run(tmp_path / "few", num_trials=9, fails=lambda number: False, num_confirmed=0))
+    assert set(figures_of(page)) == {
+        "Validation accuracy per trial", "Accuracy against parameters", "Training time per network",
+    }  # fmt: skip
+    for heading in ("Learned preferences", "Failures"):
+        assert f"<h2>{heading}" not in few
+    assert "<h2>Failures" in report_of(make_run(tmp_path / "many"))[0]
+
+
+def test_accuracy_is_shown_against_every_cost_that_differs(tmp_path):
+    run = make_run(tmp_path / "run", metrics={"multiply_adds": 5})
+    figures = figures_of(report_of(run)[1])
+    assert "Accuracy against multiply-adds" not in figures  # one number for all
+    points, best = figures["Accuracy against parameters"]["data"]
+    with Store.read(run) as store:
+        done = {trial.number: trial for trial in store.trials() if trial.state == "done"}
+    assert set(points["customdata"]) == set(done)
+    assert points["x"] == [done[number].metrics["num_parameters"] for number in points["customdata"]]
+    # No network with as few parameters is better than one on the line.
+    for cost, score in zip(best["x"], best["y"], strict=True):
+        within = [y for x, y in zip(points["x"], points["y"], strict=True) if x <= cost]
+        assert max(within) == score
+
+
+def test_the_page_begins_with_a_sentence_and_ends_with_the_next_command(run):
+    text, _ = report_of(run)
+    body = text[text.index("<h1>") : text.index("</main>")]
+    assert re.search(r'<p class="lead">The best of 57 different networks ', body)
+    next_part = body[body.index("<h2>Next</h2>") :]
+    assert f"<code>netwright train {run}</code>" in next_part
+    assert "<h2>" not in next_part[4:]
+
+
+def test_a_trial_that_never_ended_is_not_listed(tmp_path):
+    run = make_run(tmp_path / "run", num_trials=64, num_drawn=24, num_confirmed=0)
+    with Store.open(run) as store:
+        unfinished = replace(store.trials()[20], number=24, state=TrialState.RUNNING, reward=None, seconds=None)
+        store.commit([unfinished], (), StrategyState(), [])
+    _, page = report_of(run)
+    assert "All 24 trials" in page.text
+    assert ">running<" not in report_of(run)[0]
+
+
+def test_a_users_images_are_shown_with_their_counts(run):
+    pictures = "data:image/png;base64,iVBORw0KGgo="
+    understood = Understood(
+        "pets (00000000)", "a folder for each class", (ClassCount("cat", 60, 15), ClassCount(EVIL, 20, 5)),
+        Sizes((9, 9), (9, 9), (9, 9)), 3, (9, 9), ("1 file left out: x",), ("20 images set aside",),
+    )  # fmt: skip
+    with Store.open(run) as store:
+        store.write_document("images", understood.for_pages([[pictures] * 3, [pictures]]))
+    text, page = report_of(run)
+    assert len(page.all("img")) == 4
+    assert "75 images (75.0%): 60 to train and validate, 15 to test" in " ".join(page.text.split())
+    assert "1 file left out: x" in page.text
+    assert len(page.scripts) == 3
+    assert "<script>window" not in text
+
+
+@pytest.mark.parametrize("num_layers", [5, 15])
+def test_100_trials_stay_below_one_and_a_half_megabytes(tmp_path, num_layers):
+    run = make_run(tmp_path / "run", num_trials=100, space=convolutional(num_layers), metrics={"multiply_adds": 1})
+    assert len(report_of(run)[0].encode()) < 1.5e6
 
 
 def test_random_search_has_no_controller(tmp_path):

@@ -20,15 +20,15 @@ def test_the_command_says_where_the_report_is(cli, tmp_path):
 
 def test_search_resume_and_confirm_end_with_a_report(cli, recipe_file, tmp_path):
     run = tmp_path / "r"
-    result = cli("search", f"{recipe_file}:config", "--trials", 8, "--workers", 1, "-o", run)
+    result = cli("search", f"{recipe_file}:config", "--trials", 24, "--workers", 1, "-o", run)
     assert f"Report: {run / 'report.html'}" in result.stdout
     assert "netwright draw" not in result.stdout  # these architectures are no pictures
     first = (run / "report.html").read_text()
-    assert "of 8 trials measured" in re.sub(r"<[^>]+>", "", first)
+    assert "of 24 trials measured" in re.sub(r"<[^>]+>", "", first)
     assert '"title":"width"' in first  # the user's own space
-    result = cli("resume", run, "--trials", 16)
+    result = cli("resume", run, "--trials", 32)
     assert f"Report: {run / 'report.html'}" in result.stdout
-    assert "of 16 trials measured" in (run / "report.html").read_text()
+    assert "of 32 trials measured" in (run / "report.html").read_text()
     result = cli("confirm", run, "--top", 1, "--num-seeds", 2)
     assert f"Report: {run / 'report.html'}" in result.stdout
     assert "fresh seeds" in (run / "report.html").read_text()

@@ -11,6 +11,7 @@ import pytest
 import netwright as nw
 from netwright.architectures.values import to_json
 from netwright.report.statistics import (
+    best_by_cost,
     bins_of,
     busy,
     evenly,
@@ -20,6 +21,7 @@ from netwright.report.statistics import (
     quantile,
     records,
     running_median,
+    search_seconds,
     shapes,
     trained_seconds,
     uniqueness,
@@ -198,3 +200,14 @@ def test_workers_are_busy_as_far_as_they_have_jobs():
 def test_without_times_nothing_is_said_of_the_workers():
     assert busy([]) is None
     assert busy([Session(1000.0, 2, ())]) is None
+
+
+def test_the_best_for_their_cost_cost_more_only_where_they_are_better():
+    assert best_by_cost([5, 1, 3, 3, 9], [0.8, 0.5, 0.7, 0.6, 0.8]) == [1, 2, 0]
+    assert best_by_cost([2, 2], [0.1, 0.4]) == [1]
+
+
+def test_the_duration_of_a_search_has_no_pauses():
+    first, second = Session(100.0, 2, ((103.0, 4.0), (102.0, 9.0))), Session(5000.0, 2, ((5001.0, 2.0),))
+    assert search_seconds([first, second, Session(9000.0, 2, ())]) == 11.0 + 3.0
+    assert search_seconds([Session(1.0, 1, ())]) is None

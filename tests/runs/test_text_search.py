@@ -76,7 +76,7 @@ def test_a_cell_is_trained_to_the_end_and_loaded(cli: Cli, text: Path, tmp_path:
     assert result.exit_code == 0, result.stderr
     assert "tested once" in result.stdout
     export = command("export", run / "model", "--to", "code")
-    assert f"next: {command('generate', run / 'model')}\nor:   {export}\n" in result.stderr
+    assert f"next: {command('generate', run / 'model')}\nor:  {export}\n" in result.stderr
 
     model = nw.load(run / "model")
     assert isinstance(model, TrainedLanguageModel)

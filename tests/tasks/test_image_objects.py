@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch.utils.data import Dataset
 
+import netwright as nw
 from netwright.errors import DataError
 from netwright.tasks.images.readers.objects import images_from
 from netwright.tasks.images.user_images import load_images
@@ -104,6 +105,16 @@ def test_arrays_are_data_without_a_file() -> None:
     named = images_from({"images": IMAGES, "labels": LABELS, "class_names": np.array(["cat", "dog"])})
     assert named.class_names == ("cat", "dog")
     assert named.name != images_from((IMAGES, 1 - LABELS)).name
+
+
+def test_saved_images_are_read_again_by_every_command(tmp_path: Path) -> None:
+    nw.save_images({"train": Pairs(as_floats), "test": HubDataset(Image.fromarray)}, tmp_path / "mine.npz")
+    ours, saved = images_from({"train": Pairs(as_floats), "test": Pairs(as_floats)}), load_images(tmp_path / "mine.npz")
+    assert saved.class_names == ours.class_names
+    for part in ("train_images", "train_labels", "test_images", "test_labels"):
+        assert getattr(saved, part).equal(getattr(ours, part)), part
+    with pytest.raises(DataError, match=r"mine\.png is read by its suffix; expected a name such as mine\.npz"):
+        nw.save_images(Pairs(as_floats), tmp_path / "mine.png")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """`netwright compare`."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,16 +60,17 @@ def compare(
         settings=settings or [],
     )
     folder = folder or default_folder(recipe, strategies)
-    comparison = _executed(continued_plan(plan, folder), folder, Placement(workers, data, verify))
-    page = write_page(comparison, folder)
+    compared = _executed(continued_plan(plan, folder), folder, Placement(workers, data, verify))
+    for_people = compared(for_people=True)
+    page = write_page(for_people, folder)
     if as_json:
-        print(json.dumps(comparison.to_json(), allow_nan=False))
+        print(json.dumps(compared(for_people=False).to_json(), allow_nan=False))
     else:
-        _print(comparison, page)
+        _print(for_people, page)
 
 
-def _executed(plan: "Plan", folder: Path, placement: "Placement") -> "Comparison":
-    """Do the runs that are missing in `folder`, with a bar, and compare all."""
+def _executed(plan: "Plan", folder: Path, placement: "Placement") -> "partial[Comparison]":
+    """Do the runs that are missing in `folder`, with a bar, and return what compares all."""
     from netwright.cli.stages import Stages
     from netwright.compare.comparison import Comparison
     from netwright.compare.plan import shown_num_seeds
@@ -82,7 +84,7 @@ def _executed(plan: "Plan", folder: Path, placement: "Placement") -> "Comparison
         records, opened = execute(
             plan, folder, placement, lambda spent, total: stages(unit, round(spent), max(1, round(total)))
         )
-    return Comparison.of(plan, records, opened, shown_num_seeds(folder))
+    return partial(Comparison.of, plan, records, opened, shown_num_seeds(folder))
 
 
 def _print(comparison: "Comparison", page: Path) -> None:

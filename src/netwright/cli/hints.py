@@ -2,22 +2,15 @@
 
 import shlex
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import get_args
 
 from rich.text import Text
 
-from netwright.config.children import ChildSettings, EvaluateSettings
-from netwright.config.run import FROM_PYTHON
-from netwright.drawing.any import drawable
-from netwright.errors import command, printable
+from netwright.errors import printable
+from netwright.report.next_commands import next_commands
 from netwright.searching.results import Results
+from netwright.searching.trained_model import trained_in
 from netwright.terminal import Terminal
-
-KINDS: Mapping[str, type[ChildSettings]] = {
-    each.model_fields["kind"].default: each for each in get_args(EvaluateSettings)
-}
 
 
 def print_next(*lines: str) -> None:
@@ -33,15 +26,5 @@ def opening(page: object) -> str:
 
 
 def after_run(results: Results, folder: Path) -> list[str]:
-    """Return what can be done with a run: go on with it, train its best network, confirm it, draw it."""
-    lines, kind, is_loadable = [], KINDS[results.config["evaluate"]["kind"]], results.config["recipe"] != FROM_PYTHON
-    if results.state == "interrupted" and is_loadable:
-        lines.append(command("resume", folder))
-    best = results.top(1)
-    if best and is_loadable and kind.trains is not None:
-        lines.append(command("train", folder))
-    if best and is_loadable and kind.cannot_confirm is None and not results.confirmed:
-        lines.append(command("confirm", folder))
-    if best and drawable(best[0].proposal.architecture) is not None:
-        lines.append(command("draw", folder))
-    return lines
+    """Return the command lines with which one can go on after a run."""
+    return [each.line for each in next_commands(results, folder, trained_in(folder))]

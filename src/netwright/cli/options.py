@@ -326,7 +326,7 @@ GridOption = Annotated[
     typer.Option(
         "--grid",
         help="small: 16 points around the search's settings, 8 for a translator; none: only those settings. "
-        "[dim]Default: small; none for a reference model[/]",
+        "[dim]Default: small; none for a reference model and with --minutes[/]",
     ),
 ]
 TrainingEstimateOption = Annotated[
@@ -341,6 +341,15 @@ FinalEpochsOption = Annotated[
         help="Epochs of every training. A language model profits from more only if its learning rate also falls more "
         "slowly: --set evaluate.constant_epochs=N --set evaluate.decay=D. [dim]Default: 6 times the search's; for text "
         "the search's[/]",
+    ),
+]
+MinutesOption = Annotated[
+    float | None,
+    typer.Option(
+        "--minutes",
+        min=0.01,
+        help="Train for about so many minutes on this machine, instead of --epochs; without a grid. A small part of an "
+        "epoch is timed first.",
     ),
 ]
 ScheduleOption = Annotated[

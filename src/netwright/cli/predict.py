@@ -26,7 +26,7 @@ ModelArgument = Annotated[
     Path, typer.Argument(metavar="MODEL", help="The folder of a network for images.", show_default=False)
 ]
 PicturesArgument = Annotated[
-    list[Path], typer.Argument(metavar="FILE|FOLDER...", help="Pictures, or folders with pictures.", show_default=False)
+    list[Path], typer.Argument(metavar="FILE|FOLDER", help="Pictures, or folders with pictures.", show_default=False)
 ]
 CsvOption = Annotated[bool, typer.Option("--csv", help="Print a table: file, rank, class, probability.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print a JSON list with an object for each file.")]
@@ -52,7 +52,7 @@ def predict(
 
     Examples:
         netwright predict runs/images-reinforce-seed0/model photograph.jpg --top 3
-        netwright predict runs/images-reinforce-seed0/model photographs --csv > classes.csv
+        netwright predict runs/images-reinforce-seed0/model photographs --csv
     """
     from netwright.models.folder import load
     from netwright.models.prediction import predictions

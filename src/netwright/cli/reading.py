@@ -11,19 +11,22 @@ from netwright.terminal import Terminal
 
 
 @contextmanager
-def reading_shown(said: set[str] | None, stages: Callable[[str, int, int], None] | None = None) -> Iterator[None]:
+def reading_shown(
+    said: set[str] | None, stages: Callable[[str, int, int], None] | None = None, *, left_out: bool = True
+) -> Iterator[None]:
     """Show the reading of images inside the block, on standard error.
 
     Args:
         said: The names of data that were described already; that of newly described data is added. None describes none.
         stages: The bars of a command that has some; None makes one for the block.
+        left_out: Whether to name what was left out; a search does it among the notes on its data.
     """
     console = Terminal(stderr=True, soft_wrap=True)
 
     def say(understood: Understood) -> None:
         if said is not None and understood.name not in said:
             said.add(understood.name)
-            for line in understood.short():
+            for line in (*understood.short(), *(understood.left_out if left_out else ())):
                 console.print(f"data: {printable(line, one_line=True)}", highlight=False, markup=False)
 
     if not console.is_terminal:

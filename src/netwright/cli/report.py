@@ -13,7 +13,8 @@ def report(
 ) -> None:
     """Write a run's report as one HTML file that opens anywhere, even while the search is running.
 
-    It shows the rewards, the controller's preferences, drawings of the best networks, all trials, failures, settings.
+    It opens with the result in one sentence and shows accuracies, the trained and tested network, your own images,
+    drawings of the best networks, the controller's preferences, all trials, failures and settings.
     Only the preferences need the code of a space of your own, and a report without it lacks them.
 
     Examples:

@@ -109,7 +109,7 @@ def run_to_the_end(
 
 def print_end(results: Results, top: int, folder: Path) -> None:
     """Print the table of a run that has ended, write its report, and print where it is."""
-    from netwright.report.page import write_report  # plotly takes half a second to import, no need before the search
+    from netwright.report.page import write_report
 
     console = Terminal()
     print_results(console, results, top)

@@ -68,7 +68,7 @@ def search(
     from netwright.searching.store import exists
 
     data = data.absolute() if data else None
-    with reading_shown(set()):
+    with reading_shown(set(), left_out=False):
         config = config_of(recipe, data, image_size).changed(seed=seed)
     config = _configured(config, strategy, max_parameters=max_parameters, max_multiply_adds=max_flops)
     config = with_replicas(config, replicas, batch, servers=servers, accumulate=accumulate, max_staleness=max_staleness)

@@ -13,11 +13,14 @@ from netwright.cli.tables import print_table
 from netwright.terminal import Terminal
 
 ModelArgument = Annotated[
-    Path, typer.Argument(metavar="MODEL", help="The folder of a network for images.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="MODEL", help="The folder of a network for images or of a language model.", show_default=False
+    ),
 ]
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data", help="Your own images with the same classes, or the files of --task."),
+    typer.Option("--data", help="Your own images with the same classes, the files of --task, or a text file."),
 ]
 TaskOption = Annotated[
     str | None,
@@ -45,16 +48,17 @@ def another_test(
     as_json: options.JsonOption = False,
     trust_code: options.TrustCodeOption = False,
 ) -> None:
-    """Test a trained network for images on other images with the same classes.
+    """Test a trained network on other images with the same classes, or a language model on a text.
 
     The measures are those of the test after the training. Every test is counted in model.json, by the checksum of its
-    images, since a network that is chosen by repeated tests does worse on new images than its tests say.
+    data, since a network that is chosen by repeated tests does worse on new data than its tests say.
 
     Examples:
         netwright test runs/images-reinforce-seed0/model --data new-photographs
         netwright test models/resnet-20 --task cifar10
+        netwright test runs/text-reinforce-seed0/model --data novel.txt
     """
-    from netwright.evaluation.model_tests import image_test_lines
+    from netwright.evaluation.model_tests import image_test_lines, text_test_line
     from netwright.final_training.other_data import evaluate
 
     found = evaluate(model, data, task=task, part=part, verify=verify, trust_code=trust_code)
@@ -62,6 +66,10 @@ def another_test(
         print(json.dumps(found))
         return
     console = Terminal()
+    if "test_perplexity" in found:
+        for line in [text_test_line(found), *(f"note: {note}" for note in found["notes"])]:
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+        return
     which = "the test part of " if found["part"] == "test" else ""
     for line in [
         *image_test_lines(found, f"{which}{found['data']}", found["num_tests"]),

@@ -36,6 +36,7 @@ def train(
     top: options.CandidatesOption = 1,
     grid: options.GridOption = None,
     epochs: options.FinalEpochsOption = None,
+    minutes: options.MinutesOption = None,
     schedule: options.ScheduleOption = None,
     label_smoothing: options.LabelSmoothingOption = None,
     size: options.SizeOption = None,
@@ -70,6 +71,7 @@ def train(
         netwright train runs/digits-reinforce-seed0 --top 3
         netwright train RUN --task ptb-characters --like lstm-char
         netwright train resnet-20 --task cifar10 --epochs 60
+        netwright train resnet-20 --task images --data photographs --minutes 20
         netwright train FILE.py:FUNCTION --task images --data photographs
         netwright train nas-cell --task ptb --size 25M
         netwright train nas-cell --task ptb-characters --grid none
@@ -83,7 +85,13 @@ def train(
     from netwright.final_training.pipeline import finish
     from netwright.recipes.ngram_models import NGRAM_MODELS
 
-    of_networks = {"epochs": epochs, "schedule": schedule, "label_smoothing": label_smoothing, "mc_samples": mc_samples}
+    of_networks = {
+        "epochs": epochs,
+        "minutes": minutes,
+        "schedule": schedule,
+        "label_smoothing": label_smoothing,
+        "mc_samples": mc_samples,
+    }
     if source in NGRAM_MODELS:
         unusable = {**of_networks, "size": size, "hidden": hidden, "like": like, "cell": cell, "address": address}
         counted = count_named(
@@ -96,10 +104,14 @@ def train(
     with reading_shown(said):
         what = trainable(source, task, data, cell=cell, image_size=image_size, trust_code=trust_code)
     placement = _placed(what, address, workers, data, verify=verify)
-    given = {**of_networks, "epochs": epochs or what.epochs, "top": top, "seed": seed}
+    if epochs is not None and minutes is not None:
+        raise ConfigError(f"--epochs {epochs} and --minutes {minutes:g} both say how long to train; leave one out")
+    published = None if minutes else what.epochs
+    given = {**of_networks, "epochs": epochs or published, "top": top, "seed": seed}
     config, final = _assigned(what.sized(size, hidden, like), given, settings or [])
     config = of_equal_size(config, like)
-    final = final if (grid or ("none" if what.is_reference else "small")) == "small" else final.without_grid()
+    grid = grid or ("none" if what.is_reference or final.minutes else "small")
+    final = final if grid == "small" else final.without_grid()
     found = what.find(final.top)
     folder = target or what.folder
     if estimate:
@@ -112,6 +124,7 @@ def train(
     with interruption_explained(lambda: kept), Stages() as stages, reading_shown(said, stages):
         model = finish(found, config, final, folder, placement, stages, what.run, accept_data=accept_data)
     lines = [*evaluation_of(config.evaluate).model_lines(model), *_page_of(folder)]
+    lines += _report_of(what.run, folder, trust_code=trust_code)
     _print_model(lines, folder, complete)
     print_next(*_after_training(folder))
 
@@ -160,6 +173,19 @@ def _page_of(folder: Path) -> list[str]:
     except NetwrightError as error:
         return [f"no page could be written: {error}"]
     return [f"what it does, as a page: {page}"] if page else []
+
+
+def _report_of(run: Path | None, folder: Path, *, trust_code: bool) -> list[str]:
+    """Write the report of a run anew that shows the model in `folder`, and return a line that names it."""
+    from netwright.report.page import write_report
+    from netwright.searching.trained_model import FOLDER
+
+    if run is None or folder != run / FOLDER:
+        return []
+    try:
+        return [f"the run's report, with the test: {write_report(run, trust_code=trust_code)}"]
+    except NetwrightError as error:
+        return [f"no report could be written: {error}"]
 
 
 def _print_model(lines: list[str], folder: Path, complete: bool) -> None:

@@ -23,6 +23,7 @@ from netwright.compare.statistics import (
 )
 from netwright.errors import RunError
 from netwright.evaluation.interface import DatasetInfo
+from netwright.searching.quality import Quality
 
 NUM_POINTS = 100
 """Points of a curve."""
@@ -99,6 +100,8 @@ class Comparison:
     """Everything that the table, the JSON document and the page show."""
 
     plan: Plan
+    metric: str
+    """What the scores are called."""
     data: str | None
     data_notes: tuple[str, ...]
     best_score: float | None
@@ -112,7 +115,13 @@ class Comparison:
 
     @classmethod
     def of(
-        cls, plan: Plan, records: Sequence[Record], dataset: DatasetInfo, num_seeds: Sequence[int] = ()
+        cls,
+        plan: Plan,
+        records: Sequence[Record],
+        dataset: DatasetInfo,
+        num_seeds: Sequence[int] = (),
+        *,
+        for_people: bool = False,
     ) -> "Comparison":
         """Compare these runs.
 
@@ -121,12 +130,17 @@ class Comparison:
             records: The runs.
             dataset: The data of the runs.
             num_seeds: The numbers of seeds with which results of the same comparison were shown.
+            for_people: Whether scores are in the unit in which people read them, as bits per character.
 
         Raises:
             RunError: A run has no measurement.
         """
         reward = plan.evaluation.reward
         best = None if dataset.best_score is None else reward(dataset.best_score)
+        task = getattr(plan.config.evaluate, "task", None)  # a function has none
+        quality = Quality(reward.score_name, task, reward.higher_is_better)
+        if for_people:
+            records = [each.in_unit_of(quality) for each in records]
         by_strategy = {name: [each for each in records if each.strategy == name] for name in plan.configs}
         grid = _grid(plan.budget)
         summaries = tuple(_summary(plan.budget, group, best, grid) for group in by_strategy.values())
@@ -141,6 +155,7 @@ class Comparison:
         by_models = _by_models(by_strategy, sign)
         return cls(
             plan,
+            quality.name if for_people else reward.score_name.replace("_", " "),
             dataset.name,
             dataset.notes,
             dataset.best_score,

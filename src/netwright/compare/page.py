@@ -52,8 +52,7 @@ def page(comparison: Comparison) -> str:
 
 
 def _best_so_far(comparison: Comparison) -> Figure:
-    reward, unit = comparison.plan.evaluation.reward, comparison.plan.budget.unit
-    metric = reward.score_name.replace("_", " ")
+    metric, unit = comparison.metric, comparison.plan.budget.unit
     data = _lines(((each.strategy, each.curve) for each in comparison.summaries), comparison)
     note = "Mean over runs with its 95% interval; it begins where every run has a score."
     return framed(f"Best {metric} so far", data, note, f"{unit} spent", metric, height=380)
@@ -67,10 +66,8 @@ def _regret(comparison: Comparison) -> list[Figure]:
     means = [abs(best - mean) for each in comparison.summaries for mean in each.curve.mean if mean is not None]
     floor = min((mean for mean in means if mean), default=1.0) / 10
     curves = [(each.strategy, regrets(each.curve, best, floor)) for each in comparison.summaries]
-    metric = comparison.plan.evaluation.reward.score_name.replace("_", " ")
-    note = (
-        f"The difference between the best {metric} there is and the best so far; mean over runs with its 95% interval."
-    )
+    note = f"The difference between the best {comparison.metric} there is and the best so far"
+    note += "; mean over runs with its 95% interval."
     figure = framed("Regret", _lines(curves, comparison), note, f"{unit} spent", "regret", height=380)
     figure.layout["yaxis"]["type"] = "log"
     return [figure]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -10,6 +10,7 @@ from netwright.compare.plan import Plan
 from netwright.errors import StoreError
 from netwright.files import LARGEST_JSON, read_whole, replace_whole
 from netwright.searching.core import SearchCore
+from netwright.searching.quality import Quality
 from netwright.searching.redraws import TrialCount
 from netwright.trials import Trial, TrialState
 
@@ -58,6 +59,10 @@ class Record:
     def repeated(self) -> list[bool]:
         """For each trial, whether an earlier one had the same architecture."""
         return [first < place for place, first in enumerate(self.firsts)]
+
+    def in_unit_of(self, quality: Quality) -> Self:
+        """Return the record with its scores in the unit in which people read them."""
+        return replace(self, scores=tuple(None if score is None else quality(score) for score in self.scores))
 
     def write(self, path: Path) -> None:
         """Write the record as JSON, atomically."""

@@ -14,11 +14,10 @@ CAVEAT = (
 
 def strategies(comparison: Comparison) -> tuple[list[str], Rows]:
     """Return headers and rows: one row for each strategy."""
-    metric = comparison.plan.evaluation.reward.score_name.replace("_", " ")
     summaries = comparison.summaries
     tested = all(each.test_accuracy for each in summaries)
     known = all(each.regret for each in summaries)
-    headers = ["strategy", "runs", f"best {metric}"]
+    headers = ["strategy", "runs", f"best {comparison.metric}"]
     headers += ["test accuracy"] if tested else []
     headers += ["regret", "optimum found"] if known else []
     rows = []

@@ -13,11 +13,12 @@ class FinalTrainingSettings(Settings):
 
     grid: ClassVar[tuple[str, ...]]
     """The names of the settings whose values the grid combines."""
-    later: ClassVar[JsonObject] = {}
+    later: ClassVar[JsonObject] = {"minutes": None}
     """The settings that older models lack, with the values that describe what these did."""
 
     top: PositiveInt = 1  # architectures among which validation chooses; the paper takes the search's best one
     seed: int = 0  # of the first weights and of the order of the data
+    minutes: Positive | None = None  # length of a training without a grid, whose epochs follow; None: epochs count
 
     def as_stored_first(self) -> JsonObject:
         """Return JSON values without later settings whose values change nothing; see `config.children`."""
@@ -56,7 +57,7 @@ class FinalTextSettings(FinalTrainingSettings):
     """
 
     grid: ClassVar = ("learning_rates", "init_ranges", "dropouts", "constant_epochs", "warm_ups")
-    later: ClassVar = {"mc_samples": 0, "warm_ups": [None]}
+    later: ClassVar = {**FinalTrainingSettings.later, "mc_samples": 0, "warm_ups": [None]}
 
     epochs: PositiveInt | None = None  # passes over the data; None: the search's
     mc_samples: NonNegativeInt = 0  # passes of Monte-Carlo evaluation beside the plain test; 0 is none. Gal

@@ -17,8 +17,7 @@ CAPTION = (
 def draw_convnet(network: ConvNet, *, title: str = "", note: str = "", style: Style = STANDALONE) -> str:
     """Draw a network; the arguments are those of `any.draw`."""
     counts = f"{_counted(len(network.layers), 'layer')}, {_counted(network.num_connections, 'connection')}"
-    summary = f"{counts}; {note}" if note else counts
-    layout = lay_out(network, title=title, summary=summary)
+    layout = lay_out(network, title=title, counts=counts, note=note)
     parts = [_row_names(layout), *_poolings(network, layout), _image(layout)]
     arcs = arcs_of(network)
     most = max(layer.num_filters for layer in network.layers)
@@ -30,7 +29,7 @@ def draw_convnet(network: ConvNet, *, title: str = "", note: str = "", style: St
         parts,
         width=layout.width,
         height=layout.height,
-        heading=(title, summary),
+        heading=layout.heading,
         description=f"{counts}: {network}",  # the notation of the command line
         style=style,
     )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from netwright.architectures.convolutional import IMAGE, ConvNet
-from netwright.drawing.svg import HEADING, MARGIN, heading_width
+from netwright.drawing.svg import LINE, MARGIN, Heading
 
 CARD, COMPACT_CARD = 38.0, 33.0
 """Edge of the square in which a layer's filter is drawn; the smaller one where there are many layers."""
@@ -18,8 +18,6 @@ CELL = 4.5
 LABELS = 76.0
 """Width of the names of the rows, left of the image."""
 BAR_HEIGHT, BAR_WIDTH = 38.0, 18.0
-LINE = 15.0
-"""Height of a row of text."""
 PORT = 7.0
 """Distance from a card's middle to the place where arcs arrive (left) and leave (right)."""
 STEEPEST = 0.8
@@ -30,6 +28,7 @@ STEEPEST = 0.8
 class Layout:
     """Coordinates in pixels; y grows downwards."""
 
+    heading: Heading
     centres: dict[int, float]
     """x of every layer's middle, of the image (-1) and of the classifier (the number of layers)."""
     width: float
@@ -90,8 +89,8 @@ def arcs_of(network: ConvNet) -> list[tuple[int, int]]:
     ]
 
 
-def lay_out(network: ConvNet, *, title: str, summary: str) -> Layout:
-    """Lay out a network below a heading of two lines; without a `title` there is no heading."""
+def lay_out(network: ConvNet, *, title: str, counts: str, note: str) -> Layout:
+    """Lay out a network below a heading; without a `title` there is no heading."""
     card, gap = (CARD, GAP) if len(network.layers) < MANY else (COMPACT_CARD, COMPACT_GAP)
     x = MARGIN + LABELS + card / 2
     centres = {IMAGE: x}
@@ -101,16 +100,18 @@ def lay_out(network: ConvNet, *, title: str, summary: str) -> Layout:
         x += POOL_GAP if layer.pool > 1 else 0
     x += card + gap + 10  # the word "classifier" is wider than its card
     centres[len(network.layers)] = x
-    width = max(x + card / 2 + MARGIN + 6, heading_width(title, summary))
+    width = x + card / 2 + MARGIN + 6
+    heading = Heading.of(title, counts, note, width)
     longest = max(((centres[t] - centres[s]) / 2 - PORT for s, t in arcs_of(network)), default=0.0)
     flatness = min(STEEPEST, max(130.0, 0.17 * x) / longest) if longest else STEEPEST
     arcs = max(longest * flatness, 24.0 if any(layer.pool > 1 for layer in network.layers) else 0.0)
     largest = max(max(layer.filter_height, layer.filter_width) for layer in network.layers)
     return Layout(
+        heading=heading,
         centres=centres,
-        width=width,
+        width=max(width, heading.width),
         arcs=arcs,
-        top=MARGIN + (HEADING if title else 0.0) + arcs + 4,
+        top=MARGIN + heading.height + arcs + 4,
         flatness=flatness,
         has_strides=network.has_strides,
         card=card,

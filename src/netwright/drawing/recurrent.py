@@ -28,8 +28,7 @@ def draw_cell(cell: RecurrentCell, *, title: str = "", note: str = "", style: St
     way = path_of_state(cell)
     if not way:
         counts += "; the new cell state is not made from the old one"
-    summary = f"{counts}; {note}" if note else counts
-    tree = lay_out_tree(cell, title=title, summary=summary)
+    tree = lay_out_tree(cell, title=title, counts=counts, note=note)
     idle = idle_activations(cell)
     parts = [_line(cell, tree, index, on_way=index in way[:-1]) for index in range(len(cell.nodes) - 1)]
     parts.append(_output(tree))
@@ -45,7 +44,7 @@ def draw_cell(cell: RecurrentCell, *, title: str = "", note: str = "", style: St
         parts,
         width=tree.width,
         height=tree.height,
-        heading=(title, summary),
+        heading=tree.heading,
         description=f"{counts}: {cell}",
         style=style,
     )

@@ -5,9 +5,9 @@ from html import escape
 
 FONT = "Aileron, system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
 TEXT_SIZE, TITLE_SIZE = 11.5, 16.0
-MARGIN = 18.0
-HEADING = 44.0
-"""Height of the two lines of a heading."""
+MARGIN = 14.0
+HEADING, LINE = 44.0, 15.0
+"""Height of a heading of two lines, and of a further line of text."""
 
 LIGHT = {
     "bg": "fill:#ffffff",
@@ -77,6 +77,32 @@ class Style:
 STANDALONE = Style()
 
 
+@dataclass(frozen=True)
+class Heading:
+    """The title above a drawing and the lines below the title; without a title nothing is shown."""
+
+    title: str
+    lines: tuple[str, ...]
+
+    @classmethod
+    def of(cls, title: str, counts: str, note: str, room: float) -> "Heading":
+        """Return a heading with `counts` and `note` on one line, or on two if one is wider than `room` pixels."""
+        one = cls(title, (f"{counts}; {note}" if note else counts,))
+        return one if one.width <= room or not note else cls(title, (counts, note))
+
+    @property
+    def width(self) -> float:
+        """The width that a drawing needs for its heading, in pixels."""
+        # Letters are about half as wide as they are high; the viewer's font decides.
+        widest = max(TITLE_SIZE * len(self.title), *(TEXT_SIZE * len(line) for line in self.lines))
+        return 2 * MARGIN + 0.56 * widest if self.title else 0.0
+
+    @property
+    def height(self) -> float:
+        """The height of all lines, in pixels."""
+        return HEADING + LINE * (len(self.lines) - 1) if self.title else 0.0
+
+
 def stylesheet(*, adaptive: bool) -> str:
     """Return the CSS rules of all drawings; `adaptive` ones follow the viewer's preference for light or dark."""
     rules = SHAPES + _rules(LIGHT)
@@ -92,7 +118,7 @@ def document(
     *,
     width: float,
     height: float,
-    heading: tuple[str, str],
+    heading: Heading,
     description: str,
     style: Style,
 ) -> str:
@@ -102,11 +128,10 @@ def document(
         parts: The elements of the drawing.
         width: In pixels.
         height: In pixels.
-        heading: The title and the line below it; without a title neither is shown.
+        heading: The title and the lines below it.
         description: The text alternative, for screen readers.
         style: Whether there are a stylesheet and a background, and their colours.
     """
-    title, summary = heading
     head = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="nw-drawing" role="img" width="{number(width)}" '
         f'height="{number(height)}" viewBox="0 0 {number(width)} {number(height)}">',
@@ -114,16 +139,11 @@ def document(
         f"<style>{stylesheet(adaptive=style.adaptive)}</style>" if style.stylesheet else "",
         rectangle(0, 0, width, height, "nw-bg") if style.background else "",
     ]
-    if title:
-        head.append(text(MARGIN, MARGIN + 14, title, "nw-ink nw-title"))
-        head.append(text(MARGIN, MARGIN + 31, summary, "nw-muted nw-start"))
+    if heading.title:
+        head.append(text(MARGIN, MARGIN + 14, heading.title, "nw-ink nw-title"))
+        for index, line in enumerate(heading.lines):
+            head.append(text(MARGIN, MARGIN + 31 + index * LINE, line, "nw-muted nw-start"))
     return "".join([*head, *parts]) + "</svg>\n"
-
-
-def heading_width(title: str, summary: str) -> float:
-    """Return the width that a drawing needs for its heading, in pixels."""
-    # Letters are about half as wide as they are high; the viewer's font decides.
-    return 2 * MARGIN + 0.56 * max(TITLE_SIZE * len(title), TEXT_SIZE * len(summary)) if title else 0.0
 
 
 def number(value: float) -> str:

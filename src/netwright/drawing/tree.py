@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from netwright.architectures.recurrent import RecurrentCell
-from netwright.drawing.svg import HEADING, MARGIN, heading_width
+from netwright.drawing.svg import MARGIN, Heading
 
 SPACING = 106.0
 """Between the middles of two leaves."""
@@ -27,6 +27,7 @@ OUT, IN = 42.0, 40.0
 class Tree:
     """Coordinates in pixels; y grows downwards."""
 
+    heading: Heading
     centres: tuple[float, ...]
     """x of every node's middle."""
     tops: tuple[float, ...]
@@ -43,14 +44,16 @@ class Tree:
         return self.tops[index] + 2 * HALF
 
 
-def lay_out_tree(cell: RecurrentCell, *, title: str, summary: str) -> Tree:
-    """Lay out a cell below a heading of two lines; without a `title` there is no heading."""
+def lay_out_tree(cell: RecurrentCell, *, title: str, counts: str, note: str) -> Tree:
+    """Lay out a cell below a heading; without a `title` there is no heading."""
     root = len(cell.nodes) - 1
     order = _leaves_below(cell, root)
     rows = [0] * len(cell.nodes)
     centres = [0.0] * len(cell.nodes)
     sides = [-1] * len(cell.nodes)
-    width = max(2 * (MARGIN + STUB) + SPACING * cell.base, heading_width(title, summary))
+    width = 2 * (MARGIN + STUB) + SPACING * cell.base
+    heading = Heading.of(title, counts, note, width)
+    width = max(width, heading.width)
     for place, leaf in enumerate(order):
         centres[leaf] = width / 2 + SPACING * (place - (cell.base - 1) / 2)
     for index in range(cell.base, len(cell.nodes)):
@@ -58,7 +61,7 @@ def lay_out_tree(cell: RecurrentCell, *, title: str, summary: str) -> Tree:
         rows[index] = 1 + max(rows[left], rows[right])
         centres[index] = (centres[left] + centres[right]) / 2
         sides[right] = 1
-    top = MARGIN + (HEADING if title else 0.0) + OUT
+    top = MARGIN + heading.height + OUT
     top_of_row = {}
     for row in reversed(range(rows[root] + 1)):
         top += 2 * HALF + STEP if row == rows[cell.inject_index] else 0.0
@@ -66,6 +69,7 @@ def lay_out_tree(cell: RecurrentCell, *, title: str, summary: str) -> Tree:
         top += 2 * HALF + GAP
     tops = tuple(top_of_row[row] for row in rows)
     return Tree(
+        heading=heading,
         centres=tuple(centres),
         tops=tops,
         exits=tuple(top - (2 * HALF + STEP if index == cell.inject_index else 0.0) for index, top in enumerate(tops)),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from netwright.evaluation.image_worker import ImageChild
     from netwright.evaluation.probe import Probe
 
+PICTURES_PER_CLASS, MOST_PICTURES = 8, 120
+"""Of a user's images in the report."""
 SPEED_SETTINGS = {"device", "precision", "channels_last"}
 NOT_OF_THE_LOOP = {
     "kind", "task", "num_train", "num_validation", "split_seed", "image_size", "score", "last_epochs", "exponent",
@@ -41,11 +43,16 @@ class ImageEvaluation(Evaluation):
         """Find and read the images of the task."""
         from netwright.evaluation.imbalance import notes_on_imbalance
         from netwright.tasks.catalog import open_images, prepare_task
+        from netwright.tasks.images.thumbnails import thumbnails
 
         folder = prepare_task(self.settings.task, path, verify=verify)
         data = open_images(self.settings.task, folder, verify=False, image_size=self.settings.image_size)
         notes = (*data.notes, *notes_on_imbalance(data, self.settings))
-        return DatasetInfo(data.name, notes, folder, data.shape, identity=data.identity)
+        for_report = None
+        if data.understood is not None:
+            pictures = thumbnails(data, per_class=PICTURES_PER_CLASS, most=MOST_PICTURES)
+            for_report = data.understood.for_pages(pictures)
+        return DatasetInfo(data.name, notes, folder, data.shape, identity=data.identity, for_report=for_report)
 
     def evaluate(self, folder: Path | None) -> "ImageChild":
         """Return what trains one network."""

@@ -35,6 +35,8 @@ class DatasetInfo:
     """The best score of all architectures, if it is known."""
     identity: DataIdentity | None = None
     """The identity of a user's data or of a table; None for official data, which its name identifies."""
+    for_report: JsonObject | None = None
+    """How a user's images were read, with small pictures of each class, for the report; None for other data."""
 
 
 class Evaluation(Protocol):

@@ -34,10 +34,9 @@ def image_test_lines(metrics: JsonObject, data: str, num_tests: int | None) -> l
         num_tests: How often the network was tested on these images; None if that is not counted.
     """
     low, high = metrics["test_interval"]
-    times = {None: "not counted", 1: "tested once"}.get(num_tests, f"tested {num_tests} times")
     lines = [
         f"test accuracy {metrics['test_accuracy']:.4f} on {data} (95% interval {low:.4f} to {high:.4f}, "
-        f"{metrics['num_test_images']:,} images, {times})"
+        f"{metrics['num_test_images']:,} images, {_times(num_tests)})"
     ]
     if "largest_class_share" not in metrics:
         return lines
@@ -49,3 +48,17 @@ def image_test_lines(metrics: JsonObject, data: str, num_tests: int | None) -> l
         f"calibration error {error:.4f}{after}"
     )
     return [*lines, f"note: {metrics['note']}"] if "note" in metrics else lines
+
+
+def text_test_line(metrics: JsonObject) -> str:
+    """Describe the test of a language model on a text, as `nw.evaluate` returns it."""
+    unit = metrics["unit"]
+    return (
+        f"perplexity {metrics['test_perplexity']:.2f}, {metrics[f'test_bits_per_{unit}']:.3f} bits per {unit}, on "
+        f"{metrics['data']} ({metrics['num_test_tokens']:,} {unit}s, {metrics['unknown_share']:.1%} of them unknown; "
+        f"{_times(metrics['num_tests'])})"
+    )
+
+
+def _times(num_tests: int | None) -> str:
+    return {None: "not counted", 1: "tested once"}.get(num_tests, f"tested {num_tests} times")

@@ -1,5 +1,6 @@
 """How well a trained language model predicts a user's text file."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,8 @@ class TextMeasures:
     num_tokens: int
     unknown: float
     """The share of tokens that are not in the vocabulary, from 0 to 1; they are read as the unknown token."""
+    sha256: str
+    """Of the file."""
 
     @property
     def perplexity(self) -> float:
@@ -48,10 +51,12 @@ def measured(model: TrainedLanguageModel, file: Path) -> TextMeasures:
         DataError: The file is missing or no text, or a token is unknown and the vocabulary has no token for it.
     """
     unit = _unit_of(model)
-    tokens = list(unit.split(decoded(file, read_bytes(file))))
+    content = read_bytes(file)
+    tokens = list(unit.split(decoded(file, content)))
     known = set(model.vocabulary) - {unit.unknown}
     nats = measure_nats_per_token(model.network, _numbers(model, tokens), speed=Speed("cpu", "float32"))
-    return TextMeasures(nats, unit.name, len(tokens), sum(token not in known for token in tokens) / len(tokens))
+    unknown = sum(token not in known for token in tokens) / len(tokens)
+    return TextMeasures(nats, unit.name, len(tokens), unknown, hashlib.sha256(content).hexdigest())
 
 
 def _unit_of(model: TrainedLanguageModel) -> Unit:

@@ -1,6 +1,6 @@
-"""`nw.evaluate`: the test of a trained network for images on other images with the same classes."""
+"""`nw.evaluate`: the test of a trained network on other images with the same classes, of a language model on a text."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,14 +11,17 @@ from torch.nn import functional
 
 from netwright.architectures.values import JsonObject
 from netwright.errors import ConfigError, DataError, NetwrightError
+from netwright.evaluation.text_files import measured as text_measures
 from netwright.final_training.image_test import measured
 from netwright.final_training.interface import sha256_of
 from netwright.image_files import MODES
 from netwright.models.folder import load
+from netwright.models.language import TrainedLanguageModel
 from netwright.models.test_counts import count_test
 from netwright.models.trained import TrainedNetwork
 from netwright.tasks.catalog import open_images, prepare_task
 from netwright.tasks.images.data import ImageData
+from netwright.tasks.images.readers.objects import images_from
 from netwright.training.images import logits_of
 from netwright.training.speed import Speed
 
@@ -37,22 +40,24 @@ class LabelledImages:
 
 
 def evaluate(
-    model: str | Path | TrainedNetwork,
-    data: str | Path | tuple[Tensor, Tensor] | None = None,
+    model: str | Path | TrainedNetwork | TrainedLanguageModel,
+    data: object = None,
     *,
     task: str | None = None,
     part: Part | None = None,
     verify: bool = True,
     trust_code: bool = False,
 ) -> JsonObject:
-    """Test a trained network for images, and count the test in the model.json of its folder.
+    """Test a trained network, and count the test in the model.json of its folder.
 
         nw.evaluate("runs/images-reinforce-seed0/model", "new-photographs")["test_accuracy"]
+        nw.evaluate("runs/text-reinforce-seed0/model", "novel.txt")["test_perplexity"]
 
     Args:
         model: A model's folder. Or a network from `nw.load`, whose tests are not counted.
-        data: A folder of classes or an .npz, with the same classes; the files of `task`; or uint8 images [N, C, H, W]
-            and int64 labels [N], the indices of the network's classes. None needs `task`, or a model of official data.
+        data: The path of images with the same classes, or of the files of `task`; a tuple of uint8 images [N, C, H, W]
+            and int64 labels [N], the indices of the network's classes; or a dataset or data frame, as for
+            `nw.save_images`. None needs `task`, or a model of official data. For a language model a text file.
         task: The name of an official task. None is `images` where `data` is given, else the task of the training.
         part: "test" for the test part of the data, "all" for all its images. None is the test part of official data
             and of the data that the network was trained on, and all images of any other.
@@ -61,35 +66,69 @@ def evaluate(
 
     Returns:
         The metrics of model.json, with `data`, the images' `part`, `notes` and `num_tests`, the number of tests on
-        these images (None if they are not counted).
+        these images (None if they are not counted). Of a text: `test_perplexity`, `test_bits_per_word` (or
+        `_character`), `num_test_tokens` and `unknown_share`, with `data`, `notes` and `num_tests`.
 
     Raises:
-        ConfigError: The model is no network for images.
-        DataError: The images cannot be read, or have other classes.
+        ConfigError: The model translates, or an argument is for another kind of model.
+        DataError: The images or the text cannot be read, or the images have other classes.
     """
-    folder = None if isinstance(model, TrainedNetwork) else Path(model)
+    folder = Path(model) if isinstance(model, str | Path) else None
     network = load(folder, trust_code=trust_code) if folder is not None else model
+    if isinstance(network, TrainedLanguageModel):
+        return _evaluated_on_text(network, folder, data, {"task": task, "part": part})
     if not isinstance(network, TrainedNetwork):
-        raise ConfigError(f"{folder} is no network for images; `nw.evaluate` and `netwright test` are for those")
+        raise ConfigError(f"{folder} translates; `nw.evaluate` and `netwright test` are for images and language models")
     if isinstance(data, tuple):
-        found, part = LabelledImages(*data, network.class_names, "given arrays"), "all"
-        _check_arrays(found)
-    else:
+        found, part = _given(data, network.class_names), "all"
+    elif data is None or isinstance(data, str | Path):
         found, part = _read(network, data, task, part, verify=verify)
+    else:
+        size = max(network.input_shape[1:])
+        found, part = _of_part(images_from(data, name="given images", image_size=size), part or "all"), part or "all"
     labels = labels_in_order_of(network, found.labels, found.class_names, found.data)
     images, notes = as_read(network, found.images)
     speed = Speed(precision="float32")
     logits = logits_of(network.network, images, upsample=network.upsample, speed=speed)
     metrics = network.description.get("metrics", {})
     result = measured(logits, labels, network.class_names, metrics.get("temperature"))
-    num_tests = None
-    if folder is not None:
-        checksum = sha256_of(found.images, found.labels)
-        try:
-            num_tests = count_test(folder, checksum, found.data, len(labels))
-        except NetwrightError as error:  # the test has taken place
-            notes.append(f"the test is not counted: {error}")
+    tested_on: JsonObject = {"data": found.data, "num_images": len(labels)}
+    num_tests = _counted(folder, sha256_of(found.images, found.labels), tested_on, notes)
     return {**result, "data": found.data, "part": part, "notes": notes, "num_tests": num_tests}
+
+
+def _evaluated_on_text(
+    model: TrainedLanguageModel, folder: Path | None, data: object, unusable: Mapping[str, object]
+) -> JsonObject:
+    """Measure a language model on a text file, and count the test."""
+    if not isinstance(data, str | Path):
+        raise ConfigError("a language model is tested on a text file, and none is named; add --data FILE.txt")
+    if given := [name for name, value in unusable.items() if value is not None]:
+        raise ConfigError(f"--{given[0]} is for networks for images, and this is a language model; leave it out")
+    file, notes = Path(data), list[str]()
+    found = text_measures(model, file)
+    tested_on: JsonObject = {"data": file.name, "num_tokens": found.num_tokens}
+    return {
+        "test_perplexity": found.perplexity,
+        f"test_bits_per_{found.unit}": found.bits,
+        "unit": found.unit,
+        "num_test_tokens": found.num_tokens,
+        "unknown_share": found.unknown,
+        "data": file.name,
+        "num_tests": _counted(folder, found.sha256, tested_on, notes),
+        "notes": notes,
+    }
+
+
+def _counted(folder: Path | None, sha256: str, data: JsonObject, notes: list[str]) -> int | None:
+    """Count a test, which has taken place; return None and add a note if that fails."""
+    if folder is None:
+        return None
+    try:
+        return count_test(folder, sha256, data)
+    except NetwrightError as error:
+        notes.append(f"the test is not counted: {error}")
+        return None
 
 
 def _read(
@@ -98,12 +137,16 @@ def _read(
     data = opened(network, path, task, verify=verify)
     if part is None:
         part = "test" if data.identity is None or _is_of_training(network, data) else "all"
+    return _of_part(data, part), part
+
+
+def _of_part(data: ImageData, part: Part) -> LabelledImages:
     images, labels = data.test_images, data.test_labels
     if part == "all":
         images, labels = torch.cat([data.train_images, images]), torch.cat([data.train_labels, labels])
     if not len(images):
         raise DataError(f"{data.name} has no test images; take all of them with --part all")
-    return LabelledImages(images, labels, data.class_names, data.name), part
+    return LabelledImages(images, labels, data.class_names, data.name)
 
 
 def opened(network: TrainedNetwork, path: str | Path | None, task: str | None, *, verify: bool) -> ImageData:
@@ -120,8 +163,15 @@ def _is_of_training(network: TrainedNetwork, data: ImageData) -> bool:
     return data.identity is not None and before.get("sha256") == data.identity.sha256
 
 
-def _check_arrays(found: LabelledImages) -> None:
-    images, labels, num_classes = found.images, found.labels, len(found.class_names)
+def _given(arrays: tuple[object, ...], class_names: tuple[str, ...]) -> LabelledImages:
+    """Return images and labels that a program has in memory, after checks."""
+    if len(arrays) != 2 or not all(isinstance(array, Tensor) for array in arrays):
+        raise DataError(
+            f"got a tuple of {', '.join(type(array).__name__ for array in arrays) or 'nothing'}; expected two tensors: "
+            "uint8 images [N, C, H, W] and int64 labels [N]"
+        )
+    images, labels = (array for array in arrays if isinstance(array, Tensor))
+    num_classes = len(class_names)
     if images.ndim != 4 or images.dtype != torch.uint8 or labels.dtype != torch.int64 or len(images) != len(labels):
         raise DataError(
             f"got images {images.dtype} {list(images.shape)} and labels {labels.dtype} {list(labels.shape)}; expected "
@@ -129,6 +179,7 @@ def _check_arrays(found: LabelledImages) -> None:
         )
     if not len(labels) or labels.min() < 0 or labels.max() >= num_classes:
         raise DataError(f"the labels must be 0 to {num_classes - 1}, of one image or more")
+    return LabelledImages(images, labels, class_names, "given arrays")
 
 
 def labels_in_order_of(network: TrainedNetwork, labels: Tensor, class_names: Sequence[str], data: str) -> Tensor:

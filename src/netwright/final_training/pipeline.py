@@ -23,6 +23,7 @@ from netwright.files import check_own_folder, locked
 from netwright.final_training.factory import FINAL_TRAININGS, final_training_of
 from netwright.final_training.grid import Measured, OnProgress, best_candidate, candidates_of, train_candidates
 from netwright.final_training.interface import Candidate, FinalTraining, Finished
+from netwright.final_training.minutes import keep_epochs, lasting
 from netwright.models.folder import read_description, write_model
 from netwright.recipes import RECIPES, RECIPES_OF_TASKS, config_of
 from netwright.searching.placement import Placement
@@ -122,7 +123,11 @@ def finish(
     if folder.exists():
         return _finished_already(folder, plan, training)
     candidates = candidates_of(found, training.grid())
+    if final.minutes is not None:
+        candidates = (lasting(final.minutes, candidates, training, _folder_beside(folder)),)
     with _unfinished(folder) as unfinished:
+        if final.minutes is not None:
+            keep_epochs(final.minutes, candidates[0], unfinished)
         measured = Measured(unfinished / "grid.json", common, training.reward)
         if len(candidates) > 1:
             train_candidates(
@@ -133,15 +138,9 @@ def finish(
         finished = _trained_to_the_end(winner, training, final.seed, unfinished, common, on_progress)
         with _explained(f"the test of {winner.origin} after its final training"):
             tested = training.tested(finished.network, winner, measured.of(winner) or {})
-        model = {
-            **training.description(winner, finished),
-            **about_data,
-            "origin": winner.origin,
-            "metrics": {**tested.metrics, training.reward.score_name: score},
-            "grid": measured.table(candidates),
-            **provenance(),
-            "plan": plan,
-        }
+        metrics = {**tested.metrics, training.reward.score_name: score}
+        rest = {"origin": winner.origin, "metrics": metrics, "grid": measured.table(candidates), **provenance()}
+        model = {**training.description(winner, finished), **about_data, **rest, "plan": plan}
         write_model(folder, finished.network, winner.architecture, model, tested.files)
     return read_description(folder)
 

@@ -1,4 +1,4 @@
-"""How often a trained network was tested on each set of test images: a count in model.json."""
+"""How often a trained model was tested on each set of test images or test text: a count in model.json."""
 
 import json
 from pathlib import Path
@@ -8,22 +8,21 @@ from netwright.files import locked, replace_whole
 from netwright.models.folder import DESCRIPTION, read_description
 
 TESTS = "tests"
-"""The member of model.json: by the checksum of the images and labels, the name of the data and the number of tests."""
+"""The member of model.json: by the checksum of the data, its name and size and the number of tests."""
 
 
-def count_test(folder: Path, sha256: str, data: str, num_images: int) -> int:
+def count_test(folder: Path, sha256: str, data: JsonObject) -> int:
     """Add a test to model.json, which is replaced as a whole; nothing else in it changes.
 
     The test at the end of the training is counted too, although older models do not list it.
 
     Args:
         folder: The model's folder.
-        sha256: The checksum of the test images and labels.
-        data: The name of the data.
-        num_images: The number of test images.
+        sha256: The checksum of the test images and labels, or of the text.
+        data: The name of the data and its size.
 
     Returns:
-        How often the network has been tested on these images, with this test.
+        How often the model has been tested on this data, with this test.
 
     Raises:
         StoreError, RunError: The folder cannot be written, or another process is writing it.
@@ -33,7 +32,7 @@ def count_test(folder: Path, sha256: str, data: str, num_images: int) -> int:
         model = read_description(folder)
         tests: JsonObject = dict(model.get(TESTS) or {})
         before = tests.get(sha256) or {"count": int(sha256 == model.get("test_sha256"))}
-        tests[sha256] = {"data": data, "num_images": num_images, "count": before["count"] + 1}
+        tests[sha256] = {**data, "count": before["count"] + 1}
         content = json.dumps({**model, TESTS: tests}, indent=1) + "\n"
         replace_whole(folder / DESCRIPTION, content.encode())
     finally:

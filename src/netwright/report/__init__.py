@@ -1,1 +1,1 @@
-"""A run as one self-contained HTML page. plotly is known only here."""
+"""A run, a trained network and a user's images as self-contained HTML pages."""

@@ -3,12 +3,15 @@
 Colours are CSS variables of the page, so that a chart follows it from light to dark: "var:NAME" stands for --NAME.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netwright.architectures.values import JsonObject
+from netwright.report.numbers import Form
 from netwright.report.statistics import (
     Series,
+    best_by_cost,
     bins_of,
     busy,
     evenly,
@@ -16,10 +19,12 @@ from netwright.report.statistics import (
     quantile,
     records,
     running_median,
+    search_seconds,
     shapes,
     trained_seconds,
     uniqueness,
 )
+from netwright.searching.quality import PERPLEXITY
 from netwright.searching.results import NUM_RECENT, Results
 from netwright.searching.store import Session
 from netwright.trials import Trial, TrialState, Update
@@ -35,6 +40,19 @@ SHAPES = (
     "which the later layer reads the earlier one."
 )
 NUM_TIME_BINS = 40
+LEAST_TRIALS, LEAST_BINS, LEAST_UPDATES, LEAST_CHILDREN = 2, 3, 3, 8
+"""Measured trials, bins of trials over time, updates and trained children from which a chart has something to show."""
+LEAST_BUSY_SECONDS = 60.0
+"""Duration of a search from which the utilisation of its workers says something beside their start-up."""
+COSTS = {
+    "num_parameters": ("parameters", "parameters"),
+    "multiply_adds": ("multiply-adds", "multiply-adds for one image"),
+}
+"""The costs in a trial's metrics: what they are called in a title and on an axis."""
+WIDE_RANGE, WIDE_PERPLEXITIES = 8.0, 3.0
+"""The ratio of the largest to the smallest cost, and perplexity, from which their axis is logarithmic."""
+SHARE_FORMAT = ".2~%"
+"""Plotly's format of an accuracy on an axis: percent, without trailing zeros."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +66,9 @@ class Figure:
 
 
 def scores(results: Results) -> Figure | None:
-    """Plot the score of every trial, its moving median and the best so far; None before the first measured trial."""
+    """Plot the score of every trial, its moving median and the best so far; None with fewer than two scores."""
     measured = [trial for trial in results.trials if trial.state is TrialState.DONE]
-    if not measured:
+    if len(measured) < LEAST_TRIALS:
         return None
     quality = results.quality
     values = [results.shown(trial) for trial in measured]
@@ -62,13 +80,13 @@ def scores(results: Results) -> Figure | None:
     shown = [measured[index] for index in kept]
     medians = running_median(values, NUM_RECENT)
     thinned = evenly(len(values), MAX_POINTS // 2)
+    some = [failed[i] for i in evenly(len(failed), MAX_POINTS)]
+    form = Form(quality)
     data: list[JsonObject] = [
-        _points("measured", shown, [values[index] for index in kept], "points", "circle"),
-        _points(
-            "failed", (some := [failed[i] for i in evenly(len(failed), MAX_POINTS)]), [worst] * len(some), "warn", "x"
-        ),
+        _points("measured", form, shown, [values[index] for index in kept], "points", "circle"),
+        _points("failed (no score)", form, some, [worst] * len(some), "warn", "x"),
         {
-            "name": f"median of the last {NUM_RECENT}",
+            "name": f"median of the last {NUM_RECENT}" if len(measured) > NUM_RECENT else "median so far",
             "mode": "lines",
             "x": [numbers[index] for index in thinned],
             "y": [short(medians[index]) for index in thinned],
@@ -89,24 +107,85 @@ def scores(results: Results) -> Figure | None:
     if len(shown) < len(measured):
         note += f" {len(shown):,} of {len(measured):,} trials are shown as points; both lines include all."
     title = f"{quality.name.capitalize()} per trial"
-    return framed(title, [each for each in data if each["x"]], note, "trial", quality.name, height=380)
+    figure = framed(title, [each for each in data if each["x"]], note, "trial", quality.name, height=380)
+    figure.layout["yaxis"] |= _score_axis(form, values)
+    return figure
 
 
-def _points(name: str, trials: Sequence[Trial], values: Sequence[float], colour: str, symbol: str) -> JsonObject:
+def _points(
+    name: str, form: Form, trials: Sequence[Trial], values: Sequence[float], colour: str, symbol: str
+) -> JsonObject:
     return {
         "name": name,
         "mode": "markers",
         "x": [trial.number for trial in trials],
         "y": [short(value) for value in values],
-        "text": [str(trial.state) for trial in trials],
-        "hovertemplate": "trial %{x}<br>%{text} %{y}<extra></extra>",
-        "marker": {"color": f"var:{colour}", "size": 5, "symbol": symbol},
+        "text": [
+            str(trial.state) if trial.state is not TrialState.DONE else form(value, 2)
+            for trial, value in zip(trials, values, strict=True)
+        ],
+        "hovertemplate": "trial %{x}: %{text}<extra></extra>",
+        "marker": {"color": f"var:{colour}", "size": 6, "symbol": symbol},
     }
 
 
-def preference(series: Series) -> Figure:
-    """Plot how often each option of a decision was sampled: stacked for a choice, as lines for a subset."""
+def _score_axis(form: Form, values: Sequence[float]) -> JsonObject:
+    """Return what Plotly needs to know of an axis of scores: percent, and a logarithm for perplexities far apart."""
+    if form.in_percent:
+        return {"tickformat": SHARE_FORMAT}
+    return _logarithmic(values, WIDE_PERPLEXITIES) if form.quality.score_name == PERPLEXITY else {}
+
+
+def _logarithmic(values: Sequence[float], widest: float) -> JsonObject:
+    """Return a logarithmic axis with the ticks 1, 2, 5, 10, ... if the ratio of `values` exceeds `widest`."""
+    if min(values) <= 0 or max(values) <= widest * min(values):
+        return {}
+    powers = range(math.floor(math.log10(min(values))), math.ceil(math.log10(max(values))) + 1)
+    return {"type": "log", "tickvals": [digit * 10**power for power in powers for digit in (1, 2, 5)]}
+
+
+def costs(results: Results) -> list[Figure]:
+    """Plot the scores of different architectures against their costs: a chart for each cost that differs."""
+    figures = []
+    ranking, quality, form = results.ranking(), results.quality, Form(results.quality)
+    for metric, (name, axis) in COSTS.items():
+        counted = [trial for trial in ranking if trial.metrics.get(metric)]
+        if len({trial.metrics[metric] for trial in counted}) < LEAST_TRIALS:
+            continue
+        amounts = [trial.metrics[metric] for trial in counted]
+        values = [results.shown(trial) for trial in counted]
+        front = best_by_cost(amounts, values if quality.higher_is_better else [-value for value in values])
+        kept = sorted({*evenly(len(counted), MAX_POINTS), *front})
+        points = _points("measured", form, [counted[i] for i in kept], [values[i] for i in kept], "points", "circle")
+        points |= {
+            "x": [amounts[index] for index in kept],
+            "customdata": [counted[index].number for index in kept],
+            "hovertemplate": f"trial %{{customdata}}: %{{text}}, %{{x:,}} {name}<extra></extra>",
+        }
+        best: JsonObject = {
+            "name": "best trade-off",
+            "mode": "lines+markers",
+            "x": [amounts[index] for index in front],
+            "y": [short(values[index]) for index in front],
+            "hoverinfo": "skip",
+            "line": {"color": "var:blue", "width": 2, "shape": "hv"},
+            "marker": {"color": "var:blue", "size": 7},
+        }
+        figure = framed(f"{quality.short_name.capitalize()} against {name}", [points, best], "", axis, quality.name)
+        figure.layout["yaxis"] |= _score_axis(form, values)
+        figure.layout["xaxis"] |= {"tickformat": "~s", **_logarithmic(amounts, WIDE_RANGE)}
+        figures.append(figure)
+    return figures
+
+
+def preference(series: Series) -> Figure | None:
+    """Plot how often each option of a decision was sampled: stacked for a choice, as lines for a subset.
+
+    None with too few trials, and for a decision with a single option.
+    """
     count = len(series.shares)
+    if len(series.numbers) < LEAST_BINS or (series.stacked and count == 1):
+        return None
     data = []
     for index, (label, shares) in enumerate(series.shares.items()):
         colour = RAMP[round(index * (len(RAMP) - 1) / max(1, count - 1))]
@@ -136,7 +215,7 @@ def learning(updates: Sequence[Update], batch_size: int) -> list[Figure]:
         for name in names:
             points = [(update.round, update.metrics[name]) for update in updates if name in update.metrics]
             kept = [points[index] for index in evenly(len(points), MAX_POINTS // 2)]
-            if kept:
+            if len(kept) >= LEAST_UPDATES:
                 data.append(
                     {
                         "name": name.replace("_", " "),
@@ -146,20 +225,25 @@ def learning(updates: Sequence[Update], batch_size: int) -> list[Figure]:
                         "line": {"color": f"var:{colours.get(name, 'blue')}", "width": 1.8},
                     }
                 )
-        if data:
+        if any(len(set(each["y"])) > 1 for each in data):
             unit = "nats per architecture" if names == ["entropy"] else ""
             figures.append(framed(title, data, "", "trials learned from", unit, legend=len(data) > 1))
     return figures
 
 
 def diversity(results: Results) -> Figure | None:
-    """Plot the share of new architectures and, of ConvNets, rectangular filters and skip connections."""
-    if not results.trials:
+    """Plot the share of new architectures and, of ConvNets, rectangular filters and skip connections.
+
+    None with too few trials, or if nothing changes.
+    """
+    numbers = middles(bins_of(len(results.trials)))
+    if len(numbers) < LEAST_BINS:
         return None
     shares = {"new architectures": uniqueness(results.trials)}
     convnets = shapes([trial.proposal.architecture for trial in results.trials])
     shares |= convnets or {}
-    numbers = middles(bins_of(len(results.trials)))
+    if all(len(set(values)) == 1 for values in shares.values()):
+        return None
     data = [
         _shares(name, numbers, values) | {"line": {"color": f"var:{colour}", "width": 2.2}}
         for (name, values), colour in zip(shares.items(), ("muted", "blue", "accent"), strict=False)
@@ -169,19 +253,20 @@ def diversity(results: Results) -> Figure | None:
 
 
 def times(results: Results) -> Figure | None:
-    """Plot a histogram of the training times of children; None if none was trained."""
+    """Plot a histogram of the training times of children; None for too few, and where nothing was trained."""
     seconds = trained_seconds(results.trials)
-    if not seconds:
+    if len(seconds) < LEAST_CHILDREN or results.config["evaluate"]["kind"] == "table":
         return None
     # The slowest percent would squeeze all others into the first bar.
     low, high = min(seconds), quantile(seconds, 0.99)
-    width = (high - low) / NUM_TIME_BINS or 1.0
-    counts = [0] * (NUM_TIME_BINS + 1)
+    num_bins = min(NUM_TIME_BINS, round(2 * math.sqrt(len(seconds))))
+    width = (high - low) / num_bins or 1.0
+    counts = [0] * (num_bins + 1)
     for value in seconds:
-        counts[min(NUM_TIME_BINS, int((value - low) / width))] += 1
+        counts[min(num_bins, int((value - low) / width))] += 1
     data: JsonObject = {
         "type": "bar",
-        "name": "children",
+        "name": "trainings",
         "x": [short(low + (index + 0.5) * width) for index in range(len(counts))],
         "y": counts,
         "marker": {"color": "var:blue"},
@@ -190,17 +275,18 @@ def times(results: Results) -> Figure | None:
     half, most, longest = (
         f"{value:.3g} s" for value in (quantile(seconds, 0.5), quantile(seconds, 0.95), max(seconds))
     )
-    note = f"{len(seconds):,} children: median {half}, 95th percentile {most}, maximum {longest}."
-    note += " The last bar holds the slowest percent."
-    figure = framed("Training time per child", [data], note, "seconds", "children", legend=False)
+    note = f"{len(seconds):,} trainings: median {half}, 95th percentile {most}, maximum {longest}."
+    if len(seconds) > 100:
+        note += " The last bar holds the slowest percent."
+    figure = framed("Training time per network", [data], note, "seconds", "trainings", legend=False)
     figure.layout["bargap"] = 0.08
     return figure
 
 
 def utilisation(sessions: Sequence[Session]) -> Figure | None:
-    """Plot the share of busy workers over time; None if no times are known."""
+    """Plot the share of busy workers over time; None for a short search and if no times are known."""
     found = busy(sessions)
-    if found is None:
+    if found is None or (search_seconds(sessions) or 0.0) < LEAST_BUSY_SECONDS:
         return None
     unit, size = ("minutes", 60.0) if found.seconds[-1] < 2 * 3600 else ("hours", 3600.0)
     data: JsonObject = {
@@ -245,7 +331,7 @@ def framed(
         legend: Whether the traces are named.
         hover: Plotly's `hovermode`.
     """
-    y_axis: JsonObject = {"title": {"text": y}, "automargin": True}
+    y_axis: JsonObject = {"title": {"text": y, "standoff": 10}, "automargin": True}
     if share:
         y_axis |= {"range": [0, 1], "tickformat": ".0%"}
     layout = {

@@ -7,14 +7,6 @@ from netwright.files import make_folder_of, utf8, write_whole
 from netwright.report.html import render
 from netwright.tasks.images.understood import Understood
 
-STYLES = """
-.pictures { display: flex; flex-wrap: wrap; gap: 6px; margin: 6px 0 20px; }
-.pictures img { height: 72px; min-width: 24px; max-width: 160px; object-fit: contain; background: var(--soft);
-  border-radius: 4px; image-rendering: auto; }
-.share { display: inline-block; height: 8px; background: var(--blue); border-radius: 4px; vertical-align: middle; }
-h3 { overflow-wrap: anywhere; }
-"""
-
 
 def write_data_page(understood: Understood, pictures: Sequence[Sequence[str]], file: Path) -> None:
     """Write the page; raise `ConfigError` if the file cannot be written.
@@ -30,13 +22,4 @@ def write_data_page(understood: Understood, pictures: Sequence[Sequence[str]], f
 
 def data_page(understood: Understood, pictures: Sequence[Sequence[str]]) -> str:
     """Render the page as one HTML document; the arguments are those of `write_data_page`."""
-    largest = max(understood.classes, key=lambda each: each.total)
-    return render(
-        "report/data.html.jinja",
-        (),
-        styles=STYLES,
-        understood=understood,
-        classes=list(zip(understood.classes, pictures, strict=True)),
-        largest=largest,
-        num_images=understood.num_train + understood.num_test,
-    )
+    return render("report/data.html.jinja", (), images=understood.for_pages(pictures))

@@ -12,21 +12,25 @@ from netwright.errors import DataError, command
 from netwright.files import LARGEST_JSON, read_whole, utf8, write_whole
 from netwright.models.names import DESCRIPTION, PAGE, WORST_ERRORS
 from netwright.report.html import render
+from netwright.report.next_commands import NextCommand
+from netwright.report.sections import tested_tiles
 
 MAX_CLASSES = 50
 """Of the confusion matrix; one of more classes cannot be read on a page, and the table of classes says the rest."""
 STYLES = """
-.share { display: inline-block; width: 140px; height: 10px; border-radius: 5px; background: var(--soft); }
+.share { display: inline-block; width: 140px; height: 10px; margin-left: 6px; border-radius: 5px;
+  background: var(--soft); }
 .share i { display: block; height: 100%; border-radius: 5px; background: var(--blue); }
 .share i.precision { background: var(--accent); }
 table.confusion { width: auto; } table.confusion td { text-align: right; min-width: 40px; }
+table.confusion thead th + th { text-align: right; }
 table.confusion th[scope=row] { background: var(--soft); position: sticky; left: 0; }
 table.confusion td { background: color-mix(in srgb, var(--cell) calc(var(--depth) * 60%), transparent); }
+@media (max-width: 700px) { .share { width: 60px; } }
 .errors { display: grid; grid-template-columns: repeat(auto-fill, minmax(132px, 1fr)); gap: 14px; }
 .errors figure { margin: 0; }
 .errors img { width: 100%; aspect-ratio: 1; object-fit: contain; background: var(--soft); border-radius: 8px;
   image-rendering: pixelated; }
-.warning { border-left: 4px solid var(--warn); padding: 8px 12px; background: var(--soft); }
 """
 
 
@@ -77,9 +81,12 @@ def page(model: JsonObject, errors: Sequence[JsonObject], folder: Path) -> str:
         "report/model.html.jinja",
         [],
         styles=STYLES,
-        predict=command("predict", folder, "FOLDER"),
-        test=command("test", folder, "--data", "FOLDER"),
-        export=command("export", folder, "--to", "onnx"),
+        commands=[
+            NextCommand("Name the classes of other images", command("predict", folder, "FOLDER")),
+            NextCommand("Test it on other images of the same classes", command("test", folder, "--data", "FOLDER")),
+            NextCommand("Write it for another runtime", command("export", folder, "--to", "onnx")),
+        ],
+        tiles=tested_tiles(model),
         model=model,
         metrics=metrics,
         names=names,

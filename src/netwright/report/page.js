@@ -14,10 +14,11 @@
     return value;
   };
 
+  const fixedrange = matchMedia("(pointer: coarse)").matches; // a finger scrolls the page and does not zoom a chart
   const draw = () => {
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue("--" + name).trim();
-    const axis = { gridcolor: colour("line"), zerolinecolor: colour("line"), linecolor: colour("line") };
+    const axis = { gridcolor: colour("line"), zeroline: false, linecolor: colour("line"), fixedrange };
     for (const [id, figure] of Object.entries(figures)) {
       const layout = {
         ...figure.layout,
@@ -32,8 +33,19 @@
       Plotly.react(id, resolved(figure.data, style), layout, options);
     }
   };
-  draw();
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+
+  // The library of charts is in the page, compressed; it runs as another inline script once it is unpacked.
+  const library = document.getElementById("plotly");
+  const start = async () => {
+    const bytes = Uint8Array.from(atob(library.textContent), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const script = document.createElement("script");
+    script.textContent = await new Response(stream).text();
+    document.head.append(script);
+    draw();
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  };
+  if (library) start();
 
   const sortBy = (table, column, descending) => {
     const body = table.tBodies[0];

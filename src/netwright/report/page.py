@@ -15,7 +15,10 @@ from netwright.files import utf8, write_whole
 from netwright.report import charts, sections
 from netwright.report.charts import Figure
 from netwright.report.html import render
-from netwright.report.statistics import failures, preferences
+from netwright.report.lead import lead, sentence_on_test
+from netwright.report.next_commands import next_commands
+from netwright.report.numbers import Form
+from netwright.report.statistics import failures, preferences, search_seconds
 from netwright.searching.results import Results, described
 from netwright.searching.store import Session, Store
 from netwright.searching.trained_model import TrainedModel, trained_in
@@ -39,8 +42,11 @@ class StoredRun:
     sessions: list[Session]
     about: JsonObject
     placement: JsonObject
+    folder: Path | None = None
     model: TrainedModel | None = None
     """What was trained to the end of what the search found."""
+    images: JsonObject | None = None
+    """How a user's own images were read, with pictures."""
 
     @classmethod
     def of(cls, store: Store) -> "StoredRun":
@@ -49,7 +55,14 @@ class StoredRun:
         updates = store.updates()
         model = None if store.folder is None else trained_in(store.folder)
         return cls(
-            Results.of(store), updates, store.sessions(), store.document("about"), store.document("place"), model
+            results=Results.of(store),
+            updates=updates,
+            sessions=store.sessions(),
+            about=store.document("about"),
+            placement=store.document("place"),
+            folder=store.folder,
+            model=model,
+            images=store.find_document("images"),
         )
 
 
@@ -94,23 +107,29 @@ def page(run: StoredRun, *, trust_code: bool = False, on_note: Callable[[str], N
     top = results.top(NUM_DRAWN_LARGE)
     top_drawings = [drawings[trial.number] for trial in top if trial.number in drawings]
     shown, ranks = sections.ranked(results)
-    scores = _present(charts.scores(results))
+    scores, costs = _present(charts.scores(results)), charts.costs(results)
+    model = run.model.document if run.model else None
     frequencies, note = _frequencies(results, trust_code=trust_code)
-    if results.trials and not frequencies:
+    if note and not frequencies:
         on_note(note)
     learning = charts.learning(run.updates, results.config["batch_size"])
     sampling = _present(charts.diversity(results), charts.times(results), charts.utilisation(run.sessions))
     made_by = f"netwright {version('netwright')}, {now.isoformat(timespec='seconds')}"
     return render(
         "report/report.html.jinja",
-        [*scores, *frequencies, *learning, *sampling],
+        [*scores, *costs, *frequencies, *learning, *sampling],
         styles=stylesheet(adaptive=True),
         results=results,
         name=results.recipe.rpartition(":")[2],
         subtitle=_subtitle(results, now),
         metric=results.quality.name,
         tiles=sections.tiles(results),
+        lead=lead(results, model, search_seconds(run.sessions)),
+        commands=next_commands(results, run.folder, run.model) if run.folder else [],
         scores=scores,
+        costs=costs,
+        images=run.images,
+        form=Form(results.quality),
         top=top,
         drawings=drawings,
         are_small=all(each.num_columns <= SMALL for each in top_drawings),
@@ -121,6 +140,7 @@ def page(run: StoredRun, *, trust_code: bool = False, on_note: Callable[[str], N
         staleness=sections.staleness(run.updates),
         sampling=sampling,
         shown=shown,
+        num_ended=sum(trial.state.finished for trial in results.counted),
         ranks=ranks,
         failures=failures(results.counted),
         provenance=sections.provenance(results, run.about, run.placement, made_by),
@@ -129,7 +149,10 @@ def page(run: StoredRun, *, trust_code: bool = False, on_note: Callable[[str], N
         quality=sections.quality,
         confirmed=sections.confirmed,
         model=run.model,
-        largest_share=sections.largest_share(results),
+        model_page=sections.model_page(run.model),
+        model_note=model.get("metrics", {}).get("note", "") if model else "",
+        tested=sentence_on_test(model) if model else None,
+        tested_tiles=sections.tested_tiles(model) if model else [],
     )
 
 
@@ -149,12 +172,15 @@ def _subtitle(results: Results, now: datetime) -> str:
 def _frequencies(results: Results, *, trust_code: bool) -> tuple[list[Figure], str]:
     """Return the charts of option frequencies, and how to read them or why there are none."""
     if not results.trials:
-        return [], "Nothing has been sampled yet."
+        return [], ""
     try:
         series, num_replayed = preferences(stored_space(results.config, trust_code=trust_code), results.trials)
     except Exception as error:  # whatever a user's file and program raise
         reason = str(error) if isinstance(error, ConfigError) else f"{type(error).__name__}: {error}"
         return [], f"There are no option frequencies, since the space cannot be used: {reason}"
+    shown = _present(*map(charts.preference, series[:MAX_DECISIONS]))
+    if not shown:
+        return [], ""
     note = "How often each option was sampled, over all occurrences of its decision."
     if any(not each.stacked for each in series):
         note += " For a subset of earlier layers: how often a layer at each distance was selected."
@@ -162,4 +188,4 @@ def _frequencies(results: Results, *, trust_code: bool) -> tuple[list[Figure], s
         note += f" Counted on {num_replayed:,} of {len(results.trials):,} trials, evenly spaced."
     if len(series) > MAX_DECISIONS:
         note += f" The first {MAX_DECISIONS} of {len(series)} decisions are shown."
-    return [charts.preference(each) for each in series[:MAX_DECISIONS]], note
+    return shown, note

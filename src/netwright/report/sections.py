@@ -1,16 +1,21 @@
 """What the report says beside its charts, as plain values for its template."""
 
+import re
 import shlex
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from netwright.architectures.families import equations_of
 from netwright.architectures.values import JsonObject
 from netwright.drawing.any import caption, draw, drawable, num_columns
 from netwright.drawing.svg import Style
+from netwright.models.names import PAGE
+from netwright.report.numbers import Form, duration, percent
 from netwright.report.statistics import num_reused, quantile, trained_seconds
 from netwright.searching.results import NUM_RECENT, Confirmed, Results
+from netwright.searching.trained_model import TrainedModel
 from netwright.trials import Trial, TrialState, Update
 
 NUM_DRAWN = 50
@@ -22,28 +27,33 @@ MAX_ROWS = 500
 
 def tiles(results: Results) -> list[tuple[str, str]]:
     """Return the key figures of a run, each with its meaning."""
-    trials = results.trials
+    trials, form = results.trials, Form(results.quality)
     done = [trial for trial in trials if trial.state is TrialState.DONE]
     metric = results.quality.name
     shown: list[tuple[str, str]] = []
     top = results.top(1)
     if top and (found := confirmed(results, top[0])):
         seeds = "one fresh seed" if len(found.scores) == 1 else f"{len(found.scores)} fresh seeds"
-        spread = f"± {found.deviation:.4f}, " if len(found.scores) > 1 else ""
-        shown.append((f"{found.mean:.4f}", f"{spread}confirmed {metric} of the best, {seeds}"))
+        spread = "" if found.deviation is None else f"± {form(found.deviation)}: "
+        shown.append((form(found.mean), f"{spread}confirmed {metric} of the best, {seeds}"))
     if done:
         word = "highest" if results.higher_is_better else "lowest"
         best = (max if results.higher_is_better else min)(map(results.shown, done))
-        shown.append((f"{best:.4f}", f"{word} {metric} of the search, optimistic"))
+        shown.append((form(best), f"{word} {metric} of the search, optimistic"))
         recent = [results.shown(trial) for trial in done[-NUM_RECENT:]]
-        shown.append((f"{statistics.median(recent):.4f}", f"median {metric} of the last {len(recent)} trials"))
+        shown.append((form(statistics.median(recent)), f"median {metric} of the last {len(recent)} trials"))
+    if results.largest_class_share is not None:
+        shown.append((percent(results.largest_class_share), "validation images in the largest class"))
     shown.append((f"{len(done):,}", f"of {results.config['num_trials']:,} trials measured"))
-    shown.append((f"{num_reused(trials):,}", "trials reused (repeated architectures)"))
-    shown.append((f"{sum(trial.state is TrialState.FAILED for trial in trials):,}", "trials failed"))
-    if results.num_redrawn:
-        shown.append((f"{results.num_redrawn:,}", "samples above the limits on costs, redrawn"))
-    if seconds := trained_seconds(trials):
-        shown.append((duration(sum(seconds)), "training time, summed over children"))
+    counts = {
+        "trials reused (repeated architectures)": num_reused(trials),
+        "trials failed": sum(trial.state is TrialState.FAILED for trial in trials),
+        "trials rejected by limits": sum(trial.state is TrialState.REJECTED for trial in results.counted),
+        "samples above the limits on costs, redrawn": results.num_redrawn,
+    }
+    shown += [(f"{count:,}", meaning) for meaning, count in counts.items() if count]
+    if (seconds := trained_seconds(trials)) and results.config["evaluate"]["kind"] != "table":
+        shown.append((duration(sum(seconds)), "training time, summed over trials"))
     return shown
 
 
@@ -53,23 +63,21 @@ def confirmed(results: Results, trial: Trial) -> Confirmed | None:
     return found if found is not None and found.scores else None
 
 
-def duration(seconds: float) -> str:
-    """Format a duration in its largest suitable unit."""
-    for unit, size in (("days", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.1f} s"
+def tested_tiles(model: JsonObject) -> list[tuple[str, str]]:
+    """Return the figures of a trained network's test, each with its meaning; none for other kinds and older models."""
+    metrics = model["metrics"]
+    meanings = {
+        "test_accuracy": "accuracy on the test images",
+        "largest_class_share": "share of the largest class",
+        "test_balanced_accuracy": "balanced accuracy: mean recall of the classes",
+        "test_macro_f1": "macro F1: mean F1 of the classes",
+    }
+    return [(percent(metrics[name]), meaning) for name, meaning in meanings.items() if name in metrics]
 
 
-def largest_share(results: Results) -> str:
-    """Return the sentence that accompanies the accuracies of a run; empty where nothing is classified."""
-    share = results.largest_class_share
-    if share is None:
-        return ""
-    return (
-        f"Every validation accuracy is to be compared with {share:.4f}, that of always naming the largest class of the "
-        "validation images."
-    )
+def model_page(model: TrainedModel | None) -> Path | None:
+    """Return the page of a trained network; None if there is none."""
+    return model.folder / PAGE if model is not None and (model.folder / PAGE).exists() else None
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,8 @@ class Drawing:
     """An architecture as SVG, styled by the page."""
 
     svg: str
+    width: float
+    """In pixels, as drawn."""
     num_columns: int
     caption: str
     equations: str
@@ -96,23 +106,32 @@ def drawings(results: Results) -> dict[int, Drawing]:
         if size > MAX_DRAWN_CHARACTERS and found:
             break
         equations = equations_of(architecture, "text") or ""
-        found[trial.number] = Drawing(svg, num_columns(architecture), caption(architecture), equations)
+        found[trial.number] = Drawing(svg, _width(svg), num_columns(architecture), caption(architecture), equations)
     return found
+
+
+def _width(svg: str) -> float:
+    found = re.search(r' width="([\d.]+)"', svg)
+    assert found is not None, "every drawing has a width"
+    return float(found[1])
 
 
 def quality(results: Results, trial: Trial) -> str:
     """Describe the scores of a trial's architecture: the confirmed mean, if any, and the score of the search."""
-    metric = results.quality.name
-    in_search = f"{results.shown(trial):.4f} in the search (optimistic)"
+    metric, form = results.quality.short_name, Form(results.quality)
+    in_search = f"{form(results.shown(trial), 2)} in the search (optimistic)"
     if found := confirmed(results, trial):
-        return f"confirmed {metric} {found}, {in_search}"
+        return f"confirmed {metric} {form.confirmed(found)}, {in_search}"
+    if results.config["evaluate"]["kind"] == "table":
+        return f"{metric} {form(results.shown(trial), 2)}"
     return f"{metric} {in_search}, not confirmed"
 
 
 def ranked(results: Results) -> tuple[list[Trial], dict[int, int]]:
-    """Return the best `MAX_ROWS` trials that count, in order, and the ranks of measured trials by trial number."""
+    """Return the best `MAX_ROWS` ended trials that count, in order, and the ranks of measured ones by trial number."""
     ranks = {trial.number: rank for rank, trial in enumerate(results.ranking(), 1)}
-    ordered = sorted(results.counted, key=lambda t: (ranks.get(t.number, len(ranks) + 1), -(t.reward or 0), t.number))
+    ended = (trial for trial in results.counted if trial.state.finished)
+    ordered = sorted(ended, key=lambda t: (ranks.get(t.number, len(ranks) + 1), -(t.reward or 0), t.number))
     return ordered[:MAX_ROWS], ranks
 
 
@@ -134,7 +153,7 @@ def provenance(results: Results, about: JsonObject, placement: JsonObject, made_
     """Return the command, seed, data, versions and hardware that made the run."""
     versions: JsonObject = about.get("versions") or {}
     return {
-        "command": shlex.join(map(str, about.get("command") or [])),
+        "command": _command(list(map(str, about.get("command") or []))),
         "recipe": results.recipe,
         "seed": results.seed,
         "data": results.data_name or "none (user-defined function)",
@@ -146,3 +165,9 @@ def provenance(results: Results, about: JsonObject, placement: JsonObject, made_
         **({"accepted changes": "; ".join(each.in_words for each in results.changes)} if results.changes else {}),
         "report written by": made_by,
     }
+
+
+def _command(words: list[str]) -> str:
+    """Return the command line of a run, with the program's name in the place of its path."""
+    program = ["netwright" if Path(word).stem in ("netwright", "__main__") else word for word in words[:1]]
+    return shlex.join(program + words[1:])

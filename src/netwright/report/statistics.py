@@ -224,6 +224,22 @@ def busy(sessions: Sequence[Session]) -> Busy | None:
     return Busy(middle, tuple(shares), worked / available, len(under_way) - 1)
 
 
+def search_seconds(sessions: Sequence[Session]) -> float | None:
+    """Return how long the sessions lasted together, without the pauses between them; None if no times are known."""
+    lasted = [max(begun + seconds for begun, seconds in each.work) - each.begun for each in sessions if each.work]
+    return sum(lasted) if lasted else None
+
+
+def best_by_cost(costs: Sequence[float], qualities: Sequence[float]) -> list[int]:
+    """Return the indices at which a higher quality needs a higher cost (the Pareto front), by cost."""
+    order = sorted(range(len(costs)), key=lambda index: (costs[index], -qualities[index]))
+    found: list[int] = []
+    for index in order:
+        if not found or qualities[index] > qualities[found[-1]]:
+            found.append(index)
+    return found
+
+
 def num_reused(trials: Iterable[Trial]) -> int:
     """Count the trials that reuse the measurement of an earlier one."""
     return sum(trial.reused_from is not None for trial in trials)

@@ -255,6 +255,8 @@ def _documents(
         **provenance(),
     }
     documents = {"config": config.to_json(), "place": placement.to_json(), "about": about}
+    if dataset.for_report is not None:
+        documents["images"] = dataset.for_report
     return documents if identity is None else {**documents, "identity": identity.to_json()}
 
 

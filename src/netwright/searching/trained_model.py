@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from netwright.architectures.values import JsonObject
 from netwright.evaluation.model_tests import test_lines
 from netwright.files import LARGEST_JSON, read_whole
 from netwright.models.names import DESCRIPTION
@@ -14,11 +15,12 @@ FOLDER = "model"
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A model's folder, where its architecture is from, and its test in lines for people."""
+    """A model's folder, where its architecture is from, its test in lines for people, and its model.json."""
 
     folder: Path
     origin: str
     lines: tuple[str, ...]
+    document: JsonObject
 
 
 def trained_in(run: Path) -> TrainedModel | None:
@@ -30,4 +32,4 @@ def trained_in(run: Path) -> TrainedModel | None:
         return None
     if not isinstance(model, dict) or not (lines := test_lines(model)):
         return None
-    return TrainedModel(folder, str(model.get("origin")), tuple(lines))
+    return TrainedModel(folder, str(model.get("origin")), tuple(lines), model)

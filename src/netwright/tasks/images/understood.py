@@ -74,7 +74,7 @@ class Understood:
         return max(each.total for each in self.classes) / (self.num_train + self.num_test)
 
     def short(self) -> Iterator[str]:
-        """Yield what everyone should read before a search: two or three lines."""
+        """Yield what everyone should read before a search, without what was left out: two lines."""
         ordered = sorted(self.classes, key=lambda each: -each.total)
         named = ", ".join(f"{each.name} {each.total:,}" for each in ordered[: MOST_NAMED - 1])
         if len(ordered) > MOST_NAMED:
@@ -87,9 +87,6 @@ class Understood:
             f"test; the largest class has {self.largest_share:.0%}"
         )
         yield f"original sizes {self.described_sizes()}; prepared as {self.described_format()}"
-        if self.left_out:
-            more = f" (and {len(self.left_out) - 1} other reasons: netwright data)" if len(self.left_out) > 1 else ""
-            yield f"{self.left_out[0]}{more}"
 
     def described_sizes(self) -> str:
         """Describe the original sizes, height x width."""
@@ -101,6 +98,30 @@ class Understood:
     def described_format(self) -> str:
         """Describe the images as a network reads them, height x width."""
         return f"{_by(self.prepared)} {'grey' if self.channels == 1 else 'colour'}"
+
+    def for_pages(self, pictures: Sequence[Sequence[str]]) -> JsonObject:
+        """Return what pages show of the images, as JSON values.
+
+        Args:
+            pictures: Data URLs of pictures of each class, in the order of the classes.
+        """
+        largest = max(self.classes, key=lambda each: each.total)
+        return {
+            "name": self.name,
+            "arrangement": self.arrangement,
+            "num_train": self.num_train,
+            "num_test": self.num_test,
+            "largest_class": largest.name,
+            "largest_share": self.largest_share,
+            "sizes": self.described_sizes(),
+            "prepared": self.described_format(),
+            "left_out": list(self.left_out),
+            "notes": list(self.notes),
+            "classes": [
+                {**asdict(each), "share_of_largest": each.total / largest.total, "pictures": list(shown)}
+                for each, shown in zip(self.classes, pictures, strict=True)
+            ],
+        }
 
     def to_json(self) -> JsonObject:
         """Return everything as JSON values."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from netwright.errors import DataError
+from netwright.files import replace_whole
 from netwright.tasks.identity import ContentDigest
 from netwright.tasks.images.data import ImageData
 from netwright.tasks.images.decoding import decode
@@ -78,6 +79,36 @@ def images_from(data: object, *, name: str = "images", image_size: int | None = 
         images = {"train": next(iter(images.values()))}
     listing = arranged(name, images, SkippedFiles(Path(name)), "objects in Python", names)
     return image_data(name, decode(Path(name), listing, edge, observer().progress))
+
+
+def save_images(data: object, path: str | Path, *, image_size: int | None = None) -> None:
+    """Write images of a Python program to an .npz that every command reads as `--data`.
+
+        nw.save_images(torchvision_dataset, "mine.npz")    # then: netwright search images --data mine.npz
+
+    Args:
+        data: See `images_from`.
+        path: The file, which is replaced as a whole.
+        image_size: Pixels of the longer side at most; None is 64.
+
+    Raises:
+        DataError: As of `images_from`.
+        StoreError: The file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix != ".npz":
+        raise DataError(f"{path} is read by its suffix; expected a name such as {path.with_suffix('.npz').name}")
+    images = images_from(data, name=path.stem, image_size=image_size)
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        images=images.train_images.numpy(),
+        labels=images.train_labels.numpy(),
+        test_images=images.test_images.numpy(),
+        test_labels=images.test_labels.numpy(),
+        class_names=np.array(images.class_names),
+    )
+    replace_whole(path, buffer.getvalue())
 
 
 def _from_arrays(name: str, data: Mapping[str, object], edge: int) -> RawDataset:
