@@ -147,6 +147,15 @@ MaxFlopsOption = Annotated[
     int | None,
     typer.Option("--max-flops", min=1, help="Reject a child with more multiply-adds per image without training it."),
 ]
+StopOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--stop",
+        metavar="EPOCHS:SHARE",
+        help="Train only this share of the children for more epochs than these, for example 4:1/4; a child stops if it "
+        "is worse than such a share of the earlier ones was then. Repeatable, with ascending epochs.",
+    ),
+]
 EstimateOption = Annotated[
     bool, typer.Option("--estimate", help="Print what the search would cost on this machine, and stop.")
 ]

@@ -1,5 +1,6 @@
 """`netwright search`."""
 
+from fractions import Fraction
 from pathlib import Path
 
 from netwright.cli import options
@@ -34,6 +35,7 @@ def search(
     accept_data: options.AcceptDataOption = False,
     max_parameters: options.MaxParametersOption = None,
     max_flops: options.MaxFlopsOption = None,
+    stop: options.StopOption = None,
     estimate: options.EstimateOption = False,
     tensorboard: options.TensorboardOption = False,
     replicas: options.ReplicasOption = None,
@@ -56,6 +58,7 @@ def search(
         netwright search digits --strategy random --trials 200
         netwright search images --data FOLDER
         netwright search cifar10-quick --set evaluate.epochs=5 -o runs/mine
+        netwright search images --data FOLDER --stop 1:1/4 --stop 4:1/4
 
     `netwright data FOLDER` shows how the images of FOLDER are read.
     """
@@ -71,6 +74,8 @@ def search(
     with reading_shown(set(), left_out=False):
         config = config_of(recipe, data, image_size).changed(seed=seed)
     config = _configured(config, strategy, max_parameters=max_parameters, max_multiply_adds=max_flops)
+    if stop:
+        config = config.changed(stopping={"rungs": [_rung(each) for each in stop]})
     config = with_replicas(config, replicas, batch, servers=servers, accumulate=accumulate, max_staleness=max_staleness)
     config = config.with_settings(settings or [])
     placement = placement_with(
@@ -107,6 +112,15 @@ def _configured(config: RunConfig, strategy: str | None, **limits: int | None) -
         config = config.changed(strategy=strategy_settings(strategy))
     given = {name: limit for name, limit in limits.items() if limit is not None}
     return config.changed(constraints=config.constraints.model_copy(update=given))
+
+
+def _rung(text: str) -> tuple[int, float]:
+    """Return the epochs and the share of a value of --stop."""
+    epochs, _, share = text.partition(":")
+    try:
+        return int(epochs), float(Fraction(share))
+    except (ValueError, ZeroDivisionError):
+        raise ConfigError(f"--stop {text}: expected EPOCHS:SHARE, for example --stop 4:1/4") from None
 
 
 def with_replicas(config: RunConfig, replicas: int | None, batch: int | None, **settings: int | None) -> RunConfig:

@@ -27,6 +27,10 @@ def print_table(console: Terminal, headers: Sequence[str], rows: Sequence[Sequen
         console.print(line.rstrip(), soft_wrap=True, highlight=False, markup=False)
 
 
+UNMEASURED = (TrialState.STOPPED, TrialState.FAILED, TrialState.REJECTED)
+"""The states of ended trials that are in no ranking."""
+
+
 def print_results(console: Terminal, results: Results, top: int) -> None:
     """Print the `top` best architectures of a run, all confirmed ones, and the first failures."""
     counts = {state: sum(trial.state is state for trial in results.counted) for state in TrialState}
@@ -36,7 +40,7 @@ def print_results(console: Terminal, results: Results, top: int) -> None:
         f"{results.recipe}{data}, seed {results.seed}: {results.state}, {counts[TrialState.DONE]} of "
         f"{results.config['num_trials']} trials measured"
         + (f" ({reused} reused, having the architecture of an earlier one)" if reused else "")
-        + "".join(f", {counts[state]} {state}" for state in (TrialState.FAILED, TrialState.REJECTED) if counts[state])
+        + "".join(f", {counts[state]} {state}" for state in UNMEASURED if counts[state])
         + (f"; {results.redrawn}" if results.num_redrawn else ""),
         highlight=False,
         markup=False,

@@ -1,9 +1,10 @@
 """Rewards: from the measurement of a child to the number that the strategy maximises."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from netwright.architectures.values import JsonObject
 from netwright.trials import Measurement
 
 
@@ -18,10 +19,6 @@ class Reward(Protocol):
     def higher_is_better(self) -> bool:
         """Whether a high score is good (an accuracy) or a low one (a perplexity)."""
 
-    @property
-    def curve(self) -> str | None:
-        """The metric with one value for each epoch, from which the score follows; None where there is no such."""
-
     def score(self, measurement: Measurement) -> float:
         """Return the measured quality in its own unit."""
 
@@ -29,12 +26,24 @@ class Reward(Protocol):
         """Return the reward of a score."""
 
 
-IMAGE_SCORES: Mapping[str, tuple[str, str]] = {
-    "accuracy": ("validation_accuracy", "validation_accuracies"),
-    "balanced-accuracy": ("validation_balanced_accuracy", "validation_balanced_accuracies"),
-    "macro-f1": ("validation_macro_f1", "validation_macro_f1s"),
+IMAGE_SCORES: Mapping[str, str] = {
+    "accuracy": "validation_accuracy",
+    "balanced-accuracy": "validation_balanced_accuracy",
+    "macro-f1": "validation_macro_f1",
 }
-"""By the setting `evaluate.score`: the name of the score, and that of its values after all epochs."""
+"""The name of the score by the setting `evaluate.score`."""
+CURVES: Mapping[str, str] = {
+    "validation_accuracy": "validation_accuracies",
+    "validation_balanced_accuracy": "validation_balanced_accuracies",
+    "validation_macro_f1": "validation_macro_f1s",
+    "validation_perplexity": "validation_perplexities",
+}
+"""By the name of a score, the metric with the values after every epoch from which it follows."""
+
+
+def curve_of(score_name: str, metrics: JsonObject) -> Sequence[float]:
+    """Return the values of a child after every epoch from which its score follows; empty if there are none."""
+    return metrics.get(CURVES.get(score_name, "")) or ()
 
 
 @dataclass(frozen=True)
@@ -52,16 +61,11 @@ class AccuracyReward:
     @property
     def score_name(self) -> str:
         """The name of the measure."""
-        return IMAGE_SCORES[self.kind][0]
-
-    @property
-    def curve(self) -> str:
-        """The name of its values after all epochs."""
-        return IMAGE_SCORES[self.kind][1]
+        return IMAGE_SCORES[self.kind]
 
     def score(self, measurement: Measurement) -> float:
         """Return the best of the last `last_epochs` values, in 0..1."""
-        return float(max(measurement.metrics[self.curve][-self.last_epochs :]))
+        return float(max(measurement.metrics[CURVES[self.score_name]][-self.last_epochs :]))
 
     def __call__(self, score: float) -> float:
         """Return the reward, in 0..1."""
@@ -78,12 +82,11 @@ class PerplexityReward:
     constant: float = 80.0
     keep: Literal["last", "best"] = "last"
     score_name: str = "validation_perplexity"
-    curve: str = "validation_perplexities"
     higher_is_better: bool = False
 
     def score(self, measurement: Measurement) -> float:
         """Return the validation perplexity of the epoch whose weights are kept."""
-        perplexities = measurement.metrics[self.curve]
+        perplexities = measurement.metrics[CURVES[self.score_name]]
         return float(min(perplexities) if self.keep == "best" else perplexities[-1])
 
     def __call__(self, score: float) -> float:
@@ -96,7 +99,6 @@ class ValueReward:
     """One measured number unchanged: the value of a user's own function, or a table's accuracy."""
 
     score_name: str = "value"
-    curve: str | None = None
     higher_is_better: bool = True
 
     def score(self, measurement: Measurement) -> float:

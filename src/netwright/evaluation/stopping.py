@@ -7,13 +7,8 @@ on its own curve alone. The child's process and the search core apply the same r
 from dataclasses import dataclass
 
 from netwright.architectures.values import JsonObject
-from netwright.evaluation.rewards import Reward
+from netwright.evaluation.rewards import Reward, curve_of
 from netwright.trials import Measurement
-
-
-def num_epochs(reward: Reward, metrics: JsonObject) -> int:
-    """Return the number of epochs in a child's curve; 0 if it has none."""
-    return len(metrics.get(reward.curve) or ()) if reward.curve else 0
 
 
 def first_epochs(metrics: JsonObject, epochs: int) -> JsonObject:
@@ -52,7 +47,7 @@ class StoppingRule:
 
         A reward that is not a number misses every threshold.
         """
-        ended = num_epochs(self.reward, metrics)
+        ended = len(curve_of(self.reward.score_name, metrics))
         for epochs, least in self.thresholds:
             if epochs <= ended and not worth(self.reward, self.factor, metrics, epochs) >= least:
                 return epochs
@@ -72,6 +67,6 @@ class StoppingRule:
             metrics: Those of the child, up to where it was stopped.
             score: Its score.
         """
-        ended, missed = num_epochs(self.reward, metrics), self.stopped_after(metrics)
+        ended, missed = len(curve_of(self.reward.score_name, metrics)), self.stopped_after(metrics)
         passed = (least for epochs, least in self.thresholds if epochs <= ended and epochs != missed)
         return max([self.reward(score) * self.factor, *passed])

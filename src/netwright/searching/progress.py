@@ -31,6 +31,7 @@ class Tally:
         trials = core.trials[: core.end]
         self.ended = sum(trial.state.finished and self.counts(trial) for trial in trials)
         self.above_limit = sum(trial.above_limit for trial in trials)
+        self.stopped = sum(trial.state is TrialState.STOPPED for trial in trials)
         reward = evaluation_of(config.evaluate).reward
         self.quality = Quality(reward.score_name, config.evaluate.task, reward.higher_is_better)
         self.scores = self._scores(trials)
@@ -42,6 +43,7 @@ class Tally:
         counted = [trial for trial in ended if self.counts(trial)]
         self.ended += len(counted)
         self.above_limit += sum(trial.above_limit for trial in ended)
+        self.stopped += sum(trial.state is TrialState.STOPPED for trial in ended)
         self.scores += self._scores(counted)
         return counted
 
@@ -149,8 +151,9 @@ class LiveProgress(Callback):
 
     def _refresh(self) -> None:
         tally = self._tally
-        above = f"above limit {tally.above_limit}  " if tally.above_limit else ""
-        numbers = f"best {number(tally.best)}  median {number(tally.recent)}  {above}left {clock(tally.seconds_left)}"
+        others = {"above limit": tally.above_limit, "stopped": tally.stopped}
+        counts = "".join(f"{what} {count}  " for what, count in others.items() if count)
+        numbers = f"best {number(tally.best)}  median {number(tally.recent)}  {counts}left {clock(tally.seconds_left)}"
         self._progress.update(self._task, completed=tally.ended, numbers=numbers)
 
     def confirming(self, ended: int, total: int) -> None:
@@ -162,9 +165,10 @@ class LiveProgress(Callback):
 
 def _line(trial: Trial, tally: Tally) -> Text:
     """Format one trained network: number, score, time or error, layers."""
-    if trial.state is TrialState.DONE:
+    if trial.state.measured:
         how = f"= {trial.reused_from}" if trial.reused_from is not None else f"{trial.seconds or 0:.1f} s"
-        text = Text(f"{trial.number:6}  {tally.quality.short_name} {number(tally.shown(trial)):7} {how:>8}  ")
+        stopped = "stopped  " if trial.state is TrialState.STOPPED else ""
+        text = Text(f"{trial.number:6}  {tally.quality.short_name} {number(tally.shown(trial)):7} {how:>8}  {stopped}")
     else:
         text = Text(f"{trial.number:6}  {trial.state} {printable((trial.error or '').splitlines()[0])}  ", style="red")
     return text.append(printable(described(trial.proposal.architecture), one_line=True), style="dim")
@@ -197,6 +201,7 @@ class PlainProgress(Callback):
             self._say(
                 f"trials={tally.ended}/{tally.total} best={number(tally.best)} median={number(tally.recent)} "
                 + (f"above_limit={tally.above_limit} " if tally.above_limit else "")
+                + (f"stopped={tally.stopped} " if tally.stopped else "")
                 + f"seconds_left={number(tally.seconds_left)}"
             )
 

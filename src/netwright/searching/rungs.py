@@ -11,8 +11,8 @@ import bisect
 import math
 from collections.abc import Iterable, Sequence
 
-from netwright.evaluation.rewards import Reward
-from netwright.evaluation.stopping import num_epochs, worth
+from netwright.evaluation.rewards import Reward, curve_of
+from netwright.evaluation.stopping import worth
 from netwright.trials import Trial
 
 
@@ -46,7 +46,7 @@ class Rungs:
         for trial, factor in trials:
             if not trial.state.measured or trial.reused_from is not None:
                 continue
-            ended = num_epochs(self._reward, trial.metrics)
+            ended = len(curve_of(self._reward.score_name, trial.metrics))
             for (epochs, _), rewards in zip(self._rungs, self._reached, strict=True):
                 if epochs <= ended and math.isfinite(reached := worth(self._reward, factor, trial.metrics, epochs)):
                     bisect.insort(rewards, reached)

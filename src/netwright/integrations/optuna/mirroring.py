@@ -15,6 +15,7 @@ from optuna.trial import TrialState as OptunaState
 from netwright.architectures.values import JsonObject, to_json
 from netwright.config import differences
 from netwright.errors import ConfigError
+from netwright.evaluation.rewards import curve_of
 from netwright.searching.results import Results, described
 from netwright.searching.store import Store
 from netwright.spaces.decisions import Option
@@ -27,6 +28,9 @@ CONFIG = "netwright:config"
 """The study's user attribute that identifies the search."""
 PARAMETERS = "netwright:parameters"
 """The study's user attribute: whether its trials have parameters. Older studies lack it, and have them."""
+
+STATES = {TrialState.DONE: OptunaState.COMPLETE, TrialState.STOPPED: OptunaState.PRUNED}
+"""Optuna's states of measured trials."""
 
 
 def mirror(
@@ -110,10 +114,11 @@ def _frozen(trial: Trial, space: Space | None, score_name: str) -> optuna.trial.
         "error": trial.error,
         "reused_from": trial.reused_from,
     }
-    done = trial.state is TrialState.DONE
+    measured = trial.state.measured
     frozen = optuna.create_trial(
-        state=OptunaState.COMPLETE if done else OptunaState.FAIL,
-        value=trial.metrics[score_name] if done else None,
+        state=STATES.get(trial.state, OptunaState.FAIL),
+        value=trial.metrics[score_name] if measured else None,
+        intermediate_values=dict(enumerate(curve_of(score_name, trial.metrics), start=1)),
         params=values,
         distributions=distributions,
         user_attrs={name: value for name, value in attributes.items() if value is not None},
