@@ -141,11 +141,15 @@ SettingsOption = Annotated[
 ]
 MaxParametersOption = Annotated[
     int | None,
-    typer.Option("--max-parameters", min=1, help="Train no child with more parameters; another is sampled in its place."),
+    typer.Option(
+        "--max-parameters", min=1, help="Train no child with more parameters; another is sampled in its place."
+    ),
 ]
 MaxFlopsOption = Annotated[
     int | None,
-    typer.Option("--max-flops", min=1, help="Train no child with more multiply-adds per image; another is sampled in its place."),
+    typer.Option(
+        "--max-flops", min=1, help="Train no child with more multiply-adds per image; another is sampled in its place."
+    ),
 ]
 EstimateOption = Annotated[
     bool, typer.Option("--estimate", help="Print what the search would cost on this machine, and stop.")
