@@ -105,7 +105,7 @@ def _details(results: Results, model: JsonObject | None, ranking: list[Trial]) -
 
 def _warning(results: Results, best: Trial) -> str:
     if results.explained_by_largest_class(best):
-        return "This is no better than always naming the largest class, so it should not be quoted."
+        return "The result of the search is no better than always naming the largest class, so it should not be quoted."
     share, count = results.largest_class_share, best.metrics.get("num_validation_images")
     if results.score_name != "validation_accuracy" or share is None or not count or results.confirmed:
         return ""
