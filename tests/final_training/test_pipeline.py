@@ -358,7 +358,7 @@ def test_a_run_becomes_a_model_through_kill_9(tmp_path: Path, cli, start) -> Non
     assert code == 0, err
     assert "grid=0/32" not in err, "what was measured before is not measured again"
     assert "tested once" in out
-    assert "netwright export run/model --to code" in out
+    assert "netwright export run/model --to code" in err
     model = json.loads((tmp_path / "run" / "model" / "model.json").read_text())
     assert f"test accuracy {model['metrics']['test_accuracy']:.4f} on digits (scikit-learn)" in out
     assert len(model["grid"]) == 32

@@ -8,7 +8,7 @@ from typing import Any
 Cli = Callable[..., Any]
 Start = Callable[..., Any]
 
-DOCUMENT_KEYS = {"data_notes", "recipe", "seed", "state", "data", "config", "trials", "best"}
+DOCUMENT_KEYS = {"data_notes", "recipe", "seed", "state", "data", "config", "num_redrawn", "trials", "best"}
 TRIAL_KEYS = {
     "number", "state", "reward", "actions", "parameters", "architecture", "metrics", "seconds", "policy_version",
     "reused_from", "error",

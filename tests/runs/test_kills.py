@@ -236,8 +236,8 @@ def test_a_final_training(commands: Commands, two_runs: tuple[Path, Path], cli: 
     done(cli, "train", whole, *options)
     found, expected = (json.loads((run / "model" / "model.json").read_text()) for run in two_runs)
     assert {("epoch", epoch): loss for epoch, loss in enumerate(found["training_losses"])}.items() >= of_epochs.items()
-    scores = [list(entry.values()) for entry in of_grid_later.values()]
-    assert all([entry["validation_accuracy"], entry["seconds"]] in scores for entry in found["grid"])
+    scores = [(entry["validation_accuracy"], entry["seconds"]) for entry in of_grid_later.values()]
+    assert all((entry["validation_accuracy"], entry["seconds"]) in scores for entry in found["grid"])
     for model in (found, expected):
         del model["command"], model["created"]
         for entry in model["grid"]:

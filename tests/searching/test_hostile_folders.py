@@ -1,6 +1,8 @@
 """Folders made to attack: nothing in them is followed, replaced or run, nothing hangs, no escape reaches a terminal."""
 
 import faulthandler
+import json
+import math
 import os
 import shutil
 import signal
@@ -268,6 +270,21 @@ def test_a_query_that_never_ends_is_ended(run: Path, monkeypatch: pytest.MonkeyP
 def test_a_store_beyond_the_limit_is_not_copied_into_memory(cli: Cli, run: Path) -> None:
     os.truncate(run / FILE_NAME, store_file.LARGEST_STORE + 1)  # a sparse file, which takes no space
     assert f"expected at most {store_file.LARGEST_STORE:,}" in refused(cli, "show", run)
+
+
+NAME = "validation_accuracy"
+
+
+@pytest.mark.parametrize("score", ["absent", "a word", "NaN"])
+def test_a_measured_trial_without_its_score_is_refused(cli: Cli, run: Path, score: str) -> None:
+    with closing(sqlite3.connect(run / "run.sqlite")) as connection, connection:
+        found = connection.execute("SELECT number, metrics FROM trials WHERE state = 'done'").fetchone()
+        changed = {**json.loads(found[1]), NAME: {"a word": "high", "NaN": math.nan}.get(score)}
+        if score == "absent":
+            del changed[NAME]
+        connection.execute("UPDATE trials SET metrics = ? WHERE number = ?", (json.dumps(changed), found[0]))
+    result = cli("resume", run, "--trials", 100)
+    assert (result.exit_code, f"trial {found[0]} has the {NAME}" in result.stderr) == (2, True), result.stderr
 
 
 def test_a_deeply_nested_document_is_refused(cli: Cli, run: Path) -> None:

@@ -26,5 +26,5 @@ def opening(page: object) -> str:
 
 
 def after_run(results: Results, folder: Path) -> list[str]:
-    """Return the command lines with which one can go on after a run."""
+    """Return the command lines that can follow a run."""
     return [each.line for each in next_commands(results, folder, trained_in(folder))]

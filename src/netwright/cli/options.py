@@ -141,11 +141,15 @@ SettingsOption = Annotated[
 ]
 MaxParametersOption = Annotated[
     int | None,
-    typer.Option("--max-parameters", min=1, help="Reject a child with more parameters without training it."),
+    typer.Option(
+        "--max-parameters", min=1, help="Train no child with more parameters; another is sampled in its place."
+    ),
 ]
 MaxFlopsOption = Annotated[
     int | None,
-    typer.Option("--max-flops", min=1, help="Reject a child with more multiply-adds per image without training it."),
+    typer.Option(
+        "--max-flops", min=1, help="Train no child with more multiply-adds per image; another is sampled in its place."
+    ),
 ]
 StopOption = Annotated[
     list[str] | None,

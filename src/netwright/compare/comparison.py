@@ -130,7 +130,7 @@ class Comparison:
             records: The runs.
             dataset: The data of the runs.
             num_seeds: The numbers of seeds with which results of the same comparison were shown.
-            for_people: Whether scores are in the unit in which people read them, as bits per character.
+            for_people: Whether scores are converted to the displayed unit, for example bits per character.
 
         Raises:
             RunError: A run has no measurement.

@@ -61,7 +61,7 @@ class Record:
         return [first < place for place, first in enumerate(self.firsts)]
 
     def in_unit_of(self, quality: Quality) -> Self:
-        """Return the record with its scores in the unit in which people read them."""
+        """Return the record with its scores converted to the displayed unit, for example bits per character."""
         return replace(self, scores=tuple(None if score is None else quality(score) for score in self.scores))
 
     def write(self, path: Path) -> None:

@@ -27,7 +27,7 @@ class TranslationData:
     """Source and target."""
     subwords: Subwords
     train: Pairs
-    """The training pairs with at most `max_length` pieces on both sides."""
+    """The training pairs with at most `max_length` pieces on each side."""
     validation: Pairs
     num_left_out: int
     """Training pairs that are too long."""

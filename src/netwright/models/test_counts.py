@@ -1,4 +1,4 @@
-"""How often a trained model was tested on each set of test images or test text: a count in model.json."""
+"""Counts in model.json how often a trained model was tested on each data set."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The first sentences of a report, which anyone understands: how good the best network is, and at what it was tried."""
+"""The sentences at the head of a report: how good the best network is, how many were tried, whether it was tested."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -105,7 +105,7 @@ def _details(results: Results, model: JsonObject | None, ranking: list[Trial]) -
 
 def _warning(results: Results, best: Trial) -> str:
     if results.explained_by_largest_class(best):
-        return "This is no better than always naming the largest class, so it should not be quoted."
+        return "The result of the search is no better than always naming the largest class, so it should not be quoted."
     share, count = results.largest_class_share, best.metrics.get("num_validation_images")
     if results.score_name != "validation_accuracy" or share is None or not count or results.confirmed:
         return ""
@@ -123,7 +123,7 @@ def _tested(results: Results, model: JsonObject | None, best: Trial) -> Iterator
 
 
 def sentence_on_test(model: JsonObject) -> str | None:
-    """Return the test of a trained network as a sentence; None if its model.json is not understood."""
+    """Describe the test of a trained network in one sentence; None if its model.json lacks the result."""
     try:
         metrics, origin = model["metrics"], str(model["origin"])
         if "test_accuracy" in metrics:

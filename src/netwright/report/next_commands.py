@@ -16,7 +16,6 @@ KINDS: Mapping[str, type[ChildSettings]] = {
     each.model_fields["kind"].default: each for each in get_args(EvaluateSettings)
 }
 
-
 USES: Mapping[type[ChildSettings], tuple[str, tuple[str, ...]]] = {
     ImageSettings: ("Name the classes of other images", ("predict", "FOLDER")),
     TextSettings: ("Continue a text with the trained network", ("generate",)),

@@ -112,7 +112,7 @@ class Results:
 
     @property
     def counted(self) -> list[Trial]:
-        """The trials that count towards the trial limit: all but the samples above a limit that were redrawn."""
+        """The trials that count towards `num_trials`: all except redrawn samples, whose costs are above a limit."""
         count = TrialCount(max_redraws(self.config), self.trials)
         return [trial for trial in self.trials if count.counts(trial.number)]
 

@@ -55,7 +55,7 @@ class Pairs:
         return len(self.source)
 
     def up_to(self, max_length: int) -> "Pairs":
-        """Return the pairs with at most `max_length` pieces on both sides, the ends among them."""
+        """Return the pairs with at most `max_length` pieces on each side, the end among them."""
         short = (self.source.lengths <= max_length) & (self.target.lengths < max_length)
         return self.chosen(short.nonzero().flatten())
 
