@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from netwright.config import ReplicaSettings as ReplicaSettings
     from netwright.config import RunConfig as RunConfig
     from netwright.config.strategies import *  # noqa: F403
+    from netwright.evaluation.function import TrialContext as TrialContext
     from netwright.final_training.other_data import evaluate as evaluate
     from netwright.models.folder import load as load
     from netwright.tasks.images.readers.objects import save_images as save_images
@@ -50,6 +51,7 @@ _LATER = {
     "ImageSettings": "netwright.config",
     "ReplicaSettings": "netwright.config",
     "RunConfig": "netwright.config",
+    "TrialContext": "netwright.evaluation.function",
 }
 
 

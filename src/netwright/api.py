@@ -1,9 +1,8 @@
 """`nw.search`: a search from Python over a user's own space and function."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from netwright.config import FunctionSettings, ReplicaSettings, RunConfig, strategy_settings
 from netwright.config.strategies import StrategySettings
@@ -20,10 +19,11 @@ from netwright.trials import TrialState
 
 def search(
     space: Space | Callable[[], Space],
-    evaluate: Callable[[Any], float],
+    evaluate: Callable[..., float],
     *,
     num_trials: int,
     strategy: str | StrategySettings = "reinforce",
+    rungs: Sequence[tuple[int, float]] = (),
     workers: int | None = None,
     seed: int = 0,
     out: str | Path | None = None,
@@ -47,9 +47,12 @@ def search(
 
     Args:
         space: The search space, or a function without arguments that returns it.
-        evaluate: Returns the reward of an architecture; higher is better.
+        evaluate: Returns the reward of an architecture; higher is better. With a second argument `trial`, a
+            `TrialContext`, it can report its scores while it trains: `trial.report(epoch, score)`.
         num_trials: Total number of architectures to try.
         strategy: A strategy's name, or its settings.
+        rungs: Where training stops early: numbers of reported steps, ascending, each with the share of the children
+            that are trained further, for example `[(1, 1 / 4), (4, 1 / 4)]` (docs/algorithm.md).
         workers: Processes that evaluate. None is this process; on Ray, as many as the cluster has room for.
         seed: The same seed gives the same search.
         out: The folder for all trials and report.html; the same call continues a search that stopped.
@@ -76,7 +79,7 @@ def search(
     lag = (0 if replicas else 1) if lag is None else lag
     config = _config(
         space, evaluate, strategy, num_trials=num_trials, seed=seed, batch_size=batch_size, lag=lag, replicas=replicas,
-        time_limit_seconds=time_limit_seconds,
+        time_limit_seconds=time_limit_seconds, stopping={"rungs": tuple(rungs)},
     )  # fmt: skip
     placement = Placement(workers=workers, executor=executor, address=address, gpus_per_child=gpus_per_child)
     folder = None if out is None else Path(out).absolute()  # `evaluate` may change the working directory
@@ -85,7 +88,7 @@ def search(
 
 def _config(
     space: Space | Callable[[], Space],
-    evaluate: Callable[[Any], float],
+    evaluate: Callable[..., float],
     strategy: str | StrategySettings,
     **settings: object,
 ) -> RunConfig:

@@ -1,5 +1,6 @@
 """Settings of the kinds of children: how a child is trained and evaluated."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -9,6 +10,8 @@ from netwright.architectures.values import JsonObject
 from netwright.architectures.word_inputs import InputLayer, OutputLayer
 from netwright.children.dropout import Dropout
 from netwright.config.base import Below1, Fraction, FunctionField, NonNegative, Positive, Settings, Share, Values
+
+POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 class ChildSettings(Settings):
@@ -21,10 +24,13 @@ class ChildSettings(Settings):
     """The costs that cannot be limited ("parameters", "multiply_adds"), each with the reason."""
     cannot_confirm: ClassVar[str | None] = None
     """Why architectures cannot be confirmed by training them again; None where they can."""
-    cannot_stop: ClassVar[str | None] = None
-    """Why children cannot be stopped early; None where they can."""
     trains: ClassVar[Literal["images", "text"] | None] = None
     """The families of architectures that are trained, by `Family.trained_on`; None where none is trained."""
+
+    @property
+    def cannot_stop(self) -> str | None:
+        """Why children cannot be stopped early; None where they can."""
+        return None
 
 
 class ImageSettings(ChildSettings):
@@ -183,6 +189,26 @@ class FunctionSettings(ChildSettings):
     kind: Literal["function"] = "function"  # of children
     function: FunctionField  # MODULE:FUNCTION or FILE.py:FUNCTION
 
+    @property
+    def takes_trial(self) -> bool:
+        """Whether the function has a second argument, the trial with which it reports its scores."""
+        try:
+            parameters = inspect.signature(self.function).parameters.values()
+        except (TypeError, ValueError):  # a function of C without a signature
+            return False
+        second = [each for each in parameters if each.kind in POSITIONAL][1:2]
+        return any(each.default is each.empty or each.name == "trial" for each in second)
+
+    @property
+    def cannot_stop(self) -> str | None:
+        """A function that reports no scores cannot be stopped."""
+        if self.takes_trial:
+            return None
+        return (
+            "evaluate reports no scores while it trains, so that no child can be stopped early; write it as "
+            "evaluate(architecture, trial) and call trial.report(step, score) after each epoch"
+        )
+
 
 class TableSettings(ChildSettings):
     """A table of trained architectures: each is looked up, none is trained."""
@@ -192,12 +218,13 @@ class TableSettings(ChildSettings):
         "costs are counted for networks that are trained; a table is searched without limits",
     )
     cannot_confirm: ClassVar[str | None] = "what stands in a table stays what it is; there is nothing to confirm"
-    cannot_stop: ClassVar[str | None] = (
-        "a table has the results at the end alone, so that no child can be stopped early"
-    )
-
     kind: Literal["table"] = "table"  # of children
     task: str = "nasbench201-cifar10"  # the table
+
+    @property
+    def cannot_stop(self) -> str | None:
+        """Nothing is trained."""
+        return "a table has the results at the end alone, so that no child can be stopped early"
 
 
 EvaluateSettings = ImageSettings | TextSettings | TranslationSettings | FunctionSettings | TableSettings

@@ -37,6 +37,7 @@ CURVES: Mapping[str, str] = {
     "validation_balanced_accuracy": "validation_balanced_accuracies",
     "validation_macro_f1": "validation_macro_f1s",
     "validation_perplexity": "validation_perplexities",
+    "value": "values",
 }
 """By the name of a score, the metric with the values after every epoch from which it follows."""
 
@@ -96,14 +97,18 @@ class PerplexityReward:
 
 @dataclass(frozen=True)
 class ValueReward:
-    """One measured number unchanged: the value of a user's own function, or a table's accuracy."""
+    """One number unchanged: a table's accuracy, or the value of a user's own function.
+
+    A child that was stopped has no value at its end; then it is the last one that it reported.
+    """
 
     score_name: str = "value"
     higher_is_better: bool = True
 
     def score(self, measurement: Measurement) -> float:
-        """Return the measured number."""
-        return float(measurement.metrics[self.score_name])
+        """Return the number."""
+        metrics = measurement.metrics
+        return float(metrics[self.score_name] if self.score_name in metrics else curve_of(self.score_name, metrics)[-1])
 
     def __call__(self, score: float) -> float:
         """Return the score itself."""

@@ -11,9 +11,17 @@ from netwright.evaluation.rewards import Reward, curve_of
 from netwright.trials import Measurement
 
 
-def first_epochs(metrics: JsonObject, epochs: int) -> JsonObject:
-    """Return metrics with all lists, which have one entry for each epoch, cut to the first `epochs`."""
-    return {name: value[:epochs] if isinstance(value, list) else value for name, value in metrics.items()}
+def first_epochs(score_name: str, metrics: JsonObject, epochs: int) -> JsonObject:
+    """Return metrics with all lists, which have one entry for each epoch, cut to the first `epochs`, without a score.
+
+    Args:
+        score_name: The metric with the score at the end, which does not belong to these epochs.
+        metrics: Those of a measurement.
+        epochs: A number of epochs.
+    """
+    cut = {name: value[:epochs] if isinstance(value, list) else value for name, value in metrics.items()}
+    cut.pop(score_name, None)
+    return cut
 
 
 def worth(reward: Reward, factor: float, metrics: JsonObject, epochs: int) -> float:
@@ -25,7 +33,7 @@ def worth(reward: Reward, factor: float, metrics: JsonObject, epochs: int) -> fl
         metrics: Those of a measurement, with the curve.
         epochs: A number of epochs, from 1 to the length of the curve.
     """
-    return reward(reward.score(Measurement(first_epochs(metrics, epochs)))) * factor
+    return reward(reward.score(Measurement(first_epochs(reward.score_name, metrics, epochs)))) * factor
 
 
 @dataclass(frozen=True)

@@ -292,7 +292,7 @@ class SearchCore:
             rule, metrics = self._rule(trial), outcome.measurement.metrics
             stopped_after = rule.stopped_after(metrics)
             if stopped_after is not None:
-                metrics = first_epochs(metrics, stopped_after)
+                metrics = first_epochs(self._reward.score_name, metrics, stopped_after)
             score = self._reward.score(Measurement(metrics))
             if is_finite_number(score) and is_finite_number(self._reward(score)):
                 return replace(
