@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields
 from enum import Enum
-from types import UnionType
+from types import FunctionType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from typer.models import ArgumentInfo
@@ -81,6 +81,8 @@ def commands() -> Iterator[str]:
 
 def described(name: str, kind: object, default: object, missing: object) -> str:
     """A line for an argument, a setting or an option: its type and its default."""
+    if isinstance(default, FunctionType):  # its `repr` has an address
+        default = default.__name__
     value = repr(default.value if isinstance(default, Enum) else default)
     return f"  {name}: {shown_type(kind)}" + ("" if default is missing else f" = {value}")
 

@@ -41,6 +41,7 @@ MODELS = {
     "TableSettings": "evaluate.",
     "ConstraintSettings": "constraints.",
     "ConfirmSettings": "confirm.",
+    "StoppingSettings": "stopping.",
     "ReplicaSettings": "replicas.",
     "FinalSettings": "final.",
     "FinalTextSettings": "final.",

@@ -15,6 +15,7 @@ from netwright.recipes.networks import cifar10, digits
 from netwright.searching import estimate as estimating
 from netwright.searching.factory import make_strategy
 from netwright.searching.placement import Placement
+from netwright.searching.rungs import expected_epochs
 from netwright.trials import Job, Ticket
 
 DIGITS = ImageShape(1, 8, 8, 10)
@@ -155,3 +156,22 @@ def test_a_function_of_the_users_own_is_not_estimated(cli, recipe_file):
 )
 def test_durations_have_the_unit_that_suits(seconds, text):
     assert estimates.duration(seconds) == text
+
+
+def test_the_paper_s_epochs_with_two_rungs():
+    assert expected_epochs([(3, 1 / 4), (12, 1 / 4)], 50) == 3 + 9 / 4 + 38 / 16
+    assert expected_epochs([], 50) == 50
+    assert expected_epochs([(10, 1.0)], 50) == 50
+
+
+def test_stopping_saves_the_epochs_of_all_but_the_first_children(made_up_machine):
+    whole = estimated(digits())
+    config = digits().changed(stopping={"rungs": [(1, 1 / 4)]})
+    epochs, trained = config.evaluate.epochs, whole.num_trained
+    stopped = estimated(config)
+    share = (16 * epochs + (trained - 16) * (1 + (epochs - 1) / 4)) / (trained * epochs)
+    assert stopped.share_epochs == pytest.approx(share)
+    saved = (1 - share) * whole.child_seconds * trained / 2
+    assert whole.seconds - stopped.seconds == pytest.approx(saved)
+    assert f"{share:.0%} of their epochs" in estimates.described(stopped)
+    assert "epochs" not in estimates.described(whole)

@@ -70,12 +70,13 @@ def described(estimate: Estimate) -> str:
         for share, what in ((estimate.share_duplicate, "duplicates"), (estimate.share_rejected, "rejected"))
         if share
     )
+    stopped = f", {estimate.share_epochs:.0%} of their epochs" if estimate.share_epochs < 1 else ""
     retrained = f", {estimate.num_confirmations} retrainings of the best" if estimate.num_confirmations else ""
     return (
         f"{estimate.recipe}: about {duration(estimate.seconds)}, likely {duration(estimate.low)} to "
         f"{duration(estimate.high)}; {device_hours(estimate)}\n"
         f"  {estimate.num_trained:,.0f} networks of {duration(estimate.child_seconds)} on {estimate.workers} "
-        f"workers{left_out}{retrained}, {duration(estimate.start_seconds)} to start\n"
+        f"workers{left_out}{stopped}{retrained}, {duration(estimate.start_seconds)} to start\n"
         "  measured on networks that the untrained controller samples; the range allows for the policy shifting to "
         "cheaper or larger networks"
     )

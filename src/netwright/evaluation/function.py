@@ -1,12 +1,12 @@
 """A user's own function in the place of training; needs no torch.
 
-    def evaluate(architecture) -> float: ...
+def evaluate(architecture) -> float: ...
 
-    def evaluate(architecture, trial) -> float:
-        for epoch in range(1, 11):
-            ...
-            trial.report(epoch, accuracy)       # where the child may be stopped
-        return accuracy
+def evaluate(architecture, trial) -> float:
+    for epoch in range(1, 11):
+        ...
+        trial.report(epoch, accuracy)       # where the child may be stopped
+    return accuracy
 """
 
 import copy

@@ -4,10 +4,11 @@ Colours are CSS variables of the page, so that a chart follows it from light to 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from netwright.architectures.values import JsonObject
+from netwright.evaluation.rewards import curve_of
 from netwright.report.numbers import Form
 from netwright.report.statistics import (
     Series,
@@ -39,9 +40,11 @@ SHAPES = (
     " Rectangular filters: height and width differ. Density of skip connections: the share of all pairs of layers in "
     "which the later layer reads the earlier one."
 )
+NUM_BEST_CURVES, MAX_CURVES = 5, 100
+"""Curves of the best trials, and of others; of more, evenly spaced ones are kept."""
 NUM_TIME_BINS = 40
-LEAST_TRIALS, LEAST_BINS, LEAST_UPDATES, LEAST_CHILDREN = 2, 3, 3, 8
-"""Measured trials, bins of trials over time, updates and trained children from which a chart has something to show."""
+LEAST_TRIALS, LEAST_BINS, LEAST_UPDATES, LEAST_CHILDREN, LEAST_EPOCHS = 2, 3, 3, 8, 2
+"""Measured trials, bins of trials over time, updates, trained children and epochs from which a chart says something."""
 LEAST_BUSY_SECONDS = 60.0
 """Duration of a search from which the utilisation of its workers says something beside their start-up."""
 COSTS = {
@@ -110,6 +113,57 @@ def scores(results: Results) -> Figure | None:
     figure = framed(title, [each for each in data if each["x"]], note, "trial", quality.name, height=380)
     figure.layout["yaxis"] |= _score_axis(form, values)
     return figure
+
+
+def curves(results: Results) -> Figure | None:
+    """Plot scores over the epochs of a training: the best, others, and those that were stopped.
+
+    None with fewer than two curves, or if all have one epoch.
+    """
+    found = {
+        trial.number: curve
+        for trial in results.trials
+        if trial.state.measured and trial.reused_from is None and (curve := curve_of(results.score_name, trial.metrics))
+    }
+    if len(found) < LEAST_TRIALS or max(map(len, found.values())) < LEAST_EPOCHS:
+        return None
+    best = [trial.number for trial in results.top(NUM_BEST_CURVES) if trial.number in found]
+    numbers = [number for number in found if number not in best]
+    others = [numbers[index] for index in evenly(len(numbers), MAX_CURVES)]
+    is_stopped = {trial.number: trial.state is TrialState.STOPPED for trial in results.trials}
+    groups = {
+        "stopped": ([number for number in others if is_stopped[number]], "muted", 1.2),
+        "trained to the end": ([number for number in others if not is_stopped[number]], "blue", 1.2),
+        f"the best {len(best)}" if len(best) > 1 else "the best": (best, "accent", 2.2),
+    }
+    quality = results.quality
+    data = [
+        _lines(name, {number: [quality(value) for value in found[number]] for number in group}, colour, width)
+        for name, (group, colour, width) in groups.items()
+        if group
+    ]
+    note = "" if len(others) == len(numbers) else f"{len(others) + len(best)} of {len(found):,} trainings are shown."
+    if any(is_stopped.values()):
+        note = f"A training is stopped where it is worse than earlier ones were after as many epochs. {note}".strip()
+    figure = framed(f"{quality.short_name.capitalize()} while training", data, note, "epoch", quality.name, height=380)
+    figure.layout["yaxis"] |= _score_axis(
+        Form(quality), [quality(value) for curve in found.values() for value in curve]
+    )
+    return figure
+
+
+def _lines(name: str, curves: Mapping[int, Sequence[float]], colour: str, width: float) -> JsonObject:
+    """Return the curves of several trials as one trace; each ends with a gap, and begins at epoch 1."""
+    return {
+        "name": name,
+        "mode": "lines+markers",
+        "x": [epoch for curve in curves.values() for epoch in (*range(1, len(curve) + 1), None)],
+        "y": [value for curve in curves.values() for value in (*map(short, curve), None)],
+        "customdata": [number for number, curve in curves.items() for _ in range(len(curve) + 1)],
+        "hovertemplate": "trial %{customdata}, epoch %{x}: %{y}<extra></extra>",
+        "line": {"color": f"var:{colour}", "width": width},
+        "marker": {"color": f"var:{colour}", "size": 3},
+    }
 
 
 def _points(

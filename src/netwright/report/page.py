@@ -107,7 +107,7 @@ def page(run: StoredRun, *, trust_code: bool = False, on_note: Callable[[str], N
     top = results.top(NUM_DRAWN_LARGE)
     top_drawings = [drawings[trial.number] for trial in top if trial.number in drawings]
     shown, ranks = sections.ranked(results)
-    scores, costs = _present(charts.scores(results)), charts.costs(results)
+    scores, costs = _present(charts.scores(results), charts.curves(results)), charts.costs(results)
     model = run.model.document if run.model else None
     frequencies, note = _frequencies(results, trust_code=trust_code)
     if note and not frequencies:

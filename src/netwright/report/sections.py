@@ -46,6 +46,7 @@ def tiles(results: Results) -> list[tuple[str, str]]:
         shown.append((percent(results.largest_class_share), "validation images in the largest class"))
     shown.append((f"{len(done):,}", f"of {results.config['num_trials']:,} trials measured"))
     counts = {
+        "trials stopped early": sum(trial.state is TrialState.STOPPED for trial in trials),
         "trials reused (repeated architectures)": num_reused(trials),
         "trials failed": sum(trial.state is TrialState.FAILED for trial in trials),
         "trials rejected by limits": sum(trial.state is TrialState.REJECTED for trial in results.counted),

@@ -25,6 +25,7 @@ from netwright.execution.local import LocalExecutor
 from netwright.recipes.networks import cifar10
 from netwright.searching.factory import make_constraints, make_strategy
 from netwright.searching.placement import Placement, default_workers
+from netwright.searching.rungs import expected_epochs
 from netwright.seeds import derive_seed
 from netwright.trials import Job, Proposal, Ticket
 
@@ -49,6 +50,8 @@ class Estimate:
     """What is counted in device-hours: "core" or "GPU"."""
     num_trained: float
     """Children trained in the search, without duplicates and rejected ones."""
+    share_epochs: float
+    """Of all epochs of these children, those that are trained until they are stopped; 1 without rungs."""
     num_confirmations: int
     child_seconds: float
     """The time of one child while the other workers train others."""
@@ -114,8 +117,10 @@ def _estimate(config: RunConfig, probe: Probe, placement: Placement, *, num_prob
     num_samples = config.num_trials * samples_each
     num_trained = num_samples * len(sample.architectures) / sample.num_sampled * sample.share_unique
     child, start = float(predicted.mean()), opening + starting
+    share_epochs = _share_epochs(config, num_trained)
     # The last children of each phase leave workers idle for half a child.
-    searching = child * (num_trained / min(workers, in_flight) + 0.5) + sample.sampling_seconds * num_samples
+    searching = child * (num_trained * share_epochs / min(workers, in_flight) + 0.5)
+    searching += sample.sampling_seconds * num_samples
     confirm = config.confirm
     num_confirmations = round(min(confirm.top, num_trained)) * confirm.num_seeds if confirm.at_end else 0
     # The best are rarely the cheapest.
@@ -130,12 +135,20 @@ def _estimate(config: RunConfig, probe: Probe, placement: Placement, *, num_prob
         workers=workers,
         device="GPU" if probe.speed.torch_device.type == "cuda" else "core",
         num_trained=num_trained,
+        share_epochs=share_epochs,
         num_confirmations=num_confirmations,
         child_seconds=child,
         start_seconds=start,
         share_duplicate=1 - sample.share_unique,
         share_rejected=share_rejected,
     )
+
+
+def _share_epochs(config: RunConfig, num_trained: float) -> float:
+    """Return which share of the epochs of `num_trained` children is trained, some of which are stopped early."""
+    rungs, epochs = config.stopping.rungs, getattr(config.evaluate, "epochs", 1)
+    in_full = min(num_trained, max(config.most_in_flight, config.stopping.least))  # those before the first thresholds
+    return (in_full + (num_trained - in_full) * expected_epochs(rungs, epochs) / epochs) / num_trained
 
 
 def _sample(config: RunConfig, images: ImageShape) -> _Sample:

@@ -1,6 +1,6 @@
 """From the settings of a run to its strategy and its core."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 
 from safetensors import SafetensorError
@@ -14,8 +14,8 @@ from netwright.execution.surroundings import standard_defaults
 from netwright.searching.core import SearchCore
 from netwright.searching.replicas import ReplicatedCore
 from netwright.searching.store import Store
+from netwright.searching.stored_trials import check_scores
 from netwright.strategies.interface import Strategy
-from netwright.trials import Trial, TrialState, is_finite_number
 
 
 @standard_defaults()
@@ -85,17 +85,10 @@ def make_core(
         with store.understood():
             try:
                 core.restore(store.trials(config.space), store.updates(), store.strategy_state())
-                _check_scores(core.trials, evaluation_of(config.evaluate).reward.score_name)
+                check_scores(core.trials, evaluation_of(config.evaluate).reward.score_name)
             except (SafetensorError, RuntimeError) as error:  # for tensors of another strategy, or damaged ones
                 raise ValueError(str(error)) from error
     return core
-
-
-def _check_scores(trials: Iterable[Trial], name: str) -> None:
-    """Raise `ValueError` if a measured trial lacks its score, which is shown."""
-    for trial in trials:
-        if trial.state is TrialState.DONE and not is_finite_number(trial.metrics.get(name)):
-            raise ValueError(f"trial {trial.number} has the {name} {trial.metrics.get(name)!r:.99}")
 
 
 def make_constraints(config: RunConfig, shape: object) -> Constraints:

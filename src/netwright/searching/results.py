@@ -17,6 +17,7 @@ from netwright.searching.failure_values import learned
 from netwright.searching.quality import Quality
 from netwright.searching.redraws import TrialCount
 from netwright.searching.store import Confirmation, Store
+from netwright.searching.stored_trials import check_scores
 from netwright.spaces.decisions import actions_to_json
 from netwright.trials import Trial, TrialState
 
@@ -89,8 +90,7 @@ class Results:
             count = TrialCount(max_redraws(config), all_trials)
             finished = count.all_ended(all_trials, config["num_trials"])
             trials, score_name = tuple(all_trials[: count.end(config["num_trials"])]), about["score_name"]
-            if any(trial.state is TrialState.DONE and score_name not in trial.metrics for trial in trials):
-                raise KeyError(score_name)
+            check_scores(trials, score_name)
             if running is None:
                 running = store.folder is not None and not finished and is_being_written(store.folder)
             state = "finished" if finished else "running" if running else "interrupted"

@@ -16,6 +16,23 @@ from netwright.evaluation.stopping import worth
 from netwright.trials import Trial
 
 
+def expected_epochs(rungs: Sequence[tuple[int, float]], epochs: int) -> float:
+    """Return the mean number of epochs of a child once all rungs have thresholds.
+
+    Args:
+        rungs: Numbers of epochs, ascending, with the share of children that are trained further.
+        epochs: Those of a whole training.
+
+    Returns:
+        The mean if a child passes each threshold with the probability of its share, as in random search. A strategy
+        that improves passes more of them.
+    """
+    mean, reaching, before = 0.0, 1.0, 0
+    for end, share in (*rungs, (epochs, 1.0)):
+        mean, reaching, before = mean + reaching * (end - before), reaching * share, end
+    return mean
+
+
 class Rungs:
     """Keeps the rewards of the children that reached each rung.
 

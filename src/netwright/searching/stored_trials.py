@@ -8,7 +8,7 @@ what was measured, and a run of many trials is read without building every netwo
 import json
 import math
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Any
@@ -16,9 +16,10 @@ from typing import Any
 from netwright.architectures.families import architecture_from_json
 from netwright.architectures.values import fingerprint, fingerprint_of_json, to_json
 from netwright.errors import SpaceError, StoreError
+from netwright.evaluation.rewards import curve_of
 from netwright.spaces.decisions import Actions, actions_from_json
 from netwright.spaces.programs import Space
-from netwright.trials import FailureKind, Proposal, Trial, TrialState
+from netwright.trials import FailureKind, Proposal, Trial, TrialState, is_finite_number
 
 Understood = Callable[[], AbstractContextManager[None]]
 """Returns a context that converts errors in decoding stored values to `StoreError`."""
@@ -118,6 +119,25 @@ def _number(row: sqlite3.Row, column: str) -> Any:
     ):
         raise TypeError(f"trial {row['number']} has the {column} {value!r:.99}")
     return value
+
+
+def check_scores(trials: Iterable[Trial], score_name: str) -> None:
+    """Check what is shown of measured trials.
+
+    Args:
+        trials: Trials of any state.
+        score_name: The metric with the score.
+
+    Raises:
+        ValueError: A measured trial lacks its score, or its scores of the epochs are no numbers.
+    """
+    for trial in trials:
+        if trial.state.measured:
+            score, curve = trial.metrics.get(score_name), curve_of(score_name, trial.metrics)
+            if not is_finite_number(score):
+                raise ValueError(f"trial {trial.number} has the {score_name} {score!r:.99}")
+            if not isinstance(curve, list | tuple) or not all(map(is_finite_number, curve)):
+                raise ValueError(f"trial {trial.number} has the scores {curve!r:.99} of its epochs")
 
 
 def row_of(trial: Trial) -> tuple[object, ...]:
