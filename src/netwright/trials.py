@@ -112,6 +112,13 @@ class Job:
     seed: int
     is_over: Callable[[JsonObject], bool] = never
     """Called after every epoch with the metrics so far: whether the child is to be stopped; picklable."""
+    epochs: int | None = None
+    """Epochs of the training in the place of those in the settings."""
+
+    @property
+    def changes(self) -> Mapping[str, object]:
+        """The arguments of the training that differ from the settings."""
+        return {} if self.epochs is None else {"epochs": self.epochs}
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,18 @@ def test_the_json_of_image_children(cli: Cli, tmp_path: Path) -> None:
     assert re.search(rf"^1 +{found['best']['number']} +{confirmed['mean']:.4f} ± ", result.stdout, re.MULTILINE)
     assert "to be quoted" in result.stdout
     assert "optimistic" in result.stdout
+
+    # The best of both with more epochs, after a first choice.
+    done(cli, "confirm", tmp_path / "run", "--first", "3:1/2", "--epochs", 4, "--top", 1)
+    best = document(cli, tmp_path / "run")["best"]
+    assert best["confirmed"]["epochs"] == 4
+    assert len(best["confirmed"]["scores"]) == 2
+    with Store.read(tmp_path / "run") as store:
+        trained = {(each.epochs, len(each.metrics["validation_accuracies"])) for each in store.confirmations()}
+    assert trained == {(None, 2), (3, 3), (4, 4)}
+    refused = cli("confirm", tmp_path / "run", "--first", "half", "--epochs", 4)
+    assert refused.exit_code == 2
+    assert "--first half: expected EPOCHS:SHARE, for example --first 4:1/4" in refused.stderr
     assert "retrained=2/2" in result.stderr
 
 
@@ -173,7 +185,7 @@ def test_confirm_retrains_the_best_or_the_given_trials(
     assert found["trials"] == before["trials"]
     reward = before["best"]["reward"]
     assert found["best"]["confirmed"] == {
-        "metric": "value", "mean": reward, "deviation": 0.0, "scores": [reward, reward],
+        "metric": "value", "mean": reward, "deviation": 0.0, "scores": [reward, reward], "epochs": None,
     }  # fmt: skip
 
     # What has been done is not done again.
@@ -212,7 +224,7 @@ def test_a_confirmed_trial_is_above_one_that_is_not_only_if_all_with_higher_rewa
         confirmed = {
             of_number[number]: Confirmed(() if means[number] is None else (means[number],)) for number in numbers
         }
-        return [trial.number for trial in replace(results, confirmed=confirmed).ranking()]
+        return [trial.number for trial in replace(results, retrained=(confirmed,)).ranking()]
 
     first, second, third, fourth, fifth, sixth, *others = by_reward
     assert ranking(sixth) == by_reward
@@ -220,7 +232,7 @@ def test_a_confirmed_trial_is_above_one_that_is_not_only_if_all_with_higher_rewa
     assert ranking(first, second, third) == [third, first, second, fourth, fifth, sixth, *others]
     assert ranking(*by_reward[:6]) == [fifth, third, sixth, first, second, fourth, *others]
     means[fourth] = means[fifth] = means[third]
-    assert ranking(*by_reward[:6]) == [*sorted((third, fourth, fifth)), sixth, first, second, *others]
+    assert ranking(*by_reward[:6]) == [third, fourth, fifth, sixth, first, second, *others]
 
 
 def test_ctrl_c_in_a_confirmation_says_how_to_go_on_with_it(

@@ -60,7 +60,7 @@ def test_a_confirmed_mean_stands_for_the_best(tmp_path: Path) -> None:
 def test_a_majority_vote_is_called_so(tmp_path: Path) -> None:
     results = results_of(tmp_path / "run", metrics={**IMAGES, "largest_class_share": 0.74})
     assert lead(results, None, None).warning.startswith("The result of the search is no better than always naming")
-    unsure = with_score(replace(results, confirmed={}), 0.76)
+    unsure = with_score(replace(results, retrained=()), 0.76)
     assert lead(unsure, None, None).warning.startswith("The interval contains the share of the largest class")
 
 

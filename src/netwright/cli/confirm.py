@@ -10,6 +10,8 @@ def confirm(
     run: options.RunArgument,
     top: options.ConfirmTopOption = None,
     num_seeds: options.RetrainingsOption = None,
+    epochs: options.ConfirmEpochsOption = None,
+    first: options.FirstOption = None,
     trial: options.ConfirmTrialOption = None,
     workers: options.WorkersOption = None,
     executor: options.ExecutorOption = None,
@@ -22,14 +24,16 @@ def confirm(
     """Retrain the best architectures with fresh seeds on the same split.
 
     The score of the best of many noisy trainings is optimistic. The means over fresh seeds that this command prints are
-    not, and can be quoted.
+    not, and can be quoted. Networks that were searched with few epochs are ranked better with more: --epochs, after a
+    first choice by --first.
 
     Examples:
         netwright confirm runs/digits-reinforce-seed0 --top 3 --num-seeds 5
         netwright confirm runs/digits-reinforce-seed0 --trial 12
+        netwright confirm runs/digits-reinforce-seed0 --first 12:1/10 --epochs 50
     """
     from netwright.cli.hints import after_run, print_next
-    from netwright.cli.running import placement_with, print_end
+    from netwright.cli.running import epochs_and_share, placement_with, print_end
     from netwright.searching.progress import make_progress
     from netwright.searching.run import read_config, run_confirmation
 
@@ -44,11 +48,12 @@ def confirm(
         address=address,
         gpus_per_child=gpus_per_child,
     )
+    steps = [epochs_and_share("--first", each) for each in first or ()]
     kept = "Every finished trial is kept; go on by the same command"
     with interruption_explained(lambda: kept), make_progress(live=None, verbose=True) as callback:
         results = run_confirmation(
-            run, top=top, num_seeds=num_seeds, numbers=trial or (), placement=placement, callback=callback,
-            accept_data=accept_data,
+            run, numbers=trial or (), placement=placement, callback=callback, accept_data=accept_data, top=top,
+            num_seeds=num_seeds, epochs=epochs, first=steps or None,
         )  # fmt: skip
     print_end(results, max(top or 0, len(results.confirmed)), run)
     print_next(*after_run(results, run))

@@ -276,6 +276,19 @@ ConfirmTopOption = Annotated[
 RetrainingsOption = Annotated[
     int | None, typer.Option("--num-seeds", min=1, help="Retrainings of each. [dim]Default: the recipe's[/]")
 ]
+ConfirmEpochsOption = Annotated[
+    int | None,
+    typer.Option("--epochs", min=1, help="Epochs of each, instead of the search's. [dim]Default: the recipe's[/]"),
+]
+FirstOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--first",
+        metavar="EPOCHS:SHARE",
+        help="Before it, train this share of all architectures once for so many epochs, for example 12:1/10, and "
+        "choose the best by these scores. Repeatable, with ascending epochs; needs --epochs.",
+    ),
+]
 ConfirmTrialOption = Annotated[
     list[int] | None,
     typer.Option("--trial", metavar="N", help="Retrain this trial instead of the best ones. Repeatable."),

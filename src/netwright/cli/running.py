@@ -5,6 +5,7 @@ It brings torch, so the commands import it when they are called.
 
 import shlex
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 from netwright.cli.app import interruption_explained
@@ -48,6 +49,15 @@ def placement_with(
         address=address or placement.address,
         gpus_per_child=placement.gpus_per_child if gpus_per_child is None else gpus_per_child,
     )
+
+
+def epochs_and_share(option: str, text: str) -> tuple[int, float]:
+    """Return the number of epochs and the share of a value EPOCHS:SHARE of an option."""
+    epochs, _, share = text.partition(":")
+    try:
+        return int(epochs), float(Fraction(share))
+    except (ValueError, ZeroDivisionError):
+        raise ConfigError(f"{option} {text}: expected EPOCHS:SHARE, for example {option} 4:1/4") from None
 
 
 def check_address(stored: Placement, given: str | None, name: str, argument: str | Path) -> None:

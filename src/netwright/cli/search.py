@@ -1,6 +1,5 @@
 """`netwright search`."""
 
-from fractions import Fraction
 from pathlib import Path
 
 from netwright.cli import options
@@ -63,7 +62,7 @@ def search(
     `netwright data FOLDER` shows how the images of FOLDER are read.
     """
     from netwright.cli.reading import reading_shown
-    from netwright.cli.running import placement_with, run_to_the_end
+    from netwright.cli.running import epochs_and_share, placement_with, run_to_the_end
     from netwright.recipes import config_of
     from netwright.searching.placement import Placement
     from netwright.searching.run import continued
@@ -75,7 +74,7 @@ def search(
         config = config_of(recipe, data, image_size).changed(seed=seed)
     config = _configured(config, strategy, max_parameters=max_parameters, max_multiply_adds=max_flops)
     if stop:
-        config = config.changed(stopping={"rungs": [_rung(each) for each in stop]})
+        config = config.changed(stopping={"rungs": [epochs_and_share("--stop", each) for each in stop]})
     config = with_replicas(config, replicas, batch, servers=servers, accumulate=accumulate, max_staleness=max_staleness)
     config = config.with_settings(settings or [])
     placement = placement_with(
@@ -112,15 +111,6 @@ def _configured(config: RunConfig, strategy: str | None, **limits: int | None) -
         config = config.changed(strategy=strategy_settings(strategy))
     given = {name: limit for name, limit in limits.items() if limit is not None}
     return config.changed(constraints=config.constraints.model_copy(update=given))
-
-
-def _rung(text: str) -> tuple[int, float]:
-    """Return the epochs and the share of a value of --stop."""
-    epochs, _, share = text.partition(":")
-    try:
-        return int(epochs), float(Fraction(share))
-    except (ValueError, ZeroDivisionError):
-        raise ConfigError(f"--stop {text}: expected EPOCHS:SHARE, for example --stop 4:1/4") from None
 
 
 def with_replicas(config: RunConfig, replicas: int | None, batch: int | None, **settings: int | None) -> RunConfig:

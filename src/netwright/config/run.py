@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Annotated, Self
 
-from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator, model_validator
 
 from netwright.architectures.values import JsonObject
 from netwright.config.base import Count, NonNegative, Positive, Reward, Settings, SpaceField
@@ -45,16 +45,38 @@ class ConstraintSettings(Settings):
         return bool(self.limited)
 
 
+Rung = tuple[PositiveInt, Annotated[float, Field(gt=0, le=1)]]
+"""Epochs, and a share of the children or architectures."""
+
+
+def _in_ascending_order(rungs: tuple[tuple[int, float], ...]) -> tuple[tuple[int, float], ...]:
+    for (before, _), (after, _) in pairwise(rungs):
+        if after <= before:
+            raise ValueError(f"expected numbers of epochs in ascending order; {after} follows {before}")
+    return rungs
+
+
 class ConfirmSettings(Settings):
     """Retraining the best architectures with fresh seeds on the same split."""
 
     top: PositiveInt = 5  # best architectures that are retrained
     num_seeds: PositiveInt = 3  # retrainings of each
+    epochs: PositiveInt | None = None  # of each retraining; None is the search's
+    first: tuple[Rung, ...] = ()  # before it, more epochs, each with the share of architectures trained once for them
     at_end: bool = False  # do it at the end of `netwright search`
 
+    @field_validator("first")
+    @classmethod
+    def _ascending(cls, steps: tuple[tuple[int, float], ...]) -> tuple[tuple[int, float], ...]:
+        return _in_ascending_order(steps)
 
-Rung = tuple[PositiveInt, Annotated[float, Field(gt=0, le=1)]]
-"""Epochs, and the share of children that are trained further."""
+    @model_validator(mode="after")
+    def _the_last_step_has_the_most_epochs(self) -> Self:
+        last = self.first[-1][0] if self.first else 0
+        if self.first and (self.epochs or 0) <= last:
+            given = "none are given" if self.epochs is None else f"they are {self.epochs}"
+            raise ValueError(f"the epochs of the best are more than the {last} of the step before, and {given}")
+        return self
 
 
 class StoppingSettings(Settings):
@@ -66,10 +88,7 @@ class StoppingSettings(Settings):
     @field_validator("rungs")
     @classmethod
     def _ascending(cls, rungs: tuple[tuple[int, float], ...]) -> tuple[tuple[int, float], ...]:
-        for (before, _), (after, _) in pairwise(rungs):
-            if after <= before:
-                raise ValueError(f"rungs are numbers of epochs in ascending order; {after} follows {before}")
-        return rungs
+        return _in_ascending_order(rungs)
 
 
 class ReplicaSettings(Settings):
@@ -134,6 +153,13 @@ class RunConfig(Settings):
         evaluate: EvaluateSettings | None = info.data.get("evaluate")
         if settings.at_end and evaluate and evaluate.cannot_confirm:
             raise ValueError(evaluate.cannot_confirm)
+        if settings.epochs is None or evaluate is None:
+            return settings
+        epochs = getattr(evaluate, "epochs", None)
+        if epochs is None:
+            raise ValueError("your own function decides how long it trains; confirm without a number of epochs")
+        if (least := min([settings.epochs, *(more for more, _ in settings.first)])) < epochs:
+            raise ValueError(f"a retraining of {least} epochs is shorter than those of the search, which are {epochs}")
         return settings
 
     @field_validator("stopping")
@@ -232,8 +258,12 @@ def max_redraws(stored: JsonObject) -> int:
 def with_later_settings(stored: JsonObject) -> JsonObject:
     """Return the JSON of a run's settings with those that did not exist when it was stored."""
     constraints = {"max_redraws": FORMER_MAX_REDRAWS, **stored.get("constraints", {})}
-    stopping = StoppingSettings().to_json()
-    return {"stopping": stopping, **stored, "evaluate": completed(stored["evaluate"]), "constraints": constraints}
+    later = {
+        "evaluate": completed(stored["evaluate"]),
+        "constraints": constraints,
+        "confirm": {**ConfirmSettings().to_json(), **stored.get("confirm", {})},
+    }
+    return {"stopping": StoppingSettings().to_json(), **stored, **later}
 
 
 def differences(stored: JsonObject, wanted: JsonObject) -> list[str]:

@@ -61,7 +61,7 @@ class ImageChild:
             job: The architecture and the seed.
             changes: Replaces some of the keyword arguments in `training`; `epsilon` is batch normalisation's.
         """
-        settings: JsonObject = {"epsilon": 1e-5, **self.training, **changes}
+        settings: JsonObject = {"epsilon": 1e-5, **self.training, **job.changes, **changes}
         channels, height, width = self.split.train_images.shape[1:]
         network = build_with_weights(
             job.architecture, self.split.num_classes, channels, (height, width), seed=job.seed,

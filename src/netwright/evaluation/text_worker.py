@@ -97,6 +97,6 @@ class TextChild:
             seed=job.seed,
             speed=self.speed,
             is_over=job.is_over,
-            **self.arguments,
+            **{**self.arguments, **job.changes},
         )
         return Measurement(metrics)

@@ -135,6 +135,6 @@ class TranslationChild:
             seed=job.seed,
             speed=self.speed,
             is_over=job.is_over,
-            **self.training,
+            **{**self.training, **job.changes},
         )
         return Measurement(metrics)

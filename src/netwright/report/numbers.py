@@ -37,8 +37,7 @@ class Form:
     def confirmed(self, found: Confirmed) -> str:
         """Write the mean of retrainings, its deviation between seeds and their number."""
         deviation = "" if found.deviation is None else f" ± {self(found.deviation, 2)}"
-        failed = f", {found.num_failed} failed" if found.num_failed else ""
-        return f"{self(found.mean, 2)}{deviation} (n={len(found.scores)}{failed})"
+        return f"{self(found.mean, 2)}{deviation} ({found.trainings})"
 
 
 def percent(share: float) -> str:

@@ -23,6 +23,7 @@ from netwright.evaluation.probe import Probe
 from netwright.execution.attempts import run_all
 from netwright.execution.local import LocalExecutor
 from netwright.recipes.networks import cifar10
+from netwright.searching.confirmation import ladder
 from netwright.searching.factory import make_constraints, make_strategy
 from netwright.searching.placement import Placement, default_workers
 from netwright.searching.rungs import expected_epochs
@@ -122,10 +123,14 @@ def _estimate(config: RunConfig, probe: Probe, placement: Placement, *, num_prob
     searching = child * (num_trained * share_epochs / min(workers, in_flight) + 0.5)
     searching += sample.sampling_seconds * num_samples
     confirm = config.confirm
-    num_confirmations = round(min(confirm.top, num_trained)) * confirm.num_seeds if confirm.at_end else 0
+    epochs = getattr(config.evaluate, "epochs", 1)
+    steps = ladder(confirm, round(num_trained), epochs) if confirm.at_end else []
     # The best are rarely the cheapest.
     best = float(np.sort(predicted)[-max(1, len(predicted) // 4) :].mean())
-    confirming = best * (num_confirmations / min(workers, max(1, num_confirmations)) + 0.5 * confirm.at_end)
+    confirming = sum(
+        best * (step.epochs or epochs) / epochs * (step.num_trainings / min(workers, max(1, step.num_trainings)) + 0.5)
+        for step in steps
+    )
     doubt = min(0.5, 2 * error / child)
     return Estimate(
         recipe=config.recipe,
@@ -136,7 +141,7 @@ def _estimate(config: RunConfig, probe: Probe, placement: Placement, *, num_prob
         device="GPU" if probe.speed.torch_device.type == "cuda" else "core",
         num_trained=num_trained,
         share_epochs=share_epochs,
-        num_confirmations=num_confirmations,
+        num_confirmations=sum(step.num_trainings for step in steps),
         child_seconds=child,
         start_seconds=start,
         share_duplicate=1 - sample.share_unique,

@@ -3,8 +3,9 @@
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import takewhile
 
 from netwright.architectures.families import architecture_from_json
@@ -34,6 +35,8 @@ class Confirmed:
 
     scores: tuple[float, ...]
     num_failed: int = 0
+    epochs: int | None = None
+    """Of each training; None: those of the search."""
 
     @property
     def mean(self) -> float:
@@ -47,8 +50,14 @@ class Confirmed:
 
     def __str__(self) -> str:
         deviation = "" if self.deviation is None else f" ± {self.deviation:.4f}"
+        return f"{self.mean:.4f}{deviation} ({self.trainings})"
+
+    @property
+    def trainings(self) -> str:
+        """The number of trainings, in short, with their epochs if these are not the search's."""
         failed = f", {self.num_failed} failed" if self.num_failed else ""
-        return f"{self.mean:.4f}{deviation} (n={len(self.scores)}{failed})"
+        epochs = f", {self.epochs} epochs" if self.epochs is not None else ""
+        return f"n={len(self.scores)}{failed}{epochs}"
 
 
 @dataclass(frozen=True)
@@ -68,8 +77,8 @@ class Results:
     config: JsonObject
     trials: tuple[Trial, ...]
     """Those below the trial limit, in the order of sampling, with the samples that were redrawn."""
-    confirmed: dict[str, Confirmed]
-    """By fingerprint."""
+    retrained: tuple[Mapping[str, Confirmed], ...]
+    """The steps of the ladder of confirmation, fewest epochs first, each by fingerprint."""
     changes: tuple[AcceptedChange, ...] = ()
     """Changes of the space or of the code that were accepted."""
 
@@ -94,7 +103,7 @@ class Results:
             if running is None:
                 running = store.folder is not None and not finished and is_being_written(store.folder)
             state = "finished" if finished else "running" if running else "interrupted"
-            confirmed = confirmed_scores(store.confirmations(), score_name)
+            retrained = retrained_scores(store.confirmations(), score_name)
             data_notes = tuple(about.get("data_notes", ()))
             return cls(
                 config["recipe"],
@@ -106,9 +115,14 @@ class Results:
                 about.get("higher_is_better", True),
                 config,
                 trials,
-                confirmed,
+                retrained,
                 tuple(store.accepted_changes()),
             )
+
+    @cached_property
+    def confirmed(self) -> Mapping[str, Confirmed]:
+        """The scores of the longest retrainings of every retrained architecture, by fingerprint."""
+        return {fingerprint: found for step in self.retrained for fingerprint, found in step.items()}
 
     @property
     def counted(self) -> list[Trial]:
@@ -170,13 +184,16 @@ class Results:
         A measurement before a change that was accepted counts only where there is none after it.
 
         A confirmed mean is unbiased and a single reward is optimistic, so they are not comparable: a trial that is
-        confirmed stands above one that is not only if all that had higher rewards are confirmed too.
+        confirmed stands above one that is not only if all that had higher rewards are confirmed too. The same holds for
+        retrainings of more epochs and those of fewer.
         """
         measured = [trial for trial in reversed(self.trials) if trial.state is TrialState.DONE]
         first = {trial.fingerprint: trial for trial in sorted(measured, key=lambda trial: not trial.outdated)}
-        by_reward = sorted(first.values(), key=lambda trial: (-(trial.reward or 0.0), trial.number))
-        confirmed = list(takewhile(lambda trial: trial.fingerprint in self.confirmed, by_reward))
-        return sorted(confirmed, key=self._by_mean) + by_reward[len(confirmed) :]
+        ranking = sorted(first.values(), key=lambda trial: (-(trial.reward or 0.0), trial.number))
+        for step in self.retrained:
+            known = list(takewhile(lambda trial: trial.fingerprint in step, ranking))  # noqa: B023, used at once
+            ranking = sorted(known, key=lambda trial: self._by_mean(step[trial.fingerprint])) + ranking[len(known) :]
+        return ranking
 
     def top(self, count: int) -> list[Trial]:
         """Return the best `count` trials of different architectures."""
@@ -189,12 +206,11 @@ class Results:
             raise RunError("no trial was measured, so none is the best; .trials and their .error say why")
         return found[0]
 
-    def _by_mean(self, trial: Trial) -> tuple[float, int]:
-        """Return a sort key: the best first, and last if every retraining failed."""
-        confirmed = self.confirmed[trial.fingerprint]
+    def _by_mean(self, confirmed: Confirmed) -> float:
+        """Return a sort key: the best first, and last if every retraining failed; equal ones stay in their order."""
         if not confirmed.scores:
-            return math.inf, trial.number
-        return -confirmed.mean if self.higher_is_better else confirmed.mean, trial.number
+            return math.inf
+        return -confirmed.mean if self.higher_is_better else confirmed.mean
 
     def to_json(self) -> JsonObject:
         """Return the document of `netwright show --json`."""
@@ -205,7 +221,7 @@ class Results:
             best = trial_to_json(ranking[0], self.state)
             best["confirmed"] = None if confirmed is None or not confirmed.scores else {
                 "metric": self.score_name, "mean": confirmed.mean, "deviation": confirmed.deviation,
-                "scores": list(confirmed.scores),
+                "scores": list(confirmed.scores), "epochs": confirmed.epochs,
             }  # fmt: skip
         return {
             "recipe": self.recipe,
@@ -221,18 +237,22 @@ class Results:
         }
 
 
-def confirmed_scores(confirmations: Sequence[Confirmation], score_name: str) -> dict[str, Confirmed]:
-    """Group retrainings by the fingerprint of the architecture."""
-    grouped: dict[str, list[Confirmation]] = defaultdict(list)
-    for confirmation in confirmations:
-        grouped[confirmation.fingerprint].append(confirmation)
-    return {
-        fingerprint: Confirmed(
-            tuple(each.metrics[score_name] for each in group if each.error is None),
-            sum(each.error is not None for each in group),
-        )
-        for fingerprint, group in grouped.items()
-    }
+def retrained_scores(confirmations: Sequence[Confirmation], score_name: str) -> tuple[dict[str, Confirmed], ...]:
+    """Group retrainings by epochs, those of the search first, and then by the fingerprint of the architecture."""
+    steps: dict[int | None, dict[str, list[Confirmation]]] = defaultdict(lambda: defaultdict(list))
+    for each in confirmations:
+        steps[each.epochs][each.fingerprint].append(each)
+    return tuple(
+        {
+            fingerprint: Confirmed(
+                tuple(each.metrics[score_name] for each in group if each.error is None),
+                sum(each.error is not None for each in group),
+                epochs,
+            )
+            for fingerprint, group in steps[epochs].items()
+        }
+        for epochs in sorted(steps, key=lambda epochs: epochs or 0)
+    )
 
 
 def trial_to_json(trial: Trial, run_state: str = "finished") -> JsonObject:

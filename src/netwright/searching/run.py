@@ -17,7 +17,7 @@ from netwright.execution.signals import is_ctrl_c
 from netwright.files import is_no_folder
 from netwright.searching import same_code
 from netwright.searching.callbacks import Callback
-from netwright.searching.confirmation import best_trials, confirm, trials_numbered
+from netwright.searching.confirmation import best_trials, confirm, ladder, next_step, trials_numbered
 from netwright.searching.core import SearchCore
 from netwright.searching.factory import make_constraints, make_core, make_strategy
 from netwright.searching.identity import Identity
@@ -158,23 +158,21 @@ def run_search(
 def run_confirmation(
     folder: Path,
     *,
-    top: int | None,
-    num_seeds: int | None,
     numbers: Sequence[int],
     placement: Placement,
     callback: Callback,
     accept_data: bool = False,
+    **changes: object,
 ) -> Results:
     """Train architectures of a stored run again with fresh seeds.
 
     Args:
         folder: The run's folder.
-        top: How many of the best architectures; None is the run's setting.
-        num_seeds: Trainings of each; None is the run's setting.
         numbers: Trials to confirm in the place of the best ones.
         placement: Where children run.
         callback: Observes the retrainings; the caller enters and exits it.
         accept_data: Whether to retrain although the reader of the data changed.
+        **changes: Settings of the confirmation in the place of the run's; None leaves one as it is.
 
     Raises:
         ConfigError: The run's kind of child cannot be confirmed, or a trial was not measured.
@@ -183,8 +181,8 @@ def run_confirmation(
     if config.evaluate.cannot_confirm:
         raise ConfigError(f"{folder} cannot be confirmed: {config.evaluate.cannot_confirm}")
     same_code.check_same_code(folder, Identity.of(config))
-    changes = {"top": top or config.confirm.top, "num_seeds": num_seeds or config.confirm.num_seeds}
-    config = config.changed(confirm=config.confirm.model_copy(update=changes))
+    given = {name: value for name, value in changes.items() if value is not None}
+    config = config.changed(confirm={**config.confirm.to_json(), **given})
     with place_of_moved_data("confirm", folder, placement.data):
         dataset = open_data(config, placement)
     with Store.open(folder) as store:
@@ -223,14 +221,17 @@ def _confirm(
     callback: Callback,
     numbers: Sequence[int] = (),
 ) -> None:
-    trials = core.trials[: core.end]
+    trials, settings = core.trials[: core.end], config.confirm
+    if numbers:  # these alone, so there is nothing to choose
+        settings = settings.model_copy(update={"first": (), "top": len(numbers)})
+    chosen = trials_numbered(trials, numbers, store.folder) if numbers else best_trials(trials)
     confirm(
-        trials_numbered(trials, numbers, store.folder) if numbers else best_trials(trials, config.confirm.top),
+        chosen,
         config=config,
         reward=evaluation_of(config.evaluate).reward,
         store=store,
         executor=executor,
-        num_seeds=config.confirm.num_seeds,
+        steps=ladder(settings, len(chosen), getattr(config.evaluate, "epochs", None)),
         on_result=callback.confirming,
     )
 
@@ -238,9 +239,9 @@ def _confirm(
 def _confirmations_missing(config: RunConfig, store: Store, trials: Sequence[Trial]) -> bool:
     if not config.confirm.at_end:
         return False
-    stored = {(each.fingerprint, each.repeat) for each in store.confirmations()}
-    best = best_trials(trials, config.confirm.top)
-    return any((trial.fingerprint, n) not in stored for trial in best for n in range(config.confirm.num_seeds))
+    best, reward = best_trials(trials), evaluation_of(config.evaluate).reward
+    steps = ladder(config.confirm, len(best), getattr(config.evaluate, "epochs", None))
+    return next_step(best, steps, store.confirmations(), reward) is not None
 
 
 def _documents(

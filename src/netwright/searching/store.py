@@ -24,11 +24,11 @@ from netwright.errors import StoreError
 from netwright.files import is_file, is_no_folder, locked
 from netwright.searching.accepted_changes import AcceptedChange, marked
 from netwright.searching.store_file import (
+    ADDED_SCHEMA,
     APPLICATION_ID,
     DAMAGED_TRIALS,
     FORMAT,
     SCHEMA,
-    SCHEMA_OF_TIMES,
     check_files,
     check_schema,
     corrupted,
@@ -52,6 +52,13 @@ class Confirmation:
     metrics: Mapping[str, Any]
     seconds: float
     error: str | None = None
+    epochs: int | None = None
+    """None: those of the search."""
+
+    @property
+    def key(self) -> tuple[str, int | None, int]:
+        """What identifies it: architecture, epochs, repeat."""
+        return self.fingerprint, self.epochs, self.repeat
 
 
 @dataclass(frozen=True)
@@ -140,7 +147,7 @@ class Store:
 
     def _initialise(self, documents: Mapping[str, Any]) -> None:
         with self._transaction() as cursor:
-            for statement in (SCHEMA + SCHEMA_OF_TIMES).split(";"):
+            for statement in (SCHEMA + ADDED_SCHEMA).split(";"):
                 cursor.execute(statement)
             cursor.executemany(
                 "INSERT INTO documents VALUES (?, ?)", [(name, json.dumps(value)) for name, value in documents.items()]
@@ -193,7 +200,7 @@ class Store:
             # In WAL mode NORMAL survives the death of the process at any moment; a power cut may cost the last commits.
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.executescript(SCHEMA_OF_TIMES)
+            self._connection.executescript(ADDED_SCHEMA)
         self._untouched = False
 
     def _check_in_place(self) -> None:
@@ -232,12 +239,15 @@ class Store:
 
     def confirm(self, confirmation: Confirmation, ended: Outcome) -> None:
         """Write one retraining and the times of its job."""
-        row = confirmation
+        table = "confirmations" if confirmation.epochs is None else "retrainings"
+        row = (
+            *(part for part in confirmation.key if part is not None),
+            json.dumps(dict(confirmation.metrics)),
+            confirmation.seconds,
+            confirmation.error,
+        )
         with self._transaction() as cursor:
-            cursor.execute(
-                "REPLACE INTO confirmations VALUES (?, ?, ?, ?, ?)",
-                (row.fingerprint, row.repeat, json.dumps(dict(row.metrics)), row.seconds, row.error),
-            )
+            cursor.execute(f"REPLACE INTO {table} VALUES ({', '.join('?' * len(row))})", row)
             _write_times(cursor, [ended])
 
     def write_document(self, name: str, value: Any) -> None:
@@ -305,15 +315,18 @@ class Store:
             return StrategyState(json.loads(rows[0]["values"]), rows[0]["tensors"]) if rows else None
 
     def confirmations(self) -> list[Confirmation]:
-        """All retrainings, by architecture and repeat."""
-        rows = self._rows("SELECT * FROM confirmations ORDER BY fingerprint, repeat")
+        """All retrainings: those with the epochs of the search, then others; by architecture and repeat."""
+        rows = self._rows("SELECT *, NULL AS epochs FROM confirmations ORDER BY fingerprint, repeat")
+        if self._rows("SELECT 1 FROM sqlite_master WHERE name = 'retrainings'"):
+            rows += self._rows("SELECT * FROM retrainings ORDER BY epochs, fingerprint, repeat")
         with self.understood():
             return [
                 Confirmation(
-                    row["fingerprint"], row["repeat"], json.loads(row["metrics"]), row["seconds"], row["error"]
+                    row["fingerprint"], row["repeat"], json.loads(row["metrics"]), row["seconds"], row["error"],
+                    row["epochs"],
                 )
                 for row in rows
-            ]
+            ]  # fmt: skip
 
     def sessions(self) -> list[Session]:
         """Every start of the run with what was done until the next one; none in a store without times."""

@@ -39,11 +39,17 @@ SELECT number FROM trials WHERE NOT json_valid(parameters) OR json_type(paramete
 OR NOT json_valid(actions) OR json_type(actions) <> 'array' OR NOT json_valid(architecture) LIMIT 1
 """
 """What is decoded only when it is needed is checked when a store is read, so that damage is noticed early."""
-SCHEMA_OF_TIMES = """
+ADDED_SCHEMA = """
 CREATE TABLE IF NOT EXISTS sessions (begun REAL NOT NULL, workers INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS work (begun REAL NOT NULL, seconds REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS retrainings (
+    fingerprint TEXT NOT NULL, epochs INTEGER NOT NULL, repeat INTEGER NOT NULL, metrics TEXT NOT NULL,
+    seconds REAL NOT NULL, error TEXT, PRIMARY KEY (fingerprint, epochs, repeat));
 """
-"""Missing in stores that are older than these tables; older readers ignore them."""
+"""Missing in stores that are older than these tables; older readers ignore them.
+
+A retraining with the epochs of the search is in `confirmations`, one with more epochs in `retrainings`.
+"""
 SIDE_FILES = ("", "-wal", "-shm", "-journal", ".new", ".new-wal", ".new-shm", ".new-journal")
 """What SQLite and `Store.create` add to the name of a store for the files beside it."""
 LARGEST_STORE = 4 << 30
