@@ -7,7 +7,7 @@ the search, and the best of these with several seeds for more epochs still. Each
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,21 +73,23 @@ def ladder(settings: ConfirmSettings, num_architectures: int, epochs: int | None
 
 
 def next_step(
-    trials: Sequence[Trial], steps: Sequence[Step], stored: Collection[Confirmation], reward: Reward
+    trials: Sequence[Trial], steps: Sequence[Step], store: Store, reward: Reward
 ) -> tuple[int, list[tuple[Trial, int]]] | None:
     """Return the number of the first step that is incomplete, with the trials and repeats to train; None if none is.
 
     Args:
         trials: Trials of different architectures, the best first.
         steps: The ladder.
-        stored: The retrainings that have ended.
+        store: Holds the retrainings that have ended.
         reward: Compares scores.
     """
+    stored = store.confirmations()
     keys = {each.key for each in stored}
     rewards: dict[tuple[str, int | None], list[float]] = defaultdict(list)
-    for each in stored:
-        if each.error is None:
-            rewards[each.fingerprint, each.epochs].append(reward(each.metrics[reward.score_name]))
+    with store.understood():
+        for each in stored:
+            if each.error is None:
+                rewards[each.fingerprint, each.epochs].append(reward(each.metrics[reward.score_name]))
     for number, step in enumerate(steps):
         trials = trials[: step.num_architectures]
         wanted = [(trial, repeat) for repeat in range(step.num_seeds) for trial in trials]
@@ -132,7 +134,7 @@ def confirm(
         RunError: Some trainings lost their workers; all others are stored.
     """
     num_ended = 0
-    while (found := next_step(trials, steps, store.confirmations(), reward)) is not None:
+    while (found := next_step(trials, steps, store, reward)) is not None:
         number, wanted = found
         epochs = steps[number].epochs
         total = num_ended + len(wanted) + sum(step.num_trainings for step in steps[number + 1 :])

@@ -241,7 +241,7 @@ def _confirmations_missing(config: RunConfig, store: Store, trials: Sequence[Tri
         return False
     best, reward = best_trials(trials), evaluation_of(config.evaluate).reward
     steps = ladder(config.confirm, len(best), getattr(config.evaluate, "epochs", None))
-    return next_step(best, steps, store.confirmations(), reward) is not None
+    return next_step(best, steps, store, reward) is not None
 
 
 def _documents(

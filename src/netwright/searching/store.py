@@ -240,12 +240,8 @@ class Store:
     def confirm(self, confirmation: Confirmation, ended: Outcome) -> None:
         """Write one retraining and the times of its job."""
         table = "confirmations" if confirmation.epochs is None else "retrainings"
-        row = (
-            *(part for part in confirmation.key if part is not None),
-            json.dumps(dict(confirmation.metrics)),
-            confirmation.seconds,
-            confirmation.error,
-        )
+        key = [part for part in confirmation.key if part is not None]
+        row = (*key, json.dumps(dict(confirmation.metrics)), confirmation.seconds, confirmation.error)
         with self._transaction() as cursor:
             cursor.execute(f"REPLACE INTO {table} VALUES ({', '.join('?' * len(row))})", row)
             _write_times(cursor, [ended])
