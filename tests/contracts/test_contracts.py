@@ -11,6 +11,7 @@ from netwright.config import (
     EvolutionSettings,
     FunctionSettings,
     LargeScaleEvolutionSettings,
+    LocalSearchSettings,
     OptunaSettings,
     PPOSettings,
     PQTSettings,
@@ -78,6 +79,8 @@ SETTINGS = {
     "evolution": EvolutionSettings(population=5, sample=3),
     "evolution without aging": EvolutionSettings(population=5, sample=3, aging=False),
     "large-scale evolution": LargeScaleEvolutionSettings(population=5),
+    "local search": LocalSearchSettings(),
+    "local search from the best of 3": LocalSearchSettings(num_random=3),
     "q-learning": QLearningSettings(learning_rate=0.3, replay=5, num_models=20),
     "optuna": OptunaSettings(),
 }

@@ -226,6 +226,7 @@ STRATEGY_DEFAULTS: dict[str, Table] = {
         "name": "thompson", "num_random": 10, "num_best": 10, "max_changes": 3, "num_candidates": 100,
     },
     "evolution": {"name": "evolution", "population": 100, "sample": 25, "aging": True},  # Real et al. 2019
+    "local-search": {"name": "local-search", "num_random": 1},  # White et al. 2021
     "large-scale-evolution": {"name": "large-scale-evolution", "population": 1000},  # Real et al. 2017
     "q-learning": {  # Baker et al. 2017
         "name": "q-learning", "learning_rate": 0.01, "discount": 1.0, "initial_value": 0.5, "replay": 100,

@@ -15,6 +15,7 @@ __all__ = [
     "STRATEGIES",
     "EvolutionSettings",
     "LargeScaleEvolutionSettings",
+    "LocalSearchSettings",
     "OptunaSettings",
     "PPOSettings",
     "PQTSettings",
@@ -122,6 +123,13 @@ class LargeScaleEvolutionSettings(StrategySettings):
     population: Count = 1000  # individuals; Real. The first ones are random
 
 
+class LocalSearchSettings(StrategySettings):
+    """Local search with restarts (White et al. 2021)."""
+
+    name: Literal["local-search"] = "local-search"  # of the strategy
+    num_random: Count = 1  # random architectures at each start, of which the best is the centre; White
+
+
 class QLearningSettings(StrategySettings):
     """Q-learning with replay (MetaQNN, Baker et al. 2017)."""
 
@@ -164,6 +172,9 @@ STRATEGIES: dict[str, StrategyEntry] = {
     "evolution": StrategyEntry(EvolutionSettings, "netwright.strategies.evolution", "aging evolution"),
     "large-scale-evolution": StrategyEntry(
         LargeScaleEvolutionSettings, "netwright.strategies.large_scale_evolution", "evolution by tournaments of two"
+    ),
+    "local-search": StrategyEntry(
+        LocalSearchSettings, "netwright.strategies.local_search", "the first better neighbour, with restarts"
     ),
     "q-learning": StrategyEntry(QLearningSettings, "netwright.strategies.q_learning", "MetaQNN's tabular Q-learning"),
     "optuna": StrategyEntry(OptunaSettings, "netwright.strategies.optuna", "TPE or another sampler of Optuna"),
