@@ -27,7 +27,7 @@ def search(
     workers: int | None = None,
     seed: int = 0,
     out: str | Path | None = None,
-    batch_size: int = 8,
+    batch_size: int | None = None,
     lag: int | None = None,
     replicas: int | ReplicaSettings | None = None,
     executor: str = "local",
@@ -56,7 +56,7 @@ def search(
         workers: Processes that evaluate. None is this process; on Ray, as many as the cluster has room for.
         seed: The same seed gives the same search.
         out: The folder for all trials and report.html; the same call continues a search that stopped.
-        batch_size: Architectures per update of the strategy.
+        batch_size: Architectures per update of the strategy. None is 8, and 1 for `thompson`.
         lag: Updates by which a batch may be sampled early. None is 1, and 0 with replicas.
         replicas: Controllers that share their parameters (docs/distributed.md); None is one controller.
         executor: "local" for processes of this machine, or "ray" for a Ray cluster's.
@@ -77,8 +77,10 @@ def search(
     if isinstance(replicas, int):
         replicas = ReplicaSettings.from_json({"count": replicas})
     lag = (0 if replicas else 1) if lag is None else lag
+    strategy = strategy_settings(strategy)
+    batches = {} if (size := batch_size or strategy.batch_size) is None else {"batch_size": size}
     config = _config(
-        space, evaluate, strategy, num_trials=num_trials, seed=seed, batch_size=batch_size, lag=lag, replicas=replicas,
+        space, evaluate, strategy, num_trials=num_trials, seed=seed, lag=lag, replicas=replicas, **batches,
         time_limit_seconds=time_limit_seconds, stopping={"rungs": tuple(rungs)},
     )  # fmt: skip
     placement = Placement(workers=workers, executor=executor, address=address, gpus_per_child=gpus_per_child)
@@ -89,7 +91,7 @@ def search(
 def _config(
     space: Space | Callable[[], Space],
     evaluate: Callable[..., float],
-    strategy: str | StrategySettings,
+    strategy: StrategySettings,
     **settings: object,
 ) -> RunConfig:
     space = space if isinstance(space, Space) or not callable(space) else space()
@@ -97,9 +99,7 @@ def _config(
     if not callable(evaluate):
         raise ConfigError(f"evaluate is a function of an architecture that returns a number; got {evaluate!r}")
     function = FunctionSettings(function=evaluate)
-    return RunConfig.from_json(
-        {"space": space, "evaluate": function, "strategy": strategy_settings(strategy), **settings}
-    )
+    return RunConfig.from_json({"space": space, "evaluate": function, "strategy": strategy, **settings})
 
 
 def _run(

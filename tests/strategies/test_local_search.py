@@ -15,7 +15,7 @@ Digits = tuple[int, ...]
 
 
 def neighbours(of: Digits) -> set[Digits]:
-    return {of[:place] + (digit,) + of[place + 1 :] for place in range(len(of)) for digit in range(4)} - {of}
+    return {(*of[:place], digit, *of[place + 1 :]) for place in range(len(of)) for digit in range(4)} - {of}
 
 
 def searched(rewards: dict[Digits, float], count: int, *, seed: int = 1, num_random: int = 1) -> list[Digits]:

@@ -160,6 +160,16 @@ StopOption = Annotated[
         "is worse than such a share of the earlier ones was then. Repeatable, with ascending epochs.",
     ),
 ]
+InFlightOption = Annotated[
+    int | None,
+    typer.Option(
+        "--in-flight",
+        min=1,
+        metavar="N",
+        help="Networks in training at the same time at most. A strategy learns later from more of them, so the result "
+        "depends on N, and not on the number of workers. [dim]Default: 16, of thompson 2[/]",
+    ),
+]
 EstimateOption = Annotated[
     bool, typer.Option("--estimate", help="Print what the search would cost on this machine, and stop.")
 ]

@@ -35,6 +35,7 @@ def search(
     max_parameters: options.MaxParametersOption = None,
     max_flops: options.MaxFlopsOption = None,
     stop: options.StopOption = None,
+    in_flight: options.InFlightOption = None,
     estimate: options.EstimateOption = False,
     tensorboard: options.TensorboardOption = False,
     replicas: options.ReplicasOption = None,
@@ -77,6 +78,8 @@ def search(
         config = config.changed(stopping={"rungs": [epochs_and_share("--stop", each) for each in stop]})
     config = with_replicas(config, replicas, batch, servers=servers, accumulate=accumulate, max_staleness=max_staleness)
     config = config.with_settings(settings or [])
+    if in_flight is not None:
+        config = config.with_in_flight(in_flight)
     placement = placement_with(
         Placement(verify=verify), config, command=("search", recipe), workers=workers, data=data, executor=executor,
         address=address, gpus_per_child=gpus_per_child,
@@ -108,7 +111,7 @@ def search(
 def _configured(config: RunConfig, strategy: str | None, **limits: int | None) -> RunConfig:
     """`config` after the options; `limits` are constraints, None for one that was not given."""
     if strategy is not None and strategy != config.strategy.name:
-        config = config.changed(strategy=strategy_settings(strategy))
+        config = config.with_strategy(strategy_settings(strategy))
     given = {name: limit for name, limit in limits.items() if limit is not None}
     return config.changed(constraints=config.constraints.model_copy(update=given))
 

@@ -198,7 +198,7 @@ def _with_strategy(config: RunConfig, written: str) -> RunConfig:
     """Return the config with the strategy NAME:KEY=VALUE; the recipe's settings of the same strategy are kept."""
     name, *assignments = written.split(":")
     if name != config.strategy.name:
-        config = config.changed(strategy=strategy_settings(name))
+        config = config.with_strategy(strategy_settings(name))
     known = [key for key in STRATEGIES[name].settings.model_fields if key != "name"]
     for assignment in assignments:
         key, separator, _ = assignment.partition("=")
@@ -224,8 +224,10 @@ def continued_plan(plan: Plan, folder: Path) -> Plan:
     path = folder / FILE_NAME
     if not path.exists():
         return plan
-    common = next(iter(_stored(path)["strategies"].values()))
-    return replace(plan, configs={name: with_former_defaults(each, common) for name, each in plan.configs.items()})
+    stored = _stored(path)["strategies"]
+    common = next(iter(stored.values()))
+    configs = {name: with_former_defaults(each, stored.get(name, common)) for name, each in plan.configs.items()}
+    return replace(plan, configs=configs)
 
 
 def keep_plan(plan: Plan, folder: Path, dataset: DatasetInfo) -> None:
@@ -288,8 +290,16 @@ def _changes(stored: JsonObject, wanted: JsonObject, dataset: DatasetInfo) -> li
     for name, config in wanted["strategies"].items():
         before = stored["strategies"].get(name)
         if before is None:  # a strategy that is added has all but its own settings in common with the others
-            config, before = ({**each, "strategy": None} for each in (config, common))
+            config, before = _without_own_settings(config, common)
         if before["recipe"] != config["recipe"]:
             return [f"recipe {before['recipe']}, now {config['recipe']}"]
         changed += [each for each in differences(before, config) if each not in changed]
     return changed
+
+
+def _without_own_settings(*configs: JsonObject) -> list[JsonObject]:
+    """Return the JSON of configs without what may differ between strategies: settings, and batches of their own."""
+    names = ["strategy"]
+    if any(STRATEGIES[each["strategy"]["name"]].settings.batch_size for each in configs):
+        names += ["batch_size", "lag"]
+    return [{**each, **dict.fromkeys(names)} for each in configs]

@@ -179,6 +179,29 @@ class RunConfig(Settings):
         """Return a copy with some settings replaced; the copy is validated."""
         return self.from_json({**dict(self), **changes})
 
+    def with_strategy(self, strategy: StrategySettings) -> Self:
+        """Return a copy with another strategy; with one that needs smaller batches, two of them are in flight."""
+        size = strategy.batch_size
+        batches = {"batch_size": size, "lag": 1} if size is not None and size < self.batch_size else {}
+        return self.changed(strategy=strategy, **batches)
+
+    def with_in_flight(self, number: int) -> Self:
+        """Return a copy in which so many children may be in training at the same time.
+
+        Raises:
+            ConfigError: Whole batches have another number of children, or there are replicas.
+        """
+        if self.replicas is not None:
+            raise ConfigError("with replicas, (lag + 1) x batch_size x replicas children are in flight; set these")
+        batches, rest = divmod(number, self.batch_size)
+        if rest or batches < 1:
+            sizes = ", ".join(str(count * self.batch_size) for count in (1, 2, 3))
+            raise ConfigError(
+                f"{number} children in flight are no whole batches of {self.batch_size}; expected {sizes}, ... or "
+                "another batch_size"
+            )
+        return self.changed(lag=batches - 1)
+
     def with_settings(self, assignments: Sequence[str]) -> Self:
         """Return a copy with `KEY=VALUE` assignments applied, as `netwright search --set` takes them."""
         return self.from_json(assigned(self.to_json(), assignments))
@@ -239,6 +262,9 @@ def with_former_defaults(config: RunConfig, stored: JsonObject) -> RunConfig:
     if config.failure_reward is None and stored.get("failure_reward") == FORMER_FAILURE_REWARD:
         config = config.changed(failure_reward=FORMER_FAILURE_REWARD)
     limits = stored.get("constraints", {})
+    is_same_strategy = stored.get("strategy", {}).get("name") == config.strategy.name
+    if is_same_strategy and config.batch_size == config.strategy.batch_size and config.lag == stored.get("lag"):
+        config = config.changed(batch_size=stored["batch_size"])  # of a run that began when all had batches of 8
     changes: JsonObject = {}
     if config.constraints.rejected_reward is None and limits.get("rejected_reward") == FORMER_FAILURE_REWARD:
         changes["rejected_reward"] = FORMER_FAILURE_REWARD

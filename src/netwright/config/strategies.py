@@ -37,6 +37,8 @@ class StrategySettings(Settings):
 
     Its module then has `with_replicas`, and its settings have the `learning_rate` of the shards.
     """
+    batch_size: ClassVar[int | None] = None
+    """The largest batch with which the strategy works well; None if it makes no difference."""
     name: str
 
 
@@ -100,6 +102,7 @@ class RandomSettings(StrategySettings):
 class ThompsonSettings(StrategySettings):
     """Thompson sampling near the best, with a surrogate model of decisions and pairs of decisions."""
 
+    batch_size: ClassVar[int | None] = 1
     name: Literal["thompson"] = "thompson"  # of the strategy
     num_random: Count = 10  # random trials at the start; ours
     num_best: Count = 10  # best architectures that are mutated; ours

@@ -96,7 +96,7 @@ def _idle(config: RunConfig, placement: Placement) -> str | None:
     factors = "replicas x (lag + 1) x batch_size" if config.replicas else "(lag + 1) x batch_size"
     return (
         f"at most {factors} = {in_flight} children are in flight, so {placement.workers - in_flight} of "
-        f"{placement.workers} workers will idle; raise --set lag=... in a new run"
+        f"{placement.workers} workers will idle; give --in-flight in a new run"
     )
 
 
