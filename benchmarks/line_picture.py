@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-WIDTH, HEIGHT = 760, 420
+WIDTH, HEIGHT = 800, 420
 LEFT, TOP, RIGHT, BOTTOM = 70, 44, 540, 366
 """The frame; the names of the curves stand to its right."""
 COLOURS = ("#2f66b0", "#d2691e", "#2e8b57", "#8a5fb8", "#b03a5b", "#55637a", "#a08000", "#008b9a")
