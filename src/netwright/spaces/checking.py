@@ -71,8 +71,8 @@ def check_rules(space: Space, *, num_samples: int, seed: int = 0) -> list[Episod
 
     Raises:
         SpaceError: the program yields no decision or does not end; a name has two different option lists; the `of` of
-            a `Subset` is wrong; an architecture has no JSON form; equal actions give different architectures; or the
-            space does not pickle.
+            a `Subset` is wrong; a `fixed` space has other decisions after other answers; an architecture has no JSON
+            form; equal actions give different architectures; or the space does not pickle.
     """
     if not isinstance(space, Space):
         raise SpaceError(f"check_space needs a space, for example my_space(num_layers=3); got {space!r}")
@@ -80,12 +80,17 @@ def check_rules(space: Space, *, num_samples: int, seed: int = 0) -> list[Episod
     space = space.at(0)
     rng = random.Random(seed)
     options: dict[str, tuple[Option, ...] | None] = {}
-    episodes = []
+    episodes: list[Episode] = []
     for _ in range(num_samples):
         episode = sample(space, rng)
         for decision in episode.decisions:
             _check_options(decision, options)
         _check_repeatable(space, episode)
+        if space.is_fixed and episodes and episode.decisions != episodes[0].decisions:
+            raise SpaceError(
+                f"space {space.name} is said to be fixed, and its decisions depend on the answers: "
+                f"{episodes[0].decisions} and {episode.decisions}; leave `fixed` away"
+            )
         episodes.append(episode)
     if not any(episode.actions for episode in episodes):
         raise SpaceError(f"space {space.name} yields no decision, so there is nothing to search; yield a Choice")

@@ -66,7 +66,7 @@ def _size(
     return sum(per_layer**n * 2 ** (math.comb(n, 2) if skip_connections else 0) for n in lengths)
 
 
-@space(answers=_answers, size=_size)
+@space(answers=_answers, size=_size, fixed=lambda may_end, **_: not may_end)
 def convolutional(
     num_layers: int = 15,
     *,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from netwright.spaces.decisions import Action, Choice, Decision, Subset
-from netwright.spaces.programs import Episode, Space
+from netwright.spaces.programs import Episode, RevisedEpisode, Space
 
 MAX_COUNTED_LEAVES = 1_000_000
 MAX_PROBED_DECISIONS = 500_000
@@ -143,8 +143,7 @@ def mutated(old: Episode, rng: random.Random, num_changes: int = 1) -> Episode:
     Decisions with a single possible action are never selected. A `Choice` gets another allowed option; in a `Subset`
     one position is flipped. See `changed` for later decisions that this affects.
     """
-    changeable = [i for i, decision in enumerate(old.decisions) if num_possible_actions(decision) > 1]
-    positions = rng.sample(changeable, min(num_changes, len(changeable)))
+    positions = rng.sample(old.changeable, min(num_changes, len(old.changeable)))
     return changed(old, {i: _another_action(old.decisions[i], old.actions[i], rng) for i in positions}, rng)
 
 
@@ -156,7 +155,9 @@ def changed(old: Episode, actions: Mapping[int, Action], rng: random.Random) -> 
         actions: position of a decision in `old` -> its new action.
         rng: samples the actions of decisions whose old action, matched by name and occurrence, is no longer possible.
     """
-    return _answered_like(old, actions, old.space, rng) if actions else old
+    if not actions:
+        return old
+    return RevisedEpisode(old, actions) if old.space.is_fixed else _answered_like(old, actions, old.space, rng)
 
 
 def carried_over(old: Episode, space: Space, rng: random.Random) -> Episode:

@@ -15,7 +15,7 @@ def _answers(cell: NasBench201Cell) -> Iterable[Answer]:
     return cell.operations
 
 
-@space(answers=_answers, size=lambda: len(OPERATIONS) ** len(EDGES))
+@space(answers=_answers, size=lambda: len(OPERATIONS) ** len(EDGES), fixed=lambda: True)
 def nasbench201() -> Program[NasBench201Cell]:
     """The space of the 15,625 cells, one decision for each edge.
 

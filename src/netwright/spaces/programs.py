@@ -17,7 +17,7 @@ Everything else (sampling, replay, enumeration, mutation, the controller) drives
 
 import functools
 import inspect
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar, overload
 
@@ -73,6 +73,8 @@ class Traits:
     """(**parameters) -> the number of complete action sequences."""
     state: Callable[..., str] | None = None
     """(answers so far, **parameters) -> the state on which later decisions depend, for a tabular strategy."""
+    fixed: Callable[..., bool] | None = None
+    """(**parameters) -> whether all episodes have the same decisions, whatever the answers; without it they may not."""
 
 
 class Episode:
@@ -83,7 +85,6 @@ class Episode:
         decision: the current decision, None at the end.
         decisions: the answered decisions.
         actions: their actions.
-        architecture: what the program returned, None before the end.
 
     Raises:
         SpaceError: the program breaks a rule of spaces.
@@ -102,10 +103,24 @@ class Episode:
         """For each of `decisions`, how many before it have its name."""
         self.actions: list[Action] = []
         self.decision: Decision | None = None
-        self.architecture: object = None
+        self._architecture: object = None
         self._num_subsets: dict[str, int] = {}
         self._num_named: dict[str, int] = {}
         self._advance(None)
+
+    @property
+    def architecture(self) -> object:
+        """What the program returned, None before the end."""
+        return self._architecture
+
+    @functools.cached_property
+    def changeable(self) -> Sequence[int]:
+        """The positions of the answered decisions that have more than one possible action; read it at the end."""
+        return [
+            position
+            for position, decision in enumerate(self.decisions)
+            if (len(decision.allowed_actions) > 1 if isinstance(decision, Choice) else decision.of > 0)
+        ]
 
     @property
     def occurrence(self) -> int:
@@ -133,7 +148,7 @@ class Episode:
         try:
             decision = self._generator.send(answer)
         except StopIteration as end:
-            self.decision, self.architecture = None, end.value
+            self.decision, self._architecture = None, end.value
             if end.value is None:
                 raise SpaceError(
                     f"space {self.space.name} returned None; end its program with the architecture"
@@ -154,6 +169,32 @@ class Episode:
                 f"space {self.space.name} yielded {MAX_DECISIONS:,} decisions without ending; check its loops"
             )
         self.decision = decision
+
+
+class RevisedEpisode(Episode):
+    """A complete episode of a fixed space with other actions; its program runs when the architecture is needed.
+
+    Args:
+        before: a complete episode of a space that `is_fixed`.
+        changes: position of a decision -> its new action.
+
+    Raises:
+        SpaceError: an action is not possible at its decision.
+    """
+
+    def __init__(self, before: Episode, changes: Mapping[int, Action]) -> None:
+        self.space, self.decision = before.space, None
+        self.decisions, self.occurrences = before.decisions, before.occurrences
+        self.changeable = before.changeable
+        self.actions = list(before.actions)
+        for position, action in changes.items():
+            self.decisions[position].answer(action)
+            self.actions[position] = action
+
+    @functools.cached_property
+    def architecture(self) -> object:
+        """What the program returns."""
+        return self.space.replay(tuple(self.actions)).architecture
 
 
 @dataclass(frozen=True)
@@ -181,6 +222,11 @@ class Space:
         """The space's optional functions."""
         traits: Traits = self.factory.traits  # type: ignore[attr-defined]
         return traits
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether all episodes are known to have the same decisions."""
+        return self.traits.fixed is not None and self.traits.fixed(**self.parameters)
 
     @property
     def name(self) -> str:
@@ -242,6 +288,7 @@ def space(
     answers: Callable[..., Iterable[Answer]] | None = None,
     size: Callable[..., int] | None = None,
     state: Callable[..., str] | None = None,
+    fixed: Callable[..., bool] | None = None,
 ) -> Callable[[Callable[P, Program[object]]], Callable[P, Space]]: ...
 
 
@@ -251,6 +298,7 @@ def space(
     answers: Callable[..., Iterable[Answer]] | None = None,
     size: Callable[..., int] | None = None,
     state: Callable[..., str] | None = None,
+    fixed: Callable[..., bool] | None = None,
 ) -> object:
     """Decorate a generator function: calling it then returns a `Space` with the call's arguments as parameters.
 
@@ -259,9 +307,10 @@ def space(
         answers: finds the answers that lead to an architecture; needed by `Space.encode`.
         size: computes the number of complete action sequences.
         state: computes the state of a tabular strategy; see `Traits`.
+        fixed: returns whether all episodes have the same decisions, which makes proposals faster; see `Traits`.
     """
     if program is None:
-        return functools.partial(space, answers=answers, size=size, state=state)
+        return functools.partial(space, answers=answers, size=size, state=state, fixed=fixed)
     signature = inspect.signature(program)
 
     @functools.wraps(program)
@@ -275,5 +324,5 @@ def space(
         bound.apply_defaults()
         return Space(factory, dict(bound.arguments))
 
-    factory.traits = Traits(answers, size, state)  # type: ignore[attr-defined]
+    factory.traits = Traits(answers, size, state, fixed)  # type: ignore[attr-defined]
     return factory

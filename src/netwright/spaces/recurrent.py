@@ -25,7 +25,7 @@ def _size(*, base: int, combinations: Sequence[str], activations: Sequence[str])
     return int((len(combinations) * len(activations)) ** (num_nodes + 1) * num_nodes**2)
 
 
-@space(answers=_answers, size=_size)
+@space(answers=_answers, size=_size, fixed=lambda **_: True)
 def recurrent_cell(
     base: int = 8,
     *,
