@@ -9,9 +9,9 @@ from table_models import epochs_of, has_estimate, num_parameters_of
 from table_results import TRAININGS, Entry, Results
 from table_rows import Row, Table
 
-from netwright.cli.estimate import duration
 from netwright.compare.statistics import Spread, interval_of_difference, spread
 from netwright.errors import DataError, unknown
+from netwright.report.numbers import duration
 
 INTRODUCTION = """\
 # The slides' result tables, beside what is measured here

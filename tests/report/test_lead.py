@@ -146,6 +146,7 @@ def test_numbers_are_written_in_their_usual_unit() -> None:
     assert Form(Quality("validation_perplexity", "ptb", False))(1234.56) == "1,234.6"
     assert Form(Quality("validation_perplexity", "ptb-characters", False))(1.23456) == "1.235"
     assert Form(Quality("validation_macro_f1"))(0.87141) == "0.8714"
-    assert [duration(each) for each in (0.4, 42, 31 * 60, 2.5 * 3600, 86_400 * 3)] == [
-        "0.4 seconds", "42 seconds", "31 minutes", "2.5 hours", "3.0 days",
+    durations = (0.42, 42, 100, 31 * 60, 8000, 86_400 * 3, 1e6, 1e9)
+    assert [duration(each) for each in durations] == [
+        "0.4 seconds", "42 seconds", "100 seconds", "31 minutes", "2.2 hours", "3.0 days", "12 days", "32 years",
     ]  # fmt: skip

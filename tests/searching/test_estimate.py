@@ -150,14 +150,6 @@ def test_a_function_of_the_users_own_is_not_estimated(cli, recipe_file):
     assert "--estimate times the training of networks for images" in refused.stderr
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.42, "0.4 s"), (59, "59 s"), (100, "1.7 minutes"), (8000, "2.2 hours"), (1e6, "12 days"), (1e9, "32 years")],
-)
-def test_durations_have_the_unit_that_suits(seconds, text):
-    assert estimates.duration(seconds) == text
-
-
 def test_the_paper_s_epochs_with_two_rungs():
     assert expected_epochs([(3, 1 / 4), (12, 1 / 4)], 50) == 3 + 9 / 4 + 38 / 16
     assert expected_epochs([], 50) == 50

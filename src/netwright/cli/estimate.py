@@ -9,6 +9,7 @@ from netwright.errors import command
 from netwright.final_training.factory import final_training_of
 from netwright.final_training.grid import candidates_of
 from netwright.recipes.networks import cifar10
+from netwright.report.numbers import duration
 from netwright.searching.estimate import Estimate, estimate_paper, estimate_search
 from netwright.searching.placement import Placement
 from netwright.searching.provenance import hardware
@@ -94,12 +95,3 @@ def device_hours(estimate: Estimate) -> str:
     """The hours with the name of the device, in two digits below 10."""
     hours = estimate.device_hours
     return f"{hours:,.0f} {estimate.device}-hours" if hours >= 10 else f"{hours:.2g} {estimate.device}-hours"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as text, in the largest unit of which there are at least two."""
-    for unit, size in (("years", 365.25 * 86_400), ("days", 86_400.0), ("hours", 3600.0), ("minutes", 60.0)):
-        if seconds >= 2 * size or (unit == "minutes" and seconds >= size):
-            amount = seconds / size
-            return f"{amount:,.0f} {unit}" if amount >= 10 else f"{amount:.1f} {unit}"
-    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"

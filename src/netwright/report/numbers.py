@@ -51,9 +51,8 @@ def interval(bounds: Sequence[float]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Write a duration in its largest suitable unit, as in "31 minutes"."""
-    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
-        if seconds >= 2 * size:
-            count = seconds / size
-            return f"{count:.1f} {unit}" if count < 10 and unit != "minutes" else f"{count:.0f} {unit}"
-    return f"{seconds:.0f} seconds" if seconds >= 10 else f"{seconds:.1f} seconds"
+    """Write a duration in the largest unit of which there are at least two, as in "31 minutes"."""
+    sizes = (("years", 365.25 * 86_400), ("days", 86_400.0), ("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
+    unit, size = next((each for each in sizes if seconds >= 2 * each[1]), sizes[-1])
+    amount = seconds / size
+    return f"{amount:,.0f} {unit}" if amount >= 10 else f"{amount:.1f} {unit}"
