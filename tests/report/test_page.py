@@ -323,3 +323,38 @@ def test_networks_of_a_hundred_layers_stay_below_10_megabytes(tmp_path):
     drawn = len(page.all("template"))
     assert 1 <= drawn < 50
     assert f"the best {drawn} architectures are drawn" in page.text
+
+
+def test_curves_of_stopped_and_finished_children_are_shown(tmp_path):
+    def evaluate(architecture: int, trial: nw.TrialContext) -> float:
+        for epoch in range(1, 4):
+            trial.report(epoch, architecture * epoch)
+        return float(architecture * 3)
+
+    nw.search(
+        numbered(), evaluate, num_trials=40, strategy="random", batch_size=4, rungs=[(1, 0.25)], out=tmp_path / "run"
+    )
+    text, page = report_of(tmp_path / "run")
+    stopped, whole, best = figures_of(page)["Value while training"]["data"]
+    with Store.read(tmp_path / "run") as store:
+        trials = [trial for trial in store.trials() if trial.state.measured and trial.reused_from is None]
+    of_state = {state: {each.number for each in trials if each.state is state} for state in TrialState}
+    assert set(stopped["customdata"]) == of_state[TrialState.STOPPED]
+    assert {*whole["customdata"], *best["customdata"]} == of_state[TrialState.DONE]
+    assert set(stopped["x"]) == {1, None}
+    assert whole["x"] == [1, 2, 3, None] * (len(whole["x"]) // 4)
+    number = best["customdata"][0]
+    assert best["y"][:3] == trials_by_number(trials)[number].metrics["values"]
+    tile = re.search(r"<b>(\d+)</b><span>trials stopped early", text)
+    with Store.read(tmp_path / "run") as store:
+        assert int(tile[1]) == sum(trial.state is TrialState.STOPPED for trial in store.trials())
+    assert f"The best of {len({each.fingerprint for each in trials})} different architectures" in page.text
+
+
+@nw.space
+def numbered():
+    return (yield nw.Choice("number", tuple(range(100))))
+
+
+def trials_by_number(trials):
+    return {trial.number: trial for trial in trials}

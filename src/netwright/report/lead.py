@@ -60,7 +60,8 @@ def noun(results: Results) -> str:
 
 
 def _first(results: Results, ranking: list[Trial], seconds: float | None) -> str:
-    count, what = len(ranking), noun(results)
+    # Those that were stopped early are in no ranking; they were compared with the others all the same.
+    count, what = len({trial.fingerprint for trial in results.trials if trial.state.measured}), noun(results)
     of_all = f"The best of {count:,} different {what}s" if count > 1 else f"The only {what} measured"
     so_far = "" if results.state == "finished" else " so far"
     after = f", after {duration(seconds)} of search" if seconds is not None and seconds >= 1 else ""

@@ -124,8 +124,8 @@ class Results:
         """The scores of the longest retrainings of every retrained architecture, by fingerprint."""
         return {fingerprint: found for step in self.retrained for fingerprint, found in step.items()}
 
-    @property
-    def counted(self) -> list[Trial]:
+    @cached_property
+    def counted(self) -> Sequence[Trial]:
         """The trials that count towards `num_trials`: all except redrawn samples, whose costs are above a limit."""
         count = TrialCount(max_redraws(self.config), self.trials)
         return [trial for trial in self.trials if count.counts(trial.number)]
