@@ -3,7 +3,7 @@
 import math
 import random
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,7 @@ from netwright.seeds import derive_seed
 from netwright.spaces.decisions import Choice
 from netwright.spaces.programs import space
 from netwright.testing.virtual_clock import VirtualExecutor, log_normal
-from netwright.trials import Job, Measurement, Trial, TrialState, Update
+from netwright.trials import Job, Measurement, Proposal, Ticket, Trial, TrialState, Update
 
 EPOCHS = 8
 RUNGS = ((1, 0.5), (3, 0.5))
@@ -323,6 +323,31 @@ def test_mutants_of_the_rule_depend_on_the_workers(mutant: type[SearchCore]) -> 
     config = settings(strategy=ReinforceSettings(learning_rate=0.05), lag=3, batch_size=8)
     few = of_learning(*searched(config, 1, make=mutant, loss=0.1))
     assert any(of_learning(*searched(config, workers, make=mutant, loss=0.1)) != few for workers in (16, 64))
+
+
+class ThresholdsWhileSampling(ReplicatedCore):
+    """A mutant: the thresholds of a batch are those of the moment when its samples are there."""
+
+    def _take_proposals(self, ticket: Ticket, proposals: Sequence[Proposal]) -> None:
+        self._thresholds[ticket.first // self.batch_size] = self._rungs.thresholds()
+        super()._take_proposals(ticket, proposals)
+
+
+@pytest.mark.parametrize(("make", "is_same"), [(ReplicatedCore, True), (ThresholdsWhileSampling, False)])
+def test_thresholds_of_replicas_follow_from_the_order_of_learning(make: type[ReplicatedCore], is_same: bool) -> None:
+    same = []
+    for seed in range(3):
+        config = settings(
+            strategy=ReinforceSettings(learning_rate=0.05),
+            replicas=ReplicaSettings(count=6, servers=2),
+            lag=1,
+            batch_size=4,
+            seed=seed,
+        )
+        core, store = searched(config, 9, make=make)
+        # A restart knows the order of learning alone.
+        same.append(core_of(config, store)._thresholds == core._thresholds)
+    assert all(same) is is_same
 
 
 def test_a_factor_of_costs_counts_in_the_threshold() -> None:
