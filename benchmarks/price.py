@@ -2,10 +2,10 @@
 
     python benchmarks/price.py
 
-The multiply-adds of a child are means over architectures that are sampled uniformly at random along the search, with its
-schedule of depths. Training an image costs three times its forward pass, and a multiply-add is two operations. Nothing
-is measured: the floor is that of a card at its peak, which no training reaches, and a controller that prefers larger
-networks than random search makes it dearer.
+The multiply-adds of a child are means over architectures that are sampled uniformly at random along the search, with
+its schedule of depths. Training an image costs three times its forward pass, and a multiply-add is two operations.
+Nothing is measured: the floor is that of a card at its peak, which no training reaches, and a controller that prefers
+larger networks than random search makes it dearer.
 """
 
 import argparse

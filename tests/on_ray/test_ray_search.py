@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import netwright as nw
 from netwright.searching.store import Store
 from netwright.trials import TrialState
 from oracles.ray_nodes import Nodes
@@ -141,3 +142,30 @@ def test_an_interrupted_search_leaves_the_cluster_and_takes_its_children_along(
     # Both processors are free again, or else this would wait for 300 seconds.
     assert cli(*search, "--workers", 2).exit_code == 0
     assert len(trials(run)) == 24
+
+
+def rising(architecture: list[int], trial: nw.TrialContext) -> float:
+    """A curve that rises to the sum of the digits."""
+    for epoch in range(1, 5):
+        trial.report(epoch, sum(architecture) * epoch / 4)
+    return float(sum(architecture))
+
+
+def test_children_are_stopped_on_ray_as_in_this_process(connected: str) -> None:
+    settings: dict[str, Any] = {"num_trials": 40, "batch_size": 4, "rungs": [(1, 0.5), (2, 0.5)], "seed": 1}
+    here = nw.search(three_digits(), rising, **settings)
+    there = nw.search(three_digits(), rising, executor="ray", address=connected, workers=2, **settings)
+    found, expected = (
+        [(trial.proposal, trial.state, trial.reward, trial.metrics) for trial in results.trials]
+        for results in (there, here)
+    )
+    assert found == expected
+    assert sum(trial.state is TrialState.STOPPED for trial in here.trials) > 5
+
+
+@nw.space
+def three_digits():  # type: ignore[no-untyped-def]
+    found = []
+    for _ in range(3):
+        found.append((yield nw.Choice("digit", tuple(range(9)))))
+    return found

@@ -167,7 +167,7 @@ InFlightOption = Annotated[
         min=1,
         metavar="N",
         help="Networks in training at the same time at most. A strategy learns later from more of them, so the result "
-        "depends on N, and not on the number of workers. [dim]Default: 16, of thompson 2[/]",
+        "depends on N, and not on the number of workers. [dim]Default: two batches, of thompson 2[/]",
     ),
 ]
 EstimateOption = Annotated[

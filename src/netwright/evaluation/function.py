@@ -1,12 +1,13 @@
 """A user's own function in the place of training; needs no torch.
 
-def evaluate(architecture) -> float: ...
+It takes an architecture and returns a number. With a second argument it can report its scores while it trains, and be
+stopped early:
 
-def evaluate(architecture, trial) -> float:
-    for epoch in range(1, 11):
-        ...
-        trial.report(epoch, accuracy)       # where the child may be stopped
-    return accuracy
+    def evaluate(architecture, trial):
+        for epoch in range(1, 11):
+            ...
+            trial.report(epoch, accuracy)
+        return accuracy
 """
 
 import copy
