@@ -78,7 +78,8 @@ def search(
         replicas = ReplicaSettings.from_json({"count": replicas})
     lag = (0 if replicas else 1) if lag is None else lag
     strategy = strategy_settings(strategy)
-    batches = {} if (size := batch_size or strategy.batch_size) is None else {"batch_size": size}
+    size = strategy.batch_size if batch_size is None else batch_size
+    batches = {} if size is None else {"batch_size": size}
     config = _config(
         space, evaluate, strategy, num_trials=num_trials, seed=seed, lag=lag, replicas=replicas, **batches,
         time_limit_seconds=time_limit_seconds, stopping={"rungs": tuple(rungs)},

@@ -114,7 +114,7 @@ def test_a_store_of_a_newer_netwright(cli: Cli, run: Path, commands: list[list[s
     before = digest(run)
     for command in commands:
         message = refused(cli, *command)
-        assert f"{run}/{FILE_NAME} was written by a newer netwright (store format 2, this one reads up to 1)" in message
+        assert f"{run}/{FILE_NAME} was written by a newer netwright (store format 3, this one reads up to 2)" in message
         assert "upgrade netwright to continue it. The file was not touched" in message
         assert digest(run) == before
 

@@ -185,7 +185,7 @@ def test_confirm_retrains_the_best_or_the_given_trials(
     assert found["trials"] == before["trials"]
     reward = before["best"]["reward"]
     assert found["best"]["confirmed"] == {
-        "metric": "value", "mean": reward, "deviation": 0.0, "scores": [reward, reward], "epochs": None,
+        "metric": "value", "mean": reward, "deviation": 0.0, "scores": [reward, reward],
     }  # fmt: skip
 
     # What has been done is not done again.

@@ -87,7 +87,9 @@ def _computed(
 @torch.no_grad()
 def _probabilities(network: "TrainedNetwork", images: Tensor) -> Tensor:
     device = next(network.parameters()).device
-    return probabilities_of(network(images.to(device)).cpu(), network.temperature)
+    # In this order in memory, convolutions on processors take about half the time.
+    pixels = network.preprocess(images.to(device)).contiguous(memory_format=torch.channels_last)
+    return probabilities_of(network.network(pixels).cpu(), network.temperature)
 
 
 def _named(network: "TrainedNetwork", probabilities: Tensor, top: int | None) -> Named:

@@ -221,7 +221,8 @@ class Results:
             best = trial_to_json(ranking[0], self.state)
             best["confirmed"] = None if confirmed is None or not confirmed.scores else {
                 "metric": self.score_name, "mean": confirmed.mean, "deviation": confirmed.deviation,
-                "scores": list(confirmed.scores), "epochs": confirmed.epochs,
+                "scores": list(confirmed.scores),
+                **({} if confirmed.epochs is None else {"epochs": confirmed.epochs}),
             }  # fmt: skip
         return {
             "recipe": self.recipe,
