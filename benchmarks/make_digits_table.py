@@ -101,7 +101,7 @@ def rows_in(path: Path) -> Rows:
     return {row[0]: row for row in list(csv.reader(io.StringIO(whole)))[1:]}
 
 
-def train_missing(wanted: Sequence[Any], executor: Executor, path: Path) -> Rows:
+def train_missing(wanted: Sequence[Any], executor: Executor, path: Path, header: Sequence[str] = tuple(HEADER)) -> Rows:
     """Train those of `wanted` that have no line in `path`, and append theirs."""
     rows = rows_in(path)
     todo = [network for network in wanted if str(network) not in rows]
@@ -109,7 +109,7 @@ def train_missing(wanted: Sequence[Any], executor: Executor, path: Path) -> Rows
     with path.open("a", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         if file.tell() == 0:
-            writer.writerow(HEADER)
+            writer.writerow(header)
         for number, network in enumerate(todo):
             executor.submit(Job(number, network, 0))
         begun, ended = time.monotonic(), 0
@@ -117,7 +117,7 @@ def train_missing(wanted: Sequence[Any], executor: Executor, path: Path) -> Rows
             for outcome in executor.wait():
                 if outcome.measurement is None:
                     raise SystemExit(f"{todo[outcome.number]} could not be trained: {outcome.failure}")
-                row = _row(str(todo[outcome.number]), outcome.measurement.metrics)
+                row = _row(str(todo[outcome.number]), outcome.measurement.metrics, header)
                 writer.writerow(row)
                 file.flush()
                 rows[row[0]] = row
@@ -128,9 +128,10 @@ def train_missing(wanted: Sequence[Any], executor: Executor, path: Path) -> Rows
     return rows
 
 
-def _row(network: str, metrics: Mapping[str, float]) -> list[str]:
+def _row(network: str, metrics: Mapping[str, float | str], header: Sequence[str]) -> list[str]:
     decimals = {SECONDS: 4, TEST: 3}
-    return [network, *(f"{metrics[name]:.{decimals.get(name, 1)}f}" for name in HEADER[1:])]
+    values = [(name, metrics[name]) for name in header[1:]]
+    return [network, *(v if isinstance(v, str) else f"{v:.{decimals.get(name, 1)}f}" for name, v in values)]
 
 
 def spread(rows: Rows) -> str:
@@ -145,10 +146,10 @@ def spread(rows: Rows) -> str:
     )
 
 
-def pack(rows: Rows, order: Sequence[str], target: Path) -> None:
+def pack(rows: Rows, order: Sequence[str], target: Path, header: Sequence[str] = tuple(HEADER)) -> None:
     """Write the table, in the order of the space and without the time, so that the same lines make the same file."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([HEADER, *(rows[network] for network in order)])
+    csv.writer(text, lineterminator="\n").writerows([header, *(rows[network] for network in order)])
     target.parent.mkdir(exist_ok=True)
     write_whole(target, gzip.compress(text.getvalue().encode(), mtime=0))
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import make_digits_curves as curves
 import make_digits_table as maker
 import pytest
 
@@ -105,6 +106,27 @@ def test_a_network_is_trained_once_for_each_seed() -> None:
     assert all(round(10 * value) == pytest.approx(10 * value) for value in values), "of 1,000 images"
     again = evaluate(Job(1, job.architecture, 5)).metrics
     assert [again[name] for name in (*maker.VALIDATION, maker.TEST)] == [*values, metrics[maker.TEST]]
+
+
+def test_curves_have_a_value_for_every_epoch_of_every_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [(1, 0), (2, 0), (2, 1)]
+    for name in ("RUNS", "CURVES", "TESTS"):
+        columns = {run: f"{name} {run}" for run in runs}
+        monkeypatch.setattr(curves, name, runs if name == "RUNS" else columns)
+    settings = {n: maker.SETTINGS.model_copy(update={"epochs": n, "batch_size": 64}) for n in (1, 2)}
+    children = {n: ImageEvaluation(each).evaluate(None) for n, each in settings.items()}
+    evaluate = curves.Curves(children, open_images("digits", None, verify=False))
+    network = maker.networks()[0]
+    metrics = evaluate(Job(0, network, 0)).metrics
+    for epochs, repeat in runs:
+        accuracies = [int(permille) for permille in metrics[f"CURVES {(epochs, repeat)}"].split()]
+        assert len(accuracies) == epochs
+        assert all(0 <= accuracy <= 1000 for accuracy in accuracies)
+    assert metrics["CURVES (2, 0)"] != metrics["CURVES (2, 1)"]
+    again = evaluate(Job(1, network, 7)).metrics
+    assert {name: each for name, each in again.items() if name != maker.SECONDS} == {
+        name: each for name, each in metrics.items() if name != maker.SECONDS
+    }
 
 
 # The table itself -----------------------------------------------------------------------------------------------------
