@@ -80,9 +80,8 @@ def main() -> None:
         rows = train_missing(networks()[: arguments.first], executor, path, HEADER)
     finally:
         executor.close()
-    print(
-        f"{hardware()}\n{len(rows):,} networks, {statistics.fmean(float(row[1]) for row in rows.values()):.3f} s an epoch"
-    )
+    seconds = statistics.fmean(float(row[1]) for row in rows.values())
+    print(f"{hardware()}\n{len(rows):,} networks, {seconds:.3f} s an epoch")
     order = [str(episode.architecture) for episode in enumerate_space(digits_table().space)]
     if set(order) <= rows.keys():
         pack(rows, order, TARGET, HEADER)
