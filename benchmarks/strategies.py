@@ -32,6 +32,7 @@ SPACES = {"nasbench201": nasbench201(), "15 layers": convolutional(15)}
 STRATEGIES: dict[str, StrategySettings] = {
     "random": strategy_settings("random"),
     "evolution": strategy_settings("evolution"),
+    "local-search": strategy_settings("local-search"),
     "q-learning": strategy_settings("q-learning"),
     "reinforce, independent": ReinforceSettings(policy="independent"),
     "reinforce, LSTM": strategy_settings("reinforce"),
