@@ -44,9 +44,11 @@ def tiles(results: Results) -> list[tuple[str, str]]:
         shown.append((form(statistics.median(recent)), f"median {metric} of the last {len(recent)} trials"))
     if results.largest_class_share is not None:
         shown.append((percent(results.largest_class_share), "validation images in the largest class"))
-    shown.append((f"{len(done):,}", f"of {results.config['num_trials']:,} trials measured"))
+    stopped = sum(trial.state is TrialState.STOPPED for trial in trials)
+    ended = "trained to the end" if stopped else "measured"
+    shown.append((f"{len(done):,}", f"of {results.config['num_trials']:,} trials {ended}"))
     counts = {
-        "trials stopped early": sum(trial.state is TrialState.STOPPED for trial in trials),
+        "trials stopped early": stopped,
         "trials reused (repeated architectures)": num_reused(trials),
         "trials failed": sum(trial.state is TrialState.FAILED for trial in trials),
         "trials rejected by limits": sum(trial.state is TrialState.REJECTED for trial in results.counted),
