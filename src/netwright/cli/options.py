@@ -156,8 +156,8 @@ StopOption = Annotated[
     typer.Option(
         "--stop",
         metavar="EPOCHS:SHARE",
-        help="Train only this share of the children for more epochs than these, for example 4:1/4; a child stops if it "
-        "is worse than such a share of the earlier ones was then. Repeatable, with ascending epochs.",
+        help="Stop poor networks early: after so many epochs only this share is trained further, for example 4:1/4. A "
+        "network is compared with earlier ones at the same epoch. Repeatable, with ascending epochs.",
     ),
 ]
 InFlightOption = Annotated[
@@ -166,8 +166,9 @@ InFlightOption = Annotated[
         "--in-flight",
         min=1,
         metavar="N",
-        help="Networks in training at the same time at most. A strategy learns later from more of them, so the result "
-        "depends on N, and not on the number of workers. [dim]Default: two batches, of thompson 2[/]",
+        help="Largest number of networks in training at the same time. With more of them the strategy proposes before "
+        "it knows the latest results, so N changes the search; the number of workers does not. [dim]Default: two "
+        "batches; for thompson 2 networks[/]",
     ),
 ]
 EstimateOption = Annotated[
@@ -295,8 +296,8 @@ FirstOption = Annotated[
     typer.Option(
         "--first",
         metavar="EPOCHS:SHARE",
-        help="Before it, train this share of all architectures once for so many epochs, for example 12:1/10, and "
-        "choose the best by these scores. Repeatable, with ascending epochs; needs --epochs.",
+        help="Choose the architectures in a step before: train this share of all once for so many epochs, for example "
+        "12:1/10, and go on with the best. Repeatable, with ascending epochs; needs --epochs.",
     ),
 ]
 ConfirmTrialOption = Annotated[
