@@ -38,7 +38,7 @@ def print_results(console: Terminal, results: Results, top: int) -> None:
     data = f" on {results.data_name}" if results.data_name else ""
     console.print(
         f"{results.recipe}{data}, seed {results.seed}: {results.state}, {counts[TrialState.DONE]} of "
-        f"{results.config['num_trials']} trials measured"
+        f"{results.config['num_trials']} trials {'trained to the end' if counts[TrialState.STOPPED] else 'measured'}"
         + (f" ({reused} reused, having the architecture of an earlier one)" if reused else "")
         + "".join(f", {counts[state]} {state}" for state in UNMEASURED if counts[state])
         + (f"; {results.redrawn}" if results.num_redrawn else ""),
