@@ -113,7 +113,7 @@ class Job:
     is_over: Callable[[JsonObject], bool] = never
     """Called after every epoch with the metrics so far: whether the child is to be stopped; picklable."""
     epochs: int | None = None
-    """Epochs of the training in the place of those in the settings."""
+    """How many epochs to train; None is as many as the settings say."""
 
     @property
     def changes(self) -> Mapping[str, object]:

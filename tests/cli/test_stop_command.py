@@ -11,9 +11,9 @@ from oracles.refusals import refused
 from oracles.shown_runs import Cli, done
 
 SMALL = (
-    "--set", "batch_size=2", "--set", "stopping.least=2", "--set", "confirm.at_end=false", "--set", "evaluate.epochs=3",
-    "--set", "evaluate.num_train=64", "--set", "evaluate.num_validation=64", "--set", "space.num_layers=2",
-    "--set", "evaluate.upsample=null",
+    "--set", "batch_size=2", "--set", "stopping.min_reached=2", "--set", "confirm.at_end=false",
+    "--set", "evaluate.epochs=3", "--set", "evaluate.num_train=64", "--set", "evaluate.num_validation=64",
+    "--set", "space.num_layers=2", "--set", "evaluate.upsample=null",
 )  # fmt: skip
 
 
@@ -22,7 +22,7 @@ def test_children_on_images_are_stopped_and_counted(cli: Cli, tmp_path: Path) ->
     result = done(cli, "search", "digits", "--trials", 14, "--stop", "1:1/2", "--stop", "2:1/2", *SMALL, "-o", run)
     with Store.read(run) as store:
         trials = [trial for trial in store.trials() if trial.number < 14]
-        assert store.document("config")["stopping"] == {"rungs": [[1, 0.5], [2, 0.5]], "least": 2}
+        assert store.document("config")["stopping"] == {"rungs": [[1, 0.5], [2, 0.5]], "min_reached": 2}
     stopped = [trial for trial in trials if trial.state is TrialState.STOPPED]
     whole = [trial for trial in trials if trial.state is TrialState.DONE]
     assert stopped

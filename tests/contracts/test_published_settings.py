@@ -40,7 +40,7 @@ RUN: Table = {
     "constraints.rejected_reward": None, "constraints.target_parameters": None,
     "constraints.target_multiply_adds": None, "constraints.weight": 0.07, "constraints.max_redraws": 200,  # ours
     "confirm.top": 5, "confirm.num_seeds": 3, "confirm.epochs": None, "confirm.first": [], "confirm.at_end": False,
-    "stopping.rungs": [], "stopping.least": 8,  # no child is stopped in the paper
+    "stopping.rungs": [], "stopping.min_reached": 8,  # no child is stopped in the paper
 }  # fmt: skip
 REWARD_0_OF_FAILURES: Table = {"failure_reward": 0.0, "constraints.rejected_reward": 0.0}  # ours, below every reward
 CONTROLLER: Table = {

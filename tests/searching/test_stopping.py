@@ -113,7 +113,7 @@ def core_of(
         lag=config.lag,
         replicas=config.replicas.count if config.replicas else 1,
         rungs=rungs,
-        least_reached=least,
+        min_reached=least,
         space=config.space,
     )
     core.restore(store.trials(config.space), store.updates(), store.strategy_state())

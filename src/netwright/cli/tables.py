@@ -27,8 +27,8 @@ def print_table(console: Terminal, headers: Sequence[str], rows: Sequence[Sequen
         console.print(line.rstrip(), soft_wrap=True, highlight=False, markup=False)
 
 
-UNMEASURED = (TrialState.STOPPED, TrialState.FAILED, TrialState.REJECTED)
-"""The states of ended trials that are in no ranking."""
+UNRANKED = (TrialState.STOPPED, TrialState.FAILED, TrialState.REJECTED)
+"""The states in which a trial ends without a place in the ranking."""
 
 
 def print_results(console: Terminal, results: Results, top: int) -> None:
@@ -40,7 +40,7 @@ def print_results(console: Terminal, results: Results, top: int) -> None:
         f"{results.recipe}{data}, seed {results.seed}: {results.state}, {counts[TrialState.DONE]} of "
         f"{results.config['num_trials']} trials {'trained to the end' if counts[TrialState.STOPPED] else 'measured'}"
         + (f" ({reused} reused, having the architecture of an earlier one)" if reused else "")
-        + "".join(f", {counts[state]} {state}" for state in UNMEASURED if counts[state])
+        + "".join(f", {counts[state]} {state}" for state in UNRANKED if counts[state])
         + (f"; {results.redrawn}" if results.num_redrawn else ""),
         highlight=False,
         markup=False,

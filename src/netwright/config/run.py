@@ -83,7 +83,7 @@ class StoppingSettings(Settings):
     """Stopping children that are worse than earlier ones were after as many epochs."""
 
     rungs: tuple[Rung, ...] = ()  # epochs, each with the share of children that go on; none is the paper's
-    least: Count = 8  # children that have reached a rung before any is stopped there
+    min_reached: Count = 8  # children that have reached a rung before any is stopped there
 
     @field_validator("rungs")
     @classmethod

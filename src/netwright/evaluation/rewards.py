@@ -97,9 +97,9 @@ class PerplexityReward:
 
 @dataclass(frozen=True)
 class ValueReward:
-    """One number unchanged: a table's accuracy, or the value of a user's own function.
+    """The reward is one number, unchanged: a table's accuracy, or the value of a user's own function.
 
-    A child that was stopped has no value at its end; then it is the last one that it reported.
+    For a child that was stopped it is the last score that the child reported.
     """
 
     score_name: str = "value"

@@ -24,7 +24,7 @@ def first_epochs(score_name: str, metrics: JsonObject, epochs: int) -> JsonObjec
     return cut
 
 
-def worth(reward: Reward, factor: float, metrics: JsonObject, epochs: int) -> float:
+def reward_after(reward: Reward, factor: float, metrics: JsonObject, epochs: int) -> float:
     """Return the reward of a child after its first `epochs` epochs.
 
     Args:
@@ -51,13 +51,13 @@ class StoppingRule:
     thresholds: tuple[tuple[int, float], ...]
 
     def stopped_after(self, metrics: JsonObject) -> int | None:
-        """Return the epochs of the first threshold that a curve misses; None if it misses none so far.
+        """Return after how many epochs a curve is below its threshold for the first time; None if it never was so far.
 
         A reward that is not a number misses every threshold.
         """
         ended = len(curve_of(self.reward.score_name, metrics))
         for epochs, least in self.thresholds:
-            if epochs <= ended and not worth(self.reward, self.factor, metrics, epochs) >= least:
+            if epochs <= ended and not reward_after(self.reward, self.factor, metrics, epochs) >= least:
                 return epochs
         return None
 

@@ -90,7 +90,7 @@ class SearchCore:
         reuse: Whether a duplicate takes over the measurement of the first trial with its architecture, so that every
             architecture is trained once.
         rungs: Numbers of epochs with the share of children that are trained further; none trains all to the end.
-        least_reached: A rung has no threshold before so many children have reached it.
+        min_reached: A rung has no threshold before so many children have reached it.
         constraints: Limits on costs. A child above a limit is not trained; the costs of every other child are among its
             metrics.
         space: If given, every proposal is rebuilt in it, and `RunError` names the first that does not belong there.
@@ -109,7 +109,7 @@ class SearchCore:
         failure_reward: float | None = None,
         reuse: bool = True,
         rungs: Sequence[tuple[int, float]] = (),
-        least_reached: int = 8,
+        min_reached: int = 8,
         constraints: Constraints = Constraints(),  # noqa: B008, a frozen value
         space: Space | None = None,
     ) -> None:
@@ -118,7 +118,7 @@ class SearchCore:
         self.count = TrialCount(constraints.max_redraws)
         """Of the trials for which the limits on costs were checked."""
         self._seed, self._reuse, self._constraints = seed, reuse, constraints
-        self._rungs = Rungs(rungs, reward, least=least_reached)
+        self._rungs = Rungs(rungs, reward, min_reached=min_reached)
         self._thresholds: dict[int, tuple[tuple[int, float], ...]] = {}
         """Number of a batch -> the thresholds of its children."""
         self._failure_values = FailureValues(failure_reward, constraints.rejected_reward)
@@ -247,7 +247,10 @@ class SearchCore:
         """Record that a batch is learned."""
         ticket = self._batches[number]
         self._batches.close(number, redrawn=self.count.num_redrawn(ticket.first, ticket.first + ticket.size))
-        self._rungs.add((trial, self._factor(trial)) for trial in self._to_learn(ticket))
+        # The costs of a measured child are among its metrics.
+        self._rungs.add(
+            (trial, self._constraints.factor(trial.metrics)) for trial in self._to_learn(ticket) if trial.state.measured
+        )
 
     def _learn(self, number: int) -> Update:
         ticket, values = self._batches[number], self._assign_rewards(number)
@@ -289,7 +292,7 @@ class SearchCore:
         failure, costs = outcome.failure, self._constraints.count(trial.proposal.architecture)
         if outcome.measurement is not None:
             # The child may have gone on after it missed a threshold; its curve would change later thresholds.
-            rule, metrics = self._rule(trial), outcome.measurement.metrics
+            rule, metrics = self._rule(trial, costs), outcome.measurement.metrics
             stopped_after = rule.stopped_after(metrics)
             if stopped_after is not None:
                 metrics = first_epochs(self._reward.score_name, metrics, stopped_after)
@@ -388,15 +391,14 @@ class SearchCore:
     def _batch_of(self, number: int) -> int:
         return number // self.batch_size
 
-    def _factor(self, trial: Trial) -> float:
-        """Return what the reward of a trial is multiplied by because of its costs."""
-        return self._constraints.factor(self._constraints.count(trial.proposal.architecture))
-
-    def _rule(self, trial: Trial) -> StoppingRule:
-        """Return the thresholds of a child, with what compares its curve with them."""
-        return StoppingRule(self._reward, self._factor(trial), self._thresholds[self._batch_of(trial.number)])
+    def _rule(self, trial: Trial, costs: Mapping[str, int]) -> StoppingRule:
+        """Return the thresholds of a child with these costs, with what compares its curve with them."""
+        thresholds = self._thresholds[self._batch_of(trial.number)]
+        return StoppingRule(self._reward, self._constraints.factor(costs), thresholds)
 
     def _job(self, trial: Trial) -> Job:
-        what, rule = trial.fingerprint if self._reuse else trial.number, self._rule(trial)
-        job = Job(trial.number, trial.proposal.architecture, derive_seed(self._seed, "child", what))
-        return replace(job, is_over=rule.is_over) if rule.thresholds else job
+        architecture, what = trial.proposal.architecture, trial.fingerprint if self._reuse else trial.number
+        job = Job(trial.number, architecture, derive_seed(self._seed, "child", what))
+        if not self._thresholds[self._batch_of(trial.number)]:
+            return job
+        return replace(job, is_over=self._rule(trial, self._constraints.count(architecture)).is_over)

@@ -152,7 +152,9 @@ def _estimate(config: RunConfig, probe: Probe, placement: Placement, *, num_prob
 def _share_epochs(config: RunConfig, num_trained: float) -> float:
     """Return which share of the epochs of `num_trained` children is trained, some of which are stopped early."""
     rungs, epochs = config.stopping.rungs, getattr(config.evaluate, "epochs", 1)
-    in_full = min(num_trained, max(config.most_in_flight, config.stopping.least))  # those before the first thresholds
+    in_full = min(
+        num_trained, max(config.most_in_flight, config.stopping.min_reached)
+    )  # those before the first thresholds
     return (in_full + (num_trained - in_full) * expected_epochs(rungs, epochs) / epochs) / num_trained
 
 

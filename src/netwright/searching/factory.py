@@ -77,7 +77,7 @@ def make_core(
         failure_reward=config.failure_reward,
         reuse=config.reuse,
         rungs=config.stopping.rungs,
-        least_reached=config.stopping.least,
+        min_reached=config.stopping.min_reached,
         constraints=make_constraints(config, shape),
         space=config.space,
     )

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from netwright.evaluation.rewards import Reward, curve_of
-from netwright.evaluation.stopping import worth
+from netwright.evaluation.stopping import reward_after
 from netwright.trials import Trial
 
 
@@ -39,11 +39,11 @@ class Rungs:
     Args:
         rungs: Numbers of epochs, ascending, with the share of children that are trained further.
         reward: The reward of the search.
-        least: A rung has no threshold before so many children have reached it.
+        min_reached: A rung has no threshold before so many children have reached it.
     """
 
-    def __init__(self, rungs: Sequence[tuple[int, float]], reward: Reward, *, least: int) -> None:
-        self._rungs, self._reward, self._least = tuple(rungs), reward, least
+    def __init__(self, rungs: Sequence[tuple[int, float]], reward: Reward, *, min_reached: int) -> None:
+        self._rungs, self._reward, self._min_reached = tuple(rungs), reward, min_reached
         self._reached: list[list[float]] = [[] for _ in self._rungs]
         """For each rung the rewards of the children that reached it, ascending."""
 
@@ -52,18 +52,20 @@ class Rungs:
         return tuple(
             (epochs, rewards[-math.ceil(share * len(rewards))])
             for (epochs, share), rewards in zip(self._rungs, self._reached, strict=True)
-            if len(rewards) >= self._least
+            if len(rewards) >= self._min_reached
         )
 
     def add(self, trials: Iterable[tuple[Trial, float]]) -> None:
-        """Add the children of a batch that was learned, each with the factor of its costs.
+        """Add the measured children of a batch that was learned, each with the factor of its costs.
 
-        Children that finished or were stopped count, each training once; failures and duplicates do not.
+        Those that finished and those that were stopped count, each training once: duplicates do not.
         """
         for trial, factor in trials:
-            if not trial.state.measured or trial.reused_from is not None:
+            if trial.reused_from is not None:
                 continue
             ended = len(curve_of(self._reward.score_name, trial.metrics))
             for (epochs, _), rewards in zip(self._rungs, self._reached, strict=True):
-                if epochs <= ended and math.isfinite(reached := worth(self._reward, factor, trial.metrics, epochs)):
+                if epochs <= ended and math.isfinite(
+                    reached := reward_after(self._reward, factor, trial.metrics, epochs)
+                ):
                     bisect.insort(rewards, reached)

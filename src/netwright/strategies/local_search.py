@@ -1,4 +1,4 @@
-"""Local search with restarts, White et al. 2021 (arXiv 2005.02960), which remembers what it has tried."""
+"""Local search with restarts (White et al. 2021, arXiv 2005.02960); no architecture is tried twice."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -43,7 +43,7 @@ class LocalSearch:
         self._start = 0
         """The number of the first trial after the last restart."""
         self._num_started = 0
-        """The random trials that were proposed after it."""
+        """How many random architectures were proposed since the last restart."""
         self._tried: set[str] = set()
         self._num_updates = 0
         self._neighbours: _Neighbours | None = None  # derives from the rest, so it is in no state
