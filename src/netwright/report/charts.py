@@ -131,9 +131,10 @@ def curves(results: Results) -> Figure | None:
     numbers = [number for number in found if number not in best]
     others = [numbers[index] for index in evenly(len(numbers), MAX_CURVES)]
     is_stopped = {trial.number: trial.state is TrialState.STOPPED for trial in results.trials}
+    name, colour = ("trained to the end", "blue") if any(is_stopped.values()) else ("others", "points")
     groups = {
         "stopped": ([number for number in others if is_stopped[number]], "muted", 1.2),
-        "trained to the end": ([number for number in others if not is_stopped[number]], "blue", 1.2),
+        name: ([number for number in others if not is_stopped[number]], colour, 1.2),
         f"the best {len(best)}" if len(best) > 1 else "the best": (best, "accent", 2.2),
     }
     quality = results.quality
