@@ -87,7 +87,7 @@ EXPERIMENTS = {
         settings=(
             "evaluate.num_layers=1", "evaluate.epochs=5", "evaluate.learning_rate=0.002", "evaluate.weight_decay=0",
             "evaluate.constant_epochs=3", "evaluate.decay=3", "evaluate.dropout.inputs=0", "evaluate.dropout.output=0",
-            "evaluate.dropout.state=0",
+            "evaluate.dropout.state=0", "evaluate.precision=float32",
         ),
         grid=(
             "evaluate.num_train_tokens=500000", "evaluate.num_validation_tokens=100000", "final.learning_rates=[1,2]",
@@ -101,7 +101,7 @@ EXPERIMENTS = {
     "translation": Experiment(
         command={name: ("gnmt", "--task", "multi30k", "--cell", name) for name in CELLS},
         folder="multi30k",
-        settings=(),
+        settings=("evaluate.precision=float32",),
         grid=(
             "evaluate.num_train_pairs=4000", "final.learning_rates=[1,0.5]", "final.init_ranges=[1,2]",
             "final.warm_ups=[0.05,0.2]",

@@ -5,10 +5,11 @@ import math
 
 import pytest
 import torch
+from torch import Tensor
 
 from netwright.architectures.recurrent import Lstm, RecurrentArchitecture, RecurrentHighway
 from netwright.children.dropout import Dropout
-from netwright.children.language_model import LanguageModel
+from netwright.children.language_model import LanguageModel, Masks
 from netwright.errors import ChildError, DataError
 from netwright.training.perplexity import MonteCarlo, bits_of, measure_nats_per_token, perplexity_of
 from oracles.rhymes import FLOAT32, SMALL_CELL, fresh, log_probs_token_by_token, rhymes
@@ -70,10 +71,24 @@ def test_what_is_no_perplexity_is_an_error_of_the_child(nats: float) -> None:
 GAL = Dropout(inputs=0.4, output=0.5, state=0.3, words=0.2, variational=True)
 
 
+def of_sequence(masks: Masks, number: int) -> Masks:
+    """The masks of one of the sequences that are read side by side."""
+
+    def one(mask: Tensor | None, dim: int) -> Tensor | None:
+        return None if mask is None else mask.narrow(dim, number, 1)
+
+    return Masks(
+        words=one(masks.words, 1),
+        inputs=tuple(one(mask, 1) for mask in masks.inputs),
+        states=tuple(one(mask, 0) for mask in masks.states),
+        output=one(masks.output, 1),
+    )
+
+
 @pytest.mark.parametrize("dropout", [GAL, Dropout(inputs=0.4, output=0.5)], ids=["variational", "per step"])
 @pytest.mark.parametrize("window", [20, 13])
 def test_probabilities_are_averaged_over_samples(dropout: Dropout, window: int) -> None:
-    """Three whole passes with states of their own; the masks are drawn window by window, sample by sample."""
+    """Three whole passes one after the other, with states of their own; the masks of a window are drawn at once."""
     model = fresh(init_range=0.8)
     generator = torch.Generator().manual_seed(4)
     states = [model.initial_states(1)] * 3
@@ -81,10 +96,11 @@ def test_probabilities_are_averaged_over_samples(dropout: Dropout, window: int) 
     for start in range(0, 60, window):
         inputs, targets = TEXT[:-1][start : start + window], TEXT[1:][start : start + window]
         summed = torch.zeros(len(inputs), dtype=torch.float64)
+        masks = model.sample_masks(dropout, len(inputs), 3, generator)
+        assert masks is not None
         for sample in range(3):
-            masks = model.sample_masks(dropout, len(inputs), 1, generator)
             with torch.no_grad():
-                logits, states[sample] = model(inputs[:, None], states[sample], masks)
+                logits, states[sample] = model(inputs[:, None], states[sample], of_sequence(masks, sample))
             summed += logits[:, 0].double().softmax(1).gather(1, targets[:, None])[:, 0]
         nats += (-(summed / 3).log()).tolist()
     monte_carlo = MonteCarlo(dropout, num_samples=3, seed=4)

@@ -75,19 +75,18 @@ def measure_nats_per_token(
     model.eval()
     inputs_NB, targets_NB = _in_streams(tokens.to(speed.torch_device), streams)
     streams = inputs_NB.shape[1]
-    passes = [model.initial_states(streams)] * (monte_carlo.num_samples if monte_carlo else 1)
+    num_samples = monte_carlo.num_samples if monte_carlo else 1
+    states = model.initial_states(num_samples * streams)
     generator = torch.Generator(speed.torch_device).manual_seed(monte_carlo.seed if monte_carlo else 0)
     summed = torch.zeros((), dtype=torch.float64, device=speed.torch_device)
     for inputs_TB, targets_TB in zip(inputs_NB.split(window), targets_NB.split(window), strict=True):
-        log_probs = []
-        for number, states in enumerate(passes):
-            masks = None
-            if monte_carlo is not None:
-                masks = model.sample_masks(monte_carlo.dropout, len(inputs_TB), streams, generator)
-            with speed.arithmetic():
-                logits_TBV, passes[number] = model(inputs_TB, states, masks)
-            log_probs.append(_log_probs_of(targets_TB, logits_TBV))
-        mean = torch.stack(log_probs).logsumexp(0) - math.log(len(log_probs))
+        masks = None
+        if monte_carlo is not None:
+            masks = model.sample_masks(monte_carlo.dropout, len(inputs_TB), num_samples * streams, generator)
+        with speed.arithmetic():
+            logits_TBV, states = model(inputs_TB.repeat(1, num_samples), states, masks)
+        log_probs_TSB = _log_probs_of(targets_TB.repeat(1, num_samples), logits_TBV).unflatten(1, (num_samples, streams))
+        mean = log_probs_TSB.logsumexp(1) - math.log(num_samples)
         summed -= mean[targets_TB != NOTHING].sum()
     return float(summed) / (len(tokens) - 1)
 
