@@ -9,8 +9,6 @@ means of several trainings, so one lookup is enough. The results are in results/
 """
 
 import argparse
-import csv
-import gzip
 import json
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from netwright.compare.plan import Plan, make_plan
 from netwright.compare.records import Ledger
 from netwright.compare.statistics import spread
 from netwright.execution.in_process import InProcessExecutor
+from netwright.execution.interface import Evaluate
 from netwright.recipes.tables import nasbench201_cifar10, nasbench201_cifar100
 from netwright.searching.confirmation import Step, best_trials, confirm
 from netwright.searching.factory import make_core
@@ -28,7 +27,6 @@ from netwright.searching.provenance import provenance
 from netwright.searching.results import Results
 from netwright.searching.store import Store
 from netwright.tasks.benchmarks.catalog import find_table
-from netwright.trials import Job, Measurement
 
 RESULTS = Path(__file__).parent / "results" / "ladder.json"
 SEARCHES = {"cifar10": (nasbench201_cifar10, 20_000.0), "cifar100": (nasbench201_cifar100, 40_000.0)}
@@ -36,24 +34,7 @@ SEARCHES = {"cifar10": (nasbench201_cifar10, 20_000.0), "cifar100": (nasbench201
 TOP = (1, 3, 5, 10, 20)
 
 
-class Lookup:
-    """An `Evaluate`: the table's row, or the validation accuracy after 200 epochs for a job that asks for them."""
-
-    def __init__(self, plan: Plan, data: Path, data_set: str) -> None:
-        path = find_table(plan.config.evaluate.task, data)
-        self.table = plan.evaluation.evaluate(path)
-        with gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="") as file:
-            column = f"{data_set}_valid_accuracy_200_epochs"
-            self.longer = {row["architecture"]: float(row[column]) / 100 for row in csv.DictReader(file)}
-
-    def __call__(self, job: Job) -> Measurement:
-        """Look up the job's architecture."""
-        if job.epochs is None:
-            return self.table(job)
-        return Measurement({"validation_accuracy": self.longer[str(job.architecture)]})
-
-
-def searched(plan: Plan, strategy: str, seed: int, lookup: Lookup) -> dict[int, tuple[float, float]]:
+def searched(plan: Plan, strategy: str, seed: int, lookup: Evaluate) -> dict[int, tuple[float, float]]:
     """Run one search; return (test accuracy in percent, seconds of the ladder) for each number of cells."""
     config = plan.run_config(strategy, seed)
     about = {"data": None, "score_name": plan.evaluation.reward.score_name}
@@ -71,7 +52,7 @@ def searched(plan: Plan, strategy: str, seed: int, lookup: Lookup) -> dict[int, 
                 executor=InProcessExecutor(lookup), steps=[Step(top, 200, 1)],
             )  # fmt: skip
             winner = Results.of(store, trials=trials).best
-            cost = sum(each.metrics["table_seconds"] for each in trained) * 200 / 12
+            cost = sum(each.metrics["table_seconds"] for each in store.confirmations())
             found[top] = 100 * winner.metrics["test_accuracy"], cost
     return found
 
@@ -85,7 +66,7 @@ def main() -> None:
     document = {"strategy": options.strategy, "seeds": options.seeds, "results": {}, **provenance(), "commit": commit()}
     for data_set, (recipe, seconds) in SEARCHES.items():
         plan = make_plan(recipe(), options.strategy, num_seeds=options.seeds, seconds=seconds)
-        lookup = Lookup(plan, options.data, data_set)
+        lookup = plan.evaluation.evaluate(find_table(plan.config.evaluate.task, options.data))
         runs = [searched(plan, strategy, seed, lookup) for strategy, seed in plan.runs]
         for top in TOP:
             accuracy, cost = spread([run[top][0] for run in runs]), spread([run[top][1] for run in runs])

@@ -63,12 +63,12 @@ def main() -> None:
     document["command"] = ["python", "benchmarks/lstm_medium.py", "models/lstm-medium", "--data", "FOLDER"]
     RESULTS.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     validation = list(enumerate(found["validation_perplexities"], start=1))
-    epochs = len(validation)
-    curves = {
-        "on validation": validation,
-        f"test {found['test_perplexity']:.1f}": [(epochs - 2, found["test_perplexity"]), (epochs, found["test_perplexity"])],
-        f"test, published {published}": [(epochs - 2, published), (epochs, published)],
-    }  # fmt: skip
+    tests = {
+        f"test {found['test_perplexity']:.1f}": found["test_perplexity"],
+        f"test, published {published}": published,
+    }
+    ends = {name: [(len(validation) - 2, value), (len(validation), value)] for name, value in tests.items()}
+    curves = {"on validation": validation, **ends}
     write_picture(PICTURE, "LSTM of medium size on the Penn Treebank", "epochs", "perplexity", curves)
     print(json.dumps({name: value for name, value in found.items() if name.startswith("test_")}))
 

@@ -47,7 +47,7 @@ def played(plan: Any, strategy: str = "random", seed: int = 0) -> Record:
 
 def record(strategy: str, seed: int, scores: list[float | None], **changes: Any) -> Record:
     none: tuple[None, ...] = (None,) * len(scores)
-    values = {"seconds": none, "test_accuracies": none, "firsts": tuple(range(len(scores))), **changes}
+    values = {"seconds": none, "test_accuracies": none, "firsts": tuple(range(len(scores))), "epochs": none, **changes}
     return Record(strategy, seed, tuple(scores), tuple(scores), **values)
 
 
@@ -191,7 +191,7 @@ def test_the_reported_result_is_that_of_the_first_architecture_with_the_best_rew
 def test_where_low_scores_are_good_the_papers_comparison_is_turned_round() -> None:
     plan = make_plan(pydoc(), "random,reinforce", num_seeds=1, trials=1)
     runs = (("random", 90.0), ("reinforce", 70.0))
-    records = [Record(name, 0, (80 / score**2,), (score,), (1.0,), (None,), (0,)) for name, score in runs]
+    records = [Record(name, 0, (80 / score**2,), (score,), (1.0,), (None,), (0,), (None,)) for name, score in runs]
     found = Comparison.of(plan, records, DatasetInfo())
     assert found.by_models[0].curve.mean == (20.0,)
     assert found.better["reinforce", "random"].mean == 1.0
@@ -201,7 +201,7 @@ def test_characters_are_compared_in_bits_for_people_and_in_perplexity_for_progra
     settings = TextSettings(task="text-characters", num_validation_tokens=100)
     plan = make_plan(pydoc().changed(evaluate=settings), "random,reinforce", num_seeds=1, trials=1)
     runs = (("random", 8.0), ("reinforce", 4.0))
-    records = [Record(name, 0, (80 / score**2,), (score,), (1.0,), (None,), (0,)) for name, score in runs]
+    records = [Record(name, 0, (80 / score**2,), (score,), (1.0,), (None,), (0,), (None,)) for name, score in runs]
     shown = Comparison.of(plan, records, DatasetInfo(), for_people=True)
     assert [each.best_score.mean for each in shown.summaries] == [3.0, 2.0]
     headers, rows = strategies(shown)
@@ -235,4 +235,4 @@ def test_the_accounting_is_said_in_words() -> None:
     assert rule.startswith("20,000 seconds a run, repeats free: a repeated architecture costs nothing")
     assert "the last trial of a run may overrun the budget" in rule
     assert rule.endswith("a run ends at the latest after 1,000 proposals")
-    assert not math.isnan(Budget("trials", 5, Repeats.charged, 5).price(None, repeated=True))
+    assert not math.isnan(Budget("trials", 5, Repeats.charged, 5).price(None, None, repeated=True))

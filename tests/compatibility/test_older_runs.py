@@ -40,6 +40,7 @@ LATER_METRICS = {
 """Measured in the trials that are added to an older run and in models that are trained from it; not in its own."""
 LATER_COUNTS = {
     "max_redraws": 0, "num_redrawn": 0, "stopping": {"rungs": [], "min_reached": 8}, "epochs": None, "first": [],
+    "finalist": None, "after_ladder": None,
 }  # fmt: skip
 """Settings and numbers that are shown of older runs and comparisons since they exist, with what these did."""
 

@@ -1,5 +1,6 @@
 """A search of a table from end to end: nothing is trained, everything else is as in any search."""
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -84,7 +85,7 @@ def test_another_table_does_not_go_on_with_a_run(cli: Cli, table: Path, tmp_path
 def test_what_a_table_cannot_give_is_refused(cli: Cli, table: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     assert cli("search", RECIPE, "--data", table, "--trials", 3, "-o", run).exit_code == 0
-    assert "nothing to confirm" in refused(cli, "confirm", run)
+    assert "stays what it is; confirm with --epochs N where" in refused(cli, "confirm", run)
     assert "there is nothing to train" in refused(cli, "train", run)
     assert "which are what can be drawn" in refused(cli, "draw", run)
     assert "in a table or by a function of your own has no estimate" in refused(cli, "search", RECIPE, "--estimate")
@@ -94,6 +95,29 @@ def test_what_a_table_cannot_give_is_refused(cli: Cli, table: Path, tmp_path: Pa
     assert "a cell of NAS-Bench-201, which netwright looks up" in message
 
 
+def test_the_best_are_confirmed_by_what_the_table_has_after_more_epochs(cli: Cli, tmp_path: Path) -> None:
+    """A long training turns the order of all cells round, so the worst of the confirmed ones becomes the best."""
+    path = write_table(tmp_path / "turned.csv", all_cells())
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        row["cifar10_valid_accuracy_200_epochs"] = str(100 - float(row["cifar10_valid_accuracy_200_epochs"]))
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    run = tmp_path / "run"
+    assert cli("search", RECIPE, "--data", path, "--trials", 40, "-o", run).exit_code == 0
+    before = found(cli, run)
+    result = cli("confirm", run, "--top", 4, "--num-seeds", 1, "--epochs", 200)
+    assert result.exit_code == 0, result.stderr
+    after = found(cli, run)
+    scores = sorted({trial["metrics"]["validation_accuracy"] for trial in before["trials"]}, reverse=True)
+    assert before["best"]["metrics"]["validation_accuracy"] == scores[0]
+    assert after["best"]["confirmed"]["mean"] == pytest.approx(1 - after["best"]["metrics"]["validation_accuracy"])
+    assert after["best"]["metrics"]["validation_accuracy"] < scores[0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -101,7 +125,7 @@ def test_what_a_table_cannot_give_is_refused(cli: Cli, table: Path, tmp_path: Pa
         (("--data", "nowhere"), "nowhere does not exist; expected nasbench201-cifar.csv"),
         (("--set", "evaluate.task=digits"), "unknown table 'digits'"),
         (("--max-parameters", "500"), "a table is searched without limits"),
-        (("--set", "confirm.at_end=true"), "there is nothing to confirm"),
+        (("--set", "confirm.at_end=true"), "stays what it is; confirm with"),
     ],
 )
 def test_a_mistake_is_explained_and_leaves_nothing(

@@ -82,6 +82,22 @@ def test_a_lookup(tmp_path: Path, task: str, part: float, seconds: float) -> Non
     assert evaluation.costs(cell, opened.shape) == {}
 
 
+def test_a_lookup_after_more_epochs(tmp_path: Path) -> None:
+    path = write_table(tmp_path / FILE, CELLS)
+    evaluate = evaluation_of(TableSettings(task="nasbench201-cifar100")).evaluate(path)
+    cell = nasbench201_cell_from_string(CELLS[20])
+    longer = evaluate(Job(0, cell, seed=5, epochs=200)).metrics
+    assert longer == {**evaluate(Job(0, cell, seed=5)).metrics, "table_seconds": 200.0 * 200 / 12}
+    with pytest.raises(DataError, match=r"CIFAR-100 .* has no results after 100 epochs; it has 200"):
+        evaluate(Job(0, cell, seed=5, epochs=100))
+    columns = [name for name in COLUMNS if not name.endswith("valid_accuracy_200_epochs")]
+    write_table(path, CELLS, columns)
+    evaluate = evaluation_of(TableSettings(task="nasbench201-cifar100")).evaluate(path)
+    assert evaluate(Job(0, cell, seed=5)).metrics["table_seconds"] == 200.0
+    with pytest.raises(DataError, match="after 200 epochs; it has no number of epochs beside the search's"):
+        evaluate(Job(0, cell, seed=5, epochs=200))
+
+
 def test_an_architecture_that_the_table_lacks(tmp_path: Path) -> None:
     table = load_table("nasbench201-cifar10", written(tmp_path))
     cell = nasbench201_cell_from_string(all_cells()[1])

@@ -24,8 +24,11 @@ def compare(
     num_seeds: options.NumSeedsOption = 5,
     trials: options.TrialsBudgetOption = None,
     budget: options.SecondsBudgetOption = None,
+    epochs: options.EpochsBudgetOption = None,
     repeats: options.RepeatsOption = "charged",
     max_proposals: options.MaxProposalsOption = None,
+    stop: options.StopOption = None,
+    confirm: options.LadderOption = False,
     workers: options.WorkersOption = None,
     folder: options.ComparisonOption = None,
     data: options.DataOption = None,
@@ -42,19 +45,27 @@ def compare(
         netwright compare digits --strategies random,reinforce --trials 96
         netwright compare digits-table --trials 80 --num-seeds 20 \\
             --strategies random,evolution,reinforce:learning_rate=0.01
+        netwright compare digits --strategies random,thompson --epochs 300 \\
+            --stop 1:1/4 --confirm
     """
+    from netwright.cli.running import epochs_and_share
     from netwright.compare.page import write_page
     from netwright.compare.plan import Repeats, continued_plan, default_folder, make_plan
     from netwright.recipes import config_of
     from netwright.searching.placement import Placement
 
     data = data.absolute() if data else None
+    config = config_of(recipe, data)
+    if stop:
+        config = config.changed(stopping={"rungs": [epochs_and_share("--stop", each) for each in stop]})
     plan = make_plan(
-        config_of(recipe, data),
+        config,
         strategies,
         num_seeds=num_seeds,
         trials=trials,
         seconds=budget,
+        epochs=epochs,
+        confirm=confirm,
         repeats=Repeats(repeats),
         max_proposals=max_proposals,
         settings=settings or [],

@@ -327,6 +327,17 @@ SecondsBudgetOption = Annotated[
         "--budget", metavar="SECONDS", help="The budget in seconds instead: a table's, or those that children took."
     ),
 ]
+EpochsBudgetOption = Annotated[
+    int | None, typer.Option("--epochs", min=1, help="The budget of every run in epochs of its children.")
+]
+LadderOption = Annotated[
+    bool,
+    typer.Option(
+        "--confirm",
+        help="Retrain the best of each run at its end, as `netwright confirm` does, and show the score of the one that "
+        "is chosen. --set confirm.top=5 and the like change how. The budget does not include it.",
+    ),
+]
 RepeatsOption = Annotated[
     Literal["charged", "free"],
     typer.Option("--repeats", help="charged: a repeated architecture costs its seconds again and counts as a trial."),

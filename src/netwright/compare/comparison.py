@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from netwright.architectures.values import JsonObject
+from netwright.compare.ladder import Finalist
 from netwright.compare.plan import Budget, Plan
 from netwright.compare.records import Record
 from netwright.compare.statistics import (
@@ -48,6 +49,19 @@ class RunSummary:
     num_redrawn: int
     """Samples above a limit on costs, which are no trials."""
     cost: float
+    """Without the ladder."""
+    finalist: Finalist | None = None
+    """What the ladder chose."""
+
+
+@dataclass(frozen=True)
+class AfterLadder:
+    """What the ladders of a strategy's runs chose."""
+
+    score: Spread
+    test_accuracy: Spread | None
+    cost: float | None
+    """The mean cost in the unit of the budget; of a budget of trials the trainings. None if unknown."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +94,8 @@ class Summary:
     curve: Curve
     """The best score so far, by cost."""
     runs: tuple[RunSummary, ...]
+    after_ladder: AfterLadder | None = None
+    """None without a ladder."""
 
 
 @dataclass(frozen=True)
@@ -194,13 +210,13 @@ class Comparison:
 def _grid(budget: Budget) -> Array:
     """Return the costs at which curves are evaluated; the last is the budget."""
     grid = np.linspace(0, budget.amount, NUM_POINTS + 1)[1:]
-    return np.unique(np.ceil(grid)) if budget.unit == "trials" else grid
+    return grid if budget.unit == "seconds" else np.unique(np.ceil(grid))
 
 
 def costs_of(record: Record, budget: Budget) -> Array:
     """Return the cumulative cost after every trial."""
     repeated = record.repeated
-    prices = [budget.price(record.seconds[n], repeated=repeated[n]) for n in range(len(repeated))]
+    prices = [budget.price(record.seconds[n], record.epochs[n], repeated=repeated[n]) for n in range(len(repeated))]
     return np.cumsum(prices)
 
 
@@ -224,6 +240,23 @@ def _summary(budget: Budget, records: Sequence[Record], best: float | None, grid
         num_unspent=sum(run.cost < budget.amount for run in runs),
         curve=_curve(grid, np.array(rows)),
         runs=runs,
+        after_ladder=_after_ladder(budget, [run.finalist for run in runs if run.finalist is not None], len(runs)),
+    )
+
+
+def _after_ladder(budget: Budget, finalists: Sequence[Finalist], num_runs: int) -> AfterLadder | None:
+    if len(finalists) < num_runs:
+        return None
+    tested = [each.test_accuracy for each in finalists if each.test_accuracy is not None]
+    costs = [
+        {"trials": each.num_trainings, "seconds": each.seconds, "epochs": each.epochs}[budget.unit]
+        for each in finalists
+    ]
+    known = [cost for cost in costs if cost is not None]
+    return AfterLadder(
+        spread([each.score for each in finalists]),
+        spread(tested) if len(tested) == num_runs else None,
+        sum(known) / num_runs if len(known) == num_runs else None,
     )
 
 
@@ -245,6 +278,7 @@ def _run_summary(record: Record, budget: Budget, best: float | None) -> RunSumma
         num_distinct=len(set(record.firsts)),
         num_redrawn=record.num_redrawn,
         cost=float(costs_of(record, budget)[-1]),
+        finalist=record.finalist,
     )
 
 

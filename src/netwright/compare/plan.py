@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from netwright.architectures.values import JsonObject
 from netwright.config import STRATEGIES, RunConfig, differences, strategy_settings, with_former_defaults
 from netwright.errors import ConfigError, StoreError, unknown
 from netwright.evaluation.factory import evaluation_of
 from netwright.evaluation.interface import DatasetInfo, Evaluation
+from netwright.evaluation.rewards import curve_of
 from netwright.files import LARGEST_JSON, read_whole, replace_whole
 from netwright.searching.same_data import description, difference
 from netwright.trials import Trial
@@ -32,7 +34,7 @@ class Repeats(StrEnum):
 
 @dataclass(frozen=True)
 class Budget:
-    """The budget of a run: `amount` trials or seconds (`unit`), and whether repeats count.
+    """The budget of a run: `amount` trials, seconds or epochs (`unit`), and whether repeats count.
 
     A trial belongs to a run if all before it cost less than `amount` together, so the last one may overrun it.
     """
@@ -48,11 +50,11 @@ class Budget:
         """Whether every trial has a positive cost, so that the budget alone ends a run."""
         return self.unit == "trials" and self.repeats is Repeats.charged
 
-    def price(self, seconds: float | None, *, repeated: bool) -> float:
+    def price(self, seconds: float | None, epochs: int | None, *, repeated: bool) -> float:
         """Return the cost of one trial."""
         if repeated and self.repeats is Repeats.free:
             return 0.0
-        return 1.0 if self.unit == "trials" else seconds or 0.0
+        return {"trials": 1.0, "seconds": seconds or 0.0, "epochs": float(epochs or 0)}[self.unit]
 
     def __str__(self) -> str:
         return f"{self.amount:,g} {self.unit} a run, repeats {self.repeats}"
@@ -61,10 +63,11 @@ class Budget:
     def rule(self) -> str:
         """Describe the accounting for the output."""
         if self.repeats is Repeats.charged:
-            said = "a repeated architecture costs its seconds again and counts as a trial"
+            unit = "seconds" if self.unit == "trials" else self.unit
+            said = f"a repeated architecture costs its {unit} again and counts as a trial"
         else:
             said = "a repeated architecture costs nothing and does not count"
-        if self.unit == "seconds":
+        if self.unit != "trials":
             said += "; the last trial of a run may overrun the budget"
         if not self.is_certain:
             said += f"; a run ends at the latest after {self.max_proposals:,} proposals"
@@ -96,12 +99,28 @@ class Plan:
 
     def seconds(self, trials: Sequence[Trial], number: int) -> float | None:
         """Return what a trial cost, or would have cost without reuse of an earlier one; None if unknown."""
-        trial = trials[number]
-        trained = trial if trial.reused_from is None else trials[trial.reused_from]
+        trained = _trained(trials, number)
+        return self.seconds_of(trained.metrics, trained.seconds)
+
+    def epochs(self, trials: Sequence[Trial], number: int) -> int | None:
+        """Return the epochs that a trial was trained for, or would have been without reuse; None if unknown."""
+        return self.epochs_of(_trained(trials, number).metrics)
+
+    def seconds_of(self, metrics: Mapping[str, Any], measured: float | None) -> float | None:
+        """Return the cost of a training; None if unknown.
+
+        Args:
+            metrics: Those of its measurement.
+            measured: The seconds that it took here, which are meaningless for an instant child.
+        """
         if self.evaluation.seconds_metric is not None:
-            seconds: float | None = trained.metrics.get(self.evaluation.seconds_metric)
+            seconds: float | None = metrics.get(self.evaluation.seconds_metric)
             return seconds
-        return None if self.runs_are_jobs else trained.seconds
+        return None if self.runs_are_jobs else measured
+
+    def epochs_of(self, metrics: Mapping[str, Any]) -> int | None:
+        """Return how many epochs the curve in these metrics has; None if there is no curve."""
+        return len(curve_of(self.evaluation.reward.score_name, metrics)) or None
 
     @property
     def runs(self) -> list[tuple[str, int]]:
@@ -123,6 +142,12 @@ class Plan:
         }
 
 
+def _trained(trials: Sequence[Trial], number: int) -> Trial:
+    """Return the trial that was trained for this one."""
+    trial = trials[number]
+    return trial if trial.reused_from is None else trials[trial.reused_from]
+
+
 def make_plan(
     config: RunConfig,
     strategies: str,
@@ -130,9 +155,11 @@ def make_plan(
     num_seeds: int,
     trials: int | None = None,
     seconds: float | None = None,
+    epochs: int | None = None,
     repeats: Repeats = Repeats.charged,
     max_proposals: int | None = None,
     settings: Sequence[str] = (),
+    confirm: bool = False,
 ) -> Plan:
     """Plan a comparison.
 
@@ -140,27 +167,28 @@ def make_plan(
         config: The recipe's settings; seeds count up from its own.
         strategies: Written as "a,b:KEY=VALUE:KEY=VALUE,c".
         num_seeds: Runs of every strategy.
-        trials: The budget of a run in trials; exactly one of `trials` and `seconds` is given.
+        trials: The budget of a run in trials; exactly one of `trials`, `seconds` and `epochs` is given.
         seconds: The budget of a run in seconds.
+        epochs: The budget of a run in epochs of its children.
         repeats: Whether repeated architectures are charged.
         max_proposals: Limit of proposals of a run whose budget alone does not end it.
         settings: `KEY=VALUE` assignments for all strategies.
+        confirm: Whether each run ends with the ladder of its settings `confirm`, which the budget does not include.
 
     Raises:
         ConfigError: These strategies or this budget cannot be compared.
     """
     if num_seeds < 1:
         raise ConfigError(f"--num-seeds {num_seeds}: expected 1 or more runs of every strategy")
-    budget = _budget(trials, seconds, repeats, max_proposals)
+    budget = _budget({"trials": trials, "seconds": seconds, "epochs": epochs}, repeats, max_proposals)
     names = [name.strip() for name in strategies.split(",")]
     if len({file_name(name) for name in names}) < len(names):
         raise ConfigError(f"--strategies {strategies} names one strategy twice; write settings apart: a:KEY=VALUE")
     configs = {}
     for name in names:
         chosen = _with_strategy(config, name).with_settings(settings)
-        # Retraining the best is no part of a strategy.
-        confirm = chosen.confirm.model_copy(update={"at_end": False})
-        configs[name] = chosen.changed(num_trials=budget.max_proposals, confirm=confirm)
+        at_the_end = {**chosen.confirm.to_json(), "at_end": confirm}
+        configs[name] = chosen.changed(num_trials=budget.max_proposals, confirm=at_the_end)
     first = configs[names[0]].seed
     plan = Plan(configs, tuple(range(first, first + num_seeds)), budget)
     if budget.unit == "seconds" and plan.runs_are_jobs and plan.evaluation.seconds_metric is None:
@@ -168,22 +196,31 @@ def make_plan(
             f"--budget {seconds:g}: nothing says how many seconds a child of recipe {config.recipe!r} costs; give "
             "--trials N instead, or --set time_limit_seconds=... so that every child is timed in a process of its own"
         )
+    if budget.unit == "epochs" and plan.config.evaluate.cannot_stop:
+        raise ConfigError(
+            f"--epochs {epochs}: children of recipe {config.recipe!r} report no epochs; give --trials N instead"
+        )
     if repeats is Repeats.free and not plan.config.reuse:
         raise ConfigError("--repeats free: with reuse=false a repeated architecture is trained again; --set reuse=true")
     return plan
 
 
-def _budget(trials: int | None, seconds: float | None, repeats: Repeats, max_proposals: int | None) -> Budget:
-    if (trials is None) == (seconds is None):
-        given = "neither" if trials is None else "both"
-        raise ConfigError(f"give every run a budget: either --trials N or --budget SECONDS; got {given}")
-    if seconds is not None:
-        if not 0 < seconds < float("inf"):
-            raise ConfigError(f"--budget {seconds:g}: expected a number of seconds above 0")
-        return Budget("seconds", seconds, repeats, max_proposals or MIN_PROPOSALS)
-    assert trials is not None
-    if trials < 1:
-        raise ConfigError(f"--trials {trials}: expected 1 or more for every run")
+def _budget(given: Mapping[str, float | None], repeats: Repeats, max_proposals: int | None) -> Budget:
+    amounts = {unit: amount for unit, amount in given.items() if amount is not None}
+    if len(amounts) != 1:
+        names = {"trials": "--trials", "seconds": "--budget", "epochs": "--epochs"}
+        got = " and ".join(names[unit] for unit in amounts) or "neither"
+        raise ConfigError(f"give every run a budget: one of --trials N, --budget SECONDS and --epochs N; got {got}")
+    [(unit, amount)] = amounts.items()
+    if unit == "seconds" and not 0 < amount < float("inf"):
+        raise ConfigError(f"--budget {amount:g}: expected a number of seconds above 0")
+    if unit != "seconds" and amount < 1:
+        raise ConfigError(f"--{unit} {amount}: expected 1 or more for every run")
+    if unit == "seconds":
+        return Budget(unit, amount, repeats, max_proposals or MIN_PROPOSALS)
+    if unit == "epochs":  # a child has one or more
+        return Budget(unit, amount, repeats, max_proposals or max(MIN_PROPOSALS, int(amount)))
+    trials = int(amount)
     if repeats is Repeats.charged:
         if max_proposals is not None:
             raise ConfigError(

@@ -6,12 +6,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from netwright.compare.ladder import Finalist, finalist
 from netwright.compare.plan import Plan
 from netwright.errors import StoreError
 from netwright.files import LARGEST_JSON, read_whole, replace_whole
 from netwright.searching.core import SearchCore
 from netwright.searching.quality import Quality
 from netwright.searching.redraws import TrialCount
+from netwright.searching.store import Confirmation
 from netwright.trials import Trial, TrialState
 
 
@@ -30,14 +32,20 @@ class Record:
     """Usually None: most tasks do not measure it during a search."""
     firsts: tuple[int, ...]
     """The place in these lists of the first trial with the same architecture."""
+    epochs: tuple[int | None, ...]
+    """The epochs of each trial's training, as `seconds`."""
     error: str | None = None
     """The error of the first failed trial."""
     num_redrawn: int = 0
     """Samples above a limit on costs that do not count as trials."""
+    finalist: Finalist | None = None
+    """What the ladder of confirmation chose; None without one."""
 
     @classmethod
-    def of(cls, plan: Plan, strategy: str, seed: int, trials: Sequence[Trial]) -> Self:
-        """Make the record of a run's finished trials."""
+    def of(
+        cls, plan: Plan, strategy: str, seed: int, trials: Sequence[Trial], confirmations: Sequence[Confirmation] = ()
+    ) -> Self:
+        """Make the record of a run's finished trials and of its retrainings."""
         count = TrialCount(plan.config.constraints.max_redraws, trials)
         counted = [trial for trial in trials if count.counts(trial.number)]
         done = [trial.state is TrialState.DONE for trial in counted]
@@ -51,8 +59,10 @@ class Record:
             tuple(plan.seconds(trials, trial.number) for trial in counted),
             tuple(trial.metrics.get("test_accuracy") for trial in counted),
             tuple(first.setdefault(trial.fingerprint, place) for place, trial in enumerate(counted)),
+            tuple(plan.epochs(trials, trial.number) for trial in counted),
             next((trial.error for trial in trials if trial.error), None),
             count.num_redrawn(0, len(trials)),
+            finalist(plan, trials, confirmations),
         )
 
     @property
@@ -62,7 +72,12 @@ class Record:
 
     def in_unit_of(self, quality: Quality) -> Self:
         """Return the record with its scores converted to the displayed unit, for example bits per character."""
-        return replace(self, scores=tuple(None if score is None else quality(score) for score in self.scores))
+        found = self.finalist
+        return replace(
+            self,
+            scores=tuple(None if score is None else quality(score) for score in self.scores),
+            finalist=None if found is None else replace(found, score=quality(found.score)),
+        )
 
     def write(self, path: Path) -> None:
         """Write the record as JSON, atomically."""
@@ -73,12 +88,15 @@ class Record:
         """Read what `write` wrote; raise `StoreError` for anything else."""
         try:
             document = json.loads(read_whole(path, LARGEST_JSON))
+            document.setdefault("epochs", [None] * len(document["rewards"]))  # older records have none
+            if document.get("finalist") is not None:
+                document["finalist"] = Finalist(**document["finalist"])
             lists = {name: tuple(value) for name, value in document.items() if isinstance(value, list)}
             record = cls(**{**document, **lists})
             if not lists or len({*map(len, lists.values())}) != 1:
                 raise ValueError("its lists differ in length")
             return record
-        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise StoreError(f"{path} is no record of a run ({error}); remove it to repeat the run") from None
 
 
@@ -110,7 +128,8 @@ class Ledger:
             self._count.take(trial)
             if self._count.counts(trial.number):
                 seconds = self._plan.seconds(core.trials, trial.number)
-                self.spent += self._plan.budget.price(seconds, repeated=trial.fingerprint in self._seen)
+                epochs = self._plan.epochs(core.trials, trial.number)
+                self.spent += self._plan.budget.price(seconds, epochs, repeated=trial.fingerprint in self._seen)
                 self._seen.add(trial.fingerprint)
         if self.ended:
             core.num_trials = self.num_trials

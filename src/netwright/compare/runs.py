@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+from netwright.compare.ladder import confirmed_in_memory
 from netwright.compare.plan import Plan, file_name, keep_num_seeds, keep_plan, shown_num_seeds
 from netwright.compare.records import Ledger, Record
 from netwright.config import RunConfig
@@ -22,6 +23,7 @@ from netwright.searching.factory import make_core
 from netwright.searching.loop import drive
 from netwright.searching.placement import Placement, default_workers
 from netwright.searching.run import open_data, run_search
+from netwright.searching.store import Store
 from netwright.trials import Job, Measurement, Outcome
 
 RUNS = "runs"
@@ -104,11 +106,13 @@ class WholeRun:
 
     def play(self, strategy: str, seed: int) -> Record:
         """Search to the end of the budget in this process and in memory."""
-        core = make_core(self.plan.run_config(strategy, seed), None, self.dataset.shape)
-        ledger = Ledger(self.plan)
-        executor = InProcessExecutor(self.plan.evaluation.evaluate(self.dataset.folder))
-        drive(core, executor, None, lambda step: ledger.follow(core))
-        return Record.of(self.plan, strategy, seed, ledger.of_run(core))
+        config = self.plan.run_config(strategy, seed)
+        core, ledger = make_core(config, None, self.dataset.shape), Ledger(self.plan)
+        evaluate = self.plan.evaluation.evaluate(self.dataset.folder)
+        drive(core, InProcessExecutor(evaluate), None, lambda step: ledger.follow(core))
+        trials = ledger.of_run(core)
+        retrained = confirmed_in_memory(self.plan, config, trials, evaluate) if config.confirm.at_end else ()
+        return Record.of(self.plan, strategy, seed, trials, retrained)
 
 
 def _side_by_side(
@@ -188,4 +192,5 @@ def _trained(
         trials = ledger.of_run(callback.core)
         if not plan.budget.is_certain:  # store the final number of trials in the folder
             run_search(config.changed(num_trials=ledger.num_trials), folder, placement, callback)
-    return Record.of(plan, strategy, seed, trials)
+    with Store.read(folder) as store:
+        return Record.of(plan, strategy, seed, trials, store.confirmations())

@@ -20,12 +20,19 @@ def strategies(comparison: Comparison) -> tuple[list[str], Rows]:
     headers = ["strategy", "runs", f"best {comparison.metric}"]
     headers += ["test accuracy"] if tested else []
     headers += ["regret", "optimum found"] if known else []
+    laddered = all(each.after_ladder for each in summaries)
+    tested_after = all(each.after_ladder and each.after_ladder.test_accuracy for each in summaries)
+    headers += ["score after the ladder"] if laddered else []
+    headers += ["test accuracy after it"] if tested_after else []
     rows = []
     for each in summaries:
         row = [each.strategy, str(len(each.runs)), value(each.best_score)]
         row += [value(each.test_accuracy)] if each.test_accuracy and tested else []
         if each.regret and each.found and known:
             row += [value(each.regret), share(each.found)]
+        if each.after_ladder and laddered:
+            row.append(value(each.after_ladder.score))
+            row += [value(each.after_ladder.test_accuracy)] if each.after_ladder.test_accuracy and tested_after else []
         rows.append([*row, f"{each.num_trials:,.5g}", f"{each.num_distinct:,.5g}"])
     return [*headers, "trials", "distinct architectures"], rows
 
@@ -65,6 +72,12 @@ def notes(comparison: Comparison) -> list[str]:
             "regret: the best possible reward minus the best found; optimum found: the share of runs with regret 0"
         )
     found += [
+        f"{each.strategy}: the ladder cost {each.after_ladder.cost:,.0f} {_unit_of_ladder(comparison)} a run, which "
+        "the budget does not include"
+        for each in comparison.summaries
+        if each.after_ladder and each.after_ladder.cost is not None
+    ]
+    found += [
         f"{each.strategy}: {each.num_unspent} of {len(each.runs)} runs ended before their budget, after "
         f"{plan.budget.max_proposals:,} proposals; --max-proposals allows more"
         for each in comparison.summaries
@@ -77,6 +90,11 @@ def notes(comparison: Comparison) -> list[str]:
         if (num_redrawn := sum(run.num_redrawn for run in each.runs))
     ]
     return found + [f"data: {note}" for note in comparison.data_notes]
+
+
+def _unit_of_ladder(comparison: Comparison) -> str:
+    unit = comparison.plan.budget.unit
+    return "trainings" if unit == "trials" else unit
 
 
 def value(spread: Spread) -> str:

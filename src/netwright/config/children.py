@@ -22,8 +22,10 @@ class ChildSettings(Settings):
 
     cannot_limit: ClassVar[Mapping[str, str]] = {}
     """The costs that cannot be limited ("parameters", "multiply_adds"), each with the reason."""
-    cannot_confirm: ClassVar[str | None] = None
-    """Why architectures cannot be confirmed by training them again; None where they can."""
+    cannot_repeat: ClassVar[str | None] = None
+    """Why architectures cannot be confirmed by training them again for as many epochs; None where they can."""
+    cannot_train_longer: ClassVar[str | None] = None
+    """Why children cannot be trained for another number of epochs; None where they can."""
     trains: ClassVar[Literal["images", "text"] | None] = None
     """The families of architectures that are trained, by `Family.trained_on`; None where none is trained."""
 
@@ -182,6 +184,9 @@ class FunctionSettings(ChildSettings):
         ("parameters", "multiply_adds"),
         "netwright counts the costs of its own networks; a function of your own counts its own",
     )
+    cannot_train_longer: ClassVar[str | None] = (
+        "your own function decides how long it trains; confirm without a number of epochs"
+    )
 
     task: ClassVar[None] = None
     """The function has its own data."""
@@ -217,7 +222,9 @@ class TableSettings(ChildSettings):
         ("parameters", "multiply_adds"),
         "costs are counted for networks that are trained; a table is searched without limits",
     )
-    cannot_confirm: ClassVar[str | None] = "what stands in a table stays what it is; there is nothing to confirm"
+    cannot_repeat: ClassVar[str | None] = (
+        "what stands in a table stays what it is; confirm with --epochs N where the table has results after more epochs"
+    )
     kind: Literal["table"] = "table"  # of children
     task: str = "nasbench201-cifar10"  # the table
 

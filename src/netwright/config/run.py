@@ -151,13 +151,15 @@ class RunConfig(Settings):
     @classmethod
     def _can_be_confirmed(cls, settings: ConfirmSettings, info: ValidationInfo) -> ConfirmSettings:
         evaluate: EvaluateSettings | None = info.data.get("evaluate")
-        if settings.at_end and evaluate and evaluate.cannot_confirm:
-            raise ValueError(evaluate.cannot_confirm)
-        if settings.epochs is None or evaluate is None:
+        if evaluate is None:
             return settings
-        epochs = getattr(evaluate, "epochs", None)
-        if epochs is None:
-            raise ValueError("your own function decides how long it trains; confirm without a number of epochs")
+        if settings.epochs is None:
+            if settings.at_end and evaluate.cannot_repeat:
+                raise ValueError(evaluate.cannot_repeat)
+            return settings
+        if evaluate.cannot_train_longer:
+            raise ValueError(evaluate.cannot_train_longer)
+        epochs = getattr(evaluate, "epochs", 1)
         if (least := min([settings.epochs, *(more for more, _ in settings.first)])) < epochs:
             raise ValueError(f"a retraining of {least} epochs is shorter than those of the search, which are {epochs}")
         return settings

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
-from netwright.architectures.values import JsonObject
 from netwright.trials import Measurement
 
 
@@ -42,7 +41,7 @@ CURVES: Mapping[str, str] = {
 """By the name of a score, the metric with the values after every epoch from which it follows."""
 
 
-def curve_of(score_name: str, metrics: JsonObject) -> Sequence[float]:
+def curve_of(score_name: str, metrics: Mapping[str, Any]) -> Sequence[float]:
     """Return the values of a child after every epoch from which its score follows; empty if there are none."""
     return metrics.get(CURVES.get(score_name, "")) or ()
 

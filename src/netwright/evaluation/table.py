@@ -8,7 +8,7 @@ from pathlib import Path
 from netwright.architectures.nasbench201 import NasBench201Cell
 from netwright.config import TableSettings
 from netwright.config.final_training import FinalTrainingSettings
-from netwright.errors import ConfigError
+from netwright.errors import ConfigError, DataError
 from netwright.evaluation.interface import DatasetInfo, Evaluation
 from netwright.evaluation.rewards import Reward, ValueReward
 from netwright.tasks.benchmarks.catalog import find_table, load_table
@@ -60,7 +60,9 @@ class TableEvaluation(Evaluation):
 class TableLookup:
     """An `Evaluate` that looks up what others measured; the job's seed changes nothing.
 
-    The measurement has `validation_accuracy`, `test_accuracy` and `table_seconds`, the time that the training took.
+    The measurement has `validation_accuracy`, `test_accuracy` and `table_seconds`, the time that the training took. A
+    job with a number of epochs gets the validation accuracy after as many. Its seconds are those of the search's
+    training times the ratio of the epochs.
     """
 
     task: str
@@ -72,12 +74,14 @@ class TableLookup:
         return load_table(self.task, self.path)
 
     def __call__(self, job: Job) -> Measurement:
-        """Return the row of the job's architecture; `DataError` if the table has none."""
+        """Return the row of the job's architecture; `DataError` if the table lacks it or the number of epochs."""
         row = self.table.row(job.architecture)
+        accuracy, seconds = row.validation_accuracy, row.seconds
+        if job.epochs is not None:
+            if self.table.epochs is None or job.epochs not in row.longer:
+                known = " and ".join(map(str, row.longer)) or "no number of epochs beside the search's"
+                raise DataError(f"the table {self.table.name} has no results after {job.epochs} epochs; it has {known}")
+            accuracy, seconds = row.longer[job.epochs], seconds * job.epochs / self.table.epochs
         return Measurement(
-            {
-                "validation_accuracy": row.validation_accuracy,
-                "test_accuracy": row.test_accuracy,
-                "table_seconds": row.seconds,
-            }
+            {"validation_accuracy": accuracy, "test_accuracy": row.test_accuracy, "table_seconds": seconds}
         )

@@ -43,7 +43,7 @@ def next_commands(results: Results, folder: Path, model: TrainedModel | None) ->
         found.append(NextCommand(purpose, command(words[0], model.folder, *words[1:])))
     elif best and is_loadable and kind.trains is not None:
         found.append(NextCommand("Train the best network to the end and test it once", command("train", folder)))
-    if best and is_loadable and kind.cannot_confirm is None and not results.confirmed:
+    if best and is_loadable and kind.cannot_repeat is None and not results.confirmed:
         found.append(NextCommand("Retrain the best networks with fresh seeds", command("confirm", folder)))
     if best and drawable(best[0].proposal.architecture) is not None:
         found.append(NextCommand("Draw the best network", command("draw", folder)))

@@ -178,11 +178,11 @@ def run_confirmation(
         ConfigError: The run's kind of child cannot be confirmed, or a trial was not measured.
     """
     config, _ = read_config(folder)
-    if config.evaluate.cannot_confirm:
-        raise ConfigError(f"{folder} cannot be confirmed: {config.evaluate.cannot_confirm}")
     same_code.check_same_code(folder, Identity.of(config))
     given = {name: value for name, value in changes.items() if value is not None}
     config = config.changed(confirm={**config.confirm.to_json(), **given})
+    if config.evaluate.cannot_repeat and config.confirm.epochs is None:
+        raise ConfigError(f"{folder} cannot be confirmed: {config.evaluate.cannot_repeat}")
     with place_of_moved_data("confirm", folder, placement.data):
         dataset = open_data(config, placement)
     with Store.open(folder) as store:

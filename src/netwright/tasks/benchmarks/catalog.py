@@ -3,7 +3,7 @@
 NAS-Bench-201 (X. Dong & Y. Yang, 2020, arXiv 2001.00326) is not part of netwright: `--data` or NETWRIGHT_DATA names its
 file, `nasbench201-cifar.csv` plain or with .gz, or a folder that contains it. The protocol is that of the literature:
 the reward comes from the validation accuracy after 12 epochs, the cost is the time of these epochs, and the result is
-reported by the test accuracy after 200 epochs.
+reported by the test accuracy after 200 epochs. The validation accuracies after 200 epochs confirm the best of a search.
 
 The digits table is netwright's own and part of the package. It contains 1,458 small convolutional networks, each
 trained with three seeds by
@@ -21,7 +21,7 @@ from pathlib import Path
 
 from netwright.architectures.nasbench201 import EDGES, OPERATIONS, nasbench201_cell_from_string
 from netwright.errors import ConfigError, DataError, unknown
-from netwright.tasks.benchmarks.table import KEY, READER_VERSION, Columns, Table, read_rows
+from netwright.tasks.benchmarks.table import READER_VERSION, Columns, Table, read_rows
 from netwright.tasks.downloads import ENVIRONMENT, named_folder
 from netwright.tasks.files import decoded, read_bytes
 from netwright.tasks.identity import DataIdentity
@@ -58,6 +58,8 @@ def _nasbench201(data_set: str, prefix: str) -> TableFile:
         validation=(f"{prefix}_valid_accuracy_12_epochs",),
         seconds=f"{prefix}_seconds_12_epochs",
         test=f"{prefix}_test_accuracy_200_epochs",
+        epochs=12,
+        longer={200: f"{prefix}_valid_accuracy_200_epochs"},
     )
     return TableFile(
         name=f"NAS-Bench-201, {data_set}",
@@ -107,7 +109,7 @@ def find_table(task: str, path: Path | None) -> Path:
                 "run python benchmarks/make_digits_table.py"
             )
         return table.path
-    expected = f"expected {table.file}, plain or with .gz, a CSV with the columns {', '.join(_columns(table))}"
+    expected = f"expected {table.file}, plain or with .gz, a CSV with the columns {', '.join(table.columns.required)}"
     path = named_folder(path)
     if path is None:
         raise DataError(f"{table.name} is no part of netwright: pass --data FILE or set {ENVIRONMENT}; {expected}")
@@ -146,11 +148,7 @@ def _read(task: str, path: Path, modified: int, size: int) -> Table:
         notes += (f"the table is incomplete: {len(rows):,} of {table.size:,} architectures",)
     sha256 = hashlib.sha256(content).hexdigest()
     identity = DataIdentity(sha256, task, READER_VERSION, f"{len(rows):,} architectures", older=sha256[:8])
-    return Table(identity.named(table.name), rows, notes, identity)
-
-
-def _columns(table: TableFile) -> tuple[str, ...]:
-    return KEY, *table.columns.validation, table.columns.seconds, table.columns.test
+    return Table(identity.named(table.name), rows, notes, identity, table.columns.epochs)
 
 
 def _table_file(task: str) -> TableFile:

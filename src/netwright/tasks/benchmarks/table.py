@@ -4,7 +4,7 @@ import csv
 import io
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from netwright.errors import DataError, SpaceError
@@ -25,6 +25,8 @@ class Row:
     """Duration of the training of `validation_accuracy`: the cost of the architecture in a search."""
     test_accuracy: float
     """After the table's longest training, which may be longer than that of `validation_accuracy`."""
+    longer: Mapping[int, float] = field(default_factory=dict)
+    """Validation accuracies after more epochs, by their number."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,15 @@ class Columns:
     """One or more columns, which are averaged."""
     seconds: str
     test: str
+    epochs: int | None = None
+    """Of the training of `validation` and `seconds`; None where no column is of a longer one."""
+    longer: Mapping[int, str] = field(default_factory=dict)
+    """Columns with validation accuracies after more epochs, by their number; a file may lack them."""
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The columns that a file must have, that of the architecture first."""
+        return KEY, *self.validation, self.seconds, self.test
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +56,8 @@ class Table:
     rows: Mapping[str, Row]
     notes: tuple[str, ...] = ()
     identity: DataIdentity | None = None
+    epochs: int | None = None
+    """Of the training of `Row.validation_accuracy` and `Row.seconds`; None where no row has a longer one."""
 
     def row(self, architecture: object) -> Row:
         """Return the row of `architecture`; raise `DataError` if the table does not contain it."""
@@ -87,8 +100,8 @@ def read_rows(path: Path, text: str, columns: Columns, check: Callable[[str], ob
             check(architecture)
             if architecture in rows:
                 raise ValueError(f"{architecture} a second time, after line {lines[architecture]}; remove one of them")
-            *validation, seconds, test = (_number(fields, header, place, columns) for place in places)
-            rows[architecture] = Row(sum(validation) / len(validation) / 100, seconds, test / 100)
+            numbers = {header[place]: _number(fields, header, place, columns) for place in places}
+            rows[architecture] = _row(numbers, columns)
             lines[architecture] = reader.line_num
     except (ValueError, SpaceError, csv.Error) as error:
         raise DataError(f"{path}, line {reader.line_num}: {error}") from None
@@ -97,9 +110,19 @@ def read_rows(path: Path, text: str, columns: Columns, check: Callable[[str], ob
     return rows
 
 
+def _row(numbers: Mapping[str, float], columns: Columns) -> Row:
+    """Return the row with these numbers, by column."""
+    return Row(
+        sum(numbers[name] for name in columns.validation) / len(columns.validation) / 100,
+        numbers[columns.seconds],
+        numbers[columns.test] / 100,
+        {epochs: numbers[name] / 100 for epochs, name in columns.longer.items() if name in numbers},
+    )
+
+
 def _places(path: Path, header: list[str], columns: Columns) -> list[int]:
-    """Return the indices of the key and of `columns` in the header."""
-    wanted = (KEY, *columns.validation, columns.seconds, columns.test)
+    """Return the indices in the header of the key and of all columns that are read."""
+    wanted = [*columns.required, *(name for name in columns.longer.values() if name in header)]
     if missing := [name for name in wanted if name not in header]:
         shown = ", ".join(header)
         raise DataError(
