@@ -29,7 +29,7 @@ the paper's (Zoph & Le 2017, arXiv 1611.01578). The names behind `netwright trai
   (core-hours) that the training would take, by a few timed mini-batches (`netwright train NAME --estimate`) and the
   epochs of the recipe.
 
-No GPU was at hand{hardware}. A trained model is added to its row by
+A training on a GPU names it; all others took place on a processor{hardware}. A trained model is added to its row by
 `python benchmarks/tables.py --add ROW FOLDER --commit COMMIT`.
 """
 
@@ -174,9 +174,11 @@ def described(group: Group, digits: int) -> str:
     commands = dict.fromkeys(without_seed(entry.command, len(seeds)) for entry in group.entries)
     commits = dict.fromkeys(entry.commit for entry in group.entries)
     state = f"smaller ({'; '.join(group.changes)})" if group.changes else "measured"
+    cards = dict.fromkeys(entry.card for entry in group.entries if entry.card)
+    where = f", on an {' and an '.join(cards)}" if cards else ""
     return (
         f"{state}: **{interval_shown(group.spread, digits)}** on {first.data}{length}{chance}; "
-        f"{', '.join(f'`{command}`' for command in commands)}, commit {', '.join(commits)}"
+        f"{', '.join(f'`{command}`' for command in commands)}, commit {', '.join(commits)}{where}"
     )
 
 

@@ -1,5 +1,6 @@
 """The results that docs/tables.md shows, read from benchmarks/results/*.json."""
 
+import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,8 @@ MAKERS = {
 """What writes each file."""
 ABSOLUTE = re.compile(r"(^|=)[/~].*")
 """A path of one machine, or an option with one."""
+DATA = "--data"
+"""The word after it names a folder of one machine, however it is written."""
 
 
 class Stored(BaseModel):
@@ -55,6 +58,11 @@ class Entry(Stored):
     date: str
     changed: str = ""
     minutes: PositiveFloat | None = None
+
+    @property
+    def card(self) -> str:
+        """The GPU's name; empty for a training on a processor."""
+        return self.hardware.partition("cores), ")[2]
 
 
 class Estimate(Stored):
@@ -180,7 +188,10 @@ def shown_command(words: Sequence[str]) -> str:
     program, benchmark = words[0], words[0].partition("benchmarks/")[2]
     is_netwright = program.endswith(("netwright", "netwright/__main__.py"))
     begin = "netwright" if is_netwright else f"python benchmarks/{benchmark}" if benchmark else Path(program).name
-    return " ".join([begin, *(ABSOLUTE.sub(r"\1FOLDER", word) for word in words[1:])])
+    shown = [
+        "FOLDER" if before == DATA else ABSOLUTE.sub(r"\1FOLDER", word) for before, word in itertools.pairwise(words)
+    ]
+    return " ".join([begin, *shown])
 
 
 def _entries_of_networks(document: _ReferenceNetworks) -> dict[str, list[Entry]]:

@@ -331,6 +331,7 @@ def test_an_unknown_row_is_refused_with_the_nearest() -> None:
             "netwright train FOLDER --data=FOLDER",
         ),
         (["/usr/bin/netwright", "train", "rhn", "-o", "models/rhn"], "netwright train rhn -o models/rhn"),
+        (["/usr/bin/netwright", "train", "rhn", "--data", "data/ptb"], "netwright train rhn --data FOLDER"),
         (["/home/me/benchmarks/ngrams.py", "--data", "~/data"], "python benchmarks/ngrams.py --data FOLDER"),
     ],
 )
