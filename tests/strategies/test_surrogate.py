@@ -70,10 +70,13 @@ def test_mean_and_covariance_are_those_of_bayesian_linear_regression(spaces):
     known, others = episodes[:14], episodes[14:]
     values = np.random.default_rng(0).standard_normal(len(known))
     surrogate = GaussianProcessSurrogate(singles=2.0, pairs=1.5, noise=0.4)
+    for episode in (others[0], *known[:5], others[1], *known[5:]):  # two of them are forgotten
+        surrogate.observe(surrogate.features(episode))
+    surrogate.forget(0)
+    surrogate.forget(5)
 
     def posterior_sample(normal: np.ndarray) -> np.ndarray:
-        features = [[surrogate.features(each) for each in group] for group in (known, others)]
-        return surrogate.posterior_sample(features[0], values, features[1], Fixed(normal))
+        return surrogate.posterior_sample(values, [surrogate.features(each) for each in others], Fixed(normal))
 
     mean = posterior_sample(np.zeros(len(others)))
     spread = np.column_stack([posterior_sample(unit) - mean for unit in np.eye(len(others))])
@@ -86,7 +89,9 @@ def test_mean_and_covariance_are_those_of_bayesian_linear_regression(spaces):
 def test_an_architecture_without_decisions_or_pairs_is_no_division_by_zero(depth):
     surrogate = GaussianProcessSurrogate()
     features = [surrogate.features(tiny(depth).replay((1,) * depth)), surrogate.features(tiny(3).replay((0, 1, 2)))]
-    drawn = surrogate.posterior_sample(features, np.array([0.0, 1.0]), features, np.random.default_rng(0))
+    for each in features:
+        surrogate.observe(each)
+    drawn = surrogate.posterior_sample(np.array([0.0, 1.0]), features, np.random.default_rng(0))
     assert np.isfinite(drawn).all()
 
 

@@ -5,10 +5,13 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.decisions import Actions
 from netwright.spaces.programs import Schedule
 from netwright.strategies import thompson
+from netwright.strategies.surrogate import GaussianProcessSurrogate
 from netwright.strategies.thompson import ThompsonSampling
 from netwright.trials import Ticket
 from oracles.tiny_search import distance, ended, tiny
@@ -89,15 +92,19 @@ def test_depths_of_a_schedule_are_followed() -> None:
     assert [lengths[i] for i in (0, 9, 10, 20, 30)] == [8, 8, 12, 16, 20]
 
 
-def test_the_critic_knows_the_best_and_the_latest_of_a_long_search(monkeypatch: Any) -> None:
+def test_the_surrogate_knows_the_best_and_the_latest_of_a_long_search(monkeypatch: Any) -> None:
     monkeypatch.setattr(thompson, "MAX_KNOWN", 20)
     strategy = ThompsonSampling(tiny(6), seed=0, num_candidates=10)
     rewards: dict[str, float] = {}
     rng = random.Random(0)
     play(strategy, range(60), lambda architecture: rewards.setdefault(str(architecture), rng.random()))
     everything = list(rewards.values())
-    known = [observation.reward for observation, _, _ in strategy._known.values()]
+    known = [observation.reward for observation, _ in strategy._known.values()]
     assert len(known) == 20
     assert known[-10:] == everything[-10:]
     assert set(known[:10]) <= set(sorted(everything[:50], reverse=True)[:10])
     assert max(everything) in known
+    afresh = GaussianProcessSurrogate()
+    for _, episode in strategy._known.values():
+        afresh.observe(afresh.features(episode))
+    np.testing.assert_allclose(strategy.surrogate._covariances, afresh._covariances)

@@ -12,7 +12,7 @@ from netwright.seeds import derive_seed
 from netwright.spaces.exploring import carried_over, mutated, sample
 from netwright.spaces.programs import Episode, Space
 from netwright.strategies.interface import Observation, batch_metrics
-from netwright.strategies.surrogate import Features, GaussianProcessSurrogate, standardised
+from netwright.strategies.surrogate import GaussianProcessSurrogate, standardised
 from netwright.trials import Proposal, StrategyState, Ticket, Trial, Update
 
 MAX_KNOWN = 512
@@ -45,7 +45,8 @@ class ThompsonSampling:
         self._num_random, self._num_best = num_random, num_best
         self._max_changes, self._num_candidates = max_changes, num_candidates
         self.surrogate = GaussianProcessSurrogate()
-        self._known: dict[int, tuple[Observation, Episode, Features]] = {}
+        self._known: dict[int, tuple[Observation, Episode]] = {}
+        """By the number of the observation; the surrogate has observed the same, in the same order."""
         self._tried: set[str] = set()
         self._num_updates = 0
 
@@ -69,15 +70,14 @@ class ThompsonSampling:
     def candidates(self, space: Space, rng: random.Random) -> list[Episode]:
         """Return `num_candidates` mutations of the best architectures."""
         ranked = sorted(self._known.values(), key=lambda known: -known[0].reward)
-        best = [carried_over(episode, space, rng) for _, episode, _ in ranked[: self._num_best]]
+        best = [carried_over(episode, space, rng) for _, episode in ranked[: self._num_best]]
         return [mutated(rng.choice(best), rng, rng.randint(1, self._max_changes)) for _ in range(self._num_candidates)]
 
     def _by_preference(self, candidates: Sequence[Episode], rng: np.random.Generator) -> Iterable[Episode]:
         """Return the candidates in descending order of one joint posterior sample."""
-        known = list(self._known.values())
-        values = standardised([observation.reward for observation, _, _ in known])
+        values = standardised([observation.reward for observation, _ in self._known.values()])
         features = [self.surrogate.features(episode) for episode in candidates]
-        sampled = self.surrogate.posterior_sample([features for _, _, features in known], values, features, rng)
+        sampled = self.surrogate.posterior_sample(values, features, rng)
         return (candidates[place] for place in np.argsort(-sampled, kind="stable"))
 
     def _new(self, preferred: Iterable[Episode]) -> Episode:
@@ -105,15 +105,17 @@ class ThompsonSampling:
 
     def _learn(self, observation: Observation) -> None:
         episode = self._space.at(observation.sample_number).replay(observation.actions)
-        self._known[observation.number] = observation, episode, self.surrogate.features(episode)
+        self._known[observation.number] = observation, episode
+        self.surrogate.observe(self.surrogate.features(episode))
         if len(self._known) > MAX_KNOWN:
-            older = list(self._known.values())[: MAX_KNOWN // 2]
-            worst = min(older, key=lambda known: known[0].reward)
-            del self._known[worst[0].number]
+            older = [observation for observation, _ in self._known.values()][: MAX_KNOWN // 2]
+            place = min(range(len(older)), key=lambda place: older[place].reward)
+            del self._known[older[place].number]
+            self.surrogate.forget(place)
 
     def state(self) -> StrategyState:
         """Return the observations, and the fingerprints of all proposed architectures."""
-        known = [observation.to_json() for observation, _, _ in self._known.values()]
+        known = [observation.to_json() for observation, _ in self._known.values()]
         return StrategyState({"known": known, "tried": sorted(self._tried), "num_updates": self._num_updates})
 
     def restore(self, state: StrategyState) -> None:
