@@ -28,7 +28,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from threading import Timer
-from typing import Any
+from typing import Any, Literal
 from unittest.mock import patch
 
 # cuBLAS reads this once, when it starts; with it the same seed gives the same bits.
@@ -37,7 +37,6 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 import numpy as np
 import torch
 from checkout import ROOT, commit
-from static_step import MOMENTUM, StaticChild, Training, enlarged
 from torch import Tensor, nn
 
 from netwright.architectures.convolutional import ConvNet
@@ -49,8 +48,10 @@ from netwright.nn.masked_lstm import MaskedLSTMLayer
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.exploring import sample
 from netwright.tasks.images.data import ImageSplit
+from netwright.training import images as training_images
 from netwright.training.images import train_classifier
 from netwright.training.speed import Speed
+from netwright.trials import never
 
 SHAPE = ImageShape(3, 32, 32, 10)
 RESULTS = ROOT / "benchmarks" / "results"
@@ -79,7 +80,7 @@ class Bench:
             torch.cuda.synchronize()
 
     def seconds(self, run: Callable[[], object], repeats: int) -> float:
-        """Return the mean seconds of a call, after one call that does not count."""
+        """Return the mean seconds of a call; another one before does not count."""
         run()
         self.synchronize()
         begun = time.perf_counter()
@@ -137,11 +138,38 @@ def padded_to_8(net: ConvNet) -> ConvNet:
     return ConvNet(tuple(replace(layer, num_filters=-(-layer.num_filters // 8) * 8) for layer in net.layers))
 
 
-def train_by_loop(network: nn.Module, images: Tensor, labels: Tensor, training: Training, speed: Speed) -> list[float]:
-    """Train as a search does; return the mean loss of each epoch."""
-    split = ImageSplit(images, labels, images[:0], labels[:0], 10)
-    history = train_classifier(network, split, momentum=MOMENTUM, flips=True, speed=speed, **asdict(training))
-    return history["training_losses"]
+@dataclass(frozen=True)
+class Training:
+    """What is chosen of a training; the rest is as in a search."""
+
+    batch_size: int
+    epochs: int
+    seed: int = 0
+    learning_rate: float = 0.1
+    schedule: Literal["constant", "step", "cosine"] = "step"
+    weight_decay: float = 1e-4
+    upsample: int = 40
+
+
+def unmeasured(images: Tensor, labels: Tensor) -> ImageSplit:
+    """Return a split without validation images."""
+    return ImageSplit(images, labels, images[:0], labels[:0], 10)
+
+
+def trained(
+    network: nn.Module,
+    split: ImageSplit,
+    training: Training,
+    speed: Speed,
+    *,
+    recorded: bool,
+    is_over: Callable[[Measurement], bool] = never,
+) -> dict[str, list[float]]:
+    """Train by the recorded step, or by the loop that computes whatever cannot be recorded; return the history."""
+    with patch.object(training_images, "can_record", lambda *arguments: recorded):
+        return train_classifier(
+            network, split, momentum=0.9, flips=True, speed=speed, is_over=is_over, **asdict(training)
+        )
 
 
 def speed_of(bench: Bench, *, bfloat16: bool = True) -> Speed:
@@ -149,42 +177,13 @@ def speed_of(bench: Bench, *, bfloat16: bool = True) -> Speed:
     return Speed(device=device, precision="bfloat16" if bfloat16 else "float32")
 
 
-def loop_rate(bench: Bench, net: ConvNet, batch: int, steps: int) -> float:
-    """Return the images per second of a search's loop; what is done once for a child is left out by a difference."""
-    network = initialised(net)
-
-    def run(count: int) -> float:
-        images, labels = random_images(count * batch)
-        bench.synchronize()
-        begun = time.perf_counter()
-        train_by_loop(network, images, labels, Training(batch, epochs=1), speed_of(bench))
-        bench.synchronize()
-        return time.perf_counter() - begun
-
-    run(2)
-    few = max(1, steps // 4)
-    return batch * steps / max(1e-9, run(steps + few) - run(few))
-
-
-def static_child(
-    bench: Bench, net: ConvNet, images: Tensor, labels: Tensor, training: Training, *, bfloat16: bool = True
-) -> StaticChild:
-    dtype = torch.bfloat16 if bfloat16 else torch.float32
-    return StaticChild(initialised(net), enlarged(images, training.upsample, bench.device, dtype), labels, training)
-
-
-def graph_rate(bench: Bench, net: ConvNet, batch: int, steps: int) -> tuple[float, float]:
-    """Return images per second of the recorded step, and the seconds of recording it."""
-    child = static_child(bench, net, *random_images(4 * batch), Training(batch, epochs=1))
-    child.prepare(0)
-    recording = child.record()
-    return 4 * batch / bench.seconds(partial(four_steps, child), max(1, steps // 4)), recording
-
-
-def four_steps(child: StaticChild) -> None:
-    child.step_number.zero_()
-    for _ in range(4):
-        child.run(child.training.batch_size)
+def images_per_second(bench: Bench, net: ConvNet, batch: int, steps: int, *, recorded: bool) -> tuple[float, float]:
+    """Return the rate of one training in its later epochs, and the seconds that its first one took longer."""
+    network, split = initialised(net), unmeasured(*random_images(steps * batch))
+    run = partial(trained, network, split, speed=speed_of(bench), recorded=recorded)
+    one, four = (bench.seconds(partial(run, Training(batch, epochs=epochs)), 1) for epochs in (1, 4))
+    epoch = max(1e-9, (four - one) / 3)
+    return steps * batch / epoch, max(0.0, one - epoch)
 
 
 # Sections -------------------------------------------------------------------------------------------------------------
@@ -217,23 +216,24 @@ def relative_difference(ours: list[Tensor], right: list[Tensor]) -> float:
 def equality(bench: Bench) -> Iterator[Measurement]:
     """Whether the fast ways compute what the plain ones do."""
     net = sample(convolutional(3, num_filters=(8, 12), filter_sizes=(1, 3)), random.Random(1)).architecture
-    images, labels = random_images(68)
+    split = unmeasured(*random_images(68))
     training = Training(batch_size=16, epochs=2, seed=3)
     for bfloat16 in (False, True):
-        by_loop, twice = initialised(net), initialised(net)
-        losses = train_by_loop(by_loop, images, labels, training, speed_of(bench, bfloat16=bfloat16))
-        train_by_loop(twice, images, labels, training, speed_of(bench, bfloat16=bfloat16))
-        child = static_child(bench, net, images, labels, training, bfloat16=bfloat16)
-        child.record()
-        static_losses = [child.epoch(number) for number in range(training.epochs)]
-        weights, again = ([p.detach() for p in each.parameters()] for each in (by_loop, twice))
+        speed = speed_of(bench, bfloat16=bfloat16)
+        networks = [initialised(net) for _ in range(4)]
+        ways = (False, False, True, True)
+        histories = [
+            trained(network, split, training, speed, recorded=way) for network, way in zip(networks, ways, strict=True)
+        ]
+        weights = [[*network.parameters()] for network in networks]
         yield {
-            "what": "the static step and the loop",
+            "what": "the recorded step and the loop",
             "bfloat16": bfloat16,
-            "relative_difference": relative_difference(child.parameters, weights),
-            "losses": losses,
-            "static_losses": static_losses,
-            "loop_repeats_bit_for_bit": all(map(torch.equal, weights, again)),
+            "relative_difference": relative_difference(weights[2], weights[0]),
+            "losses": histories[0]["training_losses"],
+            "recorded_losses": histories[2]["training_losses"],
+            "loop_repeats_bit_for_bit": all(map(torch.equal, weights[0], weights[1])),
+            "recorded_repeats_bit_for_bit": all(map(torch.equal, weights[2], weights[3])),
         }
     for name, cell in {"NAS cell": nas_cell(), "cell with max": max_cell()}.items():
         layer = TreeLayer(cell, 8, 8).to(bench.device)
@@ -257,10 +257,6 @@ def plain_function() -> Iterator[None]:
         yield
 
 
-def rate_of(bench: Bench, way: str, net: ConvNet, batch: int, steps: int) -> tuple[float, float]:
-    return (loop_rate(bench, net, batch, steps), 0.0) if way == "loop" else graph_rate(bench, net, batch, steps)
-
-
 def children(bench: Bench) -> Iterator[Measurement]:
     """Images per second by a search's loop, recorded as a graph, and with padded filters."""
     steps, batches = (2, (8,)) if bench.tiny else (24, (128, 512))
@@ -270,7 +266,7 @@ def children(bench: Bench) -> Iterator[Measurement]:
         for batch in batches[:1] if depth in depths_seen else batches:  # large batches for one child of each depth
             for way, child in {"loop": net, "graph": net, "graph, filters padded to 8": padded_to_8(net)}.items():
                 bench.mebibytes()
-                rate, recording = rate_of(bench, way, child, batch, steps)
+                rate, once = images_per_second(bench, child, batch, steps, recorded=way != "loop")
                 tflops = rate * 6 * multiply_adds(net) / 1e12  # of the network as sampled: filters that pad are no work
                 yield {
                     "depth": depth,
@@ -280,7 +276,7 @@ def children(bench: Bench) -> Iterator[Measurement]:
                     "images_per_second": round(rate),
                     "tflops": round(tflops, 3),
                     "share_of_product": round(tflops / ceiling, 4),
-                    "recording_seconds": round(recording, 3),
+                    "seconds_once": round(once, 3),
                     "mib": bench.mebibytes(),
                 }
         depths_seen.add(depth)
@@ -290,17 +286,14 @@ def repeatability(bench: Bench) -> Iterator[Measurement]:
     """Whether the same seed gives the same bits twice, and what deterministic algorithms cost."""
     _, net = sampled_children(bench)[len(sampled_children(bench)) // 2]
     batch, steps = (8, 2) if bench.tiny else (128, 24)
+    split = unmeasured(*random_images(4 * batch))
     for deterministic in (False, True):
         with cudnn_deterministic(deterministic):
-            trained = []
-            for _ in range(2):
-                child = static_child(bench, net, *random_images(4 * batch), Training(batch, epochs=2))
-                child.record()
-                for epoch in range(2):
-                    child.epoch(epoch)
-                trained.append([parameter.detach() for parameter in child.parameters])
-            rate, _ = graph_rate(bench, net, batch, steps)
-            same = all(map(torch.equal, *trained))
+            networks = [initialised(net) for _ in range(2)]
+            for network in networks:
+                trained(network, split, Training(batch, epochs=2), speed_of(bench), recorded=True)
+            rate, _ = images_per_second(bench, net, batch, steps, recorded=True)
+            same = all(map(torch.equal, *([*network.parameters()] for network in networks)))
             yield {"deterministic": deterministic, "same_bits_twice": same, "images_per_second": round(rate)}
 
 
@@ -389,37 +382,23 @@ def published(bench: Bench) -> Iterator[Measurement]:
         images, labels = jpeg_images(bench.data, "train", count)
         test_images, test_labels = jpeg_images(bench.data, "test", tested)
     net = sampled_children(bench)[0][1] if bench.tiny else nas_cnn_15()
-    training = Training(32 if bench.tiny else 256, epochs=1, learning_rate=0.2, schedule="cosine", weight_decay=5e-4)
-    child = static_child(bench, net, images, labels, training)
-    child.prepare(0)
-    recording = child.record()
-    rate = 4 * training.batch_size / bench.seconds(partial(four_steps, child), 1 if bench.tiny else 3)
-    epochs = max(1, int(min(40.0, bench.left() / 2) * rate / len(images)))
-    epochs = 1 if bench.tiny else min(30, epochs)
+    batch, steps = (32, 2) if bench.tiny else (256, 24)
+    rate, once = images_per_second(bench, net, batch, steps, recorded=True)
+    epochs = 1 if bench.tiny else max(1, min(30, int(min(40.0, bench.left() / 2) * rate / len(images))))
     yield {
         "million_multiply_adds": round(multiply_adds(net) / 1e6, 1),
-        "batch": training.batch_size,
+        "batch": batch,
         "images_per_second": round(rate),
         "tflops": round(rate * 6 * multiply_adds(net) / 1e12, 3),
-        "recording_seconds": round(recording, 3),
+        "seconds_once": round(once, 3),
         "data": "random pixels" if bench.data is None else "CIFAR-10, JPEG",
     }
-    child = static_child(bench, net, images, labels, replace(training, epochs=epochs))
-    child.record()
+    training = Training(batch, epochs, learning_rate=0.2, schedule="cosine", weight_decay=5e-4)
+    split = ImageSplit(images, labels, test_images, test_labels, 10)
     begun = time.perf_counter()
-    losses = [child.epoch(epoch) for epoch in range(epochs)]
+    history = trained(initialised(net), split, training, speed_of(bench), recorded=True)
     took = time.perf_counter() - begun
-    accuracy = centre_accuracy(child.network, enlarged(test_images, 40, bench.device, torch.bfloat16), test_labels)
-    yield {"epochs": epochs, "seconds": round(took, 1), "losses": losses, "test_accuracy": round(accuracy, 4)}
-
-
-def centre_accuracy(network: nn.Module, pixels: Tensor, labels: Tensor) -> float:
-    network.eval()
-    start = (pixels.shape[1] - 32) // 2
-    crops = pixels[:, start : start + 32, start : start + 32].permute(0, 3, 1, 2)
-    with torch.no_grad(), torch.autocast(pixels.device.type, torch.bfloat16):
-        found = torch.cat([network(part).argmax(1) for part in crops.split(500)])
-    return float((found.cpu() == labels).float().mean())
+    yield {"epochs": epochs, "seconds": round(took, 1), "test_accuracies": history["validation_accuracies"]}
 
 
 def jpeg_images(path: Path, part: str, most: int) -> tuple[Tensor, Tensor]:
@@ -468,28 +447,26 @@ def work(bench: Bench) -> None:
     """Train one child of 10 layers for each line "loop SECONDS" or "graph SECONDS", and print images per second."""
     depth, batch, steps = (3, 8, 2) if bench.tiny else (10, 128, 8)
     net = next(net for of_depth, net in sampled_children(bench) if of_depth == depth)
-    (images, labels), training = random_images(batch * steps, seed=os.getpid()), Training(batch, epochs=1)
-    network, child = initialised(net), static_child(bench, net, images, labels, training)
-    child.prepare(0)
-    child.record()
-
-    def replay() -> None:
-        child.step_number.zero_()
-        for _ in range(steps):
-            child.run(batch)
-        bench.synchronize()
-
-    ways = {"loop": partial(train_by_loop, network, images, labels, training, speed_of(bench)), "graph": replay}
-    for run in ways.values():
-        run()
+    split = unmeasured(*random_images(batch * steps, seed=os.getpid()))
     print("ready", flush=True)
     for line in sys.stdin:
         way, limit = line.split()
-        count, begun = 0, time.perf_counter()
-        while time.perf_counter() - begun < float(limit):
-            ways[way]()
-            count += len(images)
-        print(count / (time.perf_counter() - begun), flush=True)
+        ends: list[float] = []
+        trained(
+            initialised(net),
+            split,
+            Training(batch, epochs=1_000_000),
+            speed_of(bench),
+            recorded=way == "graph",
+            is_over=partial(over_after, float(limit), ends),
+        )
+        print((len(ends) - 1) * len(split.train_images) / (ends[-1] - ends[0]), flush=True)
+
+
+def over_after(seconds: float, ends: list[float], history: Measurement) -> bool:
+    """Note the end of an epoch; the training is over so many seconds after the first one, which records the step."""
+    ends.append(time.perf_counter())
+    return len(ends) > 1 and ends[-1] - ends[0] > seconds
 
 
 SECTIONS: dict[str, Section] = {

@@ -1,8 +1,7 @@
-"""benchmarks/gpu.py at toy sizes on the CPU, and its static step against the loop of a search."""
+"""benchmarks/gpu.py at toy sizes on the CPU."""
 
 import io
 import json
-import random
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,26 +11,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from static_step import Training
 
 from netwright.nn import TreeLayer
-from netwright.spaces.convolutional import convolutional
-from netwright.spaces.exploring import sample
 
 CPU = gpu.Bench(torch.device("cpu"), tiny=True, deadline=float("inf"), data=None)
-
-
-@pytest.mark.parametrize("num_images", [32, 37, 33], ids=["full", "short last batch", "one image left over"])
-@pytest.mark.parametrize("bfloat16", [False, True])
-def test_the_static_step_equals_the_loop(num_images: int, bfloat16: bool) -> None:
-    net = sample(convolutional(3, num_filters=(4, 6), filter_sizes=(1, 3)), random.Random(num_images)).architecture
-    images, labels = gpu.random_images(num_images)
-    training = Training(batch_size=16, epochs=2, seed=num_images, schedule="cosine")
-    by_loop = gpu.initialised(net)
-    losses = gpu.train_by_loop(by_loop, images, labels, training, gpu.speed_of(CPU, bfloat16=bfloat16))
-    child = gpu.static_child(CPU, net, images, labels, training, bfloat16=bfloat16)
-    assert [child.epoch(0), child.epoch(1)] == pytest.approx(losses, rel=1e-6)
-    assert gpu.relative_difference(list(child.parameters), list(by_loop.parameters())) < 1e-6
 
 
 def test_every_section_runs_at_toy_sizes(tmp_path: Path) -> None:
@@ -42,6 +25,7 @@ def test_every_section_runs_at_toy_sizes(tmp_path: Path) -> None:
     assert {each["section"] for each in measured} == set(sections)
     assert not [each for each in measured if "error" in each]
     assert all(each["relative_difference"] < 1e-6 for each in measured if each["section"] == "equality")
+    assert any(each.get("recorded_repeats_bit_for_bit") for each in measured)
     assert all(each["same_bits_twice"] for each in measured if each["section"] == "repeatability")
     assert all(each["images_per_second"] > 0 for each in measured if each["section"] == "children")
     assert document["torch"] == torch.__version__
