@@ -127,6 +127,18 @@ def test_a_child_takes_its_epochs_of_mini_batches_and_measuring(monkeypatch):
     assert metrics["first_seconds"] == 0.0
 
 
+def test_what_a_training_does_once_counts_once_for_a_child(monkeypatch):
+    """On a GPU a training records its step; here that takes 0.1 s, and the very first mini-batch of a process 1 s."""
+    training = {"epochs": 7, "batch_size": 32, "upsample": None}
+    network = whole_search(digits().changed(num_trials=8))[0]
+    calls = iter([1.0] + [0.0] * 9)
+    monkeypatch.setattr(Probe, "_steps", lambda self, network, num_steps, seed: next(calls) + 0.1 + 0.01 * num_steps)
+    monkeypatch.setattr(Probe, "_evaluation", lambda self, network, num_images, seed: 0.001)
+    metrics = Probe(DIGITS, 960, 500, training)(Job(0, network, 0)).metrics
+    assert metrics["child_seconds"] == pytest.approx(0.1 + 7 * (30 * 0.01 + 0.5))
+    assert metrics["first_seconds"] == pytest.approx(1.0)
+
+
 def test_the_command_prints_the_estimate_and_searches_nothing(cli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     printed = cli("search", "digits", "--estimate", "--trials", 8, "--workers", 2, "--set", "evaluate.epochs=2")

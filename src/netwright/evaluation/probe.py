@@ -53,15 +53,18 @@ class Probe:
         size = shape.height, shape.width
         network = build_with_weights(job.architecture, shape.num_classes, shape.channels, size, seed=job.seed)
         first = self._steps(network, 1, job.seed)
-        step = self._steps(network, 1, job.seed)
-        num_steps = min(MOST_STEPS, int(self.seconds / step))
+        once = step = self._steps(network, 1, job.seed)
+        num_steps = min(MOST_STEPS, int(self.seconds / once))
         if num_steps > 1:
-            step = self._steps(network, num_steps, job.seed) / num_steps
+            many = self._steps(network, num_steps, job.seed)
+            # The difference leaves out what a training does once, such as recording its step on a GPU.
+            step = (many - once) / (num_steps - 1) if many > once else many / num_steps
         epochs, batch_size = self.training["epochs"], self.training["batch_size"]
         num_evaluated = min(self.num_validation, EVALUATED if step < SLOW_SECONDS else batch_size)
         evaluation = self._evaluation(network, num_evaluated, job.seed)
         epoch = step * self.num_train / batch_size + evaluation * self.num_validation
-        return Measurement({"child_seconds": epochs * epoch, "first_seconds": max(0.0, first - step)})
+        seconds = epochs * epoch + max(0.0, once - step)
+        return Measurement({"child_seconds": seconds, "first_seconds": max(0.0, first - once)})
 
     def _steps(self, network: nn.Module, num_steps: int, seed: int) -> float:
         """Return the seconds of `num_steps` mini-batches; measuring the one validation image hardly counts."""

@@ -30,7 +30,9 @@ from netwright.nn.elman import DeepTransitionLayer, ElmanLayer, reset_uniformly
 from netwright.nn.hyper_lstm import HyperLSTMLayer
 from netwright.nn.interface import SequenceLayer
 from netwright.nn.layer_norm_lstm import LayerNormLSTMLayer
+from netwright.nn.lstm import LSTMLayer
 from netwright.nn.lstm_step import LSTMStep
+from netwright.nn.masked_lstm import MaskedLSTMLayer
 
 FILE = Template('''\
 """A language model that netwright trained, in plain PyTorch: it needs this file, the weights beside it, and torch.
@@ -237,6 +239,8 @@ HELPERS: dict[object, tuple[Callable[..., object], ...]] = {
     HyperLSTMLayer: (LSTMStep,),
 }
 """What the source of a layer uses besides torch and the names of `FILE`."""
+EXPORTED: dict[type, type] = {MaskedLSTMLayer: LSTMLayer}
+"""The layers that another one stands for in the file: it has the same weights and results, and needs torch only."""
 SPELLING = (
     f"""\
 CHARACTER_SIZE, MARKS, LONGEST, TRANSFORM_BIAS = {CHARACTER_SIZE}, {MARKS}, {LONGEST}, {TRANSFORM_BIAS}
@@ -303,6 +307,7 @@ def _layer_of(architecture: RecurrentArchitecture, cell_bias: bool) -> LayerCode
     if isinstance(architecture, RecurrentCell):
         return LayerCode((code_of_cell(architecture, cell_bias),), "Cell", {})
     kind, arguments = construction_of(architecture, cell_bias)
+    kind = EXPORTED.get(kind, kind)
     return LayerCode(_sources(SequenceLayer, *HELPERS.get(kind, ()), kind), kind.__name__, arguments)
 
 

@@ -89,6 +89,39 @@ class SGD(Optimizer):
             if velocity is not None:
                 self.state[weight]["momentum_buffer"] = velocity
 
+    def velocities(self) -> list[Tensor]:
+        """Return the velocity of every weight, zeros before the first step; empty without momentum."""
+        if not self._momentum:
+            return []
+        for weight in self.weights:
+            if "momentum_buffer" not in self.state[weight]:
+                self.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
+        return [self.state[weight]["momentum_buffer"] for weight in self.weights]
+
+    @torch.no_grad()
+    def fused_step(self, learning_rate: Tensor) -> None:
+        """Update all weights, which must have gradients, with a learning rate [] that may be on a GPU."""
+        gradients = [_laid_out_as(weight) for weight in self.weights]
+        torch._fused_sgd_(
+            self.weights,
+            gradients,
+            self.velocities(),
+            weight_decay=self._weight_decay,
+            momentum=self._momentum,
+            lr=learning_rate,
+            dampening=0.0,
+            nesterov=self._nesterov,
+            maximize=False,
+            is_first_step=False,
+        )
+
+
+def _laid_out_as(weight: Tensor) -> Tensor:
+    """Return the gradient with the strides of `weight`; along sides of one entry they may differ, which is refused."""
+    grad = weight.grad
+    assert grad is not None
+    return grad if grad.stride() == weight.stride() else grad.as_strided(weight.shape, weight.stride())
+
 
 class Adam(Optimizer):
     """Adam (Kingma & Ba 2015) with its authors' decays 0.9 and 0.999 and epsilon 1e-8.

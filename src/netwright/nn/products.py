@@ -10,6 +10,12 @@ STEPS_WORTH_PACKING = 8
 """Packing weights takes about as much time as it saves in this many products."""
 
 
+def product_dtype(weight: Tensor) -> torch.dtype:
+    """Return the type in which products with `weight` are computed: that of autocast where it is on, else its own."""
+    device = weight.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
+
+
 def linear(a: Tensor, weight: Tensor) -> Tensor:
     """Return `a` [M, K] times the transpose of `weight` [N, K], without a gradient.
 

@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from netwright.architectures.recurrent import RecurrentCell
+from netwright.nn import triton_steps
 from netwright.nn.fused import TreeFunction
 from netwright.nn.interface import State
+from netwright.nn.products import product_dtype
 
 _all_steps: Callable[..., tuple[Tensor, Tensor]] = TreeFunction.apply
 
@@ -54,10 +57,14 @@ class TreeLayer(nn.Module):
 
     def forward(self, x_TBI: Tensor, state: State, recurrent_mask: Tensor | None = None) -> tuple[Tensor, State]:
         """Return the outputs [T, B, H] and the state after the last step; see `SequenceLayer`."""
-        device = x_TBI.device.type
-        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else self.weight_hh.dtype
-        with torch.autocast(device, enabled=False):
-            outputs, c = _all_steps(
-                self.cell, dtype, x_TBI, *state, self.weight_ih, self.weight_hh, self.bias, recurrent_mask
+        dtype = product_dtype(self.weight_hh)
+        with torch.autocast(x_TBI.device.type, enabled=False):
+            step: Any
+            if triton_steps.can_run(state[0]):
+                all_steps, step = triton_steps.all_steps, triton_steps.cell_kernels(self.cell)
+            else:
+                all_steps, step = _all_steps, self.cell
+            outputs, c = all_steps(
+                step, dtype, x_TBI, *state, self.weight_ih, self.weight_hh, self.bias, recurrent_mask
             )
         return outputs, (outputs[-1], c)

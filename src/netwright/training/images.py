@@ -27,7 +27,8 @@ from netwright.training.classification import (
     confusion_matrix,
     macro_f1_of,
 )
-from netwright.training.pixels import evaluation_view, training_view
+from netwright.training.pixels import evaluation_view, mini_batches, training_view
+from netwright.training.recorded_steps import RecordedSteps, View, can_record
 from netwright.training.speed import Speed
 from netwright.trials import never
 
@@ -120,31 +121,48 @@ def train_classifier(
     Raises `ChildError` if the training loss is not finite.
     """
     network.to(device := speed.torch_device, memory_format=speed.memory_format)  # type: ignore[call-overload]
-    images, labels = split.train_images.to(device), split.train_labels.to(device)
+    labels = split.train_labels.to(device)
     update = SGD(network.parameters(), learning_rate, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
     generator = torch.Generator().manual_seed(seed)
-    learning_rate_in = partial(learning_rate_at, peak=learning_rate, **options)
-    view = partial(training_view, upsample=upsample, padding=padding, flips=flips, generator=generator)
     history = checkpoint.restore(network, update, generator) if checkpoint else None
     history = history or {name: [] for name in (*MEASURES, "training_losses")}
     weights = balanced_weights(labels, split.num_classes) if class_weights == "balanced" else None
-    for epoch in range(len(history["training_losses"]), epochs):
-        network.train()
+    loss_of = partial(functional.cross_entropy, weight=weights, label_smoothing=label_smoothing)
+
+    def learning_rate_in(epoch: int, step: int, steps: int) -> float:
+        return learning_rate_at((epoch + step / steps) / epochs, peak=learning_rate, **options)
+
+    def epoch_by_loop(epoch: int) -> Tensor:
+        """Train step by step; return the sum of all images' losses."""
         order = torch.randperm(len(images), generator=generator).to(device)
         batches, summed_loss = mini_batches(order, batch_size), torch.zeros((), device=device)
         with _seeded_rng(derive_seed(seed, "dropout", epoch), device):
             for step, indices in enumerate(batches):
-                update.learning_rate = learning_rate_in((epoch + step / len(batches)) / epochs)
-                batch = view(images[indices])
+                update.learning_rate = learning_rate_in(epoch, step, len(batches))
+                batch = training_view(
+                    images[indices], upsample=upsample, padding=padding, flips=flips, generator=generator
+                )
                 with speed.arithmetic():
                     logits = network(batch.contiguous(memory_format=speed.memory_format))
-                loss = functional.cross_entropy(
-                    logits.float(), labels[indices], weight=weights, label_smoothing=label_smoothing
-                )
+                loss = loss_of(logits.float(), labels[indices])
                 update.zero_grad()
                 loss.backward()
                 update.step()
                 summed_loss += loss.detach() * len(indices)
+        return summed_loss
+
+    images, view = split.train_images, View(upsample, padding, flips)
+    one_epoch: Callable[[int], Tensor] = epoch_by_loop
+    if can_record(network, images, view, device):
+        one_epoch = RecordedSteps(
+            network, split, update, generator, batch_size=batch_size, view=view, learning_rate_in=learning_rate_in,
+            loss_of=loss_of, speed=speed,
+        ).epoch  # fmt: skip
+    else:
+        images = images.to(device)
+    for epoch in range(len(history["training_losses"]), epochs):
+        network.train()
+        summed_loss = one_epoch(epoch)
         history["training_losses"].append(_finite_mean(summed_loss, len(images), epoch))
         measured = _validated(network, split, upsample, speed)
         for name, value in measured.items():
@@ -171,18 +189,6 @@ def _validated(network: nn.Module, split: ImageSplit, upsample: int | None, spee
     logits = logits_of(network, split.validation_images, upsample=upsample, speed=speed)
     confusion = confusion_matrix(split.validation_labels, logits.argmax(dim=1), split.num_classes)
     return {name: measure(confusion) for name, measure in MEASURES.items()}
-
-
-def mini_batches(order: Tensor, batch_size: int) -> list[Tensor]:
-    """Split the image indices `order` into batches of `batch_size`; the last batch may be shorter.
-
-    A last batch of a single image is appended to the one before it, because batch normalisation of a single 1x1 map is
-    undefined: one value has no variance.
-    """
-    batches = list(order.split(batch_size))
-    if len(batches) > 1 and len(order) % batch_size == 1:
-        batches[-2:] = [torch.cat(batches[-2:])]
-    return batches
 
 
 @contextmanager

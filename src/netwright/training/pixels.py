@@ -45,21 +45,43 @@ def centre_crop(images: Tensor, height: int, width: int) -> Tensor:
     return images[:, :, top : top + height, left : left + width]
 
 
+def random_windows(
+    count: int, shape: tuple[int, int], height: int, width: int, *, flips: bool, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Return the rows [count, height] and columns [count, width] of random windows in images of a `shape`.
+
+    With `flips` the columns are reversed with probability 1/2.
+    """
+    tops = torch.randint(shape[0] - height + 1, (count, 1), generator=generator)
+    lefts = torch.randint(shape[1] - width + 1, (count, 1), generator=generator)
+    rows, columns = tops + torch.arange(height), lefts + torch.arange(width)
+    if flips:
+        flipped = torch.rand(count, 1, generator=generator) < 0.5
+        columns = torch.where(flipped, columns.flip(1), columns)
+    return rows, columns
+
+
 def random_crop(images: Tensor, height: int, width: int, *, flips: bool, generator: torch.Generator) -> Tensor:
     """Crop a window at a random position of every image and, with `flips`, mirror it with probability 1/2.
 
     One gather operation does both. The result [B, C, height, width] is stored channels-last.
     """
     count, device = len(images), images.device
-    tops = torch.randint(images.shape[2] - height + 1, (count, 1), generator=generator)
-    lefts = torch.randint(images.shape[3] - width + 1, (count, 1), generator=generator)
-    rows, columns = tops + torch.arange(height), lefts + torch.arange(width)
-    if flips:
-        flipped = torch.rand(count, 1, generator=generator) < 0.5
-        columns = torch.where(flipped, columns.flip(1), columns)
-    rows, columns = rows.to(device), columns.to(device)
+    shape = (images.shape[2], images.shape[3])
+    windows = random_windows(count, shape, height, width, flips=flips, generator=generator)
+    rows, columns = (each.to(device) for each in windows)
     picked = images[torch.arange(count, device=device)[:, None, None], :, rows[:, :, None], columns[:, None, :]]
     return picked.permute(0, 3, 1, 2)
+
+
+def enlarged(images: Tensor, *, upsample: int | None, padding: int | None) -> Tensor:
+    """Prepare uint8 images [B, C, H, W] for random crops: whitened, upsampled and padded, in float32."""
+    pixels = whiten(images)
+    if upsample is not None:
+        pixels = upsampled(pixels, upsample)
+    if padding is not None:
+        pixels = functional.pad(pixels, [padding] * 4)
+    return pixels
 
 
 def training_view(
@@ -75,14 +97,22 @@ def training_view(
         generator: the source of randomness.
     """
     height, width = images.shape[2:]
-    pixels = whiten(images)
-    if upsample is not None:
-        pixels = upsampled(pixels, upsample)
-    if padding is not None:
-        pixels = functional.pad(pixels, [padding] * 4)
+    pixels = enlarged(images, upsample=upsample, padding=padding)
     if upsample is not None or padding is not None or flips:
         pixels = random_crop(pixels, height, width, flips=flips, generator=generator)
     return pixels
+
+
+def mini_batches(order: Tensor, batch_size: int) -> list[Tensor]:
+    """Split the image indices `order` into batches of `batch_size`; the last batch may be shorter.
+
+    A last batch of a single image is appended to the one before it, because batch normalisation of a single 1x1 map is
+    undefined: one value has no variance.
+    """
+    batches = list(order.split(batch_size))
+    if len(batches) > 1 and len(order) % batch_size == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches
 
 
 def evaluation_view(images: Tensor, *, upsample: int | None) -> Tensor:
