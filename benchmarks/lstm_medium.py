@@ -63,10 +63,10 @@ def main() -> None:
     document["command"] = ["python", "benchmarks/lstm_medium.py", "models/lstm-medium", "--data", "FOLDER"]
     RESULTS.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     validation = list(enumerate(found["validation_perplexities"], start=1))
-    epochs = len(validation)
+    epochs, tested = len(validation), found["test_perplexity"]
     curves = {
         "on validation": validation,
-        f"test {found['test_perplexity']:.1f}": [(epochs - 2, found["test_perplexity"]), (epochs, found["test_perplexity"])],
+        f"test {tested:.1f}": [(epochs - 2, tested), (epochs, tested)],
         f"test, published {published}": [(epochs - 2, published), (epochs, published)],
     }  # fmt: skip
     write_picture(PICTURE, "LSTM of medium size on the Penn Treebank", "epochs", "perplexity", curves)

@@ -60,7 +60,8 @@ class LSTMLayer(nn.Module):
         h, c = state
         weight_ih, weight_hh, bias = self._weights()
         if recurrent_mask is None and not any(self.zoneout):
-            output, (h, c) = self.lstm(x_TBI, (h[None], c[None]))
+            dtype = autocast_dtype(x_TBI.device.type)
+            output, h, c = self._fused(x_TBI, h, c) if dtype is None else self._fused_in(dtype, x_TBI, h, c)
             # Under autocast torch's LSTM returns bfloat16, even for c.
             return output.to(bias.dtype), (h[0].to(bias.dtype), c[0].to(bias.dtype))
         outputs = []
@@ -76,3 +77,33 @@ class LSTMLayer(nn.Module):
             h, c = new_h, new_c
             outputs.append(h)
         return torch.stack(outputs), (h, c)
+
+    def _fused(self, x_TBI: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        output, (h, c) = self.lstm(x_TBI, (h[None], c[None]))
+        return output, h, c
+
+    def _fused_in(self, dtype: torch.dtype, x_TBI: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute all steps in `dtype`, with the weights one after the other in memory, as cuDNN needs them."""
+        weights = (*self._weights(), self.lstm.get_buffer("bias_hh_l0"))
+        flat = torch.cat([weight.flatten() for weight in weights]).to(dtype)
+        parts = [
+            part.view_as(weight)
+            for part, weight in zip(flat.split([weight.numel() for weight in weights]), weights, strict=True)
+        ]
+        state = (h[None].to(dtype), c[None].to(dtype))
+        with torch.autocast(x_TBI.device.type, enabled=False):
+            output, h, c = torch.lstm(x_TBI.to(dtype), state, parts, True, 1, 0.0, self.training, False, False)
+        return output, h, c
+
+
+def autocast_dtype(device: str) -> torch.dtype | None:
+    """Return the data type in which an LSTM must be computed explicitly; None where torch's choice is right.
+
+    Under autocast cuDNN's LSTM computes in float16, whichever type autocast was given: large values overflow.
+
+    Args:
+        device: The type of the device: "cpu", "cuda", ...
+    """
+    if device == "cpu" or not torch.is_autocast_enabled(device):
+        return None
+    return torch.get_autocast_dtype(device)

@@ -85,7 +85,9 @@ def measure_nats_per_token(
             masks = model.sample_masks(monte_carlo.dropout, len(inputs_TB), num_samples * streams, generator)
         with speed.arithmetic():
             logits_TBV, states = model(inputs_TB.repeat(1, num_samples), states, masks)
-        log_probs_TSB = _log_probs_of(targets_TB.repeat(1, num_samples), logits_TBV).unflatten(1, (num_samples, streams))
+        log_probs_TSB = _log_probs_of(targets_TB.repeat(1, num_samples), logits_TBV).unflatten(
+            1, (num_samples, streams)
+        )
         mean = log_probs_TSB.logsumexp(1) - math.log(num_samples)
         summed -= mean[targets_TB != NOTHING].sum()
     return float(summed) / (len(tokens) - 1)
