@@ -104,9 +104,8 @@ class LocalExecutor:
             failure = Failure(FailureKind.TIME_LIMIT, f"stopped after {limit:g} seconds")
             outcome = Outcome(job.number, None, failure, limit, time.time() - limit)
         except BaseException as error:  # the worker died, or its result could not be unpickled
-            if isinstance(error, pebble.ProcessExpired):
-                self._context.end_leftovers(error.pid)
-            failure = failure_of(FailureKind.WORKER_LOST, f"{type(error).__name__}: {error}")
+            reported = self._context.end_leftovers(error.pid) if isinstance(error, pebble.ProcessExpired) else None
+            failure = reported or failure_of(FailureKind.WORKER_LOST, f"{type(error).__name__}: {error}")
             outcome = Outcome(job.number, None, failure, time.monotonic() - submitted)
         self._num_broken = 0
         self._jobs.pop(job.number, None)
