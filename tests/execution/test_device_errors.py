@@ -161,6 +161,61 @@ def test_a_child_that_breaks_every_context_is_lost_and_its_neighbours_are_measur
     assert ended[2].measurement is not None
 
 
+class NeedsMemory:
+    """A job's architecture is the memory that it takes of a GPU with 1 in all; each attempt leaves a file."""
+
+    def __init__(self, folder: Path, message: str = "CUDA error: out of memory") -> None:
+        self.folder, self.message = folder, message
+
+    def __call__(self, job: Job) -> Measurement:
+        Path(tempfile.mkdtemp(dir=self.folder, prefix=f"attempt-{job.number}-"))
+        taken = self.folder / f"taken-{job.number}"
+        taken.write_text(str(job.architecture))
+        try:
+            time.sleep(0.4)
+            if sum(float(each.read_text()) for each in self.folder.glob("taken-*")) > 1:
+                raise RuntimeError(self.message)
+            time.sleep(0.4)
+        finally:
+            taken.unlink()
+        return Measurement({})
+
+    def attempts(self, number: int) -> int:
+        return len(list(self.folder.glob(f"attempt-{number}-*")))
+
+
+def test_a_child_that_exhausts_a_gpu_beside_others_is_tried_once_more_alone(tmp_path: Path) -> None:
+    child = NeedsMemory(tmp_path)
+    jobs = [Job(number, memory, 0) for number, memory in enumerate([0.4, 0.7, 0.2, 1.5, 0.1])]
+    with closing(LocalExecutor(child, workers=2)) as executor:
+        for job in jobs[:4]:
+            executor.submit(job)
+        outcomes = list(executor.wait())
+        executor.submit(jobs[4])  # while others wait to run alone
+        while len(outcomes) < 5:
+            outcomes += executor.wait()
+        assert next(run_all(executor, [Job(5, 0.1, 0)])).measurement is not None
+    failures = {outcome.number: outcome.failure.kind for outcome in outcomes if outcome.failure}
+    assert failures == {3: FailureKind.OUT_OF_MEMORY}
+    assert child.attempts(1) + child.attempts(0) in (3, 4)  # one of the two was in the other's way, or both were
+    assert child.attempts(3) == 2
+    assert child.attempts(4) == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "workers"), [("DefaultCPUAllocator: can't allocate memory", 2), ("CUDA error: out of memory", 1)]
+)
+def test_the_machines_memory_and_a_single_worker_are_no_reason_to_try_again(
+    tmp_path: Path, message: str, workers: int
+) -> None:
+    child = NeedsMemory(tmp_path, message)
+    with closing(LocalExecutor(child, workers=workers)) as executor:
+        (outcome,) = run_all(executor, [Job(0, 1.5, 0)])
+    assert outcome.failure is not None
+    assert outcome.failure.kind is FailureKind.OUT_OF_MEMORY
+    assert child.attempts(0) == 1
+
+
 def test_without_workers_a_broken_context_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
     executor = InProcessExecutor(breaks)
     monkeypatch.setattr(f"{__name__}._broken", [RuntimeError(ILLEGAL_ACCESS)])

@@ -5,6 +5,8 @@ Importing this module does not import torch.
 
 import sys
 
+from netwright.trials import Failure, FailureKind
+
 OUT_OF_MEMORY = (
     "can't allocate memory",  # DefaultCPUAllocator
     "CUDA out of memory",
@@ -42,6 +44,12 @@ def is_out_of_memory(error: BaseException) -> bool:
         or type(error).__name__ == "OutOfMemoryError"
         or (isinstance(error, RuntimeError) and any(spelling in text_of(error) for spelling in OUT_OF_MEMORY))
     )
+
+
+def is_out_of_gpu_memory(failure: Failure) -> bool:
+    """Return whether a child failed because a GPU's memory was exhausted."""
+    libraries = ("cuda", "cudnn", "cublas")
+    return failure.kind is FailureKind.OUT_OF_MEMORY and any(each in failure.message.lower() for each in libraries)
 
 
 def is_broken_context(error: BaseException) -> bool:
