@@ -27,6 +27,7 @@ def compare(
     repeats: options.RepeatsOption = "charged",
     max_proposals: options.MaxProposalsOption = None,
     workers: options.WorkersOption = None,
+    children_per_gpu: options.ChildrenPerGpuOption = None,
     folder: options.ComparisonOption = None,
     data: options.DataOption = None,
     verify: options.VerifyOption = True,
@@ -46,7 +47,7 @@ def compare(
     from netwright.compare.page import write_page
     from netwright.compare.plan import Repeats, continued_plan, default_folder, make_plan
     from netwright.recipes import config_of
-    from netwright.searching.placement import Placement
+    from netwright.searching.placement import Placement, chosen_workers
 
     data = data.absolute() if data else None
     plan = make_plan(
@@ -60,6 +61,7 @@ def compare(
         settings=settings or [],
     )
     folder = folder or default_folder(recipe, strategies)
+    workers = chosen_workers(plan.config, workers, children_per_gpu)
     compared = _executed(continued_plan(plan, folder), folder, Placement(workers, data, verify))
     for_people = compared(for_people=True)
     page = write_page(for_people, folder)

@@ -40,12 +40,21 @@ class LocalExecutor:
     """Implements `Executor` with `workers` processes of `threads` threads each.
 
     A job that takes longer than `time_limit` seconds ends as a failure and its worker is replaced; a dead worker is
-    replaced, too. A job that exhausts a GPU's memory beside others is tried once more when no other runs.
+    replaced, too. The workers take `num_gpus` GPUs in turn, each of them one. A job that exhausts a GPU's memory beside
+    others is tried once more when no other runs.
 
     `wait` raises `RunError` if workers die before they start a job: the cause is then no child.
     """
 
-    def __init__(self, evaluate: Evaluate, *, workers: int, time_limit: float | None = None, threads: int = 1) -> None:
+    def __init__(
+        self,
+        evaluate: Evaluate,
+        *,
+        workers: int,
+        time_limit: float | None = None,
+        threads: int = 1,
+        num_gpus: int = 0,
+    ) -> None:
         self._workers, self._time_limit = workers, time_limit
         send_main_module_by_value()
         self._start_of_worker = (
@@ -63,7 +72,7 @@ class LocalExecutor:
         self._held: list[Job] = []
         """Jobs that were submitted while others wait to run alone."""
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
-        self._context = WorkerContext()
+        self._context = WorkerContext(num_gpus)
         self._num_broken, self._why_broken = 0, ""
         """Pools that broke in a row, and the last reason."""
         self._pool = self._started_pool()

@@ -22,6 +22,7 @@ from loky.backend.context import LokyContext
 from loky.backend.process import LokyProcess
 
 from netwright.execution.attempts import attempt
+from netwright.execution.gpus import VISIBLE, device_of
 from netwright.execution.interface import Evaluate
 from netwright.execution.watcher import MARK, Watcher, end_all
 from netwright.trials import Failure, FailureKind, Outcome
@@ -78,11 +79,17 @@ class WorkerProcess(LokyProcess):  # type: ignore[misc]
 class WorkerContext(LokyContext):  # type: ignore[misc]
     """Starts worker processes as loky does, with a watcher that ends them.
 
+    Args:
+        num_gpus: The GPUs that workers take in turn, one each; with 0 all workers see what this process sees.
+
     Attributes:
         started: The processes that may still run.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, num_gpus: int = 0) -> None:
+        self._num_gpus = num_gpus
+        self._workers: dict[int, WorkerProcess] = {}
+        """The last process of each number of a worker, from 0."""
         self.started: WeakSet[WorkerProcess] = WeakSet()
         self._mark, self._numbers = f"{os.getpid()}-{secrets.token_hex(8)}.", itertools.count()
         self._watcher = Watcher(self._mark)
@@ -91,10 +98,17 @@ class WorkerContext(LokyContext):  # type: ignore[misc]
     def Process(self, *args: object, **kwargs: object) -> WorkerProcess:  # noqa: N802
         """Create a worker process; pebble calls this."""
         mark = f"{self._mark}{next(self._numbers)};"
-        marks = os.environ.get(MARK, "") + mark
-        process = WorkerProcess(*args, **kwargs, env={MARK: marks}, on_start=self._began)
+        variables = {MARK: os.environ.get(MARK, "") + mark}
+        worker = next(each for each in itertools.count() if not self._is_taken(each))
+        if self._num_gpus:
+            variables[VISIBLE] = device_of(worker, self._num_gpus, os.environ.get(VISIBLE))
+        process = WorkerProcess(*args, **kwargs, env=variables, on_start=self._began)
         self.started.add(process)
+        self._workers[worker] = process
         return process
+
+    def _is_taken(self, worker: int) -> bool:
+        return worker in self._workers and self._workers[worker].is_alive()
 
     def _began(self, process: WorkerProcess) -> None:
         assert process.pid is not None
