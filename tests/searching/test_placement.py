@@ -55,7 +55,7 @@ def test_children_share_gpus(machine: Machine) -> None:
     assert chosen_workers(on("auto"), None, None) is None
     with pytest.raises(ConfigError, match="--workers 5 and --children-per-gpu 3 both say"):
         chosen_workers(on("auto"), 5, 3)
-    with pytest.raises(ConfigError, match="on Ray give --gpus-per-child 0.25"):
+    with pytest.raises(ConfigError, match=r"on Ray give --gpus-per-child 0\.25"):
         chosen_workers(on("auto"), None, 4, on_cluster=True)
     with pytest.raises(ConfigError, match="they are trained on its processor"):
         chosen_workers(on("cpu"), None, 3)

@@ -20,6 +20,7 @@ def confirm(
     gpus_per_child: options.GpusPerChildOption = None,
     data: options.DataOption = None,
     accept_data: options.AcceptDataOption = False,
+    accept_device: options.AcceptDeviceOption = False,
     trust_code: options.TrustCodeOption = False,
 ) -> None:
     """Retrain the best architectures with fresh seeds on the same split.
@@ -54,7 +55,8 @@ def confirm(
     kept = "Every finished trial is kept; go on by the same command"
     with interruption_explained(lambda: kept), make_progress(live=None, verbose=True) as callback:
         results = run_confirmation(
-            run, numbers=trial or (), placement=placement, callback=callback, accept_data=accept_data, top=top,
+            run, numbers=trial or (), placement=placement, callback=callback, accept_data=accept_data,
+            accept_device=accept_device, top=top,
             num_seeds=num_seeds, epochs=epochs, first=steps or None,
         )  # fmt: skip
     print_end(results, max(top or 0, len(results.confirmed)), run)

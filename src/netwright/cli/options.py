@@ -284,6 +284,13 @@ AcceptDataOption = Annotated[
         help="Go on with a run although this netwright reads its data in another way. Changed files are still refused.",
     ),
 ]
+AcceptDeviceOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-device",
+        help="Go on with a run on another device (GPU or processor) than that on which it was begun.",
+    ),
+]
 VerifyOption = Annotated[
     bool, typer.Option("--verify-data/--no-verify-data", help="Require the official checksums of data files.")
 ]

@@ -16,6 +16,7 @@ def resume(
     gpus_per_child: options.GpusPerChildOption = None,
     data: options.DataOption = None,
     accept_data: options.AcceptDataOption = False,
+    accept_device: options.AcceptDeviceOption = False,
     tensorboard: options.TensorboardOption = False,
     accept_changes: options.AcceptChangesOption = False,
     trust_code: options.TrustCodeOption = False,
@@ -45,5 +46,12 @@ def resume(
         gpus_per_child=gpus_per_child,
     )
     run_to_the_end(
-        config, run, placement, top=top, tensorboard=tensorboard, accept_data=accept_data, accept_changes=accept_changes
+        config,
+        run,
+        placement,
+        top=top,
+        tensorboard=tensorboard,
+        accept_data=accept_data,
+        accept_device=accept_device,
+        accept_changes=accept_changes,
     )

@@ -83,6 +83,7 @@ def run_to_the_end(
     top: int,
     tensorboard: bool,
     accept_data: bool,
+    accept_device: bool,
     accept_changes: bool,
     overwrite: bool = False,
 ) -> None:
@@ -102,8 +103,8 @@ def run_to_the_end(
 
     with interruption_explained(remedy), Callbacks(*callbacks) as callback:
         results = run_search(
-            config, folder, placement, callback, accept_data=accept_data, accept_changes=accept_changes,
-            overwrite=overwrite,
+            config, folder, placement, callback, accept_data=accept_data, accept_device=accept_device,
+            accept_changes=accept_changes, overwrite=overwrite,
         )  # fmt: skip
     print_end(results, top, folder)
     if not results.top(1):

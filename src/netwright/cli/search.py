@@ -33,6 +33,7 @@ def search(
     image_size: options.ImageSizeOption = None,
     verify: options.VerifyOption = True,
     accept_data: options.AcceptDataOption = False,
+    accept_device: options.AcceptDeviceOption = False,
     max_parameters: options.MaxParametersOption = None,
     max_flops: options.MaxFlopsOption = None,
     stop: options.StopOption = None,
@@ -104,6 +105,7 @@ def search(
         top=top,
         tensorboard=tensorboard,
         accept_data=accept_data,
+        accept_device=accept_device,
         accept_changes=accept_changes,
         overwrite=overwrite,
     )
