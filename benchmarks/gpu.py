@@ -44,7 +44,7 @@ from netwright.architectures.costs import ImageShape, costs_of
 from netwright.architectures.published import max_cell, nas_cell, nas_cnn_15
 from netwright.children.building import build, initialise
 from netwright.nn import TreeLayer, triton_steps
-from netwright.nn.masked_lstm import MaskedLSTMLayer
+from netwright.nn.gpu_lstm import GpuLSTMLayer
 from netwright.spaces.convolutional import convolutional
 from netwright.spaces.exploring import sample
 from netwright.tasks.images.data import ImageSplit
@@ -323,7 +323,7 @@ def recurrent_layers(bench: Bench) -> Iterator[Measurement]:
 
 def ways_over_a_window(bench: Bench, units: int, of_cell: int) -> dict[str, Callable[[], None]]:
     steps = 3 if bench.tiny else STEPS
-    lstm, masked_lstm = nn.LSTM(units, units).to(bench.device), MaskedLSTMLayer(units, units).to(bench.device)
+    lstm, masked_lstm = nn.LSTM(units, units).to(bench.device), GpuLSTMLayer(units, units).to(bench.device)
     cell = TreeLayer(nas_cell(), of_cell, of_cell).to(bench.device)
     x, x_cell = (torch.randn(steps, SEQUENCES, n, device=bench.device, requires_grad=True) for n in (units, of_cell))
     mask, mask_cell = (torch.ones(SEQUENCES, n, device=bench.device) for n in (units, of_cell))

@@ -70,6 +70,7 @@ IMAGES: Table = {
     "evaluate.last_epochs": 5, "evaluate.exponent": 3.0,  # 4.1
     "evaluate.score": "accuracy", "evaluate.class_weights": "none",  # 4.1: accuracy; no weights
     "evaluate.device": "auto", "evaluate.precision": "auto", "evaluate.channels_last": True,
+    "evaluate.deterministic": True,  # ours
 }  # fmt: skip
 CELLS: Table = {
     "space.base": 8, "space.combinations": ["add", "elem_mult"],  # 3.4, 4.2
@@ -91,6 +92,7 @@ TEXT: Table = {
     "evaluate.dropout.inputs": 0.5, "evaluate.dropout.output": 0.5,  # Gal & Ghahramani 2016, medium
     "evaluate.dropout.state": 0.2, "evaluate.dropout.words": 0.2, "evaluate.dropout.variational": True,  # the same
     "evaluate.device": "auto", "evaluate.precision": "auto",
+    "evaluate.deterministic": True,  # ours
 }  # fmt: skip
 QUICK_TEXT: Table = TEXT | {  # ours
     "evaluate.num_parameters": None, "evaluate.hidden_size": 64, "evaluate.num_layers": 1, "evaluate.init_range": 0.1,
@@ -119,6 +121,7 @@ TRANSLATION: Table = {
     "evaluate.init_range": 0.1, "evaluate.learning_rate": 0.004, "evaluate.warm_up": 0.05, "evaluate.dropout": 0.3,
     "evaluate.beam_size": 5,
     "evaluate.constant": 80.0, "evaluate.device": "auto", "evaluate.precision": "auto",
+    "evaluate.deterministic": True,  # ours
 }  # fmt: skip
 CONFIRMED: Table = {"confirm.at_end": True}
 FIRST: Table = RUN | REWARD_0_OF_FAILURES | CONTROLLER | CONVOLUTIONAL | GROWING | IMAGES | {"num_trials": 12_800}

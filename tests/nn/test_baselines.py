@@ -6,7 +6,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from netwright.nn import DeepTransitionLayer, ElmanLayer, HighwayLayer, LSTMLayer
+from netwright.nn import DeepTransitionLayer, ElmanLayer, HighwayLayer, LSTMLayer, gpu_lstm
+from netwright.nn.gpu_lstm import GpuLSTMLayer
 
 Array = NDArray[np.float64]
 STEPS, BATCH, INPUTS, HIDDEN, DEPTH = 4, 3, 5, 6, 3
@@ -180,6 +181,37 @@ def test_the_fused_lstm_and_the_masked_loop_have_the_same_gradients() -> None:
         outputs, (h, c) = layer(x, tuple(leaves[1:3]), mask)
         gradients.append(torch.autograd.grad((outputs**2).sum() + h.sum() + (c**2).sum(), leaves))
     torch.testing.assert_close(gradients[0], gradients[1])
+
+
+def test_under_autocast_on_a_gpu_the_fused_lstm_computes_in_the_type_of_autocast(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In the place of a GPU's: the CPU's autocast, which computes in bfloat16 as it is told to."""
+    layer = GpuLSTMLayer(INPUTS, HIDDEN)
+    x, state = 1e6 * torch.randn(STEPS, BATCH, INPUTS), (torch.randn(BATCH, HIDDEN), 1e5 * torch.randn(BATCH, HIDDEN))
+    found = []
+    for is_gpu in (False, True):
+        monkeypatch.setattr(gpu_lstm, "is_autocast_for_gpu", lambda device, is_gpu=is_gpu: is_gpu)
+        with torch.autocast("cpu", torch.bfloat16):
+            outputs, after = layer(x, state)
+        loss = (outputs**2).sum() + sum(part.sum() for part in after)
+        found.append((outputs, *after, *torch.autograd.grad(loss, list(layer.parameters()))))
+    assert all(tensor.isfinite().all() and tensor.dtype == torch.float32 for tensor in found[1])
+    assert found[1][2].abs().max() > torch.finfo(torch.float16).max
+    torch.testing.assert_close(found[1], found[0], rtol=0, atol=0)
+
+
+def test_the_type_is_chosen_under_autocast_on_a_gpu_alone() -> None:
+    assert not gpu_lstm.is_autocast_for_gpu("cuda")
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not gpu_lstm.is_autocast_for_gpu("cpu")
+        assert not gpu_lstm.is_autocast_for_gpu("cuda")
+    torch.set_autocast_enabled("cuda", True)
+    try:
+        assert gpu_lstm.is_autocast_for_gpu("cuda")
+        assert not gpu_lstm.is_autocast_for_gpu("cpu")
+    finally:
+        torch.set_autocast_enabled("cuda", False)
 
 
 def test_numbers_of_parameters() -> None:

@@ -12,8 +12,8 @@ from torch import Tensor
 from netwright.architectures.published import max_cell, nas_cell
 from netwright.architectures.recurrent import CellNode, RecurrentCell
 from netwright.nn import tree, triton_steps
+from netwright.nn.gpu_lstm import GpuLSTMLayer
 from netwright.nn.lstm import LSTMLayer
-from netwright.nn.masked_lstm import MaskedLSTMLayer
 from netwright.nn.tree import TreeLayer
 from oracles.recurrent_cells import random_cell, reference_layer
 
@@ -79,7 +79,7 @@ def test_the_kernels_of_any_cell_equal_the_plain_loop(seed: int, monkeypatch: py
 def test_the_kernels_of_the_lstm_equal_its_loop(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(seed)
     steps, batch, inputs, hidden = torch.randint(1, 5, (4,)).tolist()
-    layer, plain = MaskedLSTMLayer(inputs, hidden), LSTMLayer(inputs, hidden)
+    layer, plain = GpuLSTMLayer(inputs, hidden), LSTMLayer(inputs, hidden)
     for parameter in layer.parameters():
         torch.nn.init.normal_(parameter)
     plain.load_state_dict(layer.state_dict())
@@ -101,7 +101,7 @@ def test_the_kernels_of_the_lstm_equal_its_loop(seed: int, monkeypatch: pytest.M
 @pytest.mark.usefixtures("by_kernels")
 def test_zoneout_keeps_the_loop() -> None:
     torch.manual_seed(0)
-    layer, plain = MaskedLSTMLayer(2, 3, (0.5, 0.1)), LSTMLayer(2, 3, (0.5, 0.1))
+    layer, plain = GpuLSTMLayer(2, 3, (0.5, 0.1)), LSTMLayer(2, 3, (0.5, 0.1))
     plain.load_state_dict(layer.state_dict())
     x, mask = torch.randn(2, 4, 2), torch.ones(4, 3)
     assert torch.equal(layer(x, layer.initial_state(x), mask)[0], plain(x, plain.initial_state(x), mask)[0])

@@ -131,6 +131,25 @@ def test_remote_tasks_go_before_waiting_children_and_have_no_time_limit(make: Ma
     assert all(outcome.failure is None for outcome in ended)
 
 
+def test_an_actor_that_can_no_longer_use_its_gpu_is_replaced(make: Make) -> None:
+    broken: list[bool] = []
+
+    def evaluate(job: Job) -> Measurement:
+        if job.architecture == "access":
+            broken.append(True)
+        if broken:
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+        return Measurement({"pid": os.getpid()})
+
+    executor = make(evaluate, workers=1)
+    before, lost, after = outcomes(executor, None, "access", None)
+    assert lost.failure is not None
+    assert lost.failure.kind is FailureKind.WORKER_LOST
+    assert "an illegal memory access was encountered" in lost.failure.message
+    first, second = metrics([before, after])
+    assert first["pid"] != second["pid"]
+
+
 def test_what_is_measured_can_be_written_to(make: Make) -> None:
     import numpy as np
 

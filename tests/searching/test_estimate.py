@@ -4,6 +4,7 @@ import statistics
 
 import numpy as np
 import pytest
+import torch
 
 from netwright.architectures.costs import ImageShape, costs_of
 from netwright.cli import estimate as estimates
@@ -67,6 +68,27 @@ def test_the_time_is_that_of_all_children_shared_by_the_workers(made_up_machine)
         assert estimate.low < estimate.seconds < estimate.high
         assert estimate.device_hours == pytest.approx(estimate.seconds * workers / 3600)
         assert (estimate.num_trained, estimate.num_confirmations) == (96, 15)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "placement", "used"),
+    [
+        (1, Placement(4), 1),
+        (8, Placement(None), 8),
+        (8, Placement(3), 3),
+        (8, Placement(16), 8),
+        (1, Placement(6, executor="ray", gpus_per_child=0.5), 3),
+        (1, Placement(6, executor="ray"), 6),
+    ],
+)
+def test_all_gpus_count(made_up_machine, monkeypatch, gpus, placement, used):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    config = digits().with_settings(["evaluate.device=cuda", "evaluate.precision=float32"])
+    probe = ImageEvaluation(config.evaluate).probe(DIGITS, 997, 500, seconds=1.0)
+    estimate = estimating._estimate(config, probe, placement, num_probes=8, opening=1.0)
+    assert estimate.device == "GPU"
+    assert estimate.device_hours == pytest.approx(estimate.seconds / 3600 * used)
 
 
 def test_rejected_children_cost_nothing(made_up_machine):

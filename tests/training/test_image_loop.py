@@ -220,9 +220,11 @@ def test_a_later_start_keeps_the_proportions_of_the_milestones(progress: float, 
 def test_the_loop_and_the_settings_have_the_same_defaults() -> None:
     ours = {**signature(learning_rate_at).parameters, **signature(train_classifier).parameters}
     settings = ImageSettings()
-    not_of_the_loop = {"score", "image_size"}  # what is chosen from its measurements, and how the data is read
+    # What is chosen from its measurements, how the data is read, and a setting of its `Speed`.
+    not_of_the_loop = {"score", "image_size", "deterministic"}
     for name in LATER_SETTINGS["images"].keys() - not_of_the_loop:
         assert ours[name].default == getattr(settings, name), name
+    assert Speed().deterministic == settings.deterministic
 
 
 def test_the_loop_crops_padded_images(split: ImageSplit, monkeypatch: pytest.MonkeyPatch) -> None:

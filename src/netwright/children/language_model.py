@@ -22,11 +22,11 @@ from netwright.children.pointer import PointerSentinel
 from netwright.children.spelling import CharacterCNN
 from netwright.errors import ConfigError
 from netwright.nn.elman import DeepTransitionLayer, ElmanLayer
+from netwright.nn.gpu_lstm import GpuLSTMLayer
 from netwright.nn.highway import HighwayLayer
 from netwright.nn.hyper_lstm import HyperLSTMLayer
 from netwright.nn.interface import SequenceLayer, State
 from netwright.nn.layer_norm_lstm import LayerNormLSTMLayer
-from netwright.nn.masked_lstm import MaskedLSTMLayer
 from netwright.nn.tree import TreeLayer
 
 TRANSFORM_BIAS = -2.0
@@ -34,7 +34,7 @@ TRANSFORM_BIAS = -2.0
 Construction = tuple[type[nn.Module], dict[str, object]]
 LAYERS: dict[str, Callable[[Any, bool], Construction]] = {
     "RecurrentCell": lambda cell, bias: (TreeLayer, {"cell": cell, "bias": bias}),
-    "Lstm": lambda lstm, bias: (MaskedLSTMLayer, {"zoneout": (lstm.zoneout_state, lstm.zoneout_cell)}),
+    "Lstm": lambda lstm, bias: (GpuLSTMLayer, {"zoneout": (lstm.zoneout_state, lstm.zoneout_cell)}),
     "RecurrentHighway": lambda network, bias: (
         HighwayLayer,
         {"depth": network.depth, "transform_bias": TRANSFORM_BIAS, "coupled": network.coupled},

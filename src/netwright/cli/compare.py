@@ -30,6 +30,7 @@ def compare(
     stop: options.StopOption = None,
     confirm: options.LadderOption = False,
     workers: options.WorkersOption = None,
+    children_per_gpu: options.ChildrenPerGpuOption = None,
     folder: options.ComparisonOption = None,
     data: options.DataOption = None,
     verify: options.VerifyOption = True,
@@ -52,7 +53,7 @@ def compare(
     from netwright.compare.page import write_page
     from netwright.compare.plan import Repeats, continued_plan, default_folder, make_plan
     from netwright.recipes import config_of
-    from netwright.searching.placement import Placement
+    from netwright.searching.placement import Placement, chosen_workers
 
     data = data.absolute() if data else None
     config = config_of(recipe, data)
@@ -71,6 +72,7 @@ def compare(
         settings=settings or [],
     )
     folder = folder or default_folder(recipe, strategies)
+    workers = chosen_workers(plan.config, workers, children_per_gpu)
     compared = _executed(continued_plan(plan, folder), folder, Placement(workers, data, verify))
     for_people = compared(for_people=True)
     page = write_page(for_people, folder)

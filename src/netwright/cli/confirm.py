@@ -14,11 +14,13 @@ def confirm(
     first: options.FirstOption = None,
     trial: options.ConfirmTrialOption = None,
     workers: options.WorkersOption = None,
+    children_per_gpu: options.ChildrenPerGpuOption = None,
     executor: options.ExecutorOption = None,
     address: options.AddressOption = None,
     gpus_per_child: options.GpusPerChildOption = None,
     data: options.DataOption = None,
     accept_data: options.AcceptDataOption = False,
+    accept_device: options.AcceptDeviceOption = False,
     trust_code: options.TrustCodeOption = False,
 ) -> None:
     """Retrain the best architectures with fresh seeds on the same split.
@@ -43,6 +45,7 @@ def confirm(
         config,
         command=("confirm", run),
         workers=workers,
+        children_per_gpu=children_per_gpu,
         data=data,
         executor=executor,
         address=address,
@@ -52,7 +55,8 @@ def confirm(
     kept = "Every finished trial is kept; go on by the same command"
     with interruption_explained(lambda: kept), make_progress(live=None, verbose=True) as callback:
         results = run_confirmation(
-            run, numbers=trial or (), placement=placement, callback=callback, accept_data=accept_data, top=top,
+            run, numbers=trial or (), placement=placement, callback=callback, accept_data=accept_data,
+            accept_device=accept_device, top=top,
             num_seeds=num_seeds, epochs=epochs, first=steps or None,
         )  # fmt: skip
     print_end(results, max(top or 0, len(results.confirmed)), run)

@@ -226,7 +226,7 @@ WorkersOption = Annotated[
     typer.Option(
         "--workers",
         min=1,
-        help="Children trained at once. [dim]Default: one per core, or one on a GPU; on Ray all that fit[/]",
+        help="Children trained at once. [dim]Default: one per core, or per GPU; on Ray all that fit[/]",
     ),
 ]
 ExecutorOption = Annotated[
@@ -244,11 +244,20 @@ AddressOption = Annotated[
         help="The Ray cluster: auto for the one on this machine, or its head node. [dim]Default: start one here[/]",
     ),
 ]
+ChildrenPerGpuOption = Annotated[
+    int | None,
+    typer.Option(
+        "--children-per-gpu",
+        min=1,
+        metavar="N",
+        help="Children trained at once on each GPU of this machine, in the place of --workers. [dim]Default: 1[/]",
+    ),
+]
 GpusPerChildOption = Annotated[
     float | None,
     typer.Option(
         "--gpus-per-child",
-        help="GPUs per child on Ray; a fraction such as 0.25 is allowed. [dim]Default: one where there are GPUs[/]",
+        help="GPUs per child on Ray; a fraction such as 0.25 is allowed. [dim]Default: one where children use GPUs[/]",
     ),
 ]
 DataOption = Annotated[
@@ -273,6 +282,13 @@ AcceptDataOption = Annotated[
     typer.Option(
         "--accept-data",
         help="Go on with a run although this netwright reads its data in another way. Changed files are still refused.",
+    ),
+]
+AcceptDeviceOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-device",
+        help="Go on with a run on another device (GPU or processor) than that on which it was begun.",
     ),
 ]
 VerifyOption = Annotated[

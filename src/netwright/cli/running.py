@@ -15,7 +15,7 @@ from netwright.config import RunConfig
 from netwright.errors import ConfigError, NetwrightError, RunError, command
 from netwright.integrations.tensorboard import Curves
 from netwright.searching.callbacks import Callbacks
-from netwright.searching.placement import Placement, default_workers
+from netwright.searching.placement import Placement, chosen_workers, default_workers
 from netwright.searching.progress import make_progress
 from netwright.searching.results import Results
 from netwright.searching.run import is_complete, run_search
@@ -29,6 +29,7 @@ def placement_with(
     *,
     command: tuple[str, str | Path],
     workers: int | None,
+    children_per_gpu: int | None,
     data: Path | None,
     executor: str | None,
     address: str | None,
@@ -42,9 +43,10 @@ def placement_with(
     if executor is not None and executor != placement.executor:
         placement = replace(placement, executor=executor, workers=None, address=None, gpus_per_child=None)
     check_address(placement, address, *command)
+    chosen = chosen_workers(config, workers, children_per_gpu, on_cluster=placement.on_cluster)
     return replace(
         placement,
-        workers=workers or placement.workers or (default_workers(config) if not placement.on_cluster else None),
+        workers=chosen or placement.workers or (default_workers(config) if not placement.on_cluster else None),
         data=data.absolute() if data else placement.data,
         address=address or placement.address,
         gpus_per_child=placement.gpus_per_child if gpus_per_child is None else gpus_per_child,
@@ -81,6 +83,7 @@ def run_to_the_end(
     top: int,
     tensorboard: bool,
     accept_data: bool,
+    accept_device: bool,
     accept_changes: bool,
     overwrite: bool = False,
 ) -> None:
@@ -100,8 +103,8 @@ def run_to_the_end(
 
     with interruption_explained(remedy), Callbacks(*callbacks) as callback:
         results = run_search(
-            config, folder, placement, callback, accept_data=accept_data, accept_changes=accept_changes,
-            overwrite=overwrite,
+            config, folder, placement, callback, accept_data=accept_data, accept_device=accept_device,
+            accept_changes=accept_changes, overwrite=overwrite,
         )  # fmt: skip
     print_end(results, top, folder)
     if not results.top(1):

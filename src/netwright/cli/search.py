@@ -22,6 +22,7 @@ def search(
     recipe: options.RecipeArgument,
     trials: options.TrialsOption = None,
     workers: options.WorkersOption = None,
+    children_per_gpu: options.ChildrenPerGpuOption = None,
     executor: options.ExecutorOption = None,
     address: options.AddressOption = None,
     gpus_per_child: options.GpusPerChildOption = None,
@@ -32,6 +33,7 @@ def search(
     image_size: options.ImageSizeOption = None,
     verify: options.VerifyOption = True,
     accept_data: options.AcceptDataOption = False,
+    accept_device: options.AcceptDeviceOption = False,
     max_parameters: options.MaxParametersOption = None,
     max_flops: options.MaxFlopsOption = None,
     stop: options.StopOption = None,
@@ -82,7 +84,7 @@ def search(
         config = config.with_in_flight(in_flight)
     placement = placement_with(
         Placement(verify=verify), config, command=("search", recipe), workers=workers, data=data, executor=executor,
-        address=address, gpus_per_child=gpus_per_child,
+        address=address, children_per_gpu=children_per_gpu, gpus_per_child=gpus_per_child,
     )  # fmt: skip
     if estimate:
         from netwright.cli.estimate import print_estimates
@@ -103,6 +105,7 @@ def search(
         top=top,
         tensorboard=tensorboard,
         accept_data=accept_data,
+        accept_device=accept_device,
         accept_changes=accept_changes,
         overwrite=overwrite,
     )

@@ -46,6 +46,7 @@ def train(
     mc_samples: options.McSamplesOption = None,
     seed: options.FinalSeedOption = 0,
     workers: options.WorkersOption = None,
+    children_per_gpu: options.ChildrenPerGpuOption = None,
     address: options.AddressOption = None,
     data: options.DataOption = None,
     image_size: options.ImageSizeOption = None,
@@ -103,7 +104,7 @@ def train(
     said: set[str] = set()
     with reading_shown(said):
         what = trainable(source, task, data, cell=cell, image_size=image_size, trust_code=trust_code)
-    placement = _placed(what, address, workers, data, verify=verify)
+    placement = _placed(what, address, workers, children_per_gpu, data, verify=verify)
     if epochs is not None and minutes is not None:
         raise ConfigError(f"--epochs {epochs} and --minutes {minutes:g} both say how long to train; leave one out")
     published = None if minutes else what.epochs
@@ -130,19 +131,27 @@ def train(
 
 
 def _placed(
-    what: Trainable, address: str | None, workers: int | None, data: Path | None, *, verify: bool
+    what: Trainable,
+    address: str | None,
+    workers: int | None,
+    children_per_gpu: int | None,
+    data: Path | None,
+    *,
+    verify: bool,
 ) -> "Placement":
     """Return where candidates are trained; `ConfigError` if an address of a Ray cluster does not fit it."""
     from netwright.cli.running import check_address
+    from netwright.searching.placement import chosen_workers
 
     placement = what.placement
     check_address(placement, address, "train", what.source)
     if address is not None and not placement.on_cluster:
         raise ConfigError(f"--address is for a run that was searched on Ray, and {what.source} was not; leave it out")
+    chosen = chosen_workers(what.config, workers, children_per_gpu, on_cluster=placement.on_cluster)
     return replace(
         placement,
         address=address,
-        workers=workers or placement.workers,
+        workers=chosen or placement.workers,
         data=data.absolute() if data else placement.data,
         verify=verify and placement.verify,
     )

@@ -67,6 +67,7 @@ class ImageSettings(ChildSettings):
     exponent: Positive = 3.0  # reward = score ** exponent; paper. The slides say 2
     device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: a GPU where there is one
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the hardware has it
+    deterministic: bool = True  # on a GPU the same seed gives the same bits; false may be faster
     channels_last: bool = True  # the order of values in memory, which is faster on most hardware
 
     @model_validator(mode="after")
@@ -121,6 +122,7 @@ class TextSettings(ChildSettings):
     constant: Positive = 80.0  # reward = constant / (validation perplexity) ** 2; paper
     device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: a GPU where there is one
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the hardware has it
+    deterministic: bool = True  # on a GPU the same seed gives the same bits; false may be faster
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:
@@ -167,6 +169,7 @@ class TranslationSettings(ChildSettings):
     constant: Positive = 80.0  # reward = constant / (validation perplexity of a piece) ** 2; as for language models
     device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: a GPU where there is one
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the hardware has it
+    deterministic: bool = True  # on a GPU the same seed gives the same bits; false may be faster
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:
@@ -247,6 +250,7 @@ LATER_SETTINGS: Mapping[str, JsonObject] = {
         "padding": None,
         "class_weights": "none",
         "score": "accuracy",
+        "deterministic": True,
     },
     "text": {
         "augmented_weight": 0.0,
@@ -257,7 +261,9 @@ LATER_SETTINGS: Mapping[str, JsonObject] = {
         "least_gain": None,
         "warm_up": 0.0,
         "keep": "last",
+        "deterministic": True,
     },
+    "translation": {"deterministic": True},
 }
 """By kind of child, the settings that older runs and models lack, with the values that describe what these did."""
 

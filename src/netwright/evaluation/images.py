@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PICTURES_PER_CLASS, MOST_PICTURES = 8, 120
 """Of a user's images in the report."""
-SPEED_SETTINGS = {"device", "precision", "channels_last"}
+SPEED_SETTINGS = {"device", "precision", "channels_last", "deterministic"}
 NOT_OF_THE_LOOP = {
     "kind", "task", "num_train", "num_validation", "split_seed", "image_size", "score", "last_epochs", "exponent",
 }  # fmt: skip

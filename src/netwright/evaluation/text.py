@@ -25,6 +25,7 @@ TRAINING_SETTINGS = {
     "least_gain",
     "warm_up", "keep",
 }  # fmt: skip
+SPEED_SETTINGS = {"device", "precision", "deterministic"}
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class TextEvaluation(Evaluation):
             orthogonal=settings.orthogonal,
             model=settings.model_dump(include=LANGUAGE_MODEL_SETTINGS),
             training=settings.model_dump(include=TRAINING_SETTINGS),
-            speed=Speed(settings.device, settings.precision),
+            speed=Speed(**settings.model_dump(include=SPEED_SETTINGS)),
         )
 
     def costs(self, architecture: object, shape: object) -> Mapping[str, int]:

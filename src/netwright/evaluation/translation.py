@@ -24,6 +24,7 @@ TRANSLATOR_SETTINGS = {"num_encoder_layers", "num_decoder_layers", "cell_bias"}
 TRAINING_SETTINGS = {
     "epochs", "batch_size", "learning_rate", "warm_up", "decay_from", "clip", "dropout", "label_smoothing",
 }  # fmt: skip
+SPEED_SETTINGS = {"device", "precision", "deterministic"}
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class TranslationEvaluation(Evaluation):
             init_range=settings.init_range,
             model=settings.model_dump(include=TRANSLATOR_SETTINGS),
             training=settings.model_dump(include=TRAINING_SETTINGS),
-            speed=Speed(settings.device, settings.precision),
+            speed=Speed(**settings.model_dump(include=SPEED_SETTINGS)),
         )
 
     def costs(self, architecture: object, shape: object) -> Mapping[str, int]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 
 from netwright.errors import ChildError, RunError
+from netwright.execution.device_errors import empty_gpu_cache, is_broken_context, is_out_of_memory, text_of
 from netwright.execution.failures import MAX_MESSAGE, failure_of, shortened, storable
 from netwright.execution.interface import Evaluate, Executor
 from netwright.execution.surroundings import standard_defaults, surroundings_restored
@@ -15,6 +16,9 @@ from netwright.trials import MAX_ATTEMPTS, Failure, FailureKind, Job, Measuremen
 
 def attempt(evaluate: Evaluate, job: Job | RemoteTask, *, in_worker: bool = False) -> Outcome:
     """Evaluate a job or do a remote task; an exception becomes a failure with its kind and traceback.
+
+    If the exception says that this process can no longer use its GPU, the failure is that of a lost worker: the caller
+    has to end the process.
 
     Args:
         evaluate: Evaluates a job.
@@ -40,10 +44,18 @@ def attempt(evaluate: Evaluate, job: Job | RemoteTask, *, in_worker: bool = Fals
     except BaseException as error:  # a child may fail in any way; the search continues
         if isinstance(error, KeyboardInterrupt) and not in_worker:
             raise
-        kind = FailureKind.OUT_OF_MEMORY if is_out_of_memory(error) else FailureKind.EXCEPTION
         trace = "".join(traceback.format_exception(error.with_traceback(_without_this_frame(error))))
-        failure = failure_of(kind, _head(error), trace)
-    return Outcome(job.number, measurement, failure, time.perf_counter() - clock, begun, answer)
+        failure = failure_of(_kind_of(error), _head(error), trace)
+    outcome = Outcome(job.number, measurement, failure, time.perf_counter() - clock, begun, answer)
+    if not outcome.lost:
+        empty_gpu_cache()
+    return outcome
+
+
+def _kind_of(error: BaseException) -> FailureKind:
+    if is_out_of_memory(error):
+        return FailureKind.OUT_OF_MEMORY
+    return FailureKind.WORKER_LOST if is_broken_context(error) else FailureKind.EXCEPTION
 
 
 def run_all(executor: Executor, jobs: Sequence[Job]) -> Iterator[Outcome]:
@@ -95,25 +107,5 @@ def in_one_line(error: BaseException) -> str:
 
 
 def _head(error: BaseException) -> str:
-    lines = _text(error).splitlines()
+    lines = text_of(error).splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-
-
-def _text(error: BaseException) -> str:
-    """Return the text of an exception of any class, whose `__str__` may raise, too."""
-    try:
-        return str(error)
-    except Exception as another:
-        return f"<its text cannot be made: {type(another).__name__}>"
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether memory was exhausted.
-
-    Torch raises a plain RuntimeError for the CPU's memory and its own class for a GPU's.
-    """
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and "can't allocate memory" in _text(error))
-    )

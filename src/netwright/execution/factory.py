@@ -17,7 +17,8 @@ class ExecutorEntry:
     module: str
     """Contains the class; imported when the executor is used."""
     class_name: str
-    """Called with `evaluate`, `workers` and `time_limit`, on a cluster also with `address` and `gpus_per_child`."""
+    """Called with `evaluate`, `workers` and `time_limit`, on a cluster also with `address` and `gpus_per_child`,
+    elsewhere also with `num_gpus`."""
     help: str
     """Where children run."""
     on_cluster: bool = False
@@ -39,6 +40,7 @@ def make_executor(
     time_limit: float | None,
     address: str | None = None,
     gpus_per_child: float | None = None,
+    num_gpus: int = 0,
     is_watched: bool = False,
 ) -> Executor:
     """Start the workers of an executor.
@@ -50,12 +52,14 @@ def make_executor(
         time_limit: Seconds per child; None sets no limit.
         address: The address of the cluster.
         gpus_per_child: GPUs per child on the cluster.
+        num_gpus: The GPUs of this machine that local workers take in turn.
         is_watched: Whether processes that children start in this process end with it; those of workers always do.
     """
     entry = EXECUTORS[name]
     if workers is None and not entry.on_cluster:
         return InProcessExecutor(evaluate, is_watched=is_watched)
     executor_class = getattr(import_module(entry.module), entry.class_name)
-    cluster = {"address": address, "gpus_per_child": gpus_per_child} if entry.on_cluster else {}
-    executor: Executor = executor_class(evaluate, workers=workers, time_limit=time_limit, **cluster)
+    of_cluster, of_machine = {"address": address, "gpus_per_child": gpus_per_child}, {"num_gpus": num_gpus}
+    options = of_cluster if entry.on_cluster else of_machine
+    executor: Executor = executor_class(evaluate, workers=workers, time_limit=time_limit, **options)
     return executor

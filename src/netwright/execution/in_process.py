@@ -9,6 +9,7 @@ from contextlib import contextmanager, nullcontext
 from functools import cache
 from multiprocessing import resource_tracker
 
+from netwright.errors import RunError
 from netwright.execution.attempts import attempt
 from netwright.execution.interface import Evaluate, queue_up
 from netwright.execution.watcher import MARK, Watcher
@@ -40,10 +41,16 @@ class InProcessExecutor:
         queue_up(self._jobs, job)
 
     def wait(self) -> Sequence[Outcome]:
-        """Run the job at the head of the queue."""
+        """Run the job at the head of the queue; raise `RunError` if this process can no longer use its GPU."""
         job = self._jobs.popleft()
         with self._watched.marking() if self._watched else nullcontext():
-            return [attempt(self._evaluate, job)]
+            outcome = attempt(self._evaluate, job)
+        if outcome.lost:
+            raise RunError(
+                f"this process can no longer use its GPU; what has ended is kept. Start it again, with workers, which "
+                f"are replaced after such an error:\n{outcome.failure}"
+            )
+        return [outcome]
 
     def now(self) -> float:
         """Seconds on this machine's clock."""

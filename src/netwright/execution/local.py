@@ -11,6 +11,7 @@ import os
 import queue
 import signal
 import time
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
@@ -22,6 +23,7 @@ from loky.backend import resource_tracker as loky_tracker
 
 from netwright.errors import RunError
 from netwright.execution.attempts import attempt
+from netwright.execution.device_errors import is_out_of_gpu_memory
 from netwright.execution.failures import failure_of
 from netwright.execution.interface import Evaluate
 from netwright.execution.process import WorkerContext, send_main_module_by_value, start_worker, work
@@ -38,12 +40,21 @@ class LocalExecutor:
     """Implements `Executor` with `workers` processes of `threads` threads each.
 
     A job that takes longer than `time_limit` seconds ends as a failure and its worker is replaced; a dead worker is
-    replaced, too.
+    replaced, too. The workers take `num_gpus` GPUs in turn, each of them one. A job that exhausts a GPU's memory beside
+    others is tried once more when no other runs.
 
     `wait` raises `RunError` if workers die before they start a job: the cause is then no child.
     """
 
-    def __init__(self, evaluate: Evaluate, *, workers: int, time_limit: float | None = None, threads: int = 1) -> None:
+    def __init__(
+        self,
+        evaluate: Evaluate,
+        *,
+        workers: int,
+        time_limit: float | None = None,
+        threads: int = 1,
+        num_gpus: int = 0,
+    ) -> None:
         self._workers, self._time_limit = workers, time_limit
         send_main_module_by_value()
         self._start_of_worker = (
@@ -54,8 +65,14 @@ class LocalExecutor:
         )
         self._jobs: dict[int, Job] = {}
         """The jobs that have not ended, by number."""
+        self._put_off: deque[Job] = deque()
+        """Jobs that exhausted a GPU's memory beside others."""
+        self._alone: int | None = None
+        """The number of the one that now runs alone, or was the last to."""
+        self._held: list[Job] = []
+        """Jobs that were submitted while others wait to run alone."""
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
-        self._context = WorkerContext()
+        self._context = WorkerContext(num_gpus)
         self._num_broken, self._why_broken = 0, ""
         """Pools that broke in a row, and the last reason."""
         self._pool = self._started_pool()
@@ -80,6 +97,12 @@ class LocalExecutor:
         if isinstance(job, RemoteTask):
             self._outcomes.put(attempt(_no_child, job))
             return
+        if self._put_off or self._alone is not None:
+            self._held.append(job)
+        else:
+            self._start(job)
+
+    def _start(self, job: Job) -> None:
         self._jobs[job.number] = job
         self._schedule(job)
 
@@ -104,17 +127,26 @@ class LocalExecutor:
             failure = Failure(FailureKind.TIME_LIMIT, f"stopped after {limit:g} seconds")
             outcome = Outcome(job.number, None, failure, limit, time.time() - limit)
         except BaseException as error:  # the worker died, or its result could not be unpickled
-            if isinstance(error, pebble.ProcessExpired):
-                self._context.end_leftovers(error.pid)
-            failure = failure_of(FailureKind.WORKER_LOST, f"{type(error).__name__}: {error}")
+            reported = self._context.end_leftovers(error.pid) if isinstance(error, pebble.ProcessExpired) else None
+            failure = reported or failure_of(FailureKind.WORKER_LOST, f"{type(error).__name__}: {error}")
             outcome = Outcome(job.number, None, failure, time.monotonic() - submitted)
         self._num_broken = 0
+        if (
+            self._workers > 1
+            and job.number != self._alone
+            and outcome.failure
+            and is_out_of_gpu_memory(outcome.failure)
+        ):
+            self._put_off.append(job)
+            self._jobs.pop(job.number, None)
+            return
         self._jobs.pop(job.number, None)
         self._outcomes.put(outcome)
 
     def wait(self) -> Sequence[Outcome]:
         """Block until a job has ended; return the outcomes of all jobs that have."""
         while True:
+            self._go_on_alone()
             try:
                 outcomes = [self._outcomes.get(timeout=SECONDS_BETWEEN_LOOKS)]
             except queue.Empty:
@@ -124,6 +156,19 @@ class LocalExecutor:
             while not self._outcomes.empty():
                 outcomes.append(self._outcomes.get())
             return outcomes
+
+    def _go_on_alone(self) -> None:
+        """When no job is left, start the next one that is to run alone, and after the last one those that waited."""
+        if self._jobs or not (self._put_off or self._alone is not None):
+            return
+        if self._put_off:
+            job = self._put_off.popleft()
+            self._alone = job.number
+            self._start(job)
+            return
+        self._alone, held, self._held = None, self._held, []
+        for job in held:
+            self._start(job)
 
     def _replace_pool(self) -> None:
         """Start a new pool: pebble gives a pool up if a worker without a job dies."""

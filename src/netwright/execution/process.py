@@ -3,14 +3,18 @@
 import contextlib
 import ctypes
 import itertools
+import json
 import multiprocessing
 import os
 import secrets
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Collection
+from dataclasses import asdict
+from pathlib import Path
 from weakref import WeakSet
 
 import cloudpickle
@@ -18,9 +22,10 @@ from loky.backend.context import LokyContext
 from loky.backend.process import LokyProcess
 
 from netwright.execution.attempts import attempt
+from netwright.execution.gpus import VISIBLE, device_of
 from netwright.execution.interface import Evaluate
 from netwright.execution.watcher import MARK, Watcher, end_all
-from netwright.trials import Outcome
+from netwright.trials import Failure, FailureKind, Outcome
 
 SECONDS_TO_CLEAR_UP = 0.5
 """How long a worker that is ended may take before it is killed."""
@@ -74,11 +79,17 @@ class WorkerProcess(LokyProcess):  # type: ignore[misc]
 class WorkerContext(LokyContext):  # type: ignore[misc]
     """Starts worker processes as loky does, with a watcher that ends them.
 
+    Args:
+        num_gpus: The GPUs that workers take in turn, one each; with 0 all workers see what this process sees.
+
     Attributes:
         started: The processes that may still run.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, num_gpus: int = 0) -> None:
+        self._num_gpus = num_gpus
+        self._workers: dict[int, WorkerProcess] = {}
+        """The last process of each number of a worker, from 0."""
         self.started: WeakSet[WorkerProcess] = WeakSet()
         self._mark, self._numbers = f"{os.getpid()}-{secrets.token_hex(8)}.", itertools.count()
         self._watcher = Watcher(self._mark)
@@ -87,20 +98,37 @@ class WorkerContext(LokyContext):  # type: ignore[misc]
     def Process(self, *args: object, **kwargs: object) -> WorkerProcess:  # noqa: N802
         """Create a worker process; pebble calls this."""
         mark = f"{self._mark}{next(self._numbers)};"
-        marks = os.environ.get(MARK, "") + mark
-        process = WorkerProcess(*args, **kwargs, env={MARK: marks}, on_start=self._began)
+        variables = {MARK: os.environ.get(MARK, "") + mark}
+        worker = next(each for each in itertools.count() if not self._is_taken(each))
+        if self._num_gpus:
+            variables[VISIBLE] = device_of(worker, self._num_gpus, os.environ.get(VISIBLE))
+        process = WorkerProcess(*args, **kwargs, env=variables, on_start=self._began)
         self.started.add(process)
+        self._workers[worker] = process
         return process
+
+    def _is_taken(self, worker: int) -> bool:
+        return worker in self._workers and self._workers[worker].is_alive()
 
     def _began(self, process: WorkerProcess) -> None:
         assert process.pid is not None
         self._marks[process.pid] = process.mark
         self._watcher.add(process.pid)
 
-    def end_leftovers(self, number: int) -> None:
-        """End what a worker started that has died; `number` is its process number."""
-        if mark := self._marks.pop(number, None):
-            end_all(mark, [number])
+    def end_leftovers(self, number: int) -> Failure | None:
+        """End what a worker started that has died.
+
+        Args:
+            number: Its process number.
+
+        Returns:
+            The failure that it reported as it ended itself; None if it died otherwise.
+        """
+        mark = self._marks.pop(number, None)
+        if mark is None:
+            return None
+        end_all(mark, [number])
+        return _read_report(mark)
 
     def end_workers(self) -> None:
         """End all workers and what they started."""
@@ -200,4 +228,29 @@ def work(pickled: bytes) -> Outcome:
     """Train one child in a prepared worker."""
     assert _evaluate is not None
     _exit_without_parent()  # the pool sends each worker its next child before it has ended one
-    return attempt(_evaluate, cloudpickle.loads(pickled), in_worker=True)
+    outcome = attempt(_evaluate, cloudpickle.loads(pickled), in_worker=True)
+    if outcome.lost:  # this process cannot use its GPU any more, and another child would fail, too
+        assert outcome.failure is not None
+        _write_report(os.environ[MARK], outcome.failure)
+        os._exit(1)
+    return outcome
+
+
+def _report_of(mark: str) -> Path:
+    """Return the file through which a worker that ends itself says why: the pool hands on its end alone."""
+    return Path(tempfile.gettempdir(), f"netwright-{mark.replace(';', '-')}failure.json")
+
+
+def _write_report(mark: str, failure: Failure) -> None:
+    with contextlib.suppress(OSError), _report_of(mark).open("x", encoding="utf-8") as file:
+        _report_of(mark).chmod(0o600)
+        json.dump(asdict(failure), file)
+
+
+def _read_report(mark: str) -> Failure | None:
+    try:
+        values = json.loads(_report_of(mark).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # there is none, or the disk is full
+        return None
+    _report_of(mark).unlink()
+    return Failure(**{**values, "kind": FailureKind(values["kind"])})

@@ -18,7 +18,8 @@ from netwright.config import RunConfig
 from netwright.config.children import as_stored_first
 from netwright.config.final_training import FinalTrainingSettings
 from netwright.errors import ChildError, ConfigError, NetwrightError, RunError, StoreError, command, unknown
-from netwright.execution.attempts import in_one_line, is_out_of_memory
+from netwright.execution.attempts import in_one_line
+from netwright.execution.device_errors import is_out_of_memory
 from netwright.files import check_own_folder, locked
 from netwright.final_training.factory import FINAL_TRAININGS, final_training_of
 from netwright.final_training.grid import Measured, OnProgress, best_candidate, candidates_of, train_candidates

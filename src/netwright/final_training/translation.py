@@ -163,9 +163,11 @@ class FinalTranslation:
             max_length=self.settings.max_length,
             description={},
         )
-        score, signature = bleu(translator.translated([data.subwords.encode(line) for line in source]), target)
-        pairs = Pairs.of(data.subwords, source, target)
         speed = replace(self.child.speed, precision="float32")
+        with speed.backends():
+            translations = translator.translated([data.subwords.encode(line) for line in source])
+        score, signature = bleu(translations, target)
+        pairs = Pairs.of(data.subwords, source, target)
         costs = TranslationEvaluation(self.settings).costs(winner.architecture, len(data.subwords))
         metrics = {
             "test_bleu": score,

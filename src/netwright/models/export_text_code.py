@@ -27,12 +27,12 @@ from netwright.models.export_parts import LOADING, unit_of
 from netwright.models.language import TrainedLanguageModel
 from netwright.models.vocabulary import Vocabulary
 from netwright.nn.elman import DeepTransitionLayer, ElmanLayer, reset_uniformly
+from netwright.nn.gpu_lstm import GpuLSTMLayer
 from netwright.nn.hyper_lstm import HyperLSTMLayer
 from netwright.nn.interface import SequenceLayer
 from netwright.nn.layer_norm_lstm import LayerNormLSTMLayer
 from netwright.nn.lstm import LSTMLayer
 from netwright.nn.lstm_step import LSTMStep
-from netwright.nn.masked_lstm import MaskedLSTMLayer
 
 FILE = Template('''\
 """A language model that netwright trained, in plain PyTorch: it needs this file, the weights beside it, and torch.
@@ -239,7 +239,7 @@ HELPERS: dict[object, tuple[Callable[..., object], ...]] = {
     HyperLSTMLayer: (LSTMStep,),
 }
 """What the source of a layer uses besides torch and the names of `FILE`."""
-EXPORTED: dict[type, type] = {MaskedLSTMLayer: LSTMLayer}
+EXPORTED: dict[type, type] = {GpuLSTMLayer: LSTMLayer}
 """The layers that another one stands for in the file: it has the same weights and results, and needs torch only."""
 SPELLING = (
     f"""\

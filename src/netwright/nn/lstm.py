@@ -60,7 +60,7 @@ class LSTMLayer(nn.Module):
         h, c = state
         weight_ih, weight_hh, bias = self._weights()
         if recurrent_mask is None and not any(self.zoneout):
-            output, (h, c) = self.lstm(x_TBI, (h[None], c[None]))
+            output, h, c = self._fused(x_TBI, h, c)
             # Under autocast torch's LSTM returns bfloat16, even for c.
             return output.to(bias.dtype), (h[0].to(bias.dtype), c[0].to(bias.dtype))
         outputs = []
@@ -76,3 +76,8 @@ class LSTMLayer(nn.Module):
             h, c = new_h, new_c
             outputs.append(h)
         return torch.stack(outputs), (h, c)
+
+    def _fused(self, x_TBI: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute all steps by torch's LSTM; return the outputs, h and c, the latter two [1, B, H]."""
+        output, (h, c) = self.lstm(x_TBI, (h[None], c[None]))
+        return output, h, c

@@ -179,7 +179,7 @@ def inception_v4() -> PublishedNetwork:
 
 OF_THE_TASK = {
     "task", "num_train", "num_validation", "split_seed", "last_epochs", "exponent", "device", "precision",
-    "channels_last",
+    "deterministic", "channels_last",
 }  # fmt: skip
 """Settings that do not come from a publication: what is measured, and on which hardware."""
 AUGMENTATION = {"upsample", "padding", "flips"}

@@ -14,6 +14,7 @@ from netwright.drawing.svg import Style
 from netwright.models.names import PAGE
 from netwright.report.numbers import Form, duration, percent
 from netwright.report.statistics import num_reused, quantile, trained_seconds
+from netwright.searching.devices import devices_in_words
 from netwright.searching.results import NUM_RECENT, Confirmed, Results
 from netwright.searching.trained_model import TrainedModel
 from netwright.trials import Trial, TrialState, Update
@@ -164,6 +165,7 @@ def provenance(results: Results, about: JsonObject, placement: JsonObject, made_
         "started": about.get("created", "unknown"),
         "versions": ", ".join(f"{name} {number}" for name, number in versions.items()),
         "hardware": about.get("hardware", "unknown"),
+        **({"children trained on": devices_in_words(about)} if "devices" in about else {}),
         "workers": placement.get("workers") or "in one process",
         **({"accepted changes": "; ".join(each.in_words for each in results.changes)} if results.changes else {}),
         "report written by": made_by,

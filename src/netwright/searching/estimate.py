@@ -25,7 +25,7 @@ from netwright.execution.local import LocalExecutor
 from netwright.recipes.networks import cifar10
 from netwright.searching.confirmation import ladder
 from netwright.searching.factory import make_constraints, make_strategy
-from netwright.searching.placement import Placement, default_workers
+from netwright.searching.placement import Placement, default_workers, num_gpus, uses_gpu
 from netwright.searching.rungs import expected_epochs
 from netwright.seeds import derive_seed
 from netwright.trials import Job, Proposal, Ticket
@@ -49,6 +49,8 @@ class Estimate:
     workers: int
     device: str
     """What is counted in device-hours: "core" or "GPU"."""
+    num_devices: float
+    """The cores or GPUs that the workers use together."""
     num_trained: float
     """Children trained in the search, without duplicates and rejected ones."""
     share_epochs: float
@@ -63,8 +65,8 @@ class Estimate:
 
     @property
     def device_hours(self) -> float:
-        """The cost of the device: workers on the processor use a core each, workers on a GPU share it."""
-        return self.seconds / 3600 * (self.workers if self.device == "core" else 1)
+        """The cost of the devices."""
+        return self.seconds / 3600 * self.num_devices
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def _estimate(config: RunConfig, probe: Probe, placement: Placement, *, num_prob
     sample = _sample(config, probe.images)
     workers = placement.workers or default_workers(config)
     at_once = min(workers, default_workers(config)) if placement.on_cluster else workers
-    measured, starting = _timed(probe, _probed(sample, num_probes, config.seed), at_once, config.seed)
+    measured, starting = _timed(probe, _probed(sample, num_probes, config.seed), at_once, config)
     predicted, error = _line(sample.multiply_adds, measured)
 
     in_flight = config.most_in_flight
@@ -138,7 +140,8 @@ def _estimate(config: RunConfig, probe: Probe, placement: Placement, *, num_prob
         low=start + (searching + confirming) * (1 - doubt) * CHEAPER,
         high=start + (searching + confirming) * (1 + doubt) * DEARER,
         workers=workers,
-        device="GPU" if probe.speed.torch_device.type == "cuda" else "core",
+        device="GPU" if uses_gpu(config) else "core",
+        num_devices=_num_devices(config, placement, workers),
         num_trained=num_trained,
         share_epochs=share_epochs,
         num_confirmations=sum(step.num_trainings for step in steps),
@@ -147,6 +150,15 @@ def _estimate(config: RunConfig, probe: Probe, placement: Placement, *, num_prob
         share_duplicate=1 - sample.share_unique,
         share_rejected=share_rejected,
     )
+
+
+def _num_devices(config: RunConfig, placement: Placement, workers: int) -> float:
+    """Return how many devices the workers use: a core each, or GPUs, which workers of one machine may share."""
+    if not uses_gpu(config):
+        return workers
+    if placement.on_cluster:
+        return workers * (1.0 if placement.gpus_per_child is None else placement.gpus_per_child)
+    return min(workers, num_gpus(config))
 
 
 def _share_epochs(config: RunConfig, num_trained: float) -> float:
@@ -199,13 +211,13 @@ def _sampled(config: RunConfig) -> tuple[list[Proposal], float]:
     return sampled[: config.num_trials], 2 * (time.monotonic() - begun) / len(sampled)
 
 
-def _timed(probe: Probe, jobs: Sequence[Job], workers: int, seed: int) -> tuple[Mapping[int, float], float]:
+def _timed(probe: Probe, jobs: Sequence[Job], workers: int, config: RunConfig) -> tuple[Mapping[int, float], float]:
     """Measure the seconds of a child for each job's number, and those until the workers start."""
-    jobs = random.Random(seed).sample(jobs, len(jobs))
+    jobs = random.Random(config.seed).sample(jobs, len(jobs))
     begun = time.monotonic()
     measured: dict[int, float] = {}
     starting = 0.0
-    with closing(LocalExecutor(probe, workers=workers)) as executor:
+    with closing(LocalExecutor(probe, workers=workers, num_gpus=num_gpus(config))) as executor:
         for outcome in run_all(executor, jobs):
             if outcome.measurement is None:
                 raise RunError(f"a child could not be timed: {outcome.failure}")

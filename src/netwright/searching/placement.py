@@ -16,6 +16,7 @@ from netwright.execution.factory import EXECUTORS
 from netwright.execution.interface import Evaluate, Executor
 from netwright.execution.local import usable_cores
 from netwright.execution.on_ray.parameter_shards import RayShards
+from netwright.training.speed import Speed
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Placement:
     address: str | None = None
     """The address of the Ray cluster; None starts one on this machine."""
     gpus_per_child: float | None = None
-    """On Ray; None is one GPU if there are GPUs."""
+    """On Ray; None is one GPU if there are GPUs and children use them."""
 
     def __post_init__(self) -> None:
         if self.executor not in EXECUTORS:
@@ -71,10 +72,47 @@ class Placement:
         return cls(**{**document, "data": Path(data) if data else None})
 
 
+def uses_gpu(config: RunConfig) -> bool:
+    """Return whether children are trained on a GPU; a user's function is taken to use one if this machine has any."""
+    return Speed(getattr(config.evaluate, "device", "auto")).torch_device.type == "cuda"
+
+
+def num_gpus(config: RunConfig) -> int:
+    """Return how many GPUs of this machine children use; 0 if they are trained on a processor."""
+    return torch.cuda.device_count() if uses_gpu(config) else 0
+
+
 def default_workers(config: RunConfig) -> int:
-    """Return one worker per core that this process may use, one on a GPU; at most one per child in flight."""
-    cores = 1 if torch.cuda.is_available() else usable_cores()
-    return max(1, min(cores, config.most_in_flight))
+    """Return one worker per GPU that children use, or per core; at most one per child in flight."""
+    return max(1, min(num_gpus(config) or usable_cores(), config.most_in_flight))
+
+
+def chosen_workers(
+    config: RunConfig, workers: int | None, children_per_gpu: int | None, *, on_cluster: bool = False
+) -> int | None:
+    """Return the number of workers by the options of the command line; None if neither was given.
+
+    Raises:
+        ConfigError: Both are given, or children use no GPU of this machine.
+    """
+    if children_per_gpu is None:
+        return workers
+    if on_cluster:
+        raise ConfigError(
+            f"--children-per-gpu is for children on this machine; on Ray give --gpus-per-child {1 / children_per_gpu:g}"
+        )
+    if workers is not None:
+        raise ConfigError(
+            f"--workers {workers} and --children-per-gpu {children_per_gpu} both say how many children are trained at "
+            "once; leave one out"
+        )
+    gpus = num_gpus(config)
+    if not gpus:
+        raise ConfigError(
+            "--children-per-gpu is for children on GPUs of this machine, and they are trained on its processor; say "
+            "--workers"
+        )
+    return children_per_gpu * gpus
 
 
 def make_executor(config: RunConfig, evaluate: Evaluate, placement: Placement) -> Executor:
@@ -85,9 +123,17 @@ def make_executor(config: RunConfig, evaluate: Evaluate, placement: Placement) -
         workers=placement.workers,
         time_limit=config.time_limit_seconds,
         address=placement.address,
-        gpus_per_child=placement.gpus_per_child,
+        gpus_per_child=gpus_per_child(config, placement),
+        num_gpus=0 if placement.on_cluster else num_gpus(config),
         is_watched=evaluation_of(config.evaluate).user_function is not None,
     )
+
+
+def gpus_per_child(config: RunConfig, placement: Placement) -> float | None:
+    """Return the GPUs of a child on a cluster: what `placement` says, or 0 for children on a processor, or None."""
+    if placement.gpus_per_child is None and getattr(config.evaluate, "device", "auto") == "cpu":
+        return 0.0
+    return placement.gpus_per_child
 
 
 def check_room(config: RunConfig, executor: Executor, placement: Placement) -> None:

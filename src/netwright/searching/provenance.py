@@ -3,6 +3,7 @@
 import os
 import platform
 import sys
+from collections import Counter
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -23,8 +24,9 @@ def provenance() -> JsonObject:
 
 
 def hardware() -> str:
-    """Describe the processor and the GPU."""
+    """Describe the processor and the GPUs."""
     capability = torch.backends.cpu.get_cpu_capability()
-    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    gpus = Counter(torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count()))
+    in_words = "".join(f", {count} x {name}" if count > 1 else f", {name}" for name, count in gpus.items())
     name = torch.cpu.get_capabilities().get("cpu_name", platform.processor())
-    return f"{name} ({capability}, {os.cpu_count()} cores){gpu}"
+    return f"{name} ({capability}, {os.cpu_count()} cores){in_words}"

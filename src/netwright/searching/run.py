@@ -15,7 +15,7 @@ from netwright.evaluation.interface import DatasetInfo
 from netwright.execution.interface import Executor
 from netwright.execution.signals import is_ctrl_c
 from netwright.files import is_no_folder
-from netwright.searching import same_code
+from netwright.searching import same_code, same_device
 from netwright.searching.callbacks import Callback
 from netwright.searching.confirmation import best_trials, confirm, ladder, next_step, trials_numbered
 from netwright.searching.core import SearchCore
@@ -89,6 +89,7 @@ def run_search(
     callback: Callback,
     *,
     accept_data: bool = False,
+    accept_device: bool = False,
     accept_changes: bool = False,
     overwrite: bool = False,
 ) -> Results:
@@ -102,12 +103,13 @@ def run_search(
         placement: Where children run.
         callback: Observes the run; the caller enters and exits it.
         accept_data: Whether a stored run goes on although the reader of its data changed.
+        accept_device: Whether a stored run goes on although its children are now trained on another device.
         accept_changes: Whether a run whose space or code has changed goes on all the same.
         overwrite: Whether to begin anew; a run in `folder` is renamed once nothing else can fail before the search.
 
     Raises:
-        ConfigError: The space or the user's code has changed since the run began, or no network of the space is within
-            the limits on costs.
+        ConfigError: The space, the user's code or the device has changed since the run began, or no network of the
+            space is within the limits on costs.
     """
     if folder is not None and is_no_folder(folder):
         raise StoreError(f"{folder} is a file, not a folder; choose another --out")
@@ -121,18 +123,19 @@ def run_search(
         dataset = open_data(config, placement)
     if stored is None:
         check_reachable(config.space.at(0), make_constraints(config, dataset.shape))
+    documents = _documents(config, placement, dataset, identity)
     executor = None
     if stored is None or not is_complete(config, stored):
         # Before the folder is made: a cluster that cannot be reached leaves none behind.
         executor = make_executor(config, evaluation_of(config.evaluate).evaluate(dataset.folder), placement)
         check_room(config, executor, placement)
-    documents = _documents(config, placement, dataset, identity)
     with (
         nullcontext() if executor is None else closing(executor),
         _open_store(folder, documents, overwrite=overwrite) as store,
         nullcontext() if executor is None else make_shards(config, placement) as shards,
     ):
         about = checked(store, dataset, accept=accept_data)
+        about = same_device.checked(store, about, config, placement, accept=accept_device)
         if identity is not None:
             if stored is None:
                 same_code.warn_without_source(identity)
@@ -162,6 +165,7 @@ def run_confirmation(
     placement: Placement,
     callback: Callback,
     accept_data: bool = False,
+    accept_device: bool = False,
     **changes: object,
 ) -> Results:
     """Train architectures of a stored run again with fresh seeds.
@@ -172,10 +176,12 @@ def run_confirmation(
         placement: Where children run.
         callback: Observes the retrainings; the caller enters and exits it.
         accept_data: Whether to retrain although the reader of the data changed.
+        accept_device: Whether to retrain on another device than that of the run.
         **changes: Settings of the confirmation in the place of the run's; None leaves one as it is.
 
     Raises:
-        ConfigError: The run's kind of child cannot be confirmed, or a trial was not measured.
+        ConfigError: The run's kind of child cannot be confirmed, a trial was not measured, or the device is
+            another one.
     """
     config, _ = read_config(folder)
     same_code.check_same_code(folder, Identity.of(config))
@@ -187,6 +193,7 @@ def run_confirmation(
         dataset = open_data(config, placement)
     with Store.open(folder) as store:
         about = checked(store, dataset, accept=accept_data)
+        about = same_device.checked(store, about, config, placement, accept=accept_device)
         evaluate = evaluation_of(config.evaluate).evaluate(dataset.folder)
         with closing(make_executor(config, evaluate, placement)) as executor:
             core = make_core(config, store, dataset.shape)
@@ -254,6 +261,7 @@ def _documents(
         "score_name": reward.score_name,
         "higher_is_better": reward.higher_is_better,
         **provenance(),
+        **same_device.description(config, placement),
     }
     documents = {"config": config.to_json(), "place": placement.to_json(), "about": about}
     if dataset.for_report is not None:

@@ -29,7 +29,7 @@ from netwright.training.classification import (
 )
 from netwright.training.pixels import evaluation_view, mini_batches, training_view
 from netwright.training.recorded_steps import RecordedSteps, View, can_record
-from netwright.training.speed import Speed
+from netwright.training.speed import Speed, at_its_speed
 from netwright.trials import never
 
 LearningRateSchedule = Literal["constant", "step", "cosine"]
@@ -86,6 +86,7 @@ def learning_rate_at(
     return rate
 
 
+@at_its_speed
 def train_classifier(
     network: nn.Module,
     split: ImageSplit,
@@ -207,6 +208,7 @@ def measure_accuracy(
     return int((logits.argmax(dim=1) == labels).sum()) / len(images)
 
 
+@at_its_speed
 @torch.no_grad()
 def logits_of(
     network: nn.Module, images: Tensor, *, upsample: int | None, speed: Speed, batch_size: int = 500

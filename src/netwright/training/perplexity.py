@@ -19,7 +19,7 @@ from torch.nn import functional
 from netwright.children.dropout import Dropout
 from netwright.children.language_model import LanguageModel
 from netwright.errors import ChildError, DataError
-from netwright.training.speed import Speed
+from netwright.training.speed import Speed, at_its_speed
 
 NOTHING = -1
 """The target in the padding of the last stream, where there is nothing to predict."""
@@ -43,6 +43,7 @@ class MonteCarlo:
     seed: int
 
 
+@at_its_speed
 @torch.no_grad()
 def measure_nats_per_token(
     model: LanguageModel,

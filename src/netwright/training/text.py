@@ -29,7 +29,7 @@ from netwright.nn.interface import State
 from netwright.nn.optimizers import SGD, Adam, Optimizer
 from netwright.training.checkpoints import Checkpoint
 from netwright.training.perplexity import measure_nats_per_token, perplexity_of
-from netwright.training.speed import Speed
+from netwright.training.speed import Speed, at_its_speed
 from netwright.trials import never
 
 TextOptimizer = Literal["sgd", "adam"]
@@ -175,6 +175,7 @@ class Step:
         return nats.detach(), states
 
 
+@at_its_speed
 def train_language_model(
     model: LanguageModel,
     train: Tensor,

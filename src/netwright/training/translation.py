@@ -26,7 +26,7 @@ from netwright.nn.optimizers import Adam
 from netwright.subwords import END, PAD, START, Subwords
 from netwright.training.checkpoints import Checkpoint
 from netwright.training.perplexity import perplexity_of
-from netwright.training.speed import Speed
+from netwright.training.speed import Speed, at_its_speed
 from netwright.training.text import LossWatch
 from netwright.trials import never
 
@@ -127,6 +127,7 @@ def learning_rate_at(progress: float, *, peak: float, warm_up: float, decay_from
     return peak / 2.0 ** math.ceil(passed)
 
 
+@at_its_speed
 def train_translator(
     model: Translator,
     train: Pairs,
@@ -200,6 +201,7 @@ def _loss(
     )
 
 
+@at_its_speed
 @torch.no_grad()
 def measure_nats_per_piece(model: Translator, pairs: Pairs, *, speed: Speed, batch_size: int) -> float:
     """Measure the mean negative log-likelihood of the targets, given their sources, in nats for each piece and end.

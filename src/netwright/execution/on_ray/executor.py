@@ -168,11 +168,15 @@ class RayExecutor:
                     f"nodes' versions with those here:\n{error}"
                 ) from None
             return self._lost(handle, job, error)
-        self._idle.append(handle)
         if job is None:
+            self._idle.append(handle)
             handle.location = answer
             return None
         outcome: Outcome = cloudpickle.loads(answer)
+        if outcome.lost:  # the process cannot use its GPU any more
+            self._ray.kill(handle.actor)
+        else:
+            self._idle.append(handle)
         return outcome
 
     def _lost(self, handle: ActorHandle, job: Job | RemoteTask | None, error: Exception) -> Outcome | None:
