@@ -53,7 +53,7 @@ def test_a_worker_that_replaces_another_takes_its_gpu(monkeypatch: pytest.Monkey
         while len(before := gpus_seen(executor, 12)) < 4:  # a worker may start late
             pass
         assert Counter(before.values()) == {"6": 2, "GPU-1b2c": 1, "7": 1}
-        lost = next(pid for pid, gpu in before.items() if gpu == "GPU-1b2c")
+        lost = next(pid for pid, gpu in before.items() if gpu == "7")
         executor.submit(Job(12, None, 0))
         os.kill(lost, signal.SIGKILL)
         executor.wait()
