@@ -48,20 +48,20 @@ def gpus_seen(executor: LocalExecutor, num_jobs: int) -> dict[int, str]:
 
 
 def test_a_worker_that_replaces_another_takes_its_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "6,GPU-1b2c")
-    with closing(LocalExecutor(seen, workers=3, num_gpus=2)) as executor:
-        while len(before := gpus_seen(executor, 9)) < 3:  # a worker may start late
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "6,GPU-1b2c,7")
+    with closing(LocalExecutor(seen, workers=4, num_gpus=3)) as executor:
+        while len(before := gpus_seen(executor, 12)) < 4:  # a worker may start late
             pass
-        assert Counter(before.values()) == {"6": 2, "GPU-1b2c": 1}
-        lost = next(pid for pid, gpu in before.items() if gpu == "GPU-1b2c")
-        executor.submit(Job(9, None, 0))
+        assert Counter(before.values()) == {"6": 2, "GPU-1b2c": 1, "7": 1}
+        lost = next(pid for pid, gpu in before.items() if gpu == "7")
+        executor.submit(Job(12, None, 0))
         os.kill(lost, signal.SIGKILL)
         executor.wait()
-        while len(after := gpus_seen(executor, 9)) < 3:
+        while len(after := gpus_seen(executor, 12)) < 4:
             pass
         assert lost not in after
-        assert Counter(after.values()) == {"6": 2, "GPU-1b2c": 1}
-    assert os.environ["CUDA_VISIBLE_DEVICES"] == "6,GPU-1b2c"
+        assert Counter(after.values()) == {"6": 2, "GPU-1b2c": 1, "7": 1}
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "6,GPU-1b2c,7"
 
 
 def test_children_on_a_processor_see_what_the_search_sees(monkeypatch: pytest.MonkeyPatch) -> None:
