@@ -6,7 +6,7 @@
 FOLDER has the files of the Penn Treebank (ptb/) and of Multi30k (multi30k/). Sizes and epochs are fixed here, before
 any training. For each cell, `netwright train` trains the grid with seed 0, and the further seeds with the point that
 won; the NAS cell is also trained at the LSTM's point. Models go to --work, from which a killed run continues; results
-to benchmarks/results/transfer-*.json, curves to docs/pictures.
+to benchmarks/results/transfer-*.json, curves to docs/pictures. What the results have is not trained again.
 """
 
 import argparse
@@ -118,15 +118,11 @@ def assigned(settings: Sequence[str]) -> list[str]:
     return [word for setting in settings for word in ("--set", setting)]
 
 
-def trained(experiment: Experiment, cell: str, data: Path, folder: Path, seed: int, options: Sequence[str]) -> dict:
-    """Train a model, unless its folder is there already, and return its model.json."""
+def command_of(experiment: Experiment, cell: str, data: Path, folder: Path, seed: int, options: Sequence[str]) -> list:
+    """Return the words of the training after `netwright`."""
     command = ["train", *experiment.command[cell], "--hidden", str(experiment.units[cell]), "--seed", str(seed)]
     command += [*options, *assigned(experiment.settings), "--workers", "1"]
-    command += ["--data", str(data / experiment.folder), "--out", str(folder)]
-    if not folder.exists():
-        print(" ".join(command), flush=True)
-        subprocess.run([sys.executable, "-m", "netwright", *command], check=True)
-    return read_description(folder)
+    return [*command, "--data", str(data / experiment.folder), "--out", str(folder)]
 
 
 def result_of(model: dict, experiment: Experiment) -> dict[str, object]:
@@ -162,44 +158,86 @@ def examples(data: Path, models: Mapping[str, Path]) -> list[dict[str, str]]:
     ]
 
 
-def run(name: str, data: Path, work: Path, num_seeds: int) -> None:
-    """Train everything of an experiment and write its results."""
-    experiment, results, example_lines = EXPERIMENTS[name], {}, []
-    path = ROOT / "benchmarks" / "results" / f"transfer-{name}.json"
-    chosen: dict[str, list[str]] = {}
+class Trainings:
+    """The trainings of an experiment: those in its result file are read, others are done, by label and seed.
 
-    def write() -> None:
-        command = ["python", "benchmarks/transfer.py", "--data", "FOLDER", "--only", name]
-        document = {"metric": experiment.metric, "results": results, **provenance(), "command": command}
-        document |= {"commit": commit(), "examples": example_lines}
-        path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    Args:
+        name: The name of the experiment.
+        data: The folder with the data of both.
+        work: The folder of the models.
+        collect: Whether to train nothing, and to take only models that are complete in `work`.
+    """
 
-    def store(label: str, models: list[dict]) -> None:
-        values = [model["metrics"][experiment.metric] for model in models]
-        trainings = [result_of(model, experiment) for model in models]
-        results[label] = {**asdict(spread(values)), "trainings": trainings}
-        write()
-        print(f"{label}: {experiment.metric} {values}", flush=True)
+    def __init__(self, name: str, data: Path, work: Path, *, collect: bool) -> None:
+        self.experiment, self.name, self.data, self.work = EXPERIMENTS[name], name, data, work
+        self._collect = collect
+        self._path = ROOT / "benchmarks" / "results" / f"transfer-{name}.json"
+        stored = json.loads(self._path.read_text(encoding="utf-8")) if self._path.exists() else {}
+        self.examples: list[dict[str, str]] = stored.get("examples", [])
+        self.done: dict[str, dict[int, dict]] = {
+            label: {training["seed"]: training for training in result["trainings"]}
+            for label, result in stored.get("results", {}).items()
+        }
 
+    def folder(self, cell: str, suffix: str) -> Path:
+        """Return the folder of a model."""
+        return self.work / f"{self.name}-{cell}-{suffix}"
+
+    def training(self, label: str, cell: str, seed: int, options: Sequence[str], suffix: str = "") -> dict | None:
+        """Return a training, after doing it if it is new; None if it is new and nothing is to be trained."""
+        done, folder = self.done.setdefault(label, {}), self.folder(cell, suffix or f"seed{seed}")
+        if seed not in done:
+            if not folder.exists() and not self._collect:
+                command = command_of(self.experiment, cell, self.data, folder, seed, options)
+                print(" ".join(command), flush=True)
+                subprocess.run([sys.executable, "-m", "netwright", *command], check=True)
+            if not folder.exists():
+                return None
+            done[seed] = result_of(read_description(folder), self.experiment)
+            self.write()
+            print(f"{label}, seed {seed}: {self.experiment.metric} {done[seed]['metrics'][self.experiment.metric]}")
+        return done[seed]
+
+    def write(self) -> None:
+        """Write the result file: the mean and the interval of each label, and its trainings."""
+        results = {}
+        for label, done in self.done.items():
+            trainings = [done[seed] for seed in sorted(done)]
+            if trainings:
+                values = [training["metrics"][self.experiment.metric] for training in trainings]
+                results[label] = {**asdict(spread(values)), "trainings": trainings}
+        command = ["python", "benchmarks/transfer.py", "--data", "FOLDER", "--only", self.name]
+        document = {"metric": self.experiment.metric, "results": results, **provenance(), "command": command}
+        document |= {"commit": commit(), "examples": self.examples}
+        self._path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def run(name: str, data: Path, work: Path, num_seeds: int, *, collect: bool) -> None:
+    """Train everything of an experiment that is not in its results, and write these."""
+    trainings, chosen = Trainings(name, data, work, collect=collect), dict[str, list[str]]()
     for cell in CELLS:
-        models = [trained(experiment, cell, data, work / f"{name}-{cell}-seed0", 0, assigned(experiment.grid))]
-        settings = result_of(models[0], experiment)["settings"]
-        chosen[cell] = ["--grid", "none", *assigned([f"evaluate.{key}={value}" for key, value in settings.items()])]
+        first = trainings.training(cell, cell, 0, assigned(trainings.experiment.grid))
+        if first is None:
+            continue
+        settings = [f"evaluate.{key}={value}" for key, value in first["settings"].items()]
+        chosen[cell] = ["--grid", "none", *assigned(settings)]
         for seed in range(1, num_seeds):
-            models.append(trained(experiment, cell, data, work / f"{name}-{cell}-seed{seed}", seed, chosen[cell]))
-        store(cell, models)
-    store(
-        f"{NAS}, the LSTM's settings",
-        [trained(experiment, NAS, data, work / f"{name}-{NAS}-lstm-settings", 0, chosen[LSTM])],
-    )
-    if name == "translation":
-        example_lines += examples(data / experiment.folder, {cell: work / f"{name}-{cell}-seed0" for cell in CELLS})
-        write()
+            trainings.training(cell, cell, seed, chosen[cell])
+    if LSTM in chosen:
+        trainings.training(f"{NAS}, the LSTM's settings", NAS, 0, chosen[LSTM], "lstm-settings")
+    models = {cell: trainings.folder(cell, "seed0") for cell in CELLS}
+    if name == "translation" and not trainings.examples and all(model.exists() for model in models.values()):
+        trainings.examples += examples(data / trainings.experiment.folder, models)
+        trainings.write()
     curves = {
-        label: list(enumerate(result["trainings"][0]["validation_perplexities"], start=1))
-        for label, result in results.items()
+        label: list(enumerate(done[0]["validation_perplexities"], start=1))
+        for label, done in trainings.done.items()
+        if 0 in done
     }
-    title, picture = f"Transfer to {name}: validation perplexity of a {experiment.unit}", f"transfer-{name}.svg"
+    title, picture = (
+        f"Transfer to {name}: validation perplexity of a {trainings.experiment.unit}",
+        f"transfer-{name}.svg",
+    )
     write_picture(ROOT / "docs" / "pictures" / picture, title, "epochs", "seed 0", curves)
 
 
@@ -209,9 +247,10 @@ def main() -> None:
     parser.add_argument("--only", choices=list(EXPERIMENTS), action="append", help="by default both")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--work", type=Path, default=Path("runs/transfer"))
+    parser.add_argument("--collect", action="store_true", help="train nothing; take the models that --work has")
     options = parser.parse_args()
     for name in options.only or EXPERIMENTS:
-        run(name, options.data, options.work, options.seeds)
+        run(name, options.data, options.work, options.seeds, collect=options.collect)
 
 
 if __name__ == "__main__":
