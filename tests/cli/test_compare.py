@@ -148,7 +148,10 @@ def test_other_settings_are_refused_by_name(cli: Cli, recipe_file: Path, argumen
     [
         ("--strategies randm --trials 3", "unknown strategy 'randm'; did you mean 'random'?"),
         ("--strategies random", "one of --trials N, --budget SECONDS and --epochs N; got neither"),
-        ("--strategies random --trials 3 --budget 3", "one of --trials N, --budget SECONDS and --epochs N; got --trials and --budget"),
+        (
+            "--strategies random --trials 3 --budget 3",
+            "one of --trials N, --budget SECONDS and --epochs N; got --trials and --budget",
+        ),
         ("--strategies random --budget 3", "nothing says how many seconds a child of recipe"),
         ("--strategies random --budget -3", "--budget -3: expected a number of seconds above 0"),
         ("--strategies random --trials 0", "Invalid value for '--trials'"),
