@@ -147,7 +147,7 @@ def test_other_settings_are_refused_by_name(cli: Cli, recipe_file: Path, argumen
     ("arguments", "expected"),
     [
         ("--strategies randm --trials 3", "unknown strategy 'randm'; did you mean 'random'?"),
-        ("--strategies random", "one of --trials N, --budget SECONDS and --epochs N; got neither"),
+        ("--strategies random", "one of --trials N, --budget SECONDS and --epochs N; got none"),
         (
             "--strategies random --trials 3 --budget 3",
             "one of --trials N, --budget SECONDS and --epochs N; got --trials and --budget",

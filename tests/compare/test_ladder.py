@@ -122,7 +122,7 @@ def test_budgets_that_cannot_be_are_refused() -> None:
         ConfigError, match="one of --trials N, --budget SECONDS and --epochs N; got --trials and --epochs"
     ):
         make_plan(config(), "random", num_seeds=1, trials=5, epochs=7)
-    with pytest.raises(ConfigError, match="one of --trials N, --budget SECONDS and --epochs N; got neither"):
+    with pytest.raises(ConfigError, match="one of --trials N, --budget SECONDS and --epochs N; got none"):
         make_plan(config(), "random", num_seeds=1)
     plain = config().changed(evaluate=FunctionSettings(function=total))
     with pytest.raises(ConfigError, match=r"--epochs 7: children of recipe '.*' report no epochs; give --trials N"):

@@ -209,7 +209,7 @@ def _budget(given: Mapping[str, float | None], repeats: Repeats, max_proposals: 
     amounts = {unit: amount for unit, amount in given.items() if amount is not None}
     if len(amounts) != 1:
         names = {"trials": "--trials", "seconds": "--budget", "epochs": "--epochs"}
-        got = " and ".join(names[unit] for unit in amounts) or "neither"
+        got = " and ".join(names[unit] for unit in amounts) or "none"
         raise ConfigError(f"give every run a budget: one of --trials N, --budget SECONDS and --epochs N; got {got}")
     [(unit, amount)] = amounts.items()
     if unit == "seconds" and not 0 < amount < float("inf"):
