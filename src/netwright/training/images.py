@@ -86,6 +86,49 @@ def learning_rate_at(
     return rate
 
 
+class LoopedSteps:
+    """The epochs of a training, whose operations the processor starts one after the other.
+
+    The arguments are those of `RecordedSteps`, and `seed`, from which the randomness of dropout derives.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        split: ImageSplit,
+        update: SGD,
+        generator: torch.Generator,
+        *,
+        batch_size: int,
+        view: View,
+        learning_rate_in: Callable[[int, int, int], float],
+        loss_of: Callable[[Tensor, Tensor], Tensor],
+        speed: Speed,
+        seed: int,
+    ) -> None:
+        self._network, self._update, self._generator, self._view = network, update, generator, view
+        self._batch_size, self._learning_rate_in, self._loss_of = batch_size, learning_rate_in, loss_of
+        self._speed, self._seed, self._device = speed, seed, speed.torch_device
+        self._images, self._labels = split.train_images.to(self._device), split.train_labels.to(self._device)
+
+    def epoch(self, number: int) -> Tensor:
+        """Train for one epoch, and return the sum of all images' losses, []."""
+        order = torch.randperm(len(self._images), generator=self._generator).to(self._device)
+        batches, summed_loss = mini_batches(order, self._batch_size), torch.zeros((), device=self._device)
+        with _seeded_rng(derive_seed(self._seed, "dropout", number), self._device):
+            for step, indices in enumerate(batches):
+                self._update.learning_rate = self._learning_rate_in(number, step, len(batches))
+                batch = training_view(self._images[indices], **self._view._asdict(), generator=self._generator)
+                with self._speed.arithmetic():
+                    logits = self._network(batch.contiguous(memory_format=self._speed.memory_format))
+                loss = self._loss_of(logits.float(), self._labels[indices])
+                self._update.zero_grad()
+                loss.backward()
+                self._update.step()
+                summed_loss += loss.detach() * len(indices)
+        return summed_loss
+
+
 @at_its_speed
 def train_classifier(
     network: nn.Module,
@@ -133,38 +176,18 @@ def train_classifier(
     def learning_rate_in(epoch: int, step: int, steps: int) -> float:
         return learning_rate_at((epoch + step / steps) / epochs, peak=learning_rate, **options)
 
-    def epoch_by_loop(epoch: int) -> Tensor:
-        """Train step by step; return the sum of all images' losses."""
-        order = torch.randperm(len(images), generator=generator).to(device)
-        batches, summed_loss = mini_batches(order, batch_size), torch.zeros((), device=device)
-        with _seeded_rng(derive_seed(seed, "dropout", epoch), device):
-            for step, indices in enumerate(batches):
-                update.learning_rate = learning_rate_in(epoch, step, len(batches))
-                batch = training_view(
-                    images[indices], upsample=upsample, padding=padding, flips=flips, generator=generator
-                )
-                with speed.arithmetic():
-                    logits = network(batch.contiguous(memory_format=speed.memory_format))
-                loss = loss_of(logits.float(), labels[indices])
-                update.zero_grad()
-                loss.backward()
-                update.step()
-                summed_loss += loss.detach() * len(indices)
-        return summed_loss
-
-    images, view = split.train_images, View(upsample, padding, flips)
-    one_epoch: Callable[[int], Tensor] = epoch_by_loop
-    if can_record(network, images, view, device):
-        one_epoch = RecordedSteps(
-            network, split, update, generator, batch_size=batch_size, view=view, learning_rate_in=learning_rate_in,
-            loss_of=loss_of, speed=speed,
-        ).epoch  # fmt: skip
-    else:
-        images = images.to(device)
+    view = View(upsample, padding, flips)
+    make: Callable[..., RecordedSteps | LoopedSteps] = partial(LoopedSteps, seed=seed)
+    if can_record(network, split.train_images, view, device):
+        make = RecordedSteps
+    steps = make(
+        network, split, update, generator, batch_size=batch_size, view=view, learning_rate_in=learning_rate_in,
+        loss_of=loss_of, speed=speed,
+    )  # fmt: skip
     for epoch in range(len(history["training_losses"]), epochs):
         network.train()
-        summed_loss = one_epoch(epoch)
-        history["training_losses"].append(_finite_mean(summed_loss, len(images), epoch))
+        summed_loss = steps.epoch(epoch)
+        history["training_losses"].append(_finite_mean(summed_loss, len(split.train_images), epoch))
         measured = _validated(network, split, upsample, speed)
         for name, value in measured.items():
             history[name].append(value)
