@@ -16,7 +16,7 @@ from netwright.trials import Trial
 
 @dataclass(frozen=True)
 class Finalist:
-    """The architecture with the best mean score on the last step of the ladder, and the cost of all steps."""
+    """What a ladder chose, the architecture with the best mean score on its last step, and what all steps cost."""
 
     score: float
     """The mean over its retrainings with the most epochs."""

@@ -51,7 +51,7 @@ class StoppingRule:
     thresholds: tuple[tuple[int, float], ...]
 
     def stopped_after(self, metrics: JsonObject) -> int | None:
-        """Return after how many epochs a curve is below its threshold for the first time; None if it never was so far.
+        """Return the number of epochs after which a curve first falls below its threshold; None if it has not.
 
         A reward that is not a number misses every threshold.
         """

@@ -55,7 +55,8 @@ def is_out_of_gpu_memory(failure: Failure) -> bool:
 def is_broken_context(error: BaseException) -> bool:
     """Return whether this process can no longer use its GPU: by what `error` says, or else by asking the GPU.
 
-    Such an error need not be this child's: CUDA reports it at any later call, and libraries with texts of their own.
+    CUDA reports such an error at any later call, so an earlier child may have caused it. Libraries report it in words
+    of their own, so the GPU is asked, too.
     """
     text = text_of(error) if isinstance(error, RuntimeError) else ""
     return ("CUDA" in text and any(spelling in text for spelling in BROKEN_CONTEXT)) or _gpu_answers_no_more()

@@ -237,7 +237,7 @@ def work(pickled: bytes) -> Outcome:
 
 
 def _report_of(mark: str) -> Path:
-    """Return the file through which a worker that ends itself says why: the pool hands on its end alone."""
+    """Return the file in which a worker writes why it ends itself; the pool reports only that it has ended."""
     return Path(tempfile.gettempdir(), f"netwright-{mark.replace(';', '-')}failure.json")
 
 

@@ -14,9 +14,9 @@ class GpuLSTMLayer(LSTMLayer):
 
     - Under autocast the steps are computed in its type. Torch's LSTM would take float16, whichever type autocast was
       given, and large values would overflow.
-    - Steps with a recurrent mask, which cuDNN's LSTM does not know, are computed by generated kernels.
+    - Steps with a recurrent mask, which cuDNN's LSTM does not support, are computed by generated kernels.
 
-    It is a class of its own because exported code contains the source of `LSTMLayer`, which needs torch only.
+    It is a separate class because exported code includes the source of `LSTMLayer`, which must need torch only.
     """
 
     def forward(

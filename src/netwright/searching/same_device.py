@@ -1,4 +1,4 @@
-"""On which devices a run's children were trained, and whether a stored run goes on on the same one.
+"""On which devices a run's children were trained, and whether a stored run continues on the same one.
 
 The device is the GPU by its name, or the processor. Processors are not told apart, nor what trains children on a Ray
 cluster or in a user's function.
@@ -37,7 +37,7 @@ def description(config: RunConfig, placement: Placement) -> JsonObject:
 
 
 def checked(store: Store, about: JsonObject, config: RunConfig, placement: Placement, *, accept: bool) -> JsonObject:
-    """Check that a stored run goes on on its device.
+    """Check that a stored run continues on its device.
 
     Args:
         store: The run.

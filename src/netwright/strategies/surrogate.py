@@ -42,7 +42,7 @@ class GaussianProcessSurrogate:
         self._observed: Rows = np.zeros((0, 0), dtype=np.float32)
         """One row per observed architecture, as `_rows` makes them."""
         self._covariances: Array = np.zeros((0, 0))
-        """Of the observed architectures. A new one adds a row and a column, so that a proposal need not begin anew."""
+        """Of the observed architectures. Observing one more adds a row and a column; the rest is kept."""
 
     def observe(self, features: Features) -> None:
         """Add an architecture, behind all others."""

@@ -111,7 +111,7 @@ def read_rows(path: Path, text: str, columns: Columns, check: Callable[[str], ob
 
 
 def _row(numbers: Mapping[str, float], columns: Columns) -> Row:
-    """Return the row with these numbers, by column."""
+    """Return the row of an architecture, given its number in each column."""
     return Row(
         sum(numbers[name] for name in columns.validation) / len(columns.validation) / 100,
         numbers[columns.seconds],
